@@ -1,0 +1,2 @@
+//! The linked Glimpse device as a library.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The Glimpse browser client: the viewer, in a Worker, in wasm.
+#![forbid(unsafe_code)]
