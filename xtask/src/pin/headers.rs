@@ -1,0 +1,123 @@
+//! The headers that make a browser enforce what the page pins, and the file that carries them to the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Serialize;
+
+/// Sent with every file of the page.
+const EVERYWHERE: &[(&str, &str)] = &[
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-embedder-policy", "require-corp"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("integrity-policy", "blocked-destinations=(script)"),
+    ("origin-agent-cluster", "?1"),
+    (
+        "permissions-policy",
+        "accelerometer=(), ambient-light-sensor=(), autoplay=(), bluetooth=(), browsing-topics=(), camera=(), \
+         clipboard-read=(), display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), \
+         gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), \
+         microphone=(), midi=(), otp-credentials=(), payment=(), picture-in-picture=(), \
+         publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), \
+         storage-access=(), usb=(), web-share=(), window-management=(), xr-spatial-tracking=()",
+    ),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-dns-prefetch-control", "off"),
+    ("x-frame-options", "DENY"),
+    ("x-permitted-cross-domain-policies", "none"),
+];
+
+/// `dist/headers.json`; the format is described in [`super`].
+#[derive(Debug, Serialize)]
+pub(super) struct Manifest {
+    format: u32,
+    build: String,
+    headers: BTreeMap<&'static str, String>,
+    pages: BTreeMap<String, BTreeMap<&'static str, String>>,
+    assets: BTreeMap<String, BTreeMap<&'static str, String>>,
+}
+
+impl Manifest {
+    pub(super) fn new(build: &str) -> Self {
+        let headers = EVERYWHERE.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self { format: 1, build: build.to_owned(), headers, pages: BTreeMap::new(), assets: BTreeMap::new() }
+    }
+
+    pub(super) fn page(&mut self, path: &str, policy: &str) {
+        let own = [
+            ("content-security-policy", policy),
+            ("content-type", "text/html; charset=utf-8"),
+            // A page is asked for anew each time, so that an altered build cannot hide behind an old copy.
+            ("cache-control", "no-store"),
+        ];
+        self.pages.insert(path.to_owned(), own.into_iter().map(|(name, value)| (name, value.to_owned())).collect());
+    }
+
+    /// # Errors
+    ///
+    /// Fails for a file of a kind that has no place in the page.
+    pub(super) fn asset(&mut self, path: &str) -> Result<()> {
+        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let content_type = match extension {
+            "css" => "text/css; charset=utf-8",
+            "js" => "text/javascript; charset=utf-8",
+            "json" => "application/json",
+            "png" => "image/png",
+            "svg" => "image/svg+xml",
+            "wasm" => "application/wasm",
+            _ => bail!("{path}: no content type is known for this extension"),
+        };
+        let mut own = BTreeMap::from([
+            ("content-type", content_type.to_owned()),
+            ("cache-control", "public, max-age=31536000, immutable".to_owned()),
+        ]);
+        if extension == "svg" {
+            // An image that a person opens by its own address is a document.
+            own.insert("content-security-policy", "default-src 'none'; frame-ancestors 'none'".to_owned());
+        }
+        self.assets.insert(path.to_owned(), own);
+        Ok(())
+    }
+
+    pub(super) fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self).context("headers.json")? + "\n")
+    }
+}
+
+/// The policy of a page whose scripts are exactly those with these hashes.
+///
+/// `'self'` in `connect-src` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8).
+pub(super) fn content_security_policy(scripts: &BTreeSet<&str>, server: Option<&str>) -> String {
+    let hashes: Vec<String> = scripts.iter().map(|hash| format!("'{hash}'")).collect();
+    let elsewhere = server.map(|origin| format!(" {origin} {}", socket_origin(origin))).unwrap_or_default();
+    [
+        "default-src 'none'".to_owned(),
+        format!("script-src {} 'wasm-unsafe-eval'", hashes.join(" ")),
+        "worker-src blob:".to_owned(),
+        format!("connect-src 'self'{elsewhere}"),
+        "style-src 'self'".to_owned(),
+        "img-src 'self' blob:".to_owned(),
+        "frame-src blob:".to_owned(),
+        "base-uri 'none'".to_owned(),
+        "form-action 'none'".to_owned(),
+        "frame-ancestors 'none'".to_owned(),
+        "require-trusted-types-for 'script'".to_owned(),
+        "trusted-types glimpse-worker".to_owned(),
+    ]
+    .join("; ")
+}
+
+/// An origin goes into a policy and into HTML, so nothing else may pass for one.
+pub(super) fn check_origin(origin: &str) -> Result<()> {
+    let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let host = rest.with_context(|| format!("GLIMPSE_SERVER={origin:?} is not an http or https origin"))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    ensure!(!host.is_empty() && host.chars().all(plain), "GLIMPSE_SERVER={origin:?} is more than scheme, host and port");
+    Ok(())
+}
+
+/// The same origin for WebSockets, which an `https:` source does not cover.
+fn socket_origin(origin: &str) -> String {
+    origin.replacen("http", "ws", 1)
+}
