@@ -1,0 +1,84 @@
+//! Every limit of the protocol, in one place. What a server may set lower is a setting of the server.
+
+use crate::size::{CHUNK, padded};
+
+/// A message in a mailbox, in bytes.
+pub const MAX_MESSAGE: usize = 256 * 1024;
+/// A whole WebSocket frame: a message and what surrounds it.
+pub const MAX_FRAME: usize = MAX_MESSAGE + 64;
+/// Messages that a mailbox holds for one end that is away.
+pub const MAX_MAILBOX_MESSAGES: usize = 512;
+/// Bytes that a mailbox holds for one end that is away.
+pub const MAX_MAILBOX_BYTES: usize = 1024 * 1024;
+/// A JSON body, in bytes.
+pub const MAX_JSON: usize = 64 * 1024;
+/// A link of the chain, in bytes.
+pub const MAX_LINK: usize = 64 * 1024;
+/// A sealed meta block, in bytes: one chunk at most.
+pub const MAX_META: usize = 16 * 1024;
+/// The envelope of a record version, in bytes.
+pub const MAX_ENVELOPE: usize = 24 * 1024;
+/// The envelope of a unit, in bytes.
+pub const MAX_UNIT_ENVELOPE: usize = 1024;
+/// Content of one record, in bytes before padding: 4 GiB.
+pub const MAX_CONTENT: u64 = 4 * 1024 * 1024 * 1024;
+/// Content of one record, padded.
+pub const MAX_PADDED_CONTENT: u64 = padded(MAX_CONTENT);
+/// Units in one grant; more are further grants with the next seq.
+pub const MAX_UNITS_PER_GRANT: usize = 256;
+/// Units in one session.
+pub const MAX_UNITS_PER_SESSION: usize = 16_384;
+/// Shares minted by one request.
+pub const MAX_SHARES_PER_MINT: usize = 256;
+/// Life of an unused reservation of a share, in milliseconds.
+pub const RESERVATION_MILLIS: u64 = 10 * 60 * 1000;
+/// Life of a pairing from the opening of its mailbox to the grant, in milliseconds.
+pub const PAIRING_MILLIS: u64 = 120 * 1000;
+/// How long the approval may take on top, once the two ends have confirmed each other, in milliseconds.
+pub const APPROVAL_MILLIS: u64 = 120 * 1000;
+/// Hard cap on the life of a session, in milliseconds.
+pub const MAX_SESSION_MILLIS: u64 = 2 * 60 * 60 * 1000;
+/// The shortest session, in milliseconds.
+pub const MIN_SESSION_MILLIS: u64 = 10 * 1000;
+/// A session ends when its viewer did nothing for this long, in milliseconds.
+pub const IDLE_MILLIS: u64 = 15 * 60 * 1000;
+/// How long a tombstone answers for an ended session, in milliseconds.
+pub const TOMBSTONE_MILLIS: u64 = 24 * 60 * 60 * 1000;
+/// How far a device's clock may differ from the server's in Terms, in milliseconds.
+pub const CLOCK_SLACK_MILLIS: u64 = 2 * 60 * 1000;
+/// Openings a minute, unless Terms say otherwise.
+pub const DEFAULT_RATE: u32 = 30;
+/// Openings in a session, unless Terms say otherwise.
+pub const DEFAULT_BUDGET: u32 = 1_000;
+/// Blobs above this are lent by their content key, in bytes: 16 MiB.
+pub const BLOB_BORDER: u64 = 16 * 1024 * 1024;
+/// Units up to this are made ahead, in bytes: 1 MiB.
+pub const AHEAD_UNIT: u64 = 1024 * 1024;
+/// All units made ahead together, in bytes: 16 MiB.
+pub const AHEAD_TOTAL: u64 = 16 * 1024 * 1024;
+/// Text that a viewer claims about itself (origin, build, program), in bytes each.
+pub const MAX_CLAIM: usize = 200;
+/// A title, a file name, or the name of a writer, in bytes.
+pub const MAX_TITLE: usize = 512;
+/// A tag, and how many a record may carry.
+pub const MAX_TAG: usize = 64;
+/// Tags of one record.
+pub const MAX_TAGS: usize = 32;
+/// A free text in the live channel, in bytes.
+pub const MAX_ASK: usize = 500;
+/// Records in one page of a listing.
+pub const MAX_PAGE: usize = 500;
+/// Receipts in one answer.
+pub const MAX_RECEIPTS: usize = 500;
+/// A receipt, in bytes.
+pub const MAX_RECEIPT: usize = 64 * 1024;
+/// How long a writer may rely on a device's statement of the head, in milliseconds: one day.
+pub const HEAD_STATEMENT_MILLIS: u64 = 24 * 60 * 60 * 1000;
+/// A device's failed pairings in a row that pause lending.
+pub const FAILURES_TO_PAUSE: u32 = 3;
+/// How long lending is paused after that, in milliseconds.
+pub const PAUSE_MILLIS: u64 = 15 * 60 * 1000;
+/// Failed pairings in a day that ask for the passphrase.
+pub const FAILURES_TO_PASSPHRASE: u32 = 10;
+
+const _: () = assert!(MAX_META == 16 * 1024 && CHUNK == 64 * 1024, "a sealed meta block is one chunk");

@@ -1,0 +1,483 @@
+//! Every label, and every encoding that is signed or hashed (protocol section 3.3).
+//!
+//! `lp(a, b, …)` is each part as a 32-bit big-endian length followed by its bytes; the label is always the first part.
+//! Numbers are parts of eight bytes, big-endian, unless a width is named. `H` is SHA-256.
+
+use sha2::{Digest, Sha256};
+
+use crate::account::Head;
+use crate::ids::{AccountId, AuthorId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis};
+use crate::pairing::Purpose;
+use crate::record::{Envelope, Header};
+use crate::session::Side;
+
+/// Labels, by module. A label is used for exactly one thing.
+pub mod label {
+    /// Device id over its public keys.
+    pub const DEVICE_ID: &str = "glimpse/v1/account/device-id";
+    /// Writer id over its public key.
+    pub const WRITER_ID: &str = "glimpse/v1/account/writer-id";
+    /// Account id over the genesis link.
+    pub const ACCOUNT_ID: &str = "glimpse/v1/account/id";
+    /// Hash of a link.
+    pub const LINK: &str = "glimpse/v1/chain/link";
+    /// Signature over a link.
+    pub const LINK_SIGNATURE: &str = "glimpse/v1/chain/link-signature";
+    /// Hash of a wrapped seed.
+    pub const WRAP: &str = "glimpse/v1/chain/wrap";
+    /// HPKE info of a wrapped seed.
+    pub const SEED_WRAP: &str = "glimpse/v1/chain/seed-wrap";
+    /// The account's X-Wing key of an epoch, from its seed.
+    pub const ACCOUNT_KEY: &str = "glimpse/v1/account/kem-key";
+    /// Signature over a head statement.
+    pub const HEAD_STATEMENT: &str = "glimpse/v1/chain/head-statement";
+    /// Signature over a contact card.
+    pub const CARD: &str = "glimpse/v1/account/card";
+    /// Signature that deletes an account.
+    pub const ACCOUNT_DELETION: &str = "glimpse/v1/account/deletion";
+    /// Signature that answers a sign-in challenge.
+    pub const SIGN_IN: &str = "glimpse/v1/account/sign-in";
+
+    /// h0.
+    pub const H0: &str = "glimpse/v1/record/h0";
+    /// h1.
+    pub const H1: &str = "glimpse/v1/record/h1";
+    /// Hash of the sealed meta.
+    pub const SEALED_META: &str = "glimpse/v1/record/sealed-meta";
+    /// HPKE info of a client share.
+    pub const SHARE_WRAP: &str = "glimpse/v1/record/share-wrap";
+    /// Key and commitment of the meta.
+    pub const META_KEY: &str = "glimpse/v1/record/meta-key";
+    /// Key and commitment of the content.
+    pub const CONTENT_KEY: &str = "glimpse/v1/record/content-key";
+    /// Signature over a record version.
+    pub const RECORD_SIGNATURE: &str = "glimpse/v1/record/signature";
+    /// Signature over a deletion.
+    pub const DELETION: &str = "glimpse/v1/record/deletion";
+    /// The server share of a record version.
+    pub const SERVER_SHARE: &str = "glimpse/v1/share/record";
+    /// The server share of a unit.
+    pub const UNIT_SHARE: &str = "glimpse/v1/share/unit";
+    /// Signature by which a writer has a share minted.
+    pub const WRITER_MINT: &str = "glimpse/v1/share/writer-mint";
+
+    /// Hash of an Offer.
+    pub const OFFER: &str = "glimpse/v1/pairing/offer";
+    /// Commitment to the device's identity.
+    pub const IDENTITY: &str = "glimpse/v1/pairing/identity";
+    /// Commitment to `n_V`.
+    pub const WORDS_NONCE: &str = "glimpse/v1/pairing/words-nonce";
+    /// Salt of the stretching.
+    pub const STRETCH: &str = "glimpse/v1/pairing/stretch";
+    /// `idA`.
+    pub const SIDE_A: &str = "glimpse/v1/pairing/side-a";
+    /// `idB`.
+    pub const SIDE_B: &str = "glimpse/v1/pairing/side-b";
+    /// The transcript.
+    pub const TRANSCRIPT: &str = "glimpse/v1/pairing/transcript";
+    /// Session id.
+    pub const SESSION_ID: &str = "glimpse/v1/pairing/session-id";
+    /// Key of `cA`.
+    pub const CONFIRM_A: &str = "glimpse/v1/pairing/confirm-a";
+    /// Key of `cB`.
+    pub const CONFIRM_B: &str = "glimpse/v1/pairing/confirm-b";
+    /// Key that seals the Introduction.
+    pub const SEAL_A: &str = "glimpse/v1/pairing/seal-a";
+    /// Key that seals the Identity.
+    pub const SEAL_B: &str = "glimpse/v1/pairing/seal-b";
+    /// The PSK of the grant.
+    pub const PSK: &str = "glimpse/v1/pairing/psk";
+    /// The check words.
+    pub const WORDS: &str = "glimpse/v1/pairing/words";
+    /// Signature over an Introduction.
+    pub const INTRODUCTION: &str = "glimpse/v1/pairing/introduction";
+
+    /// Signature over a grant.
+    pub const GRANT: &str = "glimpse/v1/session/grant";
+    /// Hash of the viewer's X-Wing key.
+    pub const VIEWER_KEM: &str = "glimpse/v1/session/viewer-kem";
+    /// Hash of the sealed part of a grant.
+    pub const GRANT_SEALED: &str = "glimpse/v1/session/grant-sealed";
+    /// Hash of Terms.
+    pub const TERMS: &str = "glimpse/v1/session/terms";
+    /// Key and commitment of a unit.
+    pub const UNIT_KEY: &str = "glimpse/v1/session/unit-key";
+    /// Associated data of a unit's chunks.
+    pub const UNIT_AAD: &str = "glimpse/v1/session/unit-aad";
+    /// Signature over an opening.
+    pub const OPEN: &str = "glimpse/v1/session/open";
+    /// Signature over an end.
+    pub const END: &str = "glimpse/v1/session/end";
+    /// Hash of a receipt.
+    pub const RECEIPT: &str = "glimpse/v1/session/receipt";
+    /// Signature over the audit trail.
+    pub const COUNTERSIGN: &str = "glimpse/v1/session/countersign";
+    /// HPKE exporter context of the live channel, viewer to device.
+    pub const LIVE_A: &str = "glimpse/v1/live/viewer-to-device";
+    /// HPKE exporter context of the live channel, device to viewer.
+    pub const LIVE_B: &str = "glimpse/v1/live/device-to-viewer";
+    /// Associated data of a live message.
+    pub const LIVE_AAD: &str = "glimpse/v1/live/aad";
+}
+
+/// Builds `lp(label, …)`.
+#[derive(Clone, Debug)]
+pub struct Preimage(Vec<u8>);
+
+impl Preimage {
+    /// Begins with the label.
+    #[must_use]
+    pub fn new(label: &str) -> Self {
+        Self(Vec::new()).part(label.as_bytes())
+    }
+
+    /// `lp` without a label: only for the input of a derivation whose label stands in its own `info`.
+    #[must_use]
+    pub const fn unlabelled() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds one part. Parts above 4 GiB do not exist in this protocol.
+    #[must_use]
+    pub fn part(mut self, part: &[u8]) -> Self {
+        let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(part);
+        self
+    }
+
+    /// Adds a number as a part of eight bytes.
+    #[must_use]
+    pub fn number(self, number: u64) -> Self {
+        self.part(&number.to_be_bytes())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// H of the bytes.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        Hash(Sha256::digest(&self.0).into())
+    }
+}
+
+/// Device id: `H(lp(label, signing key, KEM key))`.
+#[must_use]
+pub fn device_id(signing: &SigningKeyBytes, kem: &[u8]) -> DeviceId {
+    DeviceId(Preimage::new(label::DEVICE_ID).part(&signing.0).part(kem).hash().0)
+}
+
+/// Writer id: `H(lp(label, signing key))`.
+#[must_use]
+pub fn writer_id(signing: &SigningKeyBytes) -> AuthorId {
+    AuthorId(Preimage::new(label::WRITER_ID).part(&signing.0).hash().0)
+}
+
+/// Account id: `H(lp(label, genesis link))`.
+#[must_use]
+pub fn account_id(genesis_link: &[u8]) -> AccountId {
+    AccountId(Preimage::new(label::ACCOUNT_ID).part(genesis_link).hash().0)
+}
+
+/// Hash of a link: `H(lp(label, link))`.
+#[must_use]
+pub fn link_hash(link: &[u8]) -> Hash {
+    Preimage::new(label::LINK).part(link).hash()
+}
+
+/// What signs a link: `lp(label, link)`.
+#[must_use]
+pub fn link_signature(link: &[u8]) -> Vec<u8> {
+    Preimage::new(label::LINK_SIGNATURE).part(link).into_bytes()
+}
+
+/// Hash of a wrapped seed: `H(lp(label, wrap))`.
+#[must_use]
+pub fn wrap_hash(wrap: &[u8]) -> Hash {
+    Preimage::new(label::WRAP).part(wrap).hash()
+}
+
+/// HPKE info of a wrapped seed: `lp(label, device, epoch, account key)`.
+#[must_use]
+pub fn seed_wrap_info(device: &DeviceId, epoch: u32, account_key: &[u8]) -> Vec<u8> {
+    Preimage::new(label::SEED_WRAP).part(&device.0).number(epoch.into()).part(account_key).into_bytes()
+}
+
+/// The kinds of statement that [`crate::account::Signed`] carries; each has a label of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatementKind {
+    /// [`crate::account::HeadStatement`].
+    Head,
+    /// [`crate::account::Card`].
+    Card,
+    /// [`crate::record::Deletion`].
+    Deletion,
+    /// [`crate::api::AccountDeletion`].
+    AccountDeletion,
+    /// [`crate::api::SignIn`].
+    SignIn,
+    /// [`crate::session::OpenRequest`].
+    Open,
+    /// [`crate::session::End`].
+    End,
+    /// [`crate::session::Countersignature`].
+    Countersign,
+    /// [`crate::api::WriterMint`].
+    WriterMint,
+}
+
+impl StatementKind {
+    /// Every kind, for tests that offer each as each other.
+    pub const ALL: [Self; 9] = [
+        Self::Head,
+        Self::Card,
+        Self::Deletion,
+        Self::AccountDeletion,
+        Self::SignIn,
+        Self::Open,
+        Self::End,
+        Self::Countersign,
+        Self::WriterMint,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Head => label::HEAD_STATEMENT,
+            Self::Card => label::CARD,
+            Self::Deletion => label::DELETION,
+            Self::AccountDeletion => label::ACCOUNT_DELETION,
+            Self::SignIn => label::SIGN_IN,
+            Self::Open => label::OPEN,
+            Self::End => label::END,
+            Self::Countersign => label::COUNTERSIGN,
+            Self::WriterMint => label::WRITER_MINT,
+        }
+    }
+}
+
+/// What signs a statement: `lp(label of its kind, statement)`.
+#[must_use]
+pub fn statement_signature(kind: StatementKind, statement: &[u8]) -> Vec<u8> {
+    Preimage::new(kind.label()).part(statement).into_bytes()
+}
+
+/// `h0 = H(lp(label, suite (1 byte), account, record, version, previous h1, epoch, author, created, salt, size))`.
+#[must_use]
+pub fn h0(header: &Header) -> Hash {
+    Preimage::new(label::H0)
+        .part(&[header.suite])
+        .part(&header.account.0)
+        .part(&header.record.0)
+        .number(header.version)
+        .part(&header.previous.0)
+        .number(header.epoch.into())
+        .part(&header.author.0)
+        .number(header.created.0)
+        .part(&header.salt.0)
+        .number(header.size)
+        .hash()
+}
+
+/// `h1 = H(lp(label, h0, kid, wrapped, commit_meta, commit_content, H(lp(label, sealed meta)), content root))`.
+#[must_use]
+pub fn h1(envelope: &Envelope) -> Hash {
+    let sealed_meta = Preimage::new(label::SEALED_META).part(envelope.sealed_meta.as_slice()).hash();
+    Preimage::new(label::H1)
+        .part(&h0(&envelope.header).0)
+        .number(envelope.kid.into())
+        .part(envelope.wrapped.as_slice())
+        .part(&envelope.commit_meta.0)
+        .part(&envelope.commit_content.0)
+        .part(&sealed_meta.0)
+        .part(&envelope.content_root.0)
+        .hash()
+}
+
+/// What signs a record version: `lp(label, h1, head seq, head hash)`.
+#[must_use]
+pub fn record_signature(h1: &Hash, head: &Head) -> Vec<u8> {
+    Preimage::new(label::RECORD_SIGNATURE).part(&h1.0).number(head.seq).part(&head.hash.0).into_bytes()
+}
+
+/// HPKE info of a client share: `lp(label, h0)`.
+#[must_use]
+pub fn share_wrap_info(h0: &Hash) -> Vec<u8> {
+    Preimage::new(label::SHARE_WRAP).part(&h0.0).into_bytes()
+}
+
+/// What the server's key authenticates to make the share of a record version: `lp(label, record, version, h0, r)`.
+#[must_use]
+pub fn record_share(record: &RecordId, version: u64, h0: &Hash, r: &[u8; 32]) -> Vec<u8> {
+    Preimage::new(label::SERVER_SHARE).part(&record.0).number(version).part(&h0.0).part(r).into_bytes()
+}
+
+/// What the server's key authenticates to make the share of a unit: `lp(label, session, unit, salt, r)`.
+#[must_use]
+pub fn unit_share(session: &SessionId, unit: &UnitId, salt: &Salt, r: &[u8; 32]) -> Vec<u8> {
+    Preimage::new(label::UNIT_SHARE).part(&session.0).part(&unit.0).part(&salt.0).part(r).into_bytes()
+}
+
+/// Hash of an Offer: `H(lp(label, offer))`, over the bytes as received.
+#[must_use]
+pub fn offer_hash(offer: &[u8]) -> Hash {
+    Preimage::new(label::OFFER).part(offer).hash()
+}
+
+/// Commitment to an identity: `H(lp(label, identity))`; the identity holds its own blinding.
+#[must_use]
+pub fn identity_commitment(identity: &[u8]) -> Hash {
+    Preimage::new(label::IDENTITY).part(identity).hash()
+}
+
+/// Commitment to `n_V`: `H(lp(label, n_V))`.
+#[must_use]
+pub fn words_commitment(nonce: &Hash) -> Hash {
+    Preimage::new(label::WORDS_NONCE).part(&nonce.0).hash()
+}
+
+/// Salt of the stretching: `H(lp(label, offer))`.
+#[must_use]
+pub fn stretch_salt(offer: &[u8]) -> Hash {
+    Preimage::new(label::STRETCH).part(offer).hash()
+}
+
+/// `idA` or `idB`: `H(lp(label of the side, purpose (1 byte), nameplate digits, offer, hello core))`.
+#[must_use]
+pub fn side_id(side: Side, purpose: Purpose, nameplate: &str, offer: &[u8], hello_core: &[u8]) -> Hash {
+    let label = match side {
+        Side::Viewer => label::SIDE_A,
+        Side::Device => label::SIDE_B,
+    };
+    Preimage::new(label).part(&[purpose.byte()]).part(nameplate.as_bytes()).part(offer).part(hello_core).hash()
+}
+
+/// The transcript's hash: `H(lp(label, purpose (1 byte), nameplate digits, offer, hello, answer))`, each message over
+/// the bytes as received.
+#[must_use]
+pub fn transcript(purpose: Purpose, nameplate: &str, offer: &[u8], hello: &[u8], answer: &[u8]) -> Hash {
+    Preimage::new(label::TRANSCRIPT)
+        .part(&[purpose.byte()])
+        .part(nameplate.as_bytes())
+        .part(offer)
+        .part(hello)
+        .part(answer)
+        .hash()
+}
+
+/// Session id: the first 16 bytes of `H(lp(label, H(transcript)))`.
+#[must_use]
+pub fn session_id(transcript: &Hash) -> SessionId {
+    let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+        Preimage::new(label::SESSION_ID).part(&transcript.0).hash().0;
+    SessionId(bytes)
+}
+
+/// What `cA` authenticates: `lp(label, H(transcript), n_V, sealed introduction)`.
+#[must_use]
+pub fn confirm_a(transcript: &Hash, words: &Hash, sealed: &[u8]) -> Vec<u8> {
+    Preimage::new(label::CONFIRM_A).part(&transcript.0).part(&words.0).part(sealed).into_bytes()
+}
+
+/// What `cB` authenticates: `lp(label, H(transcript), cA, sealed identity)`.
+#[must_use]
+pub fn confirm_b(transcript: &Hash, confirm_a: &Hash, sealed: &[u8]) -> Vec<u8> {
+    Preimage::new(label::CONFIRM_B).part(&transcript.0).part(&confirm_a.0).part(sealed).into_bytes()
+}
+
+/// What signs an introduction: `lp(label, H(transcript), credential, case, reason)`.
+#[must_use]
+pub fn introduction(transcript: &Hash, credential: &[u8], case: &str, reason: &str) -> Vec<u8> {
+    Preimage::new(label::INTRODUCTION)
+        .part(&transcript.0)
+        .part(credential)
+        .part(case.as_bytes())
+        .part(reason.as_bytes())
+        .into_bytes()
+}
+
+/// Hash of the viewer's X-Wing key: `H(lp(label, key))`.
+#[must_use]
+pub fn viewer_kem_hash(kem: &[u8]) -> Hash {
+    Preimage::new(label::VIEWER_KEM).part(kem).hash()
+}
+
+/// Hash of the sealed part of a grant: `H(lp(label, enc, ciphertext))`.
+#[must_use]
+pub fn grant_sealed_hash(enc: &[u8], sealed: &[u8]) -> Hash {
+    Preimage::new(label::GRANT_SEALED).part(enc).part(sealed).hash()
+}
+
+/// What signs a grant: `lp(label, H(transcript), H(viewer KEM key), terms, H(sealed part))`.
+///
+/// Hashes stand for the two long parts, so that a receipt can carry all that the signature covers.
+#[must_use]
+pub fn grant_signature(transcript: &Hash, kem: &Hash, terms: &[u8], sealed: &Hash) -> Vec<u8> {
+    Preimage::new(label::GRANT).part(&transcript.0).part(&kem.0).part(terms).part(&sealed.0).into_bytes()
+}
+
+/// Hash of Terms: `H(lp(label, terms))`.
+#[must_use]
+pub fn terms_hash(terms: &[u8]) -> Hash {
+    Preimage::new(label::TERMS).part(terms).hash()
+}
+
+/// Associated data of every chunk of a unit: `H(lp(label, session, unit, salt, H(terms)))`.
+#[must_use]
+pub fn unit_aad(session: &SessionId, unit: &UnitId, salt: &Salt, terms: &Hash) -> Hash {
+    Preimage::new(label::UNIT_AAD).part(&session.0).part(&unit.0).part(&salt.0).part(&terms.0).hash()
+}
+
+/// Hash of a receipt: `H(lp(label, receipt))`.
+#[must_use]
+pub fn receipt_hash(receipt: &[u8]) -> Hash {
+    Preimage::new(label::RECEIPT).part(receipt).hash()
+}
+
+/// Associated data of a live message: `lp(label, session, sending side (1 byte), counter)`.
+#[must_use]
+pub fn live_aad(session: &SessionId, sender: Side, counter: u64) -> Vec<u8> {
+    Preimage::new(label::LIVE_AAD).part(&session.0).part(&[sender.byte()]).number(counter).into_bytes()
+}
+
+/// The nonce of a sign-in is bound to the account, device, origin and time: see [`crate::api::SignIn`].
+#[must_use]
+pub fn sign_in(account: &AccountId, device: &DeviceId, origin: &str, challenge: &Hash, at: UnixMillis) -> Vec<u8> {
+    let statement = crate::api::SignIn {
+        suite: crate::SUITE,
+        account: *account,
+        device: *device,
+        origin: origin.to_owned(),
+        challenge: *challenge,
+        at,
+    };
+    statement_signature(StatementKind::SignIn, &crate::codec::encode(&statement))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn labels_are_distinct() {
+        let source = include_str!("preimage.rs");
+        let labels: Vec<&str> =
+            source.lines().filter_map(|line| line.trim().strip_prefix("pub const ")?.split('"').nth(1)).collect();
+        let distinct: BTreeSet<&str> = labels.iter().copied().collect();
+        assert!(labels.len() > 40, "the scan finds the labels");
+        assert_eq!(labels.len(), distinct.len());
+        assert!(labels.iter().all(|label| label.starts_with("glimpse/v1/")));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let together = Preimage::new("l").part(b"ab").part(b"c").into_bytes();
+        let apart = Preimage::new("l").part(b"a").part(b"bc").into_bytes();
+        assert_ne!(together, apart);
+        assert_eq!(together, b"\0\0\0\x01l\0\0\0\x02ab\0\0\0\x01c");
+    }
+}

@@ -1,0 +1,275 @@
+//! Records at rest (protocol section 5).
+
+use minicbor::{Decode, Encode};
+
+use crate::account::{Head, KEM_ENC_LEN};
+use crate::codec::{Malformed, decode, encode};
+use crate::ids::{AccountId, AuthorId, Bytes, Hash, RecordId, Salt, SignatureBytes, SigningKeyBytes, UnixMillis};
+use crate::limits::{MAX_ENVELOPE, MAX_META, MAX_PADDED_CONTENT};
+use crate::preimage;
+use crate::signature::{BadSignature, verify};
+use crate::size::{MIN_PADDED, TAG, padme};
+
+/// Bytes of a wrapped client share: encapsulated key, 32 bytes, tag.
+pub const WRAPPED_LEN: usize = KEM_ENC_LEN + 32 + 16;
+
+/// What identifies a record version before any key exists; [`preimage::h0`] hashes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Header {
+    /// [`crate::SUITE`].
+    #[n(0)]
+    pub suite: u8,
+    /// Whose record.
+    #[n(1)]
+    pub account: AccountId,
+    /// Which record.
+    #[n(2)]
+    pub record: RecordId,
+    /// Rising by one from 1.
+    #[n(3)]
+    pub version: u64,
+    /// h1 of the version before; zero for version 1.
+    #[n(4)]
+    pub previous: Hash,
+    /// The epoch whose account key the client share is wrapped to.
+    #[n(5)]
+    pub epoch: u32,
+    /// Who wrote it: a device id, or a writer id.
+    #[n(6)]
+    pub author: AuthorId,
+    /// When, by the author's clock.
+    #[n(7)]
+    pub created: UnixMillis,
+    /// Fresh for each version.
+    #[n(8)]
+    pub salt: Salt,
+    /// Padded size of the content, in bytes.
+    #[n(9)]
+    pub size: u64,
+}
+
+impl Header {
+    /// `h0`, the associated data of every chunk of this version.
+    #[must_use]
+    pub fn h0(&self) -> Hash {
+        preimage::h0(self)
+    }
+}
+
+/// Everything about a record version except the chunks of its content.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Envelope {
+    /// See [`Header`].
+    #[n(0)]
+    pub header: Header,
+    /// The key identifier of the server's share.
+    #[n(1)]
+    pub kid: u32,
+    /// The client share, by HPKE to the epoch's account key: encapsulated key ‖ ciphertext, [`WRAPPED_LEN`] bytes.
+    #[n(2)]
+    pub wrapped: Bytes,
+    /// Commits to the meta key.
+    #[n(3)]
+    pub commit_meta: Hash,
+    /// A [`Meta`], sealed as one chunk.
+    #[n(4)]
+    pub sealed_meta: Bytes,
+    /// Commits to the content key.
+    #[n(5)]
+    pub commit_content: Hash,
+    /// Merkle root over the sealed chunks of the content.
+    #[n(6)]
+    pub content_root: Hash,
+    /// The chain head under which the author signed.
+    #[n(7)]
+    pub head: Head,
+    /// The writer's public key; empty when the author is a device of the account.
+    #[n(8)]
+    pub writer: Bytes,
+    /// By the author over `lp(label, h1, head)`.
+    #[n(9)]
+    pub signature: SignatureBytes,
+}
+
+impl Envelope {
+    /// `h1`, which fixes the version's plaintext through its commitments.
+    #[must_use]
+    pub fn h1(&self) -> Hash {
+        preimage::h1(self)
+    }
+
+    /// Decodes an envelope and checks what can be checked without a key: sizes, suite, ranges.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let envelope: Self = decode(bytes, MAX_ENVELOPE)?;
+        let header = &envelope.header;
+        let fits = header.suite == crate::SUITE
+            && header.version >= 1
+            && (header.version == 1) == (header.previous == Hash::ZERO)
+            && header.size >= MIN_PADDED
+            && header.size <= MAX_PADDED_CONTENT
+            && header.size == padme(header.size)
+            && envelope.wrapped.0.len() == WRAPPED_LEN
+            && envelope.sealed_meta.0.len() <= MAX_META
+            && u64::try_from(envelope.sealed_meta.0.len()).is_ok_and(|sealed| {
+                sealed >= MIN_PADDED.saturating_add(TAG)
+                    && padme(sealed.saturating_sub(TAG)) == sealed.saturating_sub(TAG)
+            })
+            && matches!(envelope.writer.0.len(), 0 | SigningKeyBytes::LEN);
+        if fits { Ok(envelope) } else { Err(Malformed) }
+    }
+
+    /// The encoding that [`Envelope::parse`] reads.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Checks that `key` signed h1 and that the header's author is the one whom `key` belongs to.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    ///
+    /// # Security
+    /// Who may author is for the caller: `author` must come from the account's chain, or be a writer's id.
+    pub fn verify(&self, key: &SigningKeyBytes, author: AuthorId) -> Result<(), BadSignature> {
+        if self.header.author != author {
+            return Err(BadSignature);
+        }
+        verify(key, &preimage::record_signature(&self.h1(), &self.head), &self.signature)
+    }
+
+    /// For a writer's envelope: checks that it is signed by the very key that it carries.
+    ///
+    /// # Errors
+    /// [`BadSignature`], also when the envelope carries no writer's key.
+    pub fn verify_writer(&self) -> Result<AuthorId, BadSignature> {
+        let key = SigningKeyBytes::from_slice(self.writer.as_slice()).map_err(|_| BadSignature)?;
+        let author = preimage::writer_id(&key);
+        self.verify(&key, author)?;
+        Ok(author)
+    }
+}
+
+/// What a record is, known to its owner and to those it is lent to; sealed everywhere else.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Meta {
+    /// For people.
+    #[n(0)]
+    pub title: String,
+    /// One of the words of protocol section 5.4: `text`, `json`, `table`, `series`, `fhir`, `image`, `pdf`, `file`, …
+    #[n(1)]
+    pub kind: String,
+    /// A media type.
+    #[n(2)]
+    pub content_type: String,
+    /// The name that the file had; empty when it had none.
+    #[n(3)]
+    pub file_name: String,
+    /// For searching.
+    #[n(4)]
+    pub tags: Vec<String>,
+    /// True length of the content, in bytes.
+    #[n(5)]
+    pub length: u64,
+    /// Bits of [`Policy`].
+    #[n(6)]
+    pub policy: u32,
+    /// Who a writer says it is; empty in the user's own records.
+    #[n(7)]
+    pub from: String,
+    /// When the content was made, by the author's clock.
+    #[n(8)]
+    pub created: UnixMillis,
+}
+
+/// Policy bits of a record. A bit that this build does not know is refused, never ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy;
+
+impl Policy {
+    /// May never be sealed into a session.
+    pub const NEVER_LEND: u32 = 1;
+    /// Re-keyed at once when a device is revoked.
+    pub const SENSITIVE: u32 = 2;
+    /// Every bit that this build knows.
+    pub const KNOWN: u32 = Self::NEVER_LEND | Self::SENSITIVE;
+}
+
+/// Says that a record is deleted; a leaf of its own in later checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Deletion {
+    /// [`crate::SUITE`].
+    #[n(0)]
+    pub suite: u8,
+    /// Whose record.
+    #[n(1)]
+    pub account: AccountId,
+    /// Which record; all its versions go.
+    #[n(2)]
+    pub record: RecordId,
+    /// The newest version that the device knew.
+    #[n(3)]
+    pub version: u64,
+    /// Its h1.
+    #[n(4)]
+    pub h1: Hash,
+    /// When, by the device's clock.
+    #[n(5)]
+    pub at: UnixMillis,
+    /// The chain head of the signer.
+    #[n(6)]
+    pub head: Head,
+}
+
+/// One entry of a listing, in the order in which the server took them.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Change {
+    /// A version by a device of the account.
+    #[n(1)]
+    Version {
+        /// The server's number for this change.
+        #[n(0)]
+        seq: u64,
+        /// An [`Envelope`].
+        #[n(1)]
+        envelope: Bytes,
+    },
+    /// A version that a writer submitted and that no device has approved.
+    #[n(2)]
+    Pending {
+        /// The server's number for this change.
+        #[n(0)]
+        seq: u64,
+        /// An [`Envelope`].
+        #[n(1)]
+        envelope: Bytes,
+    },
+    /// A deletion.
+    #[n(3)]
+    Deleted {
+        /// The server's number for this change.
+        #[n(0)]
+        seq: u64,
+        /// A [`Signed`](crate::account::Signed) [`Deletion`].
+        #[n(1)]
+        deletion: Bytes,
+    },
+}
+
+/// A page of a listing.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Page {
+    /// By rising seq; versions that a later version or a deletion replaced are left out.
+    #[n(0)]
+    pub changes: Vec<Change>,
+    /// Where the next page starts: pass it as `after`.
+    #[n(1)]
+    pub next: u64,
+    /// Whether there is more at this moment.
+    #[n(2)]
+    pub more: bool,
+}
