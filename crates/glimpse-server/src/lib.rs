@@ -1,2 +1,37 @@
 //! The blind Glimpse server: it stores, relays, throttles, logs and deletes, and can read nothing.
+//!
+//! What it holds is ciphertext, public keys, public statements with their signatures, and the key K that makes server
+//! shares ([`KeyFile`]); a server share alone opens nothing. `docs/protocol.md` is the specification.
+//!
+//! Invariants:
+//! - No cipher, no KEM and no PAKE is in the dependency tree, and never `glimpse-core`.
+//! - `share.rs` is the one place that uses K.
+//! - No rule about time reads a clock of its own: see [`Clock`].
+//! - A log line or a metric holds no id of a user, no address, and no path that contains an id.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "relaxed for this crate: it adds up sizes and times that limits bound; protocol arithmetic lives in wire and core"
+)]
+
+mod app;
+mod clock;
+mod http;
+mod key_file;
+mod listen;
+mod metrics;
+mod problem;
+mod server;
+mod settings;
+mod site;
+mod store;
+pub mod test_server;
+mod throttle;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use key_file::{KeyFile, KeyFileError};
+pub use problem::Problem;
+pub use server::{RunningServer, StartError, check, migrate, start};
+pub use listen::TlsError;
+pub use settings::{Limits, LogFormat, Settings, SettingsError};
+pub use site::SiteError;

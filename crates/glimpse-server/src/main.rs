@@ -1,0 +1,185 @@
+//! The command `glimpse-server`.
+#![forbid(unsafe_code)]
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use glimpse_server::{KeyFile, LogFormat, Settings, SystemClock};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tracing_subscriber::EnvFilter;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// The blind Glimpse server. Settings: defaults < TOML file < environment (GLIMPSE_…) < flags.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Command {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Serve until SIGTERM or Ctrl-C, then drain.
+    Serve(Flags),
+    /// Bring the databases to this version's schema, then stop. `serve` does so as well.
+    Migrate(Flags),
+    /// Ask a running server whether it is ready; exit 0 if so.
+    Healthcheck(Flags),
+    /// Read the settings, the key file, the certificate and the site, say what is wrong, and start nothing.
+    CheckConfig(Flags),
+    /// Write a fresh server key file, readable by its owner alone.
+    Keygen {
+        /// Where; never overwritten, and never inside the data folder.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Flags {
+    /// A settings file in TOML.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Address and port of API and site.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Address and port of metrics.
+    #[arg(long)]
+    metrics_listen: Option<SocketAddr>,
+    /// The data folder.
+    #[arg(long)]
+    data: Option<String>,
+    /// The server key file, outside the data folder.
+    #[arg(long)]
+    key_file: Option<String>,
+    /// The static build to serve.
+    #[arg(long)]
+    site: Option<String>,
+    /// Certificate chain in PEM.
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<String>,
+    /// Private key in PEM.
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<String>,
+    /// Origins whose pages may call the API, separated by commas.
+    #[arg(long)]
+    allow_origins: Option<String>,
+    /// `json` or `text`.
+    #[arg(long)]
+    log_format: Option<String>,
+    /// Any other setting, for example `--set limits.idle_seconds=300`.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Flags {
+    fn settings(&self) -> Result<Settings, Failure> {
+        let named = [
+            ("listen", self.listen.map(|address| address.to_string())),
+            ("metrics_listen", self.metrics_listen.map(|address| address.to_string())),
+            ("data", self.data.clone()),
+            ("key_file", self.key_file.clone()),
+            ("site", self.site.clone()),
+            ("tls_cert", self.tls_cert.clone()),
+            ("tls_key", self.tls_key.clone()),
+            ("allow_origins", self.allow_origins.clone()),
+            ("log_format", self.log_format.clone()),
+        ];
+        let mut overrides = self.set.clone();
+        overrides.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Ok(Settings::load(self.config.as_deref(), std::env::vars(), &overrides)?)
+    }
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(run(command.act)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The one line for a person whose server did not start; there may be no log to read.
+            let _ = writeln!(std::io::stderr(), "glimpse-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(act: Act) -> Result<(), Failure> {
+    match act {
+        Act::Serve(flags) => serve(flags.settings()?).await,
+        Act::Migrate(flags) => Ok(glimpse_server::migrate(&flags.settings()?).await?),
+        Act::Healthcheck(flags) => healthcheck(&flags.settings()?).await,
+        Act::CheckConfig(flags) => {
+            glimpse_server::check(&flags.settings()?)?;
+            say("the settings can be used")
+        }
+        Act::Keygen { file } => keygen(&file),
+    }
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    log(&settings)?;
+    let server = glimpse_server::start(settings, Arc::new(SystemClock::new())).await?;
+    tracing::info!(address = %server.address(), "serving");
+    end_of_service().await?;
+    tracing::info!("draining");
+    server.stop().await;
+    Ok(())
+}
+
+/// SIGTERM from a supervisor, or Ctrl-C from a person.
+async fn end_of_service() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}
+
+fn log(settings: &Settings) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&settings.log_level)?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    }
+    .map_err(|error| -> Failure { error })
+}
+
+/// One request to `/readyz` over plain TCP: the check runs on the machine itself. With TLS, that the port accepts.
+async fn healthcheck(settings: &Settings) -> Result<(), Failure> {
+    let mut address = settings.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    if settings.tls_cert.is_some() {
+        return Ok(());
+    }
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+    let mut head = [0u8; 12];
+    stream.read_exact(&mut head).await?;
+    if &head == b"HTTP/1.1 200" { Ok(()) } else { Err("the server is not ready".into()) }
+}
+
+fn keygen(file: &Path) -> Result<(), Failure> {
+    KeyFile::generate(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    say("written; back it up apart from the data folder: without it no record can be opened")
+}
+
+fn say(line: &str) -> Result<(), Failure> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

@@ -1,0 +1,113 @@
+//! What a client is told when a request fails: a problem document (RFC 9457) whose `type` is an error code of the wire.
+//!
+//! A problem never carries what the client sent, an id, or the inside of the server. What went wrong inside is logged where
+//! it happened, under the request id that the client gets as well.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use glimpse_wire::ErrorCode;
+
+use crate::throttle::RetryAfter;
+
+/// A failed request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    code: ErrorCode,
+    retry_after: Option<u64>,
+}
+
+/// The answer of a handler.
+pub(crate) type Answer<T> = Result<T, Problem>;
+
+impl Problem {
+    /// A problem with the status that belongs to its code.
+    #[must_use]
+    pub fn new(code: ErrorCode) -> Self {
+        Self { status: status_of(code), code, retry_after: None }
+    }
+
+    /// The code that the client sees.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+}
+
+impl From<ErrorCode> for Problem {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<glimpse_wire::Malformed> for Problem {
+    fn from(_: glimpse_wire::Malformed) -> Self {
+        Self::new(ErrorCode::Malformed)
+    }
+}
+
+impl From<RetryAfter> for Problem {
+    fn from(wait: RetryAfter) -> Self {
+        Self { retry_after: Some(wait.seconds), ..Self::new(ErrorCode::RateLimited) }
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        tracing::error!(%error, "database");
+        Self::new(ErrorCode::Internal)
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        // The kind alone: the message of an I/O error may name a path, and a path may name a record.
+        tracing::error!(kind = ?error.kind(), "file system");
+        Self::new(ErrorCode::Internal)
+    }
+}
+
+/// The HTTP status for a code. Clients decide by the code; the status is for what lies between.
+#[expect(clippy::wildcard_enum_match_arm, reason = "`ErrorCode` is non-exhaustive, and most codes never come from the server")]
+const fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::Malformed | ErrorCode::UnsupportedSuite | ErrorCode::RecordTampered | ErrorCode::CodeMistyped => {
+            StatusCode::BAD_REQUEST
+        }
+        ErrorCode::Unauthorised => StatusCode::UNAUTHORIZED,
+        ErrorCode::NotGranted | ErrorCode::BudgetSpent => StatusCode::FORBIDDEN,
+        ErrorCode::NotFound | ErrorCode::CodeUnknown => StatusCode::NOT_FOUND,
+        ErrorCode::Conflict | ErrorCode::Crowded | ErrorCode::CounterReused | ErrorCode::NotReady => StatusCode::CONFLICT,
+        ErrorCode::CodeUsed
+        | ErrorCode::CodeExpired
+        | ErrorCode::SessionEnded
+        | ErrorCode::SessionExpired
+        | ErrorCode::SessionRevoked
+        | ErrorCode::SessionIdle => StatusCode::GONE,
+        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::DeviceOffline => StatusCode::CONFLICT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({
+            "type": self.code.slug(),
+            "title": self.code.happened(),
+            "detail": self.code.next_step(),
+            "status": self.status.as_u16(),
+        });
+        let mut response = (self.status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // For the log of the request; it does not travel.
+        response.extensions_mut().insert(self.code);
+        response
+    }
+}

@@ -1,0 +1,205 @@
+//! The life of a server: start, run, drain.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, Rates};
+use crate::clock::Clock;
+use crate::http;
+use crate::key_file::{KeyFile, KeyFileError};
+use crate::listen::{self, Listening, TlsError};
+use crate::metrics::Metrics;
+use crate::settings::{Settings, SettingsError};
+use crate::site::{Site, SiteError};
+use crate::store::Store;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// See [`SettingsError`].
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// See [`KeyFileError`].
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// See [`SiteError`].
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// See [`TlsError`].
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The data folder cannot be made or used.
+    #[error("cannot use the data folder {path}: {source}")]
+    Data {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A database cannot be opened or migrated.
+    #[error("cannot open the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A server that accepts connections. Dropping it drains without waiting; [`RunningServer::stop`] waits.
+#[derive(Debug)]
+pub struct RunningServer {
+    app: Arc<App>,
+    address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
+    serving: JoinHandle<()>,
+}
+
+impl RunningServer {
+    /// Where the API listens; with port 0 in the settings, the port that it got.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics listen.
+    #[must_use]
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// Stops accepting, lets open requests finish, closes sockets and databases.
+    pub async fn stop(mut self) {
+        self.app.stop.cancel();
+        // The task only ends early by a panic, which was reported when it happened.
+        let _ = (&mut self.serving).await;
+    }
+
+    /// Stops as a crash would: nothing is finished and nothing is closed in order.
+    pub fn kill(self) {
+        self.serving.abort();
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.app.stop.cancel();
+    }
+}
+
+/// Brings the databases in the data folder to this version's schema, and does nothing else.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn migrate(settings: &Settings) -> Result<(), StartError> {
+    Store::open(&settings.data).await?.close().await;
+    Ok(())
+}
+
+/// Reads everything that [`start`] reads, and starts nothing.
+///
+/// # Errors
+/// [`StartError`] names what an operator must mend.
+pub fn check(settings: &Settings) -> Result<(), StartError> {
+    settings.check()?;
+    if let (Some(cert), Some(key)) = (&settings.tls_cert, &settings.tls_key) {
+        listen::tls(cert, key)?;
+    }
+    settings.site.as_deref().map(Site::load).transpose()?;
+    KeyFile::read(&settings.key_file, &settings.data)?;
+    Ok(())
+}
+
+/// Starts a server; when this returns, it accepts connections.
+///
+/// # Errors
+/// [`StartError`] names what an operator must mend.
+pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningServer, StartError> {
+    settings.check()?;
+    let tls = match (&settings.tls_cert, &settings.tls_key) {
+        (Some(cert), Some(key)) => Some(listen::tls(cert, key)?),
+        (Some(_) | None, Some(_) | None) => None,
+    };
+    let site = settings.site.as_deref().map(Site::load).transpose()?;
+    // The folder first: whether the key file lies inside it can only be asked of a folder that exists.
+    Store::make_folder(&settings.data)?;
+    let keys = KeyFile::read(&settings.key_file, &settings.data)?;
+    let store = Store::open(&settings.data).await?;
+
+    let (listener, address) = bind(settings.listen).await?;
+    let metrics_listener = match settings.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
+
+    let rates = Rates::new(&settings.limits);
+    let app = Arc::new(App {
+        clock,
+        keys,
+        store,
+        metrics: Metrics::new(),
+        rates,
+        site,
+        stop: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+        settings,
+    });
+    let serving = tokio::spawn(run(Arc::clone(&app), listener, tls, metrics_listener.map(|(listener, _)| listener)));
+    Ok(RunningServer { app, address, metrics_address, serving })
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+async fn run(
+    app: Arc<App>,
+    listener: TcpListener,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    metrics_listener: Option<TcpListener>,
+) {
+    let limits = &app.settings.limits;
+    let listening = Listening {
+        connections: limits.connections,
+        head: Duration::from_secs(limits.head_seconds),
+        drain: Duration::from_secs(limits.drain_seconds),
+    };
+    let api = listen::serve(listener, tls, http::router(&app), listening.clone(), app.stop.clone());
+    let metrics = async {
+        if let Some(listener) = metrics_listener {
+            listen::serve(listener, None, metrics_router(&app), listening.clone(), app.stop.clone()).await;
+        }
+    };
+    tokio::join!(api, metrics);
+    app.tasks.close();
+    if tokio::time::timeout(listening.drain, app.tasks.wait()).await.is_err() {
+        tracing::warn!("some sockets did not close in time");
+    }
+    app.store.close().await;
+}
+
+fn metrics_router(app: &Arc<App>) -> Router {
+    let app = Arc::clone(app);
+    Router::new().route(
+        "/metrics",
+        get(move || async move {
+            ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.metrics.text())
+        }),
+    )
+}

@@ -1,0 +1,320 @@
+//! Every setting and every limit of the server, with its default.
+//!
+//! A value comes from, in rising order: the default below, the TOML file, the environment (`GLIMPSE_` and the setting's name
+//! in capitals, the ones under `[limits]` as `GLIMPSE_LIMITS_…`), a flag. What belongs to the protocol rather than to the
+//! operator, such as the life of a pairing code, is a constant of `glimpse_wire::limits` and cannot be set.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// What an operator decides.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where the API and the site are served. Default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// Where metrics are served, in the Prometheus text format. Default: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The data folder: databases and blobs. Default `data`.
+    pub data: PathBuf,
+    /// The server key file K. Outside the data folder and readable by its owner alone. No default that works by accident.
+    pub key_file: PathBuf,
+    /// The static build to serve; without it, the API alone. Default: none.
+    pub site: Option<PathBuf>,
+    /// Certificate chain in PEM; together with `tls_key`. Default: plain HTTP, for loopback or behind a proxy.
+    pub tls_cert: Option<PathBuf>,
+    /// Private key in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Origins whose pages may call this API, such as `https://look.example`. Default: only the server's own.
+    pub allow_origins: Vec<String>,
+    /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// `json` or `text`. Default `json`.
+    pub log_format: LogFormat,
+    /// What is logged, in the notation of `tracing` (`info`, `glimpse_server=debug`). Default `info`.
+    pub log_level: String,
+    /// Sizes, counts and rates.
+    pub limits: Limits,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Sizes, counts, rates and lifetimes that protect the server. Rates are per minute unless the name says otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections at one time.
+    pub connections: usize,
+    /// Seconds that a client may take for a TLS handshake or for the head of a request.
+    pub head_seconds: u64,
+    /// Seconds that one request may take, uploads and downloads of content excepted.
+    pub request_seconds: u64,
+    /// Seconds that an upload or download may stand still.
+    pub stall_seconds: u64,
+    /// Seconds that open requests and live channels get to finish after SIGTERM.
+    pub drain_seconds: u64,
+    /// Bytes of a JSON body.
+    pub json_body_bytes: usize,
+    /// Bytes of the sealed content of one record version.
+    pub content_bytes: u64,
+    /// Bytes of the ciphertext of one unit of a session.
+    pub unit_bytes: u64,
+    /// Bytes of all units of one session.
+    pub session_bytes: u64,
+    /// Records of one account.
+    pub records_per_account: u64,
+    /// Bytes of sealed content of one account.
+    pub bytes_per_account: u64,
+    /// Submissions that wait for one account's approval.
+    pub pending_per_account: u64,
+    /// Sessions of one account that live at one time.
+    pub sessions_per_account: u64,
+    /// Mailboxes of one account that live at one time.
+    pub mailboxes_per_account: usize,
+    /// Mailboxes that live at one time.
+    pub mailboxes: usize,
+    /// Entries in a page of a listing.
+    pub page: u32,
+    /// Requests of one address, of any kind.
+    pub requests_per_address: u32,
+    /// Accounts that one address may create, per hour.
+    pub accounts_per_address_hour: u32,
+    /// Sign-in attempts of one address.
+    pub sign_ins_per_address: u32,
+    /// Nameplates that one address may claim.
+    pub claims_per_address: u32,
+    /// Mailboxes that one account may open.
+    pub mailboxes_per_account_minute: u32,
+    /// Server shares that one device or writer may have minted.
+    pub mints_per_signer: u32,
+    /// Server shares of records that one device is given.
+    pub releases_per_device: u32,
+    /// Submissions of one writer to one account.
+    pub submissions_per_writer: u32,
+    /// Seconds after which an upload that nobody published is swept.
+    pub staged_upload_seconds: u64,
+    /// Seconds for which a device's token is valid.
+    pub token_seconds: u64,
+    /// Seconds without any opening or live frame after which a session ends.
+    pub idle_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            metrics_listen: None,
+            data: PathBuf::from("data"),
+            key_file: PathBuf::from("glimpse.key"),
+            site: None,
+            tls_cert: None,
+            tls_key: None,
+            allow_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            log_format: LogFormat::Json,
+            log_level: "info".to_owned(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            head_seconds: 10,
+            request_seconds: 30,
+            stall_seconds: 30,
+            drain_seconds: 20,
+            json_body_bytes: 1024 * 1024,
+            content_bytes: 4 * 1024 * 1024 * 1024,
+            unit_bytes: 64 * 1024 * 1024,
+            session_bytes: 1024 * 1024 * 1024,
+            records_per_account: 100_000,
+            bytes_per_account: 64 * 1024 * 1024 * 1024,
+            pending_per_account: 1_000,
+            sessions_per_account: 32,
+            mailboxes_per_account: 8,
+            mailboxes: 100_000,
+            page: 1_000,
+            requests_per_address: 6_000,
+            accounts_per_address_hour: 60,
+            sign_ins_per_address: 120,
+            claims_per_address: 20,
+            mailboxes_per_account_minute: 30,
+            mints_per_signer: 20_000,
+            releases_per_device: 2_000,
+            submissions_per_writer: 60,
+            staged_upload_seconds: 3_600,
+            token_seconds: 24 * 3_600,
+            idle_seconds: 15 * 60,
+        }
+    }
+}
+
+/// Why settings could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file could not be read.
+    #[error("cannot read the settings file {path}: {source}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file, a variable or a flag does not say what a setting needs.
+    #[error("the settings do not make sense: {0}")]
+    Malformed(String),
+    /// Two settings contradict each other.
+    #[error("{0}")]
+    Contradiction(&'static str),
+}
+
+impl Settings {
+    /// Settings from a file (if any), the environment and `overrides` (`name=value` or `limits.name=value`).
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the file, the unknown setting or the contradiction.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        overrides: &[(String, String)],
+    ) -> Result<Self, SettingsError> {
+        let mut table = match file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+                text.parse::<toml::Table>().map_err(|e| SettingsError::Malformed(e.to_string()))?
+            }
+            None => toml::Table::new(),
+        };
+        for (name, value) in environment {
+            if let Some(path) = path_of_variable(&name) {
+                insert(&mut table, path, &value);
+            }
+        }
+        for (name, value) in overrides {
+            let path = match name.split_once('.') {
+                Some((section, key)) => (Some(section), key.to_owned()),
+                None => (None, name.clone()),
+            };
+            insert(&mut table, path, value);
+        }
+        let settings: Self = table.try_into().map_err(|e: toml::de::Error| SettingsError::Malformed(e.to_string()))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Refuses combinations that would start and then fail, or that would weaken the server quietly.
+    ///
+    /// # Errors
+    /// [`SettingsError::Contradiction`].
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(SettingsError::Contradiction("tls_cert and tls_key belong together; give both or neither"));
+        }
+        if self.metrics_listen == Some(self.listen) {
+            return Err(SettingsError::Contradiction("metrics_listen must be another address than listen"));
+        }
+        if self.allow_origins.iter().any(|origin| !is_origin(origin)) {
+            return Err(SettingsError::Contradiction(
+                "allow_origins takes origins such as https://look.example: a scheme and a host, no path, no wildcard",
+            ));
+        }
+        if self.limits.page == 0 || self.limits.connections == 0 {
+            return Err(SettingsError::Contradiction("limits.page and limits.connections must be at least 1"));
+        }
+        Ok(())
+    }
+}
+
+/// Names that the environment may set. Other `GLIMPSE_` variables belong to other programs and are ignored.
+const NAMES: &[&str] = &[
+    "listen", "metrics_listen", "data", "key_file", "site", "tls_cert", "tls_key", "allow_origins", "trusted_proxies",
+    "log_format", "log_level",
+];
+
+fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
+    let key = name.strip_prefix("GLIMPSE_")?.to_ascii_lowercase();
+    if let Some(limit) = key.strip_prefix("limits_") {
+        return Some((Some("limits"), limit.to_owned()));
+    }
+    NAMES.contains(&key.as_str()).then_some((None, key))
+}
+
+fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text: &str) {
+    // Lists may be written as `a,b`; everything else is a TOML value if it parses as one, and a string if it does not.
+    let value = if matches!(key.as_str(), "allow_origins" | "trusted_proxies") && !text.starts_with('[') {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
+    } else {
+        match text.parse::<i64>() {
+            Ok(number) => toml::Value::Integer(number),
+            Err(_) => toml::Value::String(text.to_owned()),
+        }
+    };
+    match section {
+        None => {
+            table.insert(key, value);
+        }
+        Some(section) => {
+            let nested = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            if let toml::Value::Table(nested) = nested {
+                nested.insert(key, value);
+            }
+        }
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_and_the_environment_beats_the_default() {
+        let environment = strings(&[
+            ("GLIMPSE_LISTEN", "127.0.0.1:1"),
+            ("GLIMPSE_DATA", "/srv/glimpse"),
+            ("GLIMPSE_LIMITS_PAGE", "7"),
+            ("GLIMPSE_HOME", "another program's"),
+        ]);
+        let flags = strings(&[("listen", "127.0.0.1:2"), ("allow_origins", "https://a.example,https://b.example")]);
+        let settings = Settings::load(None, environment.into_iter(), &flags).expect("valid");
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.data, Path::new("/srv/glimpse"));
+        assert_eq!(settings.limits.page, 7);
+        assert_eq!(settings.limits.claims_per_address, Limits::default().claims_per_address);
+        assert_eq!(settings.allow_origins, ["https://a.example", "https://b.example"]);
+    }
+
+    #[test]
+    fn unknown_names_and_half_a_tls_pair_are_refused() {
+        let none = || std::iter::empty::<(String, String)>();
+        assert!(Settings::load(None, none(), &strings(&[("limits.pages", "1")])).is_err());
+        assert!(Settings::load(None, none(), &strings(&[("tls_cert", "a.pem")])).is_err());
+        assert!(Settings::load(None, none(), &strings(&[("allow_origins", "*")])).is_err());
+        assert!(Settings::load(None, none(), &strings(&[("tls_cert", "a.pem"), ("tls_key", "b.pem")])).is_ok());
+    }
+}

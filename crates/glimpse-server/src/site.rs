@@ -1,0 +1,192 @@
+//! The static build, served from memory exactly as `headers.json` says.
+//!
+//! `headers.json` (written by `cargo xtask pin`, which documents the format) lists every file that exists for a browser and
+//! the headers that go with it. A path that it does not list is not there, and nothing is read from disk after the start.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Component, Path, PathBuf};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use glimpse_wire::ErrorCode;
+use serde::Deserialize;
+
+use crate::problem::Problem;
+
+/// The format of `headers.json` that this server reads.
+const FORMAT: u32 = 1;
+
+/// Every file of the static build, by URL path.
+#[derive(Debug, Default)]
+pub(crate) struct Site {
+    files: HashMap<String, File>,
+}
+
+#[derive(Debug)]
+struct File {
+    headers: HeaderMap,
+    plain: Bytes,
+    brotli: Option<Bytes>,
+}
+
+/// Why the static build cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// A file that the build names is missing, or there is no build.
+    #[error("cannot read {path} of the static build: {source}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `headers.json` is not what `cargo xtask pin` writes.
+    #[error("headers.json of the static build cannot be used: {0}")]
+    Malformed(String),
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    format: u32,
+    headers: BTreeMap<String, String>,
+    pages: BTreeMap<String, BTreeMap<String, String>>,
+    assets: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Site {
+    /// Reads the build in `folder` into memory.
+    ///
+    /// # Errors
+    /// [`SiteError`] names the file.
+    pub(crate) fn load(folder: &Path) -> Result<Self, SiteError> {
+        let text = read(&folder.join("headers.json"))?;
+        let manifest: Manifest =
+            serde_json::from_slice(&text).map_err(|error| SiteError::Malformed(error.to_string()))?;
+        if manifest.format != FORMAT {
+            return Err(SiteError::Malformed(format!("format {} instead of {FORMAT}", manifest.format)));
+        }
+        let mut files = HashMap::new();
+        for (name, own) in manifest.pages.iter().chain(&manifest.assets) {
+            if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+                return Err(SiteError::Malformed(format!("{name} is not a path inside the build")));
+            }
+            let path = folder.join(name);
+            let packed = folder.join(format!("{name}.br"));
+            let file = File {
+                headers: header_map(manifest.headers.iter().chain(own))?,
+                plain: read(&path)?.into(),
+                brotli: if packed.exists() { Some(read(&packed)?.into()) } else { None },
+            };
+            files.insert(format!("/{name}"), file);
+        }
+        if let Some(index) = files.get("/index.html").map(File::shared) {
+            files.insert("/".to_owned(), index);
+        }
+        Ok(Self { files })
+    }
+
+    /// The answer for a path, or "not there".
+    pub(crate) fn answer(&self, method: &Method, path: &str, request: &HeaderMap) -> Response {
+        let Some(file) = self.files.get(path) else {
+            return Problem::new(ErrorCode::NotFound).into_response();
+        };
+        if method != Method::GET && method != Method::HEAD {
+            return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response();
+        }
+        let mut headers = file.headers.clone();
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        let bytes = match &file.brotli {
+            Some(packed) if accepts_brotli(request) => {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
+                packed
+            }
+            Some(_) | None => &file.plain,
+        };
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        let body = if method == Method::HEAD { Body::empty() } else { Body::from(bytes.clone()) };
+        (StatusCode::OK, headers, body).into_response()
+    }
+}
+
+impl File {
+    /// The same bytes under another path.
+    fn shared(&self) -> Self {
+        Self { headers: self.headers.clone(), plain: self.plain.clone(), brotli: self.brotli.clone() }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, SiteError> {
+    std::fs::read(path).map_err(|source| SiteError::Unreadable { path: path.to_owned(), source })
+}
+
+fn header_map<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> Result<HeaderMap, SiteError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in pairs {
+        let bad = || SiteError::Malformed(format!("header {name}"));
+        let name = name.parse::<HeaderName>().map_err(|_| bad())?;
+        map.insert(name, HeaderValue::from_str(value).map_err(|_| bad())?);
+    }
+    Ok(map)
+}
+
+fn accepts_brotli(request: &HeaderMap) -> bool {
+    request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            parts.next() == Some("br") && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_server::ScratchFolder;
+
+    fn build(name: &str) -> ScratchFolder {
+        let folder = ScratchFolder::new().expect("a folder");
+        std::fs::create_dir(folder.path().join("assets")).expect("assets");
+        for (file, text) in [("index.html", "<p>hi"), ("assets/a-1.js", "1"), ("assets/a-1.js.br", "packed"), ("secret", "x")] {
+            std::fs::write(folder.path().join(file), text).expect("written");
+        }
+        let manifest = serde_json::json!({
+            "format": 1, "build": "00",
+            "headers": { "referrer-policy": "no-referrer", "cache-control": "no-store" },
+            "pages": { "index.html": { "content-type": "text/html; charset=utf-8" } },
+            "assets": { name: { "content-type": "text/javascript", "cache-control": "immutable" } },
+        });
+        std::fs::write(folder.path().join("headers.json"), manifest.to_string()).expect("written");
+        folder
+    }
+
+    #[test]
+    fn only_listed_files_exist_with_their_headers() {
+        let folder = build("assets/a-1.js");
+        let site = Site::load(folder.path()).expect("loads");
+        let mut request = HeaderMap::new();
+        for missing in ["/secret", "/headers.json", "/assets/a-1.js.br", "/../secret", "//index.html"] {
+            assert_eq!(site.answer(&Method::GET, missing, &request).status(), StatusCode::NOT_FOUND, "{missing}");
+        }
+        let page = site.answer(&Method::GET, "/", &request);
+        assert_eq!(page.headers()["cache-control"], "no-store");
+        assert_eq!(page.headers()["referrer-policy"], "no-referrer");
+        let plain = site.answer(&Method::GET, "/assets/a-1.js", &request);
+        assert_eq!(plain.headers()["cache-control"], "immutable", "a file's own header overrides");
+        assert!(plain.headers().get("content-encoding").is_none());
+        request.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, br;q=0.5"));
+        let packed = site.answer(&Method::HEAD, "/assets/a-1.js", &request);
+        assert_eq!(packed.headers()["content-encoding"], "br");
+        assert_eq!(packed.headers()["content-length"], "6");
+        assert_eq!(site.answer(&Method::POST, "/", &request).status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[test]
+    fn a_manifest_cannot_name_files_outside_the_build() {
+        for outside in ["../k", "/etc/passwd", "assets/../../k"] {
+            assert!(matches!(Site::load(build(outside).path()), Err(SiteError::Malformed(_))), "{outside}");
+        }
+        assert!(matches!(Site::load(build("assets/none.js").path()), Err(SiteError::Unreadable { .. })));
+    }
+}
