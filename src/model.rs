@@ -1,0 +1,272 @@
+//! The view model: what the viewer knows and what the person did, turned into the one thing that `www/` draws.
+//!
+//! Pure: no clock, no network, no browser. The pump tells it facts ([`Model::status`], [`Model::units`], …) and intents
+//! ([`Model::intent`]), carries out the [`Command`]s that come back, and posts [`Model::snapshot`] to the page.
+
+mod entry;
+mod list;
+mod session;
+mod snapshot;
+
+pub use self::entry::{Entry, EntryState};
+pub use self::list::{Mark, Unit};
+pub use self::session::{Facts, Level};
+pub use self::snapshot::{Announcement, Snapshot};
+
+use glimpse_wire::{ErrorCode, UnitId};
+use serde::Deserialize;
+
+use self::session::Session;
+use self::snapshot::{OverView, WaitView};
+
+/// Milliseconds by a clock that only goes forward; the pump's `performance.now()`.
+pub type Millis = u64;
+
+/// How long more a tap on "ask for more time" asks for, in minutes.
+pub const MORE_MINUTES: u32 = 15;
+
+/// What the person did, as `www/` reports it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Intent {
+    /// Edited the code field.
+    Typed {
+        /// All that stands in the field.
+        text: String,
+        /// Where the caret is, in UTF-16 units, as browsers count.
+        caret: u32,
+        /// Rising number of the edit; comes back, so that the page knows what an answer belongs to.
+        edit: u32,
+    },
+    /// Sent the code.
+    Submit {
+        /// All that stands in the field.
+        text: String,
+    },
+    /// Edited the search field.
+    Search {
+        /// All that stands in the field.
+        text: String,
+    },
+    /// Chose a kind of record, or all with an empty word.
+    Filter {
+        /// One of the kinds of the list.
+        kind: String,
+    },
+    /// Scrolled the list.
+    Window {
+        /// First row in sight.
+        first: u32,
+        /// Rows in sight.
+        count: u32,
+    },
+    /// Chose a record, or asked to try again.
+    Open {
+        /// Which.
+        unit: String,
+    },
+    /// Closed the open record, or stopped its opening.
+    Close,
+    /// Wants a copy of the open record.
+    Save,
+    /// Asked for a record that is not in the list.
+    Ask {
+        /// In the person's words.
+        text: String,
+    },
+    /// Asked for more time.
+    MoreTime,
+    /// Ended the session, or cancelled the pairing.
+    End,
+    /// The browser says that the network came or went.
+    Network {
+        /// Is there one?
+        online: bool,
+    },
+}
+
+/// What the pump must do after an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Run this code.
+    Submit(String),
+    /// Open a unit.
+    Open(UnitId),
+    /// Stop opening a unit, and forget what was opened of it.
+    Close(UnitId),
+    /// Hand the bytes of the open unit to the page as a file of this name.
+    Save(UnitId, String),
+    /// Ask the device for a record.
+    Ask(String),
+    /// Ask the device for this many minutes more.
+    AskTime(u32),
+    /// End the session, or cancel the pairing.
+    End,
+}
+
+/// Where the viewer is between the code and the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Finding the device that shows the code.
+    Finding,
+    /// Stretching the secret, exchanging the messages of the pairing.
+    Proving,
+    /// Both ends agree; the person decides on the device.
+    Approving {
+        /// The check words.
+        words: [String; 2],
+        /// When the device stops waiting.
+        until: Millis,
+    },
+    /// Records are lent. Also told when the facts of a session change.
+    Session(Facts),
+    /// It is over.
+    Over(ErrorCode),
+}
+
+/// The view model.
+#[derive(Debug, Default)]
+pub struct Model {
+    screen: Screen,
+    announcement: Option<Announcement>,
+    announced: u32,
+}
+
+#[derive(Debug)]
+enum Screen {
+    Enter(Entry),
+    Wait(Status),
+    Session(Box<Session>),
+    Over { code: ErrorCode, session: bool },
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self::Enter(Entry::default())
+    }
+}
+
+impl Model {
+    /// Takes what the person did.
+    pub fn intent(&mut self, intent: Intent, now: Millis) -> Vec<Command> {
+        if let Intent::End = intent {
+            return match self.screen {
+                Screen::Enter(_) | Screen::Over { .. } => Vec::new(),
+                Screen::Wait(_) | Screen::Session(_) => vec![Command::End],
+            };
+        }
+        match &mut self.screen {
+            Screen::Enter(entry) => match intent {
+                Intent::Typed { text, caret, edit } => {
+                    entry.typed(&text, caret, edit);
+                    Vec::new()
+                }
+                Intent::Submit { text } => entry.submit(&text).map(Command::Submit).into_iter().collect(),
+                _ => Vec::new(),
+            },
+            Screen::Session(session) => {
+                let (commands, heard) = session.intent(intent, now);
+                self.announce(heard);
+                commands
+            }
+            Screen::Wait(_) | Screen::Over { .. } => Vec::new(),
+        }
+    }
+
+    /// Takes where the viewer is.
+    pub fn status(&mut self, status: Status, now: Millis) {
+        match status {
+            Status::Over(code) => {
+                let session = matches!(self.screen, Screen::Session(_));
+                self.screen = Screen::Over { code, session };
+            }
+            Status::Session(facts) => {
+                if let Screen::Session(session) = &mut self.screen {
+                    let heard = session.facts(facts, now);
+                    self.announce(heard);
+                } else {
+                    self.screen = Screen::Session(Box::new(Session::new(facts, now)));
+                }
+            }
+            Status::Finding | Status::Proving | Status::Approving { .. } => {
+                let key = match status {
+                    Status::Proving => "say.proving",
+                    Status::Approving { .. } => "say.approving",
+                    _ => "say.finding",
+                };
+                self.screen = Screen::Wait(status);
+                self.announce(Some(Announcement::polite(key)));
+            }
+        }
+    }
+
+    /// Takes units that the session was given, on top of those it has.
+    pub fn units(&mut self, units: Vec<Unit>) {
+        if let Screen::Session(session) = &mut self.screen {
+            let heard = session.add(units);
+            self.announce(heard);
+        }
+    }
+
+    /// Takes how far the opening of a unit is, in bytes.
+    pub fn progress(&mut self, unit: UnitId, received: u64, total: u64) {
+        if let Screen::Session(session) = &mut self.screen {
+            session.progress(unit, received, total);
+        }
+    }
+
+    /// A unit is open and shown.
+    pub fn opened(&mut self, unit: UnitId) {
+        if let Screen::Session(session) = &mut self.screen {
+            let heard = session.opened(unit);
+            self.announce(heard);
+        }
+    }
+
+    /// A unit could not be opened.
+    pub fn failed(&mut self, unit: UnitId, code: ErrorCode) {
+        if let Screen::Session(session) = &mut self.screen {
+            let heard = session.failed(unit, code);
+            self.announce(heard);
+        }
+    }
+
+    /// The device said no to what was asked for.
+    pub fn refused(&mut self) {
+        if let Screen::Session(session) = &mut self.screen {
+            session.refused();
+        }
+    }
+
+    /// Time went on: warnings fall due.
+    pub fn tick(&mut self, now: Millis) {
+        if let Screen::Session(session) = &mut self.screen {
+            let heard = session.tick(now);
+            self.announce(heard);
+        }
+    }
+
+    /// What the page draws.
+    #[must_use]
+    pub fn snapshot(&self, now: Millis) -> Snapshot<'_> {
+        let mut snapshot = Snapshot::new(self.announcement.as_ref());
+        match &self.screen {
+            Screen::Enter(entry) => snapshot.entry(entry),
+            Screen::Wait(status) => snapshot.wait(WaitView::new(status, now)),
+            Screen::Session(session) => snapshot.session(session.view(now)),
+            Screen::Over { code, session } => snapshot.over(OverView { code: code.slug(), session: *session }),
+        }
+        snapshot
+    }
+
+    fn announce(&mut self, heard: Option<Announcement>) {
+        if let Some(mut heard) = heard {
+            self.announced = self.announced.wrapping_add(1);
+            heard.number = self.announced;
+            self.announcement = Some(heard);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

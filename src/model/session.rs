@@ -1,0 +1,325 @@
+//! The session screen: time, list, and at most one open record.
+
+use glimpse_wire::limits::MAX_ASK;
+use glimpse_wire::{ErrorCode, UnitId, UnixMillis};
+use serde::Serialize;
+
+use super::list::{List, ListView, Mark, Unit, mark_of};
+use super::{Announcement, Command, Intent, MORE_MINUTES, Millis};
+
+/// What is true of a session as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The name that the owner gave the account, or the beginning of its id.
+    pub owner: String,
+    /// May copies be saved?
+    pub may_save: bool,
+    /// When it ends.
+    pub until: Millis,
+    /// Is the device at the other end of the live channel, and the server there?
+    pub connected: bool,
+}
+
+/// How near the end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// More than two minutes.
+    Calm,
+    /// Two minutes or less.
+    Soon,
+    /// Thirty seconds or less.
+    Last,
+}
+
+impl Level {
+    const fn of(left: Millis) -> Self {
+        match left {
+            0..=30_000 => Self::Last,
+            30_001..=120_000 => Self::Soon,
+            _ => Self::Calm,
+        }
+    }
+}
+
+/// Where the one open record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Opening { received: u64, total: u64 },
+    Shown,
+    Failed(ErrorCode),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    unit: UnitId,
+    phase: Phase,
+    /// Counts the tries, so that the page tells a second one from the first.
+    attempt: u32,
+}
+
+/// What became of something that the device was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Asked {
+    Sent,
+    Refused,
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    facts: Facts,
+    online: bool,
+    level: Level,
+    list: List,
+    open: Option<Open>,
+    asked: Option<Asked>,
+    more_time: Option<Asked>,
+    /// What the last `Refused` would answer.
+    last_asked_time: bool,
+}
+
+/// The session, as the page draws it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionView<'a> {
+    owner: &'a str,
+    view_only: bool,
+    seconds_left: u64,
+    level: Level,
+    connected: bool,
+    more_time: Option<Asked>,
+    asked: Option<Asked>,
+    list: ListView<'a>,
+    record: Option<RecordView<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordView<'a> {
+    unit: String,
+    attempt: u32,
+    title: &'a str,
+    kind: &'a str,
+    created: UnixMillis,
+    size: u64,
+    author: Option<&'a str>,
+    phase: &'static str,
+    received: u64,
+    total: u64,
+    failure: Option<&'static str>,
+    retry: bool,
+    save: bool,
+}
+
+impl Session {
+    pub(super) fn new(facts: Facts, now: Millis) -> Self {
+        let level = Level::of(facts.until.saturating_sub(now));
+        Self {
+            facts,
+            online: true,
+            level,
+            list: List::default(),
+            open: None,
+            asked: None,
+            more_time: None,
+            last_asked_time: false,
+        }
+    }
+
+    pub(super) fn intent(&mut self, intent: Intent, _now: Millis) -> (Vec<Command>, Option<Announcement>) {
+        let mut commands = Vec::new();
+        let mut heard = None;
+        match intent {
+            Intent::Search { text } => {
+                self.list.search(text);
+                heard = Some(Announcement::polite("say.found").count(self.list.matching()));
+            }
+            Intent::Filter { kind } => {
+                self.list.filter(kind);
+                heard = Some(Announcement::polite("say.found").count(self.list.matching()));
+            }
+            Intent::Window { first, count } => self.list.window(first, count),
+            Intent::Open { unit } => commands = self.start(&unit),
+            Intent::Close => commands.extend(self.open.take().map(|open| Command::Close(open.unit))),
+            Intent::Save => commands.extend(self.save()),
+            Intent::Ask { text } => {
+                let text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
+                let mut cut = text.len().min(MAX_ASK);
+                while !text.is_char_boundary(cut) {
+                    cut = cut.saturating_sub(1);
+                }
+                self.asked = Some(Asked::Sent);
+                self.last_asked_time = false;
+                commands.push(Command::Ask(text.get(..cut).unwrap_or_default().to_owned()));
+            }
+            Intent::MoreTime => {
+                self.more_time = Some(Asked::Sent);
+                self.last_asked_time = true;
+                commands.push(Command::AskTime(MORE_MINUTES));
+            }
+            Intent::Network { online } => {
+                let was = self.connected();
+                self.online = online;
+                heard = self.heard_of_connection(was);
+            }
+            Intent::Typed { .. } | Intent::Submit { .. } | Intent::End => {}
+        }
+        (commands, heard)
+    }
+
+    /// Takes facts that may have changed.
+    pub(super) fn facts(&mut self, facts: Facts, now: Millis) -> Option<Announcement> {
+        let was = self.connected();
+        let before = std::mem::replace(&mut self.facts, facts);
+        if self.facts.until != before.until {
+            let longer = self.facts.until > before.until;
+            if longer {
+                self.more_time = None;
+            }
+            self.level = Level::of(self.facts.until.saturating_sub(now));
+            return Some(Announcement::polite(if longer { "say.extended" } else { "say.shortened" }));
+        }
+        self.heard_of_connection(was)
+    }
+
+    pub(super) fn add(&mut self, units: Vec<Unit>) -> Option<Announcement> {
+        let (before, count) = (self.list.len(), units.len());
+        self.list.add(units);
+        if before > 0 {
+            self.asked = None;
+        }
+        let key = if before == 0 { "say.session" } else { "say.added" };
+        (count > 0).then(|| Announcement::polite(key).count(count))
+    }
+
+    pub(super) fn progress(&mut self, unit: UnitId, received: u64, total: u64) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.unit == unit) {
+            open.phase = Phase::Opening { received, total };
+        }
+    }
+
+    pub(super) fn opened(&mut self, unit: UnitId) -> Option<Announcement> {
+        self.list.mark(unit, Mark::Opened);
+        let open = self.open.as_mut().filter(|open| open.unit == unit)?;
+        open.phase = Phase::Shown;
+        Some(Announcement::polite("say.opened").titled(&self.list.get(unit)?.title))
+    }
+
+    pub(super) fn failed(&mut self, unit: UnitId, code: ErrorCode) -> Option<Announcement> {
+        match mark_of(code) {
+            Mark::None => {}
+            mark => self.list.mark(unit, mark),
+        }
+        let open = self.open.as_mut().filter(|open| open.unit == unit)?;
+        open.phase = Phase::Failed(code);
+        Some(Announcement::polite("say.failed").titled(&self.list.get(unit)?.title))
+    }
+
+    pub(super) fn refused(&mut self) {
+        let answered = if self.last_asked_time { &mut self.more_time } else { &mut self.asked };
+        *answered = Some(Asked::Refused);
+    }
+
+    pub(super) fn tick(&mut self, now: Millis) -> Option<Announcement> {
+        let level = Level::of(self.facts.until.saturating_sub(now));
+        if level <= self.level {
+            return None;
+        }
+        self.level = level;
+        match level {
+            Level::Calm => None,
+            Level::Soon => Some(Announcement::polite("say.two-minutes")),
+            Level::Last => Some(Announcement::polite("say.half-minute")),
+        }
+    }
+
+    pub(super) fn view(&self, now: Millis) -> SessionView<'_> {
+        SessionView {
+            owner: &self.facts.owner,
+            view_only: !self.facts.may_save,
+            // Rounded up: the last second is shown as one, and zero means over.
+            seconds_left: self.facts.until.saturating_sub(now).div_ceil(1000),
+            level: self.level,
+            connected: self.connected(),
+            more_time: self.more_time,
+            asked: self.asked,
+            list: self.list.view(),
+            record: self.open.and_then(|open| self.record_view(open)),
+        }
+    }
+
+    fn record_view(&self, open: Open) -> Option<RecordView<'_>> {
+        let unit = self.list.get(open.unit)?;
+        let (phase, received, total, failure) = match open.phase {
+            Phase::Opening { received, total } => ("opening", received, total, None),
+            Phase::Shown => ("shown", unit.length, unit.length, None),
+            Phase::Failed(code) => ("failed", 0, 0, Some(code)),
+        };
+        Some(RecordView {
+            unit: unit.unit.to_string(),
+            attempt: open.attempt,
+            title: &unit.title,
+            kind: &unit.kind,
+            created: unit.created,
+            size: unit.length,
+            author: unit.author.as_deref(),
+            phase,
+            received,
+            total,
+            failure: failure.map(ErrorCode::slug),
+            retry: failure.is_some_and(|code| mark_of(code) == Mark::None && code != ErrorCode::NotGranted),
+            save: self.facts.may_save,
+        })
+    }
+
+    fn start(&mut self, unit: &str) -> Vec<Command> {
+        let known = unit.parse().ok().and_then(|unit| self.list.get(unit)).map(|unit| (unit.unit, unit.length));
+        let Some((unit, total)) = known else { return Vec::new() };
+        let before = self.open.take();
+        let mut commands = Vec::new();
+        let mut attempt = 0;
+        if let Some(before) = before {
+            if before.unit == unit && !matches!(before.phase, Phase::Failed(_)) {
+                self.open = Some(before);
+                return commands;
+            }
+            attempt = before.attempt.wrapping_add(1);
+            commands.push(Command::Close(before.unit));
+        }
+        self.open = Some(Open { unit, phase: Phase::Opening { received: 0, total }, attempt });
+        commands.push(Command::Open(unit));
+        commands
+    }
+
+    fn save(&self) -> Option<Command> {
+        let open = self.open.filter(|open| self.facts.may_save && open.phase == Phase::Shown)?;
+        let unit = self.list.get(open.unit)?;
+        Some(Command::Save(open.unit, safe_file_name(&unit.file_name, &unit.title)))
+    }
+
+    const fn connected(&self) -> bool {
+        self.facts.connected && self.online
+    }
+
+    fn heard_of_connection(&self, was: bool) -> Option<Announcement> {
+        match (was, self.connected()) {
+            (true, false) => Some(Announcement::polite("say.offline")),
+            (false, true) => Some(Announcement::polite("say.online")),
+            _ => None,
+        }
+    }
+}
+
+/// A name that can do nothing on the disk of whoever saves it: no folder, no control or direction mark, no leading dot.
+fn safe_file_name(file_name: &str, title: &str) -> String {
+    let wish = if file_name.trim().is_empty() { title } else { file_name };
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+    };
+    let clean: String = wish.chars().map(|c| if hostile(c) { '_' } else { c }).take(120).collect();
+    let clean = clean.trim().trim_matches('.').trim();
+    if clean.is_empty() { "record".to_owned() } else { clean.to_owned() }
+}

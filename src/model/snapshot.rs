@@ -1,0 +1,116 @@
+//! What crosses from the Worker to the page: everything on the screen, and no key.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::entry::Entry;
+use super::session::SessionView;
+use super::{Millis, Status};
+
+/// Something that a screen reader says, by key of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Announcement {
+    /// Rises with every announcement, so that the same words can be said again.
+    pub(super) number: u32,
+    key: &'static str,
+    values: BTreeMap<&'static str, Value>,
+    /// Interrupts what is being read.
+    urgent: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum Value {
+    Count(usize),
+    Text(String),
+}
+
+impl Announcement {
+    pub(super) const fn polite(key: &'static str) -> Self {
+        Self { number: 0, key, values: BTreeMap::new(), urgent: false }
+    }
+
+    pub(super) fn count(mut self, count: usize) -> Self {
+        self.values.insert("count", Value::Count(count));
+        self
+    }
+
+    pub(super) fn titled(mut self, title: &str) -> Self {
+        self.values.insert("title", Value::Text(title.to_owned()));
+        self
+    }
+}
+
+/// Everything that the page draws.
+#[derive(Debug, Serialize)]
+pub struct Snapshot<'a> {
+    screen: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<&'a Entry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait: Option<WaitView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<SessionView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over: Option<OverView>,
+    announcement: Option<&'a Announcement>,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(super) const fn new(announcement: Option<&'a Announcement>) -> Self {
+        Self { screen: "enter", entry: None, wait: None, session: None, over: None, announcement }
+    }
+
+    pub(super) const fn entry(&mut self, entry: &'a Entry) {
+        self.entry = Some(entry);
+    }
+
+    pub(super) fn wait(&mut self, wait: WaitView<'a>) {
+        self.screen = "wait";
+        self.wait = Some(wait);
+    }
+
+    pub(super) fn session(&mut self, session: SessionView<'a>) {
+        self.screen = "session";
+        self.session = Some(session);
+    }
+
+    pub(super) fn over(&mut self, over: OverView) {
+        self.screen = "over";
+        self.over = Some(over);
+    }
+}
+
+/// Between the code and the records.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WaitView<'a> {
+    stage: &'static str,
+    words: Option<&'a [String; 2]>,
+    seconds_left: Option<u64>,
+}
+
+impl<'a> WaitView<'a> {
+    pub(super) fn new(status: &'a Status, now: Millis) -> Self {
+        match status {
+            Status::Approving { words, until } => Self {
+                stage: "approving",
+                words: Some(words),
+                seconds_left: Some(until.saturating_sub(now).div_ceil(1000)),
+            },
+            Status::Proving => Self { stage: "proving", words: None, seconds_left: None },
+            Status::Finding | Status::Session(_) | Status::Over(_) => {
+                Self { stage: "finding", words: None, seconds_left: None }
+            }
+        }
+    }
+}
+
+/// The end.
+#[derive(Debug, Serialize)]
+pub(super) struct OverView {
+    pub(super) code: &'static str,
+    /// Were records lent? Then the page replaces itself; otherwise the code field comes back with the reason.
+    pub(super) session: bool,
+}

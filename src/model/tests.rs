@@ -1,0 +1,248 @@
+use super::*;
+use glimpse_wire::UnixMillis;
+use serde_json::{Value, json};
+
+fn json(model: &Model, now: Millis) -> Value {
+    serde_json::to_value(model.snapshot(now)).unwrap()
+}
+
+fn typed(text: &str, caret: u32) -> Value {
+    let mut model = Model::default();
+    model.intent(Intent::Typed { text: text.to_owned(), caret, edit: 7 }, 0);
+    json(&model, 0)["entry"].clone()
+}
+
+/// A code with a right check digit, found by trying.
+fn code(start: &str) -> String {
+    let digits = (0..10).map(|check| format!("{start}{check}"));
+    digits.into_iter().find(|digits| typed(digits, 0)["state"] == "ready").unwrap()
+}
+
+fn unit(number: u8, title: &str, kind: &str) -> Unit {
+    Unit {
+        unit: UnitId([number; 16]),
+        title: title.to_owned(),
+        kind: kind.to_owned(),
+        content_type: "text/plain".to_owned(),
+        file_name: String::new(),
+        tags: vec!["Würze".to_owned()],
+        length: 1000,
+        author: None,
+        created: UnixMillis(u64::from(number)),
+    }
+}
+
+fn facts(until: Millis) -> Facts {
+    Facts { owner: "Ada".to_owned(), may_save: true, until, connected: true }
+}
+
+fn session(until: Millis) -> Model {
+    let mut model = Model::default();
+    model.status(Status::Session(facts(until)), 0);
+    model.units(vec![unit(1, "Letter to the clinic", "text"), unit(2, "Heart rate", "series"), unit(3, "Photo", "image")]);
+    model
+}
+
+#[test]
+fn digits_are_grouped_as_they_are_typed_and_the_caret_stays_with_its_digit() {
+    for (text, caret, grouped, at) in [
+        ("4", 1, "4", 1),
+        ("4172", 4, "417 2", 5),
+        ("417203", 6, "417 203", 7),
+        ("417 2031", 4, "417 203 1", 3),
+        ("417-203-91", 10, "417 203 91", 10),
+        ("8123456789", 10, "812 345 678 9", 13),
+        ("", 0, "", 0),
+    ] {
+        let entry = typed(text, caret);
+        assert_eq!((&entry["text"], &entry["caret"]), (&json!(grouped), &json!(at)), "{text}");
+        assert_eq!((&entry["state"], &entry["edit"]), (&json!("partial"), &json!(7)), "{text}");
+    }
+}
+
+#[test]
+fn a_slip_is_told_before_anything_is_sent() {
+    let code = code("417203918");
+    let mut slipped = code.clone().into_bytes();
+    slipped[4] = if slipped[4] == b'9' { b'8' } else { slipped[4] + 1 };
+    let slipped = String::from_utf8(slipped).unwrap();
+    assert_eq!(typed(&slipped, 0)["state"], "mistyped");
+    let mut model = Model::default();
+    assert_eq!(model.intent(Intent::Submit { text: slipped }, 0), []);
+    assert_eq!(model.intent(Intent::Submit { text: "417".to_owned() }, 0), []);
+    assert_eq!(json(&model, 0)["entry"]["state"], "mistyped");
+    assert_eq!(model.intent(Intent::Submit { text: code.clone() }, 0), [Command::Submit(code)]);
+}
+
+#[test]
+fn a_sentence_with_a_code_in_it_becomes_the_code() {
+    let code = code("417203918");
+    let entry = typed(&format!("Hello, the code is {code}, see you."), 3);
+    assert_eq!(entry["state"], "ready");
+    assert_eq!(entry["text"].as_str().unwrap().replace(' ', ""), code);
+    assert_eq!(typed("Hello, the code is", 3)["text"], "Hello, the code is");
+}
+
+#[test]
+fn debug_tells_no_code() {
+    let mut model = Model::default();
+    model.intent(Intent::Typed { text: "417203".to_owned(), caret: 0, edit: 1 }, 0);
+    assert!(!format!("{model:?}").contains("203"));
+}
+
+#[test]
+fn search_takes_every_word_in_any_case_and_order() {
+    let mut model = session(900_000);
+    for (query, kind, expected) in
+        [("", "", 3), ("CLINIC letter", "", 1), ("würze", "", 3), ("würze", "image", 1), ("nothing", "", 0)]
+    {
+        model.intent(Intent::Search { text: query.to_owned() }, 0);
+        model.intent(Intent::Filter { kind: kind.to_owned() }, 0);
+        let list = &json(&model, 0)["session"]["list"];
+        assert_eq!((&list["matching"], &list["total"]), (&json!(expected), &json!(3)), "{query}/{kind}");
+        assert_eq!(list["rows"].as_array().unwrap().len(), expected);
+    }
+}
+
+#[test]
+fn newest_first_and_only_what_is_in_sight() {
+    let mut model = Model::default();
+    model.status(Status::Session(facts(900_000)), 0);
+    let mut units = Vec::new();
+    for number in 0..10_000u32 {
+        let mut each = unit(0, &format!("Record {number}"), "text");
+        each.unit.0[..4].copy_from_slice(&number.to_be_bytes());
+        each.created = UnixMillis(u64::from(number));
+        units.push(each);
+    }
+    // In the chunks in which grants bring them.
+    model.units(units);
+    model.intent(Intent::Window { first: 5_000, count: 50 }, 0);
+    let list = json(&model, 0)["session"]["list"].clone();
+    assert_eq!((&list["total"], &list["first"], &list["rows"][0]["title"]), (&json!(10_000), &json!(5_000), &json!("Record 4999")));
+    assert_eq!(list["rows"].as_array().unwrap().len(), 50);
+    model.intent(Intent::Window { first: u32::MAX, count: u32::MAX }, 0);
+    assert!(json(&model, 0)["session"]["list"]["rows"].as_array().unwrap().len() <= 400);
+}
+
+#[test]
+fn warnings_are_said_once_and_again_after_more_time() {
+    let mut model = session(300_000);
+    let said = |model: &mut Model, now| {
+        model.tick(now);
+        json(model, now)["announcement"]["key"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(said(&mut model, 179_999), "say.session");
+    assert_eq!(said(&mut model, 180_000), "say.two-minutes");
+    let number = json(&model, 0)["announcement"]["number"].clone();
+    assert_eq!(said(&mut model, 181_000), "say.two-minutes");
+    assert_eq!(json(&model, 0)["announcement"]["number"], number, "not said twice");
+    assert_eq!(said(&mut model, 270_000), "say.half-minute");
+    model.status(Status::Session(facts(900_000)), 271_000);
+    assert_eq!(said(&mut model, 271_000), "say.extended");
+    assert_eq!(said(&mut model, 780_000), "say.two-minutes");
+    assert_eq!(json(&model, 899_001)["session"]["secondsLeft"], 1);
+    assert_eq!(json(&model, 900_000)["session"]["secondsLeft"], 0);
+}
+
+#[test]
+fn one_record_is_open_at_a_time() {
+    let mut model = session(900_000);
+    let open = |number: u8| Intent::Open { unit: UnitId([number; 16]).to_string() };
+    assert_eq!(model.intent(open(1), 0), [Command::Open(UnitId([1; 16]))]);
+    assert_eq!(model.intent(open(1), 0), [], "already on its way");
+    assert_eq!(model.intent(open(2), 0), [Command::Close(UnitId([1; 16])), Command::Open(UnitId([2; 16]))]);
+    model.opened(UnitId([1; 16]));
+    assert_eq!(json(&model, 0)["session"]["record"]["phase"], "opening", "an answer to the one before changes nothing");
+    assert_eq!(model.intent(Intent::Open { unit: "nonsense".to_owned() }, 0), []);
+    assert_eq!(model.intent(open(9), 0), [], "never lent");
+    model.progress(UnitId([2; 16]), 400, 1000);
+    assert_eq!(json(&model, 0)["session"]["record"]["received"], 400);
+    model.opened(UnitId([2; 16]));
+    assert_eq!(json(&model, 0)["session"]["record"]["phase"], "shown");
+    assert_eq!(model.intent(Intent::Close, 0), [Command::Close(UnitId([2; 16]))]);
+    assert_eq!(json(&model, 0)["session"]["record"], Value::Null);
+}
+
+#[test]
+fn a_tampered_record_is_marked_and_not_tried_again() {
+    let mut model = session(900_000);
+    let unit = UnitId([1; 16]);
+    model.intent(Intent::Open { unit: unit.to_string() }, 0);
+    model.failed(unit, ErrorCode::RecordTampered);
+    let shown = json(&model, 0)["session"].clone();
+    assert_eq!((&shown["record"]["failure"], &shown["record"]["retry"]), (&json!("record-tampered"), &json!(false)));
+    assert_eq!(shown["list"]["rows"][2]["mark"], "tampered");
+    // Control: a network error may be tried again, and leaves no mark.
+    model.intent(Intent::Open { unit: UnitId([2; 16]).to_string() }, 0);
+    model.failed(UnitId([2; 16]), ErrorCode::ServerUnreachable);
+    let shown = json(&model, 0)["session"].clone();
+    assert_eq!((&shown["record"]["retry"], &shown["list"]["rows"][1]["mark"]), (&json!(true), &json!("none")));
+}
+
+#[test]
+fn nothing_is_saved_unless_granted() {
+    let unit = UnitId([1; 16]);
+    for may_save in [true, false] {
+        let mut model = session(900_000);
+        model.status(Status::Session(Facts { may_save, ..facts(900_000) }), 0);
+        model.intent(Intent::Open { unit: unit.to_string() }, 0);
+        assert_eq!(model.intent(Intent::Save, 0), [], "not before it is open");
+        model.opened(unit);
+        let commands = model.intent(Intent::Save, 0);
+        assert_eq!(commands.len(), usize::from(may_save));
+    }
+}
+
+#[test]
+fn a_hostile_file_name_becomes_a_harmless_one() {
+    for (name, safe) in [
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("C:\\autoexec.bat", "C__autoexec.bat"),
+        (".bashrc", "bashrc"),
+        ("photo\u{202E}gpj.exe", "photo_gpj.exe"),
+        ("a\0b\n", "a_b_"),
+        ("", "Letter to the clinic"),
+        ("...", "record"),
+        ("report.pdf", "report.pdf"),
+    ] {
+        let mut model = Model::default();
+        model.status(Status::Session(facts(900_000)), 0);
+        model.units(vec![Unit { file_name: name.to_owned(), ..unit(1, "Letter to the clinic", "text") }]);
+        model.intent(Intent::Open { unit: UnitId([1; 16]).to_string() }, 0);
+        model.opened(UnitId([1; 16]));
+        assert_eq!(model.intent(Intent::Save, 0), [Command::Save(UnitId([1; 16]), safe.to_owned())]);
+    }
+}
+
+#[test]
+fn a_question_is_cut_to_what_the_channel_takes() {
+    let mut model = session(900_000);
+    let commands = model.intent(Intent::Ask { text: format!(" {}\u{0007} ", "é".repeat(400)) }, 0);
+    assert_eq!(commands, [Command::Ask("é".repeat(250))]);
+    assert_eq!(json(&model, 0)["session"]["asked"], "sent");
+    model.refused();
+    assert_eq!(json(&model, 0)["session"]["asked"], "refused");
+}
+
+#[test]
+fn the_end_tells_whether_anything_was_lent() {
+    for lent in [true, false] {
+        let mut model = if lent { session(900_000) } else { Model::default() };
+        model.status(Status::Over(ErrorCode::SessionExpired), 0);
+        assert_eq!(json(&model, 0)["over"], json!({ "code": "session-expired", "session": lent }));
+        assert_eq!(json(&model, 0).get("session"), None, "nothing of the session is drawn any more");
+        assert_eq!(model.intent(Intent::End, 0), []);
+    }
+}
+
+#[test]
+fn intents_are_read_as_the_page_writes_them() {
+    for (written, read) in [
+        (json!({"type": "more-time"}), Intent::MoreTime),
+        (json!({"type": "window", "first": 3, "count": 40}), Intent::Window { first: 3, count: 40 }),
+        (json!({"type": "network", "online": false}), Intent::Network { online: false }),
+    ] {
+        assert_eq!(serde_json::from_value::<Intent>(written).unwrap(), read);
+    }
+}

@@ -1,0 +1,165 @@
+// The first script of the page: is this browser able, is the build what the page pins, then the Worker and the screens.
+
+import { byId, fill, h, say } from "./dom.js";
+import { Engine } from "./engine.js";
+import { openFacts } from "./facts.js";
+import { Stop } from "./pinned.js";
+import { Enter } from "./screens/enter.js";
+import { Session } from "./screens/session.js";
+import { Wait } from "./screens/wait.js";
+import { choose, chosen, has, preferred, t } from "./text.js";
+
+/** @typedef {import("./engine.js").Intent} Intent */
+/** @typedef {import("./engine.js").Report} Report */
+/** @typedef {Record<string, any>} Snapshot What `src/model` computed; see `Snapshot` there. */
+/**
+ * @typedef {object} Screen
+ * @property {(snapshot: Snapshot) => void} draw
+ * @property {() => void} focus
+ * @property {(report: Report) => void} [hear]
+ */
+
+class Page {
+  /** @type {Engine | null} */
+  #engine = null;
+  /** @type {Screen} */
+  #screen;
+  #name = "enter";
+  /** @type {Snapshot | null} */
+  #last = null;
+  #spoken = 0;
+  /** The error code of the run before, told above the code field. @type {string | null} */
+  #failure = null;
+
+  constructor() {
+    this.#screen = new Enter(this.#send);
+    byId("stuck").remove();
+    byId("facts-open").addEventListener("click", () => openFacts());
+    const language = /** @type {HTMLSelectElement} */ (byId("language"));
+    language.addEventListener("change", async () => {
+      await choose(language.value);
+      this.#redraw();
+    });
+    addEventListener("pagehide", () => this.#wipe());
+    addEventListener("pageshow", (event) => event.persisted && location.reload());
+    addEventListener("online", () => this.#send({ type: "network", online: true }));
+    addEventListener("offline", () => this.#send({ type: "network", online: false }));
+  }
+
+  async start() {
+    try {
+      const language = preferred();
+      /** @type {HTMLSelectElement} */ (byId("language")).value = language;
+      await choose(language);
+      if (!able()) throw new Stop("unsupported-browser");
+      this.#engine = await Engine.load();
+      this.#run();
+    } catch (error) {
+      this.#refuse(error instanceof Stop ? error.code : "internal");
+    }
+  }
+
+  /** A Worker with an empty memory, for one run of one code. */
+  #run() {
+    this.#engine?.start((report) => this.#hear(report), () => this.#leave("internal"));
+  }
+
+  /** @param {Intent} intent */
+  #send = (intent) => {
+    if (intent.type === "submit") this.#failure = null;
+    this.#engine?.send(intent);
+  };
+
+  /** @param {Report} report */
+  #hear(report) {
+    if (report.kind === "snapshot") this.#show(report.snapshot);
+    else this.#screen.hear?.(report);
+  }
+
+  /** @param {Snapshot} snapshot */
+  #show(snapshot) {
+    byId("loading").hidden = true;
+    if (snapshot.screen === "over") {
+      if (snapshot.over.session) return this.#leave(snapshot.over.code);
+      // Nothing was lent: the code is gone, and so is everything that this run knew.
+      this.#failure = snapshot.over.code;
+      return this.#run();
+    }
+    this.#last = snapshot;
+    if (snapshot.screen !== this.#name) this.#change(snapshot.screen);
+    document.documentElement.dataset.screen = snapshot.screen;
+    this.#screen.draw({ ...snapshot, failure: this.#failure });
+    const heard = snapshot.announcement;
+    if (heard && heard.number !== this.#spoken) {
+      this.#spoken = heard.number;
+      say(byId(heard.urgent ? "assertive" : "polite"), t(heard.key, heard.values));
+    }
+  }
+
+  /** @param {string} name */
+  #change(name) {
+    const main = byId("main");
+    if (name === "enter") this.#screen = new Enter(this.#send);
+    else if (name === "session") this.#screen = new Session(main, this.#send);
+    else if (!(this.#screen instanceof Wait)) this.#screen = new Wait(main, this.#send);
+    byId("enter").hidden = name !== "enter";
+    document.title = has(`title.${name}`) ? t(`title.${name}`) : "Glimpse";
+    const live = name === "session";
+    (live ? addEventListener : removeEventListener)("beforeunload", ask);
+    const moved = this.#name !== name;
+    this.#name = name;
+    if (moved) this.#screen.focus();
+  }
+
+  #redraw() {
+    document.documentElement.lang = chosen();
+    if (this.#last) {
+      this.#change(this.#last.screen);
+      this.#show(this.#last);
+    }
+  }
+
+  #wipe() {
+    this.#engine?.stop();
+    this.#last = null;
+    document.body.replaceChildren();
+  }
+
+  /** The end: another document takes this one's place, with nothing of it in its heap and no way back. @param {string} code */
+  #leave(code) {
+    removeEventListener("beforeunload", ask);
+    this.#wipe();
+    location.replace(`ended.html#${code};${chosen()}`);
+  }
+
+  /** The page cannot be used at all. @param {string} code */
+  #refuse(code) {
+    byId("loading").hidden = true;
+    document.documentElement.dataset.screen = "refused";
+    const text = has(`error.${code}`) ? [t(`error.${code}`), t(`error.${code}.next`)] : FALLBACK[code] ?? FALLBACK.internal;
+    const again = h("button", { class: "primary", type: "button", onclick: () => location.reload() }, has("reload") ? t("reload") : "Reload");
+    const panel = h("div", { class: "notice bad", role: "alert", tabIndex: -1 }, h("h1", {}, text?.[0]), h("p", {}, text?.[1]), again);
+    fill(byId("main"), h("section", { class: "screen narrow" }, panel));
+    panel.focus();
+  }
+}
+
+/** What can be told before a catalogue has arrived. @type {Record<string, [string, string]>} */
+const FALLBACK = {
+  "build-altered": ["This page is not what its builder published.", "Do not type a code here. Tell whoever runs this site."],
+  "server-unreachable": ["The server cannot be reached.", "Check the connection and try again."],
+  "unsupported-browser": ["This browser cannot keep the session safe.", "Use a current Firefox, Chrome, Edge or Safari."],
+  internal: ["Something went wrong inside Glimpse.", "Try again; if it stays, report it."],
+};
+
+/** @returns {boolean} */
+function able() {
+  return isSecureContext && typeof WebAssembly === "object" && typeof Worker === "function" && typeof HTMLDialogElement === "function";
+}
+
+/** @param {BeforeUnloadEvent} event */
+function ask(event) {
+  event.preventDefault();
+}
+
+void new Page().start();

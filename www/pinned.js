@@ -1,0 +1,40 @@
+// Files of this build: fetched with the hash that the page pins for them, or not at all.
+
+/** Why the page cannot go on; the slug of an error code. */
+export class Stop extends Error {
+  /** @param {string} code */
+  constructor(code) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/**
+ * Fetches what a `<link>` of the page names, with its hash.
+ * @param {HTMLLinkElement} link
+ * @returns {Promise<Response>}
+ */
+export async function fetchPinned(link) {
+  const integrity = link.dataset.integrity;
+  if (!integrity) throw new Stop("build-altered");
+  try {
+    const response = await fetch(link.href, { integrity });
+    if (response.ok) return response;
+  } catch {
+    // A hash that does not fit and a network that is down are the same bare TypeError: find out which it was.
+  }
+  throw new Stop(await whyRefused(link.href, integrity));
+}
+
+/** @param {string} url @param {string} integrity @returns {Promise<string>} */
+async function whyRefused(url, integrity) {
+  try {
+    const response = await fetch(url, { cache: "no-store" });
+    if (!response.ok) return response.status >= 500 ? "server-unreachable" : "build-altered";
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-384", await response.arrayBuffer()));
+    const found = `sha384-${btoa(String.fromCharCode(...digest))}`;
+    return found === integrity ? "server-unreachable" : "build-altered";
+  } catch {
+    return "server-unreachable";
+  }
+}

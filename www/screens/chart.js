@@ -1,0 +1,146 @@
+// Series over time as SVG, with zoom. What it shows is also there in words (the summary) and in numbers (the table).
+
+import { fill, h, svg } from "../dom.js";
+import { number, t, time } from "../text.js";
+import { plain } from "./content.js";
+
+const WIDTH = 720;
+const HEIGHT = 280;
+const EDGE = { top: 12, right: 12, bottom: 28, left: 52 };
+/** The smallest stretch that can be zoomed to. */
+const LEAST = 60_000;
+
+/** @typedef {Record<string, any>} Chart */
+
+/** @param {Chart} chart @param {string} summary @returns {HTMLElement} */
+export function drawChart(chart, summary) {
+  const range = { from: chart.from, to: Math.max(chart.to, chart.from + LEAST) };
+  const whole = { ...range };
+  const picture = svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": summary });
+  const redraw = () => fill(picture, ...draw(chart, range));
+
+  /** @param {number} factor @param {number} [middle] a share of the width */
+  const zoom = (factor, middle = 0.5) => {
+    const length = Math.min(whole.to - whole.from, Math.max(LEAST, (range.to - range.from) * factor));
+    const at = range.from + (range.to - range.from) * middle;
+    move(at - length * middle, length);
+  };
+  /** @param {number} from @param {number} length */
+  const move = (from, length) => {
+    range.from = Math.min(Math.max(whole.from, from), whole.to - length);
+    range.to = range.from + length;
+    redraw();
+  };
+  const pan = (/** @type {number} */ share) => move(range.from + (range.to - range.from) * share, range.to - range.from);
+  const button = (/** @type {string} */ key, /** @type {string} */ sign, /** @type {() => void} */ act) =>
+    h("button", { type: "button", class: "plain small", "aria-label": t(key), title: t(key), onclick: act }, sign);
+
+  picture.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    const box = picture.getBoundingClientRect();
+    zoom(event.deltaY > 0 ? 1.25 : 0.8, (event.clientX - box.left) / box.width);
+  });
+  /** @type {number | null} */
+  let held = null;
+  picture.addEventListener("pointerdown", (event) => {
+    held = event.clientX;
+    picture.setPointerCapture(event.pointerId);
+  });
+  picture.addEventListener("pointermove", (event) => {
+    if (held === null) return;
+    pan((held - event.clientX) / picture.getBoundingClientRect().width);
+    held = event.clientX;
+  });
+  picture.addEventListener("pointerup", () => (held = null));
+
+  redraw();
+  const tools = h(
+    "div",
+    { class: "chart-tools", role: "group", "aria-label": t("chart.tools") },
+    button("chart.earlier", "‹", () => pan(-0.25)),
+    button("chart.later", "›", () => pan(0.25)),
+    button("chart.in", "+", () => zoom(0.5)),
+    button("chart.out", "−", () => zoom(2)),
+    button("chart.all", "⤢", () => move(whole.from, whole.to - whole.from)),
+  );
+  const legend = chart.series.length > 1 && h("ul", { class: "legend" }, ...chart.series.map((/** @type {Chart} */ series, /** @type {number} */ at) => h("li", { class: `series-${at % 6}` }, plain(series.name))));
+  return h("div", { class: "chart-box", dir: "ltr" }, h("div", { class: "chart-top" }, h("span", { class: "hint" }, chart.unit), tools), picture, legend);
+}
+
+/** @param {Chart} chart @param {{from: number, to: number}} range @returns {Node[]} */
+function draw(chart, range) {
+  const bars = chart.series.some((/** @type {Chart} */ each) => each.style === "bars");
+  const low = bars ? Math.min(0, chart.min) : chart.min;
+  const [bottom, top, step] = nice(low, chart.max);
+  const plotWidth = WIDTH - EDGE.left - EDGE.right;
+  const plotHeight = HEIGHT - EDGE.top - EDGE.bottom;
+  const x = (/** @type {number} */ at) => EDGE.left + ((at - range.from) / (range.to - range.from)) * plotWidth;
+  const y = (/** @type {number} */ value) => EDGE.top + (1 - (value - bottom) / (top - bottom)) * plotHeight;
+
+  /** @type {Node[]} */
+  const nodes = [];
+  for (let value = bottom; value <= top + step / 2; value += step) {
+    nodes.push(svg("line", { class: "grid", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y(value), y2: y(value) }));
+    nodes.push(svg("text", { class: "tick", x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value, { maximumFractionDigits: 2 })));
+  }
+  for (const { at, text } of ticks(chart, range)) {
+    nodes.push(svg("text", { class: "tick", x: x(at), y: HEIGHT - 8, "text-anchor": "middle" }, text));
+  }
+  const inside = svg("svg", { x: EDGE.left, y: 0, width: plotWidth, height: HEIGHT, viewBox: `${EDGE.left} 0 ${plotWidth} ${HEIGHT}` });
+  chart.series.forEach((/** @type {Chart} */ series, /** @type {number} */ at) => {
+    const name = `series-${at % 6}`;
+    inside.append(...(series.style === "bars" ? columns(series, range, x, y, name) : lines(series, range, x, y, name)));
+  });
+  return [...nodes, inside];
+}
+
+/** @param {Chart} series @param {{from: number, to: number}} range @param {(n: number) => number} x @param {(n: number) => number} y @param {string} name @returns {Node[]} */
+function columns(series, range, x, y, name) {
+  const shown = series.points.filter((/** @type {Chart} */ point) => (point.until ?? point.x) >= range.from && point.x <= range.to);
+  const fallback = Math.max(2, 480 / Math.max(1, shown.length));
+  return shown.map((/** @type {Chart} */ point) => {
+    const width = point.until === undefined ? fallback : Math.max(1.5, x(point.until) - x(point.x) - 1);
+    const foot = y(0);
+    const head = y(point.y);
+    return svg("rect", { class: `column ${name}`, x: x(point.x), y: Math.min(head, foot), width, height: Math.max(0.5, Math.abs(foot - head)), rx: Math.min(2, width / 3) });
+  });
+}
+
+/** A line, broken where the gap is longer than the series says. @param {Chart} series @param {{from: number, to: number}} range @param {(n: number) => number} x @param {(n: number) => number} y @param {string} name @returns {Node[]} */
+function lines(series, range, x, y, name) {
+  const margin = (range.to - range.from) / 4;
+  const shown = series.points.filter((/** @type {Chart} */ point) => point.x >= range.from - margin && point.x <= range.to + margin);
+  let path = "";
+  let before = Number.NEGATIVE_INFINITY;
+  for (const point of shown) {
+    path += `${point.x - before > series.gap ? "M" : "L"}${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`;
+    before = point.x;
+  }
+  const dots = shown.length <= 60 ? shown.map((/** @type {Chart} */ point) => svg("circle", { class: `dot ${name}`, cx: x(point.x), cy: y(point.y), r: 2.5 })) : [];
+  return [svg("path", { class: `line ${name}`, d: path || "M0 0" }), ...dots];
+}
+
+/** Round numbers for the axis. @param {number} low @param {number} high @returns {[number, number, number]} */
+function nice(low, high) {
+  const span = high - low || Math.abs(high) || 1;
+  const raw = span / 4;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = ([1, 2, 2.5, 5, 10].find((each) => each * power >= raw) ?? 10) * power;
+  const bottom = Math.floor(low / step) * step;
+  const top = Math.max(bottom + step, Math.ceil(high / step) * step);
+  return [bottom, top, step];
+}
+
+/** Five labels along the axis of time. @param {Chart} chart @param {{from: number, to: number}} range @returns {{at: number, text: string}[]} */
+function ticks(chart, range) {
+  const length = range.to - range.from;
+  const day = 86_400_000;
+  /** @type {Intl.DateTimeFormatOptions} */
+  const options =
+    length > 400 * day ? { year: "numeric", month: "short" } : length > 3 * day || chart.days ? { month: "short", day: "numeric" } : { weekday: "short", hour: "numeric", minute: "2-digit" };
+  return [0.1, 0.3, 0.5, 0.7, 0.9].map((share) => {
+    const at = range.from + length * share;
+    return { at, text: time(at, chart.floating ? { ...options, timeZone: "UTC" } : options) };
+  });
+}

@@ -1,0 +1,126 @@
+// The list of records. Only the rows in sight are elements; the Worker searches, filters and sends what is in the window.
+
+import { fill, h } from "../dom.js";
+import { t } from "../text.js";
+import { icon } from "./icons.js";
+import { describe } from "./kinds.js";
+
+/** Height of a row in CSS pixels; the style sheet holds the same number. */
+const ROW = 64;
+/** Rows drawn beyond the edge, so that scrolling does not show gaps. */
+const BEYOND = 24;
+
+export class List {
+  #send;
+  #rows = h("div", { class: "rows" });
+  /** What scrolls, and what has the focus: the active row is named by `aria-activedescendant`. */
+  element = h("div", { class: "records", id: "records", role: "listbox", tabIndex: 0, "aria-label": t("session.records") }, this.#rows);
+  #active = 0;
+  /** @type {Record<string, any>} */
+  #list = { revision: -1, matching: 0, first: 0, rows: [] };
+  /** @type {string | null} */
+  #open = null;
+  #asked = "";
+
+  /** @param {import("./session.js").Send} send */
+  constructor(send) {
+    this.#send = send;
+    this.element.addEventListener("scroll", () => this.#window(), { passive: true });
+    this.element.addEventListener("keydown", (event) => this.#key(event));
+    this.element.addEventListener("focus", () => this.#mark());
+    new ResizeObserver(() => this.#window()).observe(this.element);
+  }
+
+  focus() {
+    this.element.focus();
+  }
+
+  /** @param {Record<string, any>} list @param {string | null} open the unit that is open */
+  draw(list, open) {
+    if (list.revision === this.#list.revision && list.first === this.#list.first && list.rows.length === this.#list.rows.length && open === this.#open) return;
+    if (list.query !== this.#list.query || list.kind !== this.#list.kind) {
+      this.#active = 0;
+      this.element.scrollTop = 0;
+    }
+    this.#list = list;
+    this.#open = open;
+    this.#rows.style.blockSize = `${list.matching * ROW}px`;
+    fill(this.#rows, ...list.rows.map((/** @type {Record<string, any>} */ row, /** @type {number} */ at) => this.#row(row, list.first + at)));
+    if (list.matching === 0) fill(this.#rows, h("p", { class: "empty" }, t(list.total === 0 ? "list.waiting" : "list.nothing")));
+    this.#mark();
+    this.#window();
+  }
+
+  /** @param {Record<string, any>} row @param {number} index @returns {HTMLElement} */
+  #row(row, index) {
+    const note = row.author !== null ? t("record.from", { author: row.author }) : "";
+    const element = h(
+      "div",
+      {
+        class: "record-row",
+        role: "option",
+        id: `row-${index}`,
+        "aria-selected": String(row.unit === this.#open),
+        "aria-setsize": this.#list.matching,
+        "aria-posinset": index + 1,
+        onclick: () => this.#choose(index),
+      },
+      icon(row.kind),
+      h("span", { class: "row-text" }, h("bdi", { class: "row-title" }, row.title || t("record.untitled")), h("span", { class: "row-meta" }, describe(row))),
+      row.mark === "tampered" ? h("span", { class: "mark bad" }, t("mark.tampered")) : note ? h("span", { class: "mark" }, note) : row.mark === "opened" ? h("span", { class: "mark seen" }, t("mark.opened")) : null,
+    );
+    element.style.insetBlockStart = `${index * ROW}px`;
+    return element;
+  }
+
+  /** Tells the Worker which rows are in sight. */
+  #window() {
+    const first = Math.max(0, Math.floor(this.element.scrollTop / ROW) - BEYOND);
+    const count = Math.ceil((this.element.clientHeight || 640) / ROW) + 2 * BEYOND;
+    const wish = `${first}+${count}`;
+    if (wish === this.#asked) return;
+    this.#asked = wish;
+    this.#send({ type: "window", first, count });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const page = Math.max(1, Math.floor(this.element.clientHeight / ROW) - 1);
+    const last = this.#list.matching - 1;
+    /** @type {Record<string, number>} */
+    const moves = { ArrowDown: this.#active + 1, ArrowUp: this.#active - 1, PageDown: this.#active + page, PageUp: this.#active - page, Home: 0, End: last };
+    const to = moves[event.key];
+    if (to !== undefined && last >= 0) {
+      event.preventDefault();
+      this.#active = Math.min(last, Math.max(0, to));
+      this.#scrollTo(this.#active);
+      this.#mark();
+    } else if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      this.#choose(this.#active);
+    }
+  }
+
+  /** @param {number} index */
+  #choose(index) {
+    const row = this.#list.rows[index - this.#list.first];
+    if (!row) return;
+    this.#active = index;
+    this.#send({ type: "open", unit: row.unit });
+  }
+
+  /** @param {number} index */
+  #scrollTo(index) {
+    const { scrollTop, clientHeight } = this.element;
+    if (index * ROW < scrollTop) this.element.scrollTop = index * ROW;
+    else if ((index + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = (index + 1) * ROW - clientHeight;
+  }
+
+  #mark() {
+    for (const row of this.#rows.querySelectorAll(".active")) row.classList.remove("active");
+    const row = this.#rows.querySelector(`#row-${this.#active}`);
+    row?.classList.add("active");
+    if (row) this.element.setAttribute("aria-activedescendant", row.id);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+}

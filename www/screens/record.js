@@ -1,0 +1,121 @@
+// One open record: what it is, how far it has come, and its content.
+
+import { fill, h, say } from "../dom.js";
+import { number, size, t } from "../text.js";
+import { drawContent } from "./content.js";
+import { icon } from "./icons.js";
+import { describe } from "./kinds.js";
+
+export class RecordPane {
+  #send;
+  #back;
+  #title = h("h2", { tabIndex: -1 });
+  #meta = h("p", { class: "meta" });
+  #origin = h("p", { class: "origin" });
+  #body = h("div", { class: "body" });
+  #save;
+  #head;
+  #empty = h("div", { class: "nothing-open" }, icon("eye"), h("p", {}, t("record.choose")));
+  element = h("article", { class: "record-pane", "aria-labelledby": "record-title" });
+  /** @type {Record<string, any> | null} */
+  #record = null;
+  #phase = "";
+  /** Bytes of the open record, as far as the page needs them: images, PDF and what is saved. @type {Uint8Array[]} */
+  #parts = [];
+  /** @type {string[]} */
+  #urls = [];
+
+  /** @param {import("./session.js").Send} send @param {() => void} back gives the focus back to the list */
+  constructor(send, back) {
+    this.#send = send;
+    this.#back = back;
+    this.#title.id = "record-title";
+    const close = h("button", { type: "button", class: "plain close", onclick: () => this.#close() }, t("record.close"));
+    this.#save = h("button", { type: "button", class: "plain", id: "save", onclick: () => send({ type: "save" }) }, t("record.save"));
+    this.#head = h("header", { class: "record-head" }, h("div", {}, this.#title, this.#meta, this.#origin), h("div", { class: "actions" }, this.#save, close));
+    this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
+    fill(this.element, this.#empty);
+  }
+
+  /** @param {Record<string, any> | null} record */
+  draw(record) {
+    if (record?.unit !== this.#record?.unit || (record && record.attempt !== this.#record?.attempt)) {
+      this.#forget();
+      if (record) fill(this.element, this.#head, this.#body);
+      else fill(this.element, this.#empty);
+    }
+    const fresh = record !== null && record.unit !== this.#record?.unit;
+    this.#record = record;
+    if (!record) return;
+    say(this.#title, record.title || t("record.untitled"));
+    say(this.#meta, describe(record));
+    say(this.#origin, record.author === null ? "" : t("record.from.long", { author: record.author }));
+    this.#save.hidden = !record.save || record.phase !== "shown";
+    this.#drawPhase(record);
+    if (fresh) this.#title.focus();
+  }
+
+  /** @param {Record<string, any>} record */
+  #drawPhase(record) {
+    if (record.phase === "opening") {
+      if (this.#phase !== "opening") {
+        const bar = h("progress", { id: "progress", max: 1, "aria-label": t("record.opening") });
+        const cancel = h("button", { type: "button", class: "plain", onclick: () => this.#close() }, t("cancel"));
+        fill(this.#body, h("div", { class: "progress" }, h("p", {}, t("record.opening")), bar, h("p", { class: "hint", id: "progress-text" }), cancel));
+      }
+      const bar = this.#body.querySelector("progress");
+      const text = this.#body.querySelector("#progress-text");
+      if (bar && text && record.total > 0) {
+        bar.value = record.received / record.total;
+        const part = number(record.received / record.total, { style: "percent" });
+        say(text, t("record.progress", { received: size(record.received), total: size(record.total), part }));
+      }
+    } else if (record.phase === "failed" && this.#phase !== "failed") {
+      const again = record.retry && h("button", { type: "button", class: "primary", onclick: () => this.#send({ type: "open", unit: record.unit }) }, t("record.again"));
+      fill(this.#body, h("div", { class: "notice bad", role: "alert" }, h("strong", {}, t(`error.${record.failure}`)), " ", t(`error.${record.failure}.next`), again && h("p", {}, again)));
+    }
+    this.#phase = record.phase;
+  }
+
+  /** @param {import("../engine.js").Report} report */
+  hear(report) {
+    if (report.unit !== this.#record?.unit) return;
+    if (report.kind === "bytes") this.#parts.push(report.bytes);
+    else if (report.kind === "view") this.#show(report.view);
+    else if (report.kind === "save") this.#download(report);
+  }
+
+  /** @param {Record<string, any>} view */
+  #show(view) {
+    drawContent(this.#body, view, { blob: () => this.#blob(view.contentType), mayDownload: Boolean(this.#record?.save), save: () => this.#send({ type: "save" }) });
+  }
+
+  /** A blob of the bytes that were opened, under the type that was found and never the one that was claimed. @param {string} type @returns {string} */
+  #blob(type) {
+    const url = URL.createObjectURL(new Blob(/** @type {BlobPart[]} */ (this.#parts), { type }));
+    this.#urls.push(url);
+    return url;
+  }
+
+  /** @param {import("../engine.js").Report} report */
+  #download({ bytes, name }) {
+    const parts = bytes ? [bytes] : this.#parts;
+    const url = URL.createObjectURL(new Blob(/** @type {BlobPart[]} */ (parts), { type: "application/octet-stream" }));
+    h("a", { href: url, download: name }).click();
+    // The download has taken the blob over by then.
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  }
+
+  #close() {
+    this.#send({ type: "close" });
+    this.#back();
+  }
+
+  #forget() {
+    for (const url of this.#urls) URL.revokeObjectURL(url);
+    this.#urls = [];
+    this.#parts = [];
+    this.#phase = "";
+    fill(this.#body);
+  }
+}

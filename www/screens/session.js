@@ -1,0 +1,101 @@
+// The session: the bar that never leaves, the list, and one open record.
+
+import { h, say } from "../dom.js";
+import { chosen, clock, number, t } from "../text.js";
+import { icon } from "./icons.js";
+import { kindName } from "./kinds.js";
+import { List } from "./list.js";
+import { RecordPane } from "./record.js";
+
+/** @typedef {(intent: import("../engine.js").Intent) => void} Send */
+
+export class Session {
+  #owner = h("strong", {});
+  #rights = h("span", { class: "rights" });
+  #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
+  #more;
+  #offline = h("p", { class: "notice offline", role: "status", hidden: true }, t("session.offline"));
+  #heading = h("h1", { class: "hidden", tabIndex: -1 }, t("session.title"));
+  #search;
+  #kind = /** @type {HTMLSelectElement} */ (h("select", { id: "kind" }));
+  #count = h("p", { class: "count", id: "count" });
+  #asked = h("p", { class: "hint", role: "status" });
+  #list;
+  #record;
+  #panes;
+  #kinds = "";
+
+  /** @param {HTMLElement} main @param {Send} send */
+  constructor(main, send) {
+    this.#list = new List(send);
+    this.#record = new RecordPane(send, () => this.#list.focus());
+    this.#more = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "plain", id: "more-time", onclick: () => send({ type: "more-time" }) }, t("session.more")));
+    const end = h("button", { type: "button", class: "danger", id: "end", onclick: () => send({ type: "end" }) }, t("session.end"));
+    this.#search = /** @type {HTMLInputElement} */ (
+      h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" })
+    );
+    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
+    this.#search.addEventListener("keydown", (event) => event.key === "ArrowDown" && (event.preventDefault(), this.#list.focus()));
+    this.#kind.setAttribute("aria-label", t("session.kind"));
+    this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
+
+    const who = h("span", { class: "who" }, icon("lock"), h("span", {}, this.#owner, " ", this.#rights));
+    const bar = h("div", { class: "bar", role: "region", "aria-label": t("session.bar") }, who, h("span", { class: "remaining" }, h("span", { class: "left-label" }, t("session.left")), " ", this.#left), this.#more, end);
+    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#count, this.#list.element, this.#askForm(send), this.#asked);
+    this.#panes = h("div", { class: "panes" }, aside, this.#record.element);
+    main.querySelector(".screen:not(#enter)")?.remove();
+    main.append(h("section", { class: "screen session" }, this.#heading, bar, this.#offline, this.#panes));
+  }
+
+  focus() {
+    this.#heading.focus();
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw({ session }) {
+    say(this.#owner, t("session.of", { owner: session.owner }));
+    say(this.#rights, session.viewOnly ? t("session.view-only") : t("session.may-save"));
+    say(this.#left, clock(session.secondsLeft));
+    this.#left.dataset.level = session.level;
+    this.#more.disabled = session.moreTime === "asked";
+    say(this.#more, t(session.moreTime === "asked" ? "session.more.asked" : "session.more"));
+    this.#offline.hidden = session.connected;
+    say(this.#asked, session.asked ? t(`session.ask.${session.asked}`) : "");
+    this.#drawKinds(session.list);
+    const { total, matching } = session.list;
+    say(this.#count, total === matching ? t("list.count", { count: total }) : t("list.matching", { count: matching, total: number(total) }));
+    this.#list.draw(session.list, session.record?.unit ?? null);
+    this.#record.draw(session.record);
+    this.#panes.classList.toggle("reading", Boolean(session.record));
+  }
+
+  /** @param {import("../engine.js").Report} report */
+  hear(report) {
+    this.#record.hear(report);
+  }
+
+  /** @param {Record<string, any>} list */
+  #drawKinds({ kinds, kind }) {
+    const key = JSON.stringify(kinds) + chosen();
+    if (key !== this.#kinds) {
+      this.#kinds = key;
+      const option = (/** @type {{kind: string, count: number}} */ each) => h("option", { value: each.kind }, `${kindName(each.kind)} (${number(each.count)})`);
+      this.#kind.replaceChildren(h("option", { value: "" }, t("session.kind.all")), ...kinds.map(option));
+    }
+    this.#kind.value = kind;
+  }
+
+  /** @param {Send} send @returns {HTMLElement} */
+  #askForm(send) {
+    const field = /** @type {HTMLInputElement} */ (h("input", { id: "ask", type: "text", maxLength: 200, autocomplete: "off" }));
+    const go = h("button", { type: "submit", class: "plain" }, t("session.ask.go"));
+    const form = h("form", { class: "ask" }, h("label", { for: "ask" }, t("session.ask")), h("div", { class: "row" }, field, go));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!field.value.trim()) return field.focus();
+      send({ type: "ask", text: field.value });
+      field.value = "";
+    });
+    return form;
+  }
+}

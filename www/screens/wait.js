@@ -1,0 +1,52 @@
+// Between the code and the records: finding the device, checking each other, comparing words, waiting for a yes.
+
+import { byId, fill, h, say } from "../dom.js";
+import { clock, t } from "../text.js";
+
+const STAGES = ["finding", "proving", "approving"];
+
+export class Wait {
+  #heading = h("h1", { tabIndex: -1 });
+  #stages = STAGES.map((name) => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("span", {}, t(`wait.${name}`))));
+  #words = h("div", { class: "words", translate: false });
+  #left = h("span", { class: "number" });
+  #compare;
+
+  /** @param {HTMLElement} main @param {(intent: import("../engine.js").Intent) => void} send */
+  constructor(main, send) {
+    this.#compare = h(
+      "div",
+      { hidden: true },
+      h("p", { id: "words-say" }, t("wait.compare")),
+      this.#words,
+      h("p", { class: "hint" }, t("wait.compare.why")),
+      h("p", { class: "hint" }, t("wait.silence"), " ", this.#left),
+    );
+    const cancel = h("button", { type: "button", class: "plain", onclick: () => send({ type: "end" }) }, t("cancel"));
+    const screen = h("section", { class: "screen narrow" }, this.#heading, h("ol", { class: "stages" }, ...this.#stages), this.#compare, cancel);
+    const old = main.querySelector(".screen:not(#enter)");
+    if (old) old.replaceWith(screen);
+    else main.append(screen);
+    byId("enter").hidden = true;
+  }
+
+  focus() {
+    this.#heading.focus();
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw({ wait }) {
+    say(this.#heading, t(`wait.title.${wait.stage}`));
+    const at = STAGES.indexOf(wait.stage);
+    this.#stages.forEach((stage, index) => {
+      stage.className = index < at ? "done" : index === at ? "now" : "";
+      if (index === at) stage.setAttribute("aria-current", "step");
+      else stage.removeAttribute("aria-current");
+    });
+    this.#compare.hidden = !wait.words;
+    if (wait.words && !this.#words.firstChild) {
+      fill(this.#words, ...wait.words.map((/** @type {string} */ word) => h("span", { lang: "en", dir: "ltr" }, word)));
+    }
+    say(this.#left, wait.secondsLeft === null ? "" : clock(wait.secondsLeft));
+  }
+}

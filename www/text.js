@@ -1,0 +1,96 @@
+// Words, numbers and times in the reader's language. One catalogue a language, fetched when the language is chosen and
+// checked against the hash that the page pins.
+
+import { fetchPinned } from "./pinned.js";
+
+/** @typedef {string | Record<string, string>} Entry A text, or one for each plural form of `{count}`. */
+
+/** @type {Record<string, Entry>} */
+let catalogue = {};
+let language = "en";
+
+/** The languages that the page names, in its order. @returns {string[]} */
+export function languages() {
+  return [...document.querySelectorAll("link[data-lang]")].map((link) => link.getAttribute("data-lang") ?? "en");
+}
+
+/** The best match for what the browser asks for. @returns {string} */
+export function preferred() {
+  const known = languages();
+  for (const wish of navigator.languages ?? [navigator.language]) {
+    const base = wish.toLowerCase().split("-")[0] ?? "";
+    if (known.includes(base)) return base;
+  }
+  return "en";
+}
+
+/** The chosen language. @returns {string} */
+export const chosen = () => language;
+
+/**
+ * Fetches a catalogue and puts the static texts of the page into its language.
+ * @param {string} wish
+ */
+export async function choose(wish) {
+  const link = document.querySelector(`link[data-lang="${CSS.escape(wish)}"]`);
+  if (!(link instanceof HTMLLinkElement)) return;
+  const response = await fetchPinned(link);
+  catalogue = await response.json();
+  language = wish;
+  document.documentElement.lang = wish;
+  document.documentElement.dir = wish === "ar" ? "rtl" : "ltr";
+  for (const element of document.querySelectorAll("[data-t]")) {
+    element.textContent = t(element.getAttribute("data-t") ?? "");
+  }
+}
+
+/**
+ * A text of the catalogue with its placeholders filled. `count` chooses the plural form. Words are set apart in their own
+ * direction, so that a title in another script does not reorder the sentence around it.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+  let entry = catalogue[key];
+  if (entry === undefined) return key;
+  if (typeof entry === "object") {
+    const count = Number(values.count ?? 0);
+    entry = entry[new Intl.PluralRules(language).select(count)] ?? entry.other ?? key;
+  }
+  return entry.replace(/\{(\w+)\}/g, (whole, name) => {
+    const value = values[name];
+    if (value === undefined) return whole;
+    return typeof value === "number" ? number(value) : `\u2068${value}\u2069`;
+  });
+}
+
+/** Is there such a text? @param {string} key @returns {boolean} */
+export const has = (key) => Object.hasOwn(catalogue, key);
+
+/** @param {number} value @param {Intl.NumberFormatOptions} [options] @returns {string} */
+export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
+
+/** @param {number} millis since 1970 @param {Intl.DateTimeFormatOptions} options @returns {string} */
+export const time = (millis, options) => new Intl.DateTimeFormat(language, options).format(millis);
+
+/** A size in bytes, in units that people read. @param {number} bytes @returns {string} */
+export function size(bytes) {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1;
+  return number(value, { style: "unit", unit: units[unit], unitDisplay: "short", maximumFractionDigits: digits });
+}
+
+/** A stretch of time as minutes and seconds, `14:05`. @param {number} seconds @returns {string} */
+export function clock(seconds) {
+  const two = { minimumIntegerDigits: 2, useGrouping: false };
+  const hours = Math.floor(seconds / 3600);
+  const rest = `${number(Math.floor((seconds % 3600) / 60), hours ? two : {})}:${number(seconds % 60, two)}`;
+  return hours ? `${number(hours)}:${rest}` : rest;
+}
