@@ -15,11 +15,13 @@ mod json;
 pub mod keys;
 pub mod limits;
 mod openmhealth;
+mod readings;
 mod series;
 mod table;
 mod time;
 mod tree;
 pub mod view;
+mod words;
 
 mod reading;
 
