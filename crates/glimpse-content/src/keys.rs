@@ -90,6 +90,10 @@ keys! {
     EXTENSION_OF = "content-extension-of";
     /// {label} {number}
     NUMBERED = "content-numbered";
+    /// {times} ×, every {period} {unit}
+    TIMING = "content-timing";
+    /// A recording of {count} values
+    RECORDING = "content-recording";
     /// {start} to {end}
     FROM_TO = "content-from-to";
     /// from {start}
@@ -373,6 +377,13 @@ terms! { CODES, "fhir-code-",
     "unable-to-assess": "cannot be assessed";
     "unknown": "unknown";
     "urgent": "urgent";
+    "unit-s": "s";
+    "unit-min": "min";
+    "unit-h": "h";
+    "unit-d": "days";
+    "unit-wk": "weeks";
+    "unit-mo": "months";
+    "unit-a": "years";
     "flag-N": "normal";
     "flag-A": "abnormal";
     "flag-H": "high";

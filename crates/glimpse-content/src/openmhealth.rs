@@ -43,7 +43,11 @@ pub(crate) fn is_data(root: &Json<'_>) -> bool {
 pub(crate) fn view(root: &Json<'_>, view: &mut ContentView, visible: &mut Visible) {
     let mut readings = Readings::default();
     for point in std::slice::from_ref(root).iter().filter(|root| root.items().is_empty()).chain(root.items()) {
-        let schema = point.get("header").and_then(|header| header.get("schema_id")).and_then(|id| id.text("name")).unwrap_or_default();
+        let schema = point
+            .get("header")
+            .and_then(|header| header.get("schema_id"))
+            .and_then(|id| id.text("name"))
+            .unwrap_or_default();
         match point.get("body") {
             // A data series has one header for a list of bodies.
             Some(Json::Array(bodies)) => bodies.iter().for_each(|body| read(schema, body, &mut readings, visible)),
@@ -158,7 +162,9 @@ mod tests {
     }
 
     fn point(body: &str) -> String {
-        format!(r#"{{"header":{{"id":"x","schema_id":{{"namespace":"omh","name":"blood-pressure","version":"3.0"}}}},"body":{body}}}"#)
+        format!(
+            r#"{{"header":{{"id":"x","schema_id":{{"namespace":"omh","name":"blood-pressure","version":"3.0"}}}},"body":{body}}}"#
+        )
     }
 
     #[test]
@@ -172,7 +178,10 @@ mod tests {
         let view = show(&format!("[{},{}]", at(1, 128, 82), at(2, 131, 84)));
         assert_eq!(view.kind, Kind::Series);
         let [Block::Chart(chart), Block::Table(table)] = view.blocks.as_slice() else { panic!("{view:?}") };
-        assert_eq!(chart.series.iter().map(|series| series.name.clone()).collect::<Vec<_>>(), [Words::key(keys::OMH_SYSTOLIC), Words::key(keys::OMH_DIASTOLIC)]);
+        assert_eq!(
+            chart.series.iter().map(|series| series.name.clone()).collect::<Vec<_>>(),
+            [Words::key(keys::OMH_SYSTOLIC), Words::key(keys::OMH_DIASTOLIC)]
+        );
         assert_eq!((chart.min, chart.max, chart.unit.as_str()), (82.0, 131.0, "mmHg"));
         assert_eq!(table.total_rows, 4);
         assert_eq!(table.rows[0].last(), Some(&Words::Data("Body posture: sitting".into())));
@@ -195,7 +204,8 @@ mod tests {
 
     #[test]
     fn unknown_measures_and_missing_times_are_shown() {
-        let view = show(&point(r#"{"grip_strength":{"value":1e2,"unit":"N"},"effective_time_frame":{"date_time":"soon"}}"#));
+        let view =
+            show(&point(r#"{"grip_strength":{"value":1e2,"unit":"N"},"effective_time_frame":{"date_time":"soon"}}"#));
         let [Block::Table(table)] = view.blocks.as_slice() else { panic!("{view:?}") };
         assert_eq!(table.rows[0], ["Grip strength", "1e2", "N"].map(|text| Words::Data(text.into())));
     }

@@ -92,7 +92,8 @@ impl Readings {
             view.notices.push(Message::new(keys::NOTICE_NOT_CHARTED).with("count", self.tracks.dropped));
         }
         if self.rows.len() < self.total {
-            view.notices.push(Message::new(keys::NOTICE_ROWS_CUT).with("shown", self.rows.len()).with("total", self.total));
+            view.notices
+                .push(Message::new(keys::NOTICE_ROWS_CUT).with("shown", self.rows.len()).with("total", self.total));
         }
         view.blocks.extend(self.tracks.charts().into_iter().map(Block::Chart));
         if self.rows.is_empty() {
@@ -106,7 +107,8 @@ impl Readings {
         }
         let kept = |index: &usize| filled.get(*index).copied().unwrap_or(false);
         let columns = TITLES.iter().enumerate().filter(|(index, _)| kept(index));
-        let columns = columns.map(|(_, (title, numeric))| Column { title: Words::key(title), numeric: *numeric }).collect();
+        let columns =
+            columns.map(|(_, (title, numeric))| Column { title: Words::key(title), numeric: *numeric }).collect();
         let rows = self.rows.into_iter().map(|row| {
             let cells = row.into_iter().enumerate().filter(|(index, _)| kept(index));
             cells.map(|(_, cell)| cell.unwrap_or_else(|| Words::Data(String::new()))).collect()

@@ -72,6 +72,13 @@ impl Tracks {
         self.read = self.read.saturating_add(1);
     }
 
+    /// True where [`Tracks::charts`] has something to draw.
+    pub(crate) fn run_over_time(&self) -> bool {
+        self.tracks
+            .iter()
+            .any(|track| track.points.iter().any(|point| track.points.first().is_some_and(|first| first.x != point.x)))
+    }
+
     /// One chart for each group and unit with at least two points in time. Empty where nothing runs over time.
     pub(crate) fn charts(self) -> Vec<Chart> {
         let mut charts: Vec<(String, Chart)> = Vec::new();

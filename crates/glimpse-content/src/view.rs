@@ -252,6 +252,9 @@ pub struct Fields {
     pub lead: Option<Words>,
     /// The fields in reading order.
     pub rows: Vec<Field>,
+    /// True where a table above has the essence already, so that the page folds this block.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub folded: bool,
 }
 
 /// One name with its values.
@@ -318,6 +321,12 @@ impl From<f64> for Arg {
 impl From<Words> for Arg {
     fn from(words: Words) -> Self {
         Self::Words(words)
+    }
+}
+
+impl From<Message> for Arg {
+    fn from(message: Message) -> Self {
+        Self::Words(Words::Message(message))
     }
 }
 

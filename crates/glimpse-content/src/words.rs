@@ -33,8 +33,14 @@ mod tests {
     #[test]
     fn names_become_words() {
         for (name, words) in [
-            ("stepCount", "Step count"), ("step_count", "Step count"), ("MedicationRequest", "Medication request"),
-            ("isBMIHigh", "Is BMI high"), ("fullURL", "Full URL"), ("", ""), ("ÄpfelBaum", "Äpfel baum"), ("a", "A"),
+            ("stepCount", "Step count"),
+            ("step_count", "Step count"),
+            ("MedicationRequest", "Medication request"),
+            ("isBMIHigh", "Is BMI high"),
+            ("fullURL", "Full URL"),
+            ("", ""),
+            ("ÄpfelBaum", "Äpfel baum"),
+            ("a", "A"),
         ] {
             assert_eq!(humanise(name), words);
         }
