@@ -1,2 +1,62 @@
-//! Glimpse cryptography and state machines, without clock, network, storage or randomness of their own.
+//! Glimpse cryptography and state machines. The specification is `docs/protocol.md`.
+//!
+//! Invariant: no clock, no network, no storage, no environment, no log. Time and randomness are arguments; what comes
+//! out is bytes for somebody else to carry.
+//!
+//! Read [`code`] and [`pairing`] for the handshake, [`record`] for data at rest, [`session`] for data that is lent, and
+//! [`viewer`] for the one machine that the browser and `glimpse receive` both pump.
 #![forbid(unsafe_code)]
+
+pub mod account;
+mod aead;
+pub mod attempts;
+pub mod channel;
+pub mod code;
+mod derive;
+pub mod error;
+pub mod kem;
+pub mod keys;
+pub mod pairing;
+mod pake;
+pub mod receipts;
+pub mod record;
+pub mod secret;
+pub mod session;
+pub mod stream;
+mod stretch;
+pub mod vault;
+pub mod viewer;
+pub mod words;
+
+pub use error::OpenError;
+pub use rand_core::CryptoRng;
+
+/// Milliseconds of a clock that never goes back and that nobody can set: the page's `performance.now()`, a machine's
+/// monotonic clock. Its zero means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Monotonic(pub u64);
+
+impl Monotonic {
+    /// This time and `millis` more.
+    #[must_use]
+    pub const fn plus(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds until `later`; zero when it has passed.
+    #[must_use]
+    pub const fn until(self, later: Self) -> u64 {
+        later.0.saturating_sub(self.0)
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use chacha20::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    /// Repeatable randomness for tests.
+    pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
+        ChaCha20Rng::seed_from_u64(seed)
+    }
+}

@@ -116,6 +116,8 @@ pub mod label {
     pub const LIVE_A: &str = "glimpse/v1/live/viewer-to-device";
     /// HPKE exporter context of the live channel, device to viewer.
     pub const LIVE_B: &str = "glimpse/v1/live/device-to-viewer";
+    /// Associated data of a file of keys at rest.
+    pub const VAULT: &str = "glimpse/v1/vault/file";
     /// Associated data of a live message.
     pub const LIVE_AAD: &str = "glimpse/v1/live/aad";
 }

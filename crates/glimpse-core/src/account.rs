@@ -1,0 +1,103 @@
+//! Founding an account, and adopting its seed.
+
+use glimpse_wire::account::{Epoch, Genesis, Link, LinkBody, SignedLink, WrapCommitment};
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::preimage;
+use glimpse_wire::{Hash, SUITE, encode};
+use rand_core::CryptoRng;
+
+use crate::error::OpenError;
+use crate::keys::{AccountSeed, DeviceKeys};
+use crate::secret::Secret;
+
+/// A new account, before the server knows it.
+#[derive(Debug)]
+pub struct NewAccount {
+    /// The first device.
+    pub device: DeviceKeys,
+    /// The seed of epoch 1.
+    pub seed: AccountSeed,
+    /// The genesis link, checked as others will check it.
+    pub genesis: Genesis,
+    /// The link as it is stored and sent, byte for byte.
+    pub link: SignedLink,
+    /// The seed wrapped to the first device; the link commits to it.
+    pub wrap: Vec<u8>,
+}
+
+impl NewAccount {
+    /// Draws keys and seed and signs the genesis link.
+    ///
+    /// # Errors
+    /// [`OpenError`] never happens: every key involved was made here.
+    pub fn generate(rng: &mut impl CryptoRng) -> Result<Self, OpenError> {
+        let device = DeviceKeys::generate(rng);
+        let seed = AccountSeed::generate(rng);
+        let account_key = seed.account_key().public().to_wire();
+        let public = device.public();
+        let id = device.id();
+        let info = preimage::seed_wrap_info(&id, 1, account_key.as_slice());
+        let wrap = device.kem().public().seal(&info, &[], seed.0.expose_secret(), rng)?;
+        let epoch = Epoch {
+            number: 1,
+            account_key,
+            wraps: vec![WrapCommitment { device: id, hash: preimage::wrap_hash(&wrap) }],
+            previous_seed: Bytes(Vec::new()),
+        };
+        let random = Hash(*Secret::<32>::generate(rng).expose_secret());
+        let body = LinkBody::Genesis { random, device: public, epoch, recovery: Vec::new() };
+        let link = encode(&Link { suite: SUITE, seq: 0, previous: Hash::ZERO, body, signer: id });
+        let signature = device.signing().sign(&preimage::link_signature(&link));
+        let link = SignedLink { link: Bytes(link), signature };
+        let genesis = Genesis::verify(&link).map_err(|_| OpenError)?;
+        Ok(Self { device, seed, genesis, link, wrap })
+    }
+}
+
+/// Opens a wrapped seed, and adopts it only if it is the one that the signed link commits to: same wrap, and the
+/// account key that follows from it is the link's.
+///
+/// # Errors
+/// [`OpenError`] whatever the cause.
+pub fn adopt_seed(device: &DeviceKeys, epoch: &Epoch, wrap: &[u8]) -> Result<AccountSeed, OpenError> {
+    let id = device.id();
+    let committed = epoch.wraps.iter().find(|commitment| commitment.device == id).ok_or(OpenError)?;
+    if preimage::wrap_hash(wrap) != committed.hash {
+        return Err(OpenError);
+    }
+    let info = preimage::seed_wrap_info(&id, epoch.number, epoch.account_key.as_slice());
+    let opened = device.kem().open(&info, &[], wrap)?;
+    let seed = AccountSeed(Secret::from_slice(&opened).ok_or(OpenError)?);
+    if seed.account_key().public().to_wire() == epoch.account_key { Ok(seed) } else { Err(OpenError) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::rng;
+
+    #[test]
+    fn a_device_adopts_its_own_seed_and_no_other() {
+        let mut rng = rng(7);
+        let ours = NewAccount::generate(&mut rng).unwrap();
+        let theirs = NewAccount::generate(&mut rng).unwrap();
+        let seed = adopt_seed(&ours.device, &ours.genesis.epoch, &ours.wrap).unwrap();
+        assert!(seed.0.matches(ours.seed.0.expose_secret()));
+        assert!(adopt_seed(&theirs.device, &ours.genesis.epoch, &ours.wrap).is_err());
+        assert!(adopt_seed(&ours.device, &theirs.genesis.epoch, &theirs.wrap).is_err());
+    }
+
+    #[test]
+    fn a_wrap_that_the_link_does_not_commit_to_is_refused_even_if_it_opens() {
+        let mut rng = rng(8);
+        let ours = NewAccount::generate(&mut rng).unwrap();
+        let info = preimage::seed_wrap_info(&ours.device.id(), 1, ours.genesis.epoch.account_key.as_slice());
+        let substituted = ours.device.kem().public().seal(&info, &[], &[9; 32], &mut rng).unwrap();
+        assert!(ours.device.kem().open(&info, &[], &substituted).is_ok(), "control: the wrap as such opens");
+        assert!(adopt_seed(&ours.device, &ours.genesis.epoch, &substituted).is_err());
+        // Even with a link that commits to it, the account key must follow from the seed.
+        let mut epoch = ours.genesis.epoch.clone();
+        epoch.wraps[0].hash = preimage::wrap_hash(&substituted);
+        assert!(adopt_seed(&ours.device, &epoch, &substituted).is_err());
+    }
+}

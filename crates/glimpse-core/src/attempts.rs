@@ -1,0 +1,166 @@
+//! Failed pairings, counted on the device and kept there: a server that says "none so far" changes nothing
+//! (protocol section 6.5).
+
+use glimpse_wire::UnixMillis;
+use glimpse_wire::limits::{FAILURES_TO_PASSPHRASE, FAILURES_TO_PAUSE, PAUSE_MILLIS};
+use minicbor::{Decode, Encode};
+
+const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
+
+/// What a device remembers of failed pairings. Its keeper stores it before and after each run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Attempts {
+    /// Failures since the last success.
+    #[n(0)]
+    in_a_row: u32,
+    /// Times of the failures of the last day, oldest first; at most [`FAILURES_TO_PASSPHRASE`].
+    #[n(1)]
+    within_a_day: Vec<UnixMillis>,
+    /// The highest time that was seen: a clock that is set back does not shorten a pause.
+    #[n(2)]
+    latest: u64,
+}
+
+/// Proof that a run was counted, and the count stored, before the answer leaves. Made by [`Attempts::begin`].
+#[derive(Debug)]
+pub struct Counted(());
+
+/// How a run ended, as far as guessing is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// The viewer proved the code.
+    Proved,
+    /// A confirmation came and was wrong: a guess.
+    Guessed,
+    /// No confirmation came.
+    Silent,
+}
+
+/// Why a device does not begin a pairing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Paused {
+    /// Three failures in a row: wait so many milliseconds.
+    #[error("paused after failures")]
+    Wait {
+        /// Milliseconds left.
+        millis: u64,
+    },
+    /// Ten failures in a day: the passphrase is needed.
+    #[error("the passphrase is needed")]
+    Passphrase,
+}
+
+impl Attempts {
+    /// Whether a pairing may begin.
+    ///
+    /// # Errors
+    /// [`Paused`].
+    pub fn check(&self, now: UnixMillis) -> Result<(), Paused> {
+        let now = UnixMillis(now.0.max(self.latest));
+        let today = self.within_a_day.iter().filter(|at| now.since(**at) < DAY_MILLIS).count();
+        if today >= usize::try_from(FAILURES_TO_PASSPHRASE).unwrap_or(usize::MAX) {
+            return Err(Paused::Passphrase);
+        }
+        if self.in_a_row >= FAILURES_TO_PAUSE {
+            let since = self.within_a_day.last().map_or(PAUSE_MILLIS, |last| now.since(*last));
+            if since < PAUSE_MILLIS {
+                return Err(Paused::Wait { millis: PAUSE_MILLIS.saturating_sub(since) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a run as a failure, to be taken back by [`Attempts::settle`]. The caller stores `self` before it uses
+    /// the proof: a crash in between leaves the failure counted.
+    pub fn begin(&mut self, now: UnixMillis) -> Counted {
+        self.latest = self.latest.max(now.0);
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        let latest = UnixMillis(self.latest);
+        self.within_a_day.retain(|at| latest.since(*at) < DAY_MILLIS);
+        if self.within_a_day.len() >= usize::try_from(FAILURES_TO_PASSPHRASE).unwrap_or(usize::MAX) {
+            self.within_a_day.remove(0);
+        }
+        self.within_a_day.push(latest);
+        Counted(())
+    }
+
+    /// Settles the run that [`Attempts::begin`] counted.
+    pub fn settle(&mut self, outcome: RunOutcome) {
+        match outcome {
+            RunOutcome::Proved => {
+                self.in_a_row = 0;
+                self.within_a_day.pop();
+            }
+            RunOutcome::Guessed => {}
+            RunOutcome::Silent => {
+                self.in_a_row = self.in_a_row.saturating_sub(1);
+                self.within_a_day.pop();
+            }
+        }
+    }
+
+    /// The owner gave the passphrase: the day's failures are forgiven.
+    pub fn forgive(&mut self) {
+        self.in_a_row = 0;
+        self.within_a_day.clear();
+    }
+
+    /// Failures in a row so far.
+    #[must_use]
+    pub const fn in_a_row(&self) -> u32 {
+        self.in_a_row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(attempts: &mut Attempts, at: u64) {
+        let _counted = attempts.begin(UnixMillis(at));
+        attempts.settle(RunOutcome::Guessed);
+    }
+
+    #[test]
+    fn three_in_a_row_pause_and_a_clock_set_back_does_not_help() {
+        let mut attempts = Attempts::default();
+        (0..3).for_each(|n| fail(&mut attempts, 1_000_000 + n));
+        assert!(matches!(attempts.check(UnixMillis(1_000_010)), Err(Paused::Wait { .. })));
+        assert!(matches!(attempts.check(UnixMillis(0)), Err(Paused::Wait { .. })));
+        assert_eq!(attempts.check(UnixMillis(1_000_002 + PAUSE_MILLIS)), Ok(()));
+    }
+
+    #[test]
+    fn ten_in_a_day_need_the_passphrase() {
+        let mut attempts = Attempts::default();
+        (0..10).for_each(|n| fail(&mut attempts, n * PAUSE_MILLIS));
+        assert_eq!(attempts.check(UnixMillis(11 * PAUSE_MILLIS)), Err(Paused::Passphrase));
+        attempts.forgive();
+        assert_eq!(attempts.check(UnixMillis(11 * PAUSE_MILLIS)), Ok(()));
+    }
+
+    #[test]
+    fn proof_and_silence_take_the_count_back() {
+        let mut attempts = Attempts::default();
+        for outcome in [RunOutcome::Silent, RunOutcome::Proved] {
+            let _counted = attempts.begin(UnixMillis(5));
+            assert_eq!(attempts.in_a_row(), 1);
+            attempts.settle(outcome);
+            assert_eq!(attempts.in_a_row(), 0);
+        }
+        assert!(attempts.within_a_day.is_empty());
+    }
+
+    #[test]
+    fn t005_the_count_survives_a_restart_in_the_middle_of_a_run() {
+        let mut attempts = Attempts::default();
+        for at in 0..3 {
+            let _counted = attempts.begin(UnixMillis(at));
+            // The device dies here; only the stored bytes are left.
+            attempts = glimpse_wire::decode(&glimpse_wire::encode(&attempts), 1024).unwrap();
+        }
+        assert!(attempts.check(UnixMillis(10)).is_err());
+        // Control: a count that lived in memory only is lost.
+        assert!(Attempts::default().check(UnixMillis(10)).is_ok());
+    }
+}

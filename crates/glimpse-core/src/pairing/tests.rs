@@ -1,0 +1,97 @@
+//! A whole pairing in memory, and what must stop it.
+
+use glimpse_wire::account::Head;
+use glimpse_wire::pairing::Purpose;
+use glimpse_wire::{ErrorCode, Hash, MailboxId, UnixMillis};
+
+use super::device::{ExpectConfirmA, ExpectHello, KeyConfirmed, Opened, Setup};
+use super::viewer::{Asking, Claims, ExpectConfirmB, ExpectOffer};
+use crate::Monotonic;
+use crate::account::NewAccount;
+use crate::attempts::{Attempts, Counted};
+use crate::code::{CodeSecret, Nameplate, PairingCode};
+use crate::session::ExpectGrant;
+use crate::testing::rng;
+
+pub(crate) const NOW: Monotonic = Monotonic(1_000);
+pub(crate) const MAILBOX: MailboxId = MailboxId([5; 16]);
+
+pub(crate) fn counted() -> Counted {
+    Attempts::default().begin(UnixMillis(0))
+}
+
+pub(crate) fn setup(account: &NewAccount) -> Setup {
+    Setup {
+        purpose: Purpose::View,
+        mailbox: MAILBOX,
+        nameplate: Nameplate::parse("417").unwrap(),
+        server_nonce: Hash([9; 32]),
+        expires: UnixMillis(1_700_000_120_000),
+        deadline: NOW.plus(120_000),
+        account: account.genesis.account,
+        signing: account.device.signing().public(),
+        kem: account.device.kem().public().to_wire(),
+        head: Head { seq: 0, hash: account.genesis.head.hash },
+        epoch: 1,
+        name: "Ada".to_owned(),
+    }
+}
+
+pub(crate) fn claims() -> Claims {
+    Claims { origin: "https://glimpse.example".to_owned(), build: "b".to_owned(), program: "Test".to_owned() }
+}
+
+/// A device that waits, and a viewer that typed its code.
+pub(crate) fn ends(account: &NewAccount, seed: u64) -> (Opened, ExpectOffer) {
+    let opened = super::device::open(setup(account), &mut rng(seed)).unwrap();
+    let typed = PairingCode::parse(&opened.code.to_groups(), Purpose::View).unwrap();
+    (opened, ExpectOffer::new(typed, Purpose::View))
+}
+
+/// Runs a pairing up to the two ends that have confirmed each other.
+pub(crate) fn confirmed(account: &NewAccount, seed: u64) -> (KeyConfirmed, ExpectGrant) {
+    let (opened, viewer) = ends(account, seed);
+    let rng = &mut rng(seed + 1);
+    let (viewer, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), rng).unwrap();
+    let (device, answer) = opened.state.receive(&hello, NOW, counted(), rng).unwrap();
+    let (viewer, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+    let (device, confirm_b) = device.receive(&confirm_a, NOW).unwrap();
+    (device, viewer.receive(&confirm_b).unwrap())
+}
+
+#[test]
+fn two_ends_with_one_code_confirm_each_other() {
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let (device, viewer) = confirmed(&account, 2);
+    assert_eq!(device.words(), viewer.words());
+    assert_eq!(device.peer().origin, "https://glimpse.example");
+    assert_eq!(viewer.identity().account, account.genesis.account);
+    assert_eq!(viewer.identity().name, "Ada");
+}
+
+#[test]
+fn a_wrong_code_is_told_by_the_device_and_burns_it() {
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let (opened, _) = ends(&account, 3);
+    let wrong = PairingCode::new(Nameplate::parse("417").unwrap(), CodeSecret::generate(Purpose::View, &mut rng(99)));
+    let viewer = ExpectOffer::new(wrong, Purpose::View);
+    let (viewer, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), &mut rng(4)).unwrap();
+    let (device, answer) = opened.state.receive(&hello, NOW, counted(), &mut rng(5)).unwrap();
+    let (_viewer, confirm_a): (ExpectConfirmB, Vec<u8>) = viewer.receive(&answer, &Asking::default()).unwrap();
+    let device: ExpectConfirmA = device;
+    assert_eq!(device.receive(&confirm_a, NOW).err(), Some(ErrorCode::CodeWrong));
+}
+
+#[test]
+fn t015_a_code_ends_by_the_devices_own_clock() {
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let (opened, viewer) = ends(&account, 6);
+    let (_, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), &mut rng(7)).unwrap();
+    let state: ExpectHello = opened.state;
+    let late = NOW.plus(121_000);
+    assert_eq!(state.receive(&hello, late, counted(), &mut rng(8)).err(), Some(ErrorCode::CodeExpired));
+    // Control: the same Hello in time is taken.
+    let (opened, viewer) = ends(&account, 6);
+    let (_, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), &mut rng(7)).unwrap();
+    assert!(opened.state.receive(&hello, NOW.plus(119_000), counted(), &mut rng(8)).is_ok());
+}

@@ -1,0 +1,502 @@
+//! The device's side of a session: what the user decided, sealed and signed.
+
+use std::collections::BTreeMap;
+
+use glimpse_wire::account::{Head, Signed};
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::limits::{
+    BLOB_BORDER, DEFAULT_BUDGET, DEFAULT_RATE, MAX_MESSAGE, MAX_SESSION_MILLIS, MAX_UNITS_PER_GRANT,
+    MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS,
+};
+use glimpse_wire::pairing::{Grant, GrantBody, GrantUnit, Message, Rights, Terms, TermsUnit};
+use glimpse_wire::preimage::{self, StatementKind};
+use glimpse_wire::record::Meta;
+use glimpse_wire::session::{Countersignature, End, GrantSubmission, Side, UnitEnvelope};
+use glimpse_wire::size::padded;
+use glimpse_wire::{
+    AccountId, ErrorCode, Hash, MailboxId, SUITE, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis, encode,
+};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::channel::LiveChannel;
+use crate::derive;
+use crate::error::OpenError;
+use crate::kem::KemPublic;
+use crate::keys::{DeviceKeys, Signing};
+use crate::record::{OpenedVersion, Origin};
+use crate::secret::{ClientShare, Plaintext, Secret, ServerShare};
+use crate::stream::{ContentSealer, LengthChanged};
+
+/// What the user decided.
+#[derive(Debug)]
+pub struct Decision {
+    /// The records, as units; at most 256, more by [`DeviceSession::amend`].
+    pub units: Vec<LentUnit>,
+    /// Bits of [`Rights`].
+    pub rights: u8,
+    /// Openings in all.
+    pub budget: u32,
+    /// Openings in any minute.
+    pub rate: u32,
+    /// The time, by the server's clock as the device knows it.
+    pub issued: UnixMillis,
+    /// When the session ends.
+    pub expires: UnixMillis,
+}
+
+impl Decision {
+    /// Looking only, at the default budget and rate, for `millis`.
+    #[must_use]
+    pub const fn view(units: Vec<LentUnit>, issued: UnixMillis, millis: u64) -> Self {
+        Self {
+            units,
+            rights: Rights::VIEW,
+            budget: DEFAULT_BUDGET,
+            rate: DEFAULT_RATE,
+            issued,
+            expires: issued.plus(millis),
+        }
+    }
+}
+
+/// A record as it is lent: a unit with a client share of its own.
+#[derive(Debug)]
+pub struct LentUnit {
+    id: UnitId,
+    client: ClientShare,
+    meta: Meta,
+    origin: u8,
+    blob: Option<Hash>,
+}
+
+impl LentUnit {
+    /// Makes a unit of a record version, if its policy lets it be lent.
+    ///
+    /// # Errors
+    /// As [`OpenedVersion::require_lendable`].
+    pub fn of(version: &OpenedVersion, rng: &mut impl CryptoRng) -> Result<Self, ErrorCode> {
+        version.require_lendable()?;
+        let mut id = [0; UnitId::LEN];
+        rng.fill_bytes(&mut id);
+        let blob = (version.meta().length > BLOB_BORDER).then(|| version.envelope().header.h0());
+        let origin = match version.origin() {
+            Origin::Own => 0,
+            Origin::Writer(_) | Origin::Unsigned => 1,
+        };
+        Ok(Self {
+            id: UnitId(id),
+            client: ClientShare(Secret::generate(rng)),
+            meta: version.meta().clone(),
+            origin,
+            blob,
+        })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> UnitId {
+        self.id
+    }
+
+    /// Whether the record is lent by its content key, in place of a copy sealed for the session.
+    #[must_use]
+    pub const fn is_blob(&self) -> bool {
+        self.blob.is_some()
+    }
+
+    fn in_terms(&self) -> TermsUnit {
+        match self.blob {
+            Some(h0) => TermsUnit::Blob { unit: self.id, h0 },
+            None => TermsUnit::Sealed { unit: self.id },
+        }
+    }
+}
+
+/// Splits units so that each part fits one grant: by number, and by the size of what describes them.
+#[must_use]
+pub fn split_for_grants(units: Vec<LentUnit>) -> Vec<Vec<LentUnit>> {
+    let room = MAX_MESSAGE / 2;
+    let mut parts = vec![Vec::new()];
+    let mut used = 0usize;
+    for unit in units {
+        let length = encode(&unit.meta).len().saturating_add(128);
+        let full = parts.last().is_some_and(|part: &Vec<LentUnit>| part.len() >= MAX_UNITS_PER_GRANT);
+        if full || (used.saturating_add(length) > room && used > 0) {
+            parts.push(Vec::new());
+            used = 0;
+        }
+        used = used.saturating_add(length);
+        if let Some(part) = parts.last_mut() {
+            part.push(unit);
+        }
+    }
+    parts
+}
+
+/// Proof that the user approved these Terms for the browser of this transcript. Seals exactly that.
+pub struct Approved {
+    session: DeviceSession,
+    terms: Terms,
+    units: Vec<LentUnit>,
+}
+
+impl Approved {
+    #[expect(clippy::too_many_arguments, reason = "one call, from the state that holds all of them")]
+    pub(crate) fn new(
+        decision: Decision,
+        session: SessionId,
+        transcript: Hash,
+        account: AccountId,
+        head: Head,
+        viewer_kem: KemPublic,
+        viewer: SigningKeyBytes,
+        psk: Secret<32>,
+    ) -> Result<Self, ErrorCode> {
+        let terms = Terms {
+            suite: SUITE,
+            session,
+            account,
+            viewer,
+            units: decision.units.iter().map(LentUnit::in_terms).collect(),
+            rights: decision.rights,
+            budget: decision.budget,
+            rate: decision.rate,
+            issued: decision.issued,
+            expires: decision.expires,
+            head,
+            seq: 1,
+        };
+        check_terms(&terms)?;
+        let session = DeviceSession {
+            session,
+            transcript,
+            kem_hash: preimage::viewer_kem_hash(viewer_kem.as_bytes()),
+            viewer_kem,
+            psk,
+            terms: terms.clone(),
+            units: BTreeMap::new(),
+            live: None,
+        };
+        Ok(Self { session, terms, units: decision.units })
+    }
+
+    /// What was approved.
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Seals and signs the grant.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the viewer's key cannot be encapsulated to, which its check rules out.
+    pub fn seal(
+        self,
+        device: &DeviceKeys,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(DeviceSession, SealedGrant), OpenError> {
+        let mut session = self.session;
+        let grant = session.seal_grant(self.terms, self.units, device, rng)?;
+        Ok((session, grant))
+    }
+}
+
+impl core::fmt::Debug for Approved {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Approved({:?})", self.terms)
+    }
+}
+
+fn check_terms(terms: &Terms) -> Result<(), ErrorCode> {
+    let life = terms.expires.since(terms.issued);
+    let fits = terms.units.len() <= MAX_UNITS_PER_GRANT
+        && (MIN_SESSION_MILLIS..=MAX_SESSION_MILLIS).contains(&life)
+        && terms.rights & Rights::VIEW != 0
+        && terms.rights & !Rights::ALL == 0
+        && terms.budget > 0
+        && terms.rate > 0;
+    if fits { Ok(()) } else { Err(ErrorCode::Malformed) }
+}
+
+/// A grant, for the two who get it: the server first, then the viewer.
+#[derive(Clone, Debug)]
+pub struct SealedGrant {
+    /// Terms as the server enforces them.
+    pub terms: Terms,
+    /// For the viewer, through the mailbox: a [`Message::Grant`].
+    pub message: Vec<u8>,
+    transcript: Hash,
+    kem: Hash,
+    grant: Grant,
+}
+
+impl SealedGrant {
+    /// For the server.
+    #[must_use]
+    pub fn submission(&self, mailbox: MailboxId) -> GrantSubmission {
+        GrantSubmission {
+            mailbox,
+            transcript: self.transcript,
+            kem: self.kem,
+            terms: self.grant.terms.clone(),
+            sealed: preimage::grant_sealed_hash(self.grant.enc.as_slice(), self.grant.sealed.as_slice()),
+            signature: self.grant.signature,
+        }
+    }
+}
+
+/// What changes in a running session, by a further act of the user.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// Records to add, at most 256.
+    pub add: Vec<LentUnit>,
+    /// A new end, later or earlier.
+    pub expires: Option<UnixMillis>,
+    /// A new number of openings in all.
+    pub budget: Option<u32>,
+}
+
+struct LentState {
+    client: ClientShare,
+    terms: Hash,
+    length: u64,
+    blob: bool,
+}
+
+/// A session that was granted, as the device keeps it: in memory only.
+pub struct DeviceSession {
+    session: SessionId,
+    transcript: Hash,
+    viewer_kem: KemPublic,
+    kem_hash: Hash,
+    psk: Secret<32>,
+    terms: Terms,
+    units: BTreeMap<UnitId, LentState>,
+    live: Option<LiveChannel>,
+}
+
+impl DeviceSession {
+    fn seal_grant(
+        &mut self,
+        terms: Terms,
+        units: Vec<LentUnit>,
+        device: &DeviceKeys,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SealedGrant, OpenError> {
+        let terms_bytes = encode(&terms);
+        let terms_hash = preimage::terms_hash(&terms_bytes);
+        let mut body = GrantBody { units: Vec::with_capacity(units.len()) };
+        for unit in units {
+            body.units.push(GrantUnit {
+                unit: unit.id,
+                share: Bytes(unit.client.0.expose_secret().to_vec()),
+                meta: unit.meta.clone(),
+                origin: unit.origin,
+            });
+            let state = LentState {
+                client: unit.client,
+                terms: terms_hash,
+                length: unit.meta.length,
+                blob: unit.blob.is_some(),
+            };
+            self.units.insert(unit.id, state);
+        }
+        let plaintext = Zeroizing::new(encode(&body));
+        for unit in &mut body.units {
+            zeroize::Zeroize::zeroize(&mut unit.share.0);
+        }
+        let (enc, sealed, exporter) = self.viewer_kem.seal_with_psk(
+            &self.psk,
+            &self.session.0,
+            &self.transcript.0,
+            &terms_bytes,
+            &plaintext,
+            rng,
+        )?;
+        if self.live.is_none() {
+            self.live = Some(LiveChannel::new(self.session, Side::Device, &exporter)?);
+        }
+        let sealed_hash = preimage::grant_sealed_hash(&enc, &sealed);
+        let signature = device.signing().sign(&preimage::grant_signature(
+            &self.transcript,
+            &self.kem_hash,
+            &terms_bytes,
+            &sealed_hash,
+        ));
+        let grant = Grant { terms: Bytes(terms_bytes), enc: Bytes(enc), sealed: Bytes(sealed), signature };
+        self.terms = terms.clone();
+        Ok(SealedGrant {
+            terms,
+            message: encode(&Message::Grant(grant.clone())),
+            transcript: self.transcript,
+            kem: self.kem_hash,
+            grant,
+        })
+    }
+
+    /// The user changed something: new Terms with the next seq, and a grant of what they add.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Malformed`] for a change outside the limits; nothing changes then.
+    pub fn amend(
+        &mut self,
+        change: Change,
+        now: UnixMillis,
+        device: &DeviceKeys,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SealedGrant, ErrorCode> {
+        let mut terms = self.terms.clone();
+        terms.units = change.add.iter().map(LentUnit::in_terms).collect();
+        terms.expires = change.expires.unwrap_or(terms.expires);
+        terms.budget = change.budget.unwrap_or(terms.budget);
+        terms.seq = terms.seq.checked_add(1).ok_or(ErrorCode::Malformed)?;
+        let units = self.units.len().saturating_add(terms.units.len());
+        if units > MAX_UNITS_PER_SESSION || terms.expires <= now {
+            return Err(ErrorCode::Malformed);
+        }
+        check_terms(&terms)?;
+        self.seal_grant(terms, change.add, device, rng).map_err(|OpenError| ErrorCode::Internal)
+    }
+
+    /// Which session.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The Terms in force.
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Whether this unit was granted.
+    #[must_use]
+    pub fn lends(&self, unit: &UnitId) -> bool {
+        self.units.contains_key(unit)
+    }
+
+    /// The live channel.
+    #[must_use]
+    pub const fn live(&mut self) -> Option<&mut LiveChannel> {
+        self.live.as_mut()
+    }
+
+    /// Begins to seal a unit's content for this session, under a salt for which the server minted `server`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotGranted`] for a unit that was not granted, or one that is lent by its content key.
+    pub fn seal_unit(&self, unit: &UnitId, salt: Salt, server: &ServerShare) -> Result<UnitSealer, ErrorCode> {
+        let state = self.units.get(unit).filter(|state| !state.blob).ok_or(ErrorCode::NotGranted)?;
+        Ok(self.unit_sealer(*unit, state, salt, server, state.length))
+    }
+
+    /// Seals the content key of a blob, and only that, as the content of its unit.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotGranted`] for a unit that is not lent by its content key; [`ErrorCode::RecordTampered`] for a
+    /// wrong share of the record.
+    pub fn seal_blob_unit(
+        &self,
+        unit: &UnitId,
+        salt: Salt,
+        server: &ServerShare,
+        version: &OpenedVersion,
+        record_share: &ServerShare,
+    ) -> Result<(UnitEnvelope, Vec<u8>), ErrorCode> {
+        let state = self.units.get(unit).filter(|state| state.blob).ok_or(ErrorCode::NotGranted)?;
+        let key: Plaintext = version.blob_key(record_share).map_err(|OpenError| ErrorCode::RecordTampered)?;
+        let length = u64::try_from(key.len()).map_err(|_| ErrorCode::Internal)?;
+        let mut sealer = self.unit_sealer(*unit, state, salt, server, length);
+        let mut sealed = Vec::new();
+        let mut emit = |chunk: Vec<u8>| sealed.extend(chunk);
+        sealer.push(&key, &mut emit).map_err(|LengthChanged| ErrorCode::Internal)?;
+        let envelope = *sealer.envelope();
+        sealer.finish(&mut emit).map_err(|LengthChanged| ErrorCode::Internal)?;
+        Ok((envelope, sealed))
+    }
+
+    fn unit_sealer(
+        &self,
+        unit: UnitId,
+        state: &LentState,
+        salt: Salt,
+        server: &ServerShare,
+        length: u64,
+    ) -> UnitSealer {
+        let key = derive::unit_key(&salt, &state.client, server);
+        let envelope = UnitEnvelope {
+            suite: SUITE,
+            session: self.session,
+            unit,
+            salt,
+            terms: state.terms,
+            commit: key.commitment(),
+            size: padded(length),
+        };
+        let aad = preimage::unit_aad(&self.session, &unit, &salt, &state.terms);
+        UnitSealer { content: ContentSealer::new(key.key, aad, length), envelope }
+    }
+
+    /// The device's end of this session.
+    #[must_use]
+    pub fn end(&self, device: &Signing, last_receipt: Hash, at: UnixMillis) -> Signed {
+        sign_end(device, self.session, Side::Device, last_receipt, at)
+    }
+
+    /// The device's word that it saw the audit trail up to a receipt.
+    #[must_use]
+    pub fn countersign(&self, device: &Signing, head: Hash, seq: u64) -> Signed {
+        countersign(device, self.session, head, seq)
+    }
+}
+
+impl core::fmt::Debug for DeviceSession {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "DeviceSession({}, {} units)", self.session, self.units.len())
+    }
+}
+
+/// Signs the end of a session; another process of the same device can, with the session's id alone.
+#[must_use]
+pub fn sign_end(signing: &Signing, session: SessionId, side: Side, last_receipt: Hash, at: UnixMillis) -> Signed {
+    signing.sign_statement(StatementKind::End, &End { suite: SUITE, session, side, last_receipt, at })
+}
+
+/// Signs an audit trail up to a receipt.
+#[must_use]
+pub fn countersign(signing: &Signing, session: SessionId, head: Hash, seq: u64) -> Signed {
+    signing.sign_statement(StatementKind::Countersign, &Countersignature { suite: SUITE, session, head, seq })
+}
+
+/// Seals the content of a unit as it streams by.
+#[derive(Debug)]
+pub struct UnitSealer {
+    content: ContentSealer,
+    envelope: UnitEnvelope,
+}
+
+impl UnitSealer {
+    /// What travels ahead of the chunks.
+    #[must_use]
+    pub const fn envelope(&self) -> &UnitEnvelope {
+        &self.envelope
+    }
+
+    /// Takes the next piece of the content; gives each sealed chunk to `emit`.
+    ///
+    /// # Errors
+    /// [`LengthChanged`].
+    pub fn push(&mut self, content: &[u8], emit: &mut dyn FnMut(Vec<u8>)) -> Result<(), LengthChanged> {
+        self.content.push(content, emit)
+    }
+
+    /// Seals the last chunk.
+    ///
+    /// # Errors
+    /// [`LengthChanged`].
+    pub fn finish(self, emit: &mut dyn FnMut(Vec<u8>)) -> Result<(), LengthChanged> {
+        self.content.finish(emit).map(|_root| ())
+    }
+}

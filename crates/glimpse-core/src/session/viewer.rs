@@ -1,0 +1,346 @@
+//! The viewer's side of a session: what was granted, and how a unit is opened.
+
+use std::collections::BTreeMap;
+
+use glimpse_wire::account::Signed;
+use glimpse_wire::limits::{MAX_FRAME, MAX_MESSAGE, MAX_UNIT_ENVELOPE, MAX_UNITS_PER_SESSION};
+use glimpse_wire::pairing::{BlobKey, Grant, GrantBody, Identity, Message, Rights, Terms, TermsUnit};
+use glimpse_wire::preimage::{self, StatementKind};
+use glimpse_wire::record::Meta;
+use glimpse_wire::session::{OpenRequest, Opened, Side, UnitEnvelope};
+use glimpse_wire::size::padded;
+use glimpse_wire::{ErrorCode, Hash, SUITE, SessionId, UnitId, UnixMillis, decode, signature};
+
+use crate::channel::LiveChannel;
+use crate::derive;
+use crate::error::OpenError;
+use crate::kem::{Exporter, KemSecret};
+use crate::keys::Signing;
+use crate::pairing;
+use crate::receipts::ReceiptChain;
+use crate::record::open_blob;
+use crate::secret::{ClientShare, Secret, ServerShare};
+use crate::session::device::sign_end;
+use crate::stream::ContentOpener;
+use crate::words::CheckWords;
+
+/// Both ends hold the same key; waits for the user's decision on the device.
+pub struct ExpectGrant {
+    session: SessionId,
+    transcript: Hash,
+    words: CheckWords,
+    identity: Identity,
+    kem: KemSecret,
+    signing: Signing,
+    psk: Secret<32>,
+}
+
+impl ExpectGrant {
+    pub(crate) const fn new(
+        session: SessionId,
+        transcript: Hash,
+        words: CheckWords,
+        identity: Identity,
+        kem: KemSecret,
+        signing: Signing,
+        psk: Secret<32>,
+    ) -> Self {
+        Self { session, transcript, words, identity, kem, signing, psk }
+    }
+
+    /// The words that the device shows too.
+    #[must_use]
+    pub const fn words(&self) -> CheckWords {
+        self.words
+    }
+
+    /// Who the device says it is; committed to before the viewer spoke.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Takes the first grant.
+    ///
+    /// # Errors
+    /// The device's reason ([`ErrorCode::Declined`], …), or [`ErrorCode::RecordTampered`] for a grant that does not open
+    /// or is not what the device of this pairing signed for this browser.
+    pub fn receive(self, message: &[u8]) -> Result<ViewerSession, ErrorCode> {
+        let Message::Grant(grant) = pairing::receive(message)? else {
+            return Err(ErrorCode::Malformed);
+        };
+        let mut session = ViewerSession {
+            session: self.session,
+            transcript: self.transcript,
+            identity: self.identity,
+            kem_hash: preimage::viewer_kem_hash(self.kem.public().as_bytes()),
+            kem: self.kem,
+            signing: self.signing,
+            psk: self.psk,
+            terms: None,
+            units: BTreeMap::new(),
+            order: Vec::new(),
+            live: None,
+            receipts: ReceiptChain::new(self.session),
+            counter: 0,
+        };
+        session.accept(&grant).map_err(|OpenError| ErrorCode::RecordTampered)?;
+        Ok(session)
+    }
+}
+
+impl core::fmt::Debug for ExpectGrant {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "ExpectGrant({}, {})", self.session, self.words)
+    }
+}
+
+/// One unit, as the viewer lists it.
+#[derive(Debug)]
+pub struct Unit {
+    /// What it is.
+    pub meta: Meta,
+    /// Whether a writer wrote it whom nobody approved.
+    pub unapproved: bool,
+    /// Whether its content is lent by its own key.
+    pub is_blob: bool,
+    client: ClientShare,
+    terms: Hash,
+}
+
+/// A session in the browser: in memory only, and nowhere else.
+pub struct ViewerSession {
+    session: SessionId,
+    transcript: Hash,
+    identity: Identity,
+    kem: KemSecret,
+    kem_hash: Hash,
+    signing: Signing,
+    psk: Secret<32>,
+    terms: Option<Terms>,
+    units: BTreeMap<UnitId, Unit>,
+    order: Vec<UnitId>,
+    live: Option<LiveChannel>,
+    receipts: ReceiptChain,
+    counter: u64,
+}
+
+impl ViewerSession {
+    /// Takes a further grant: new Terms, and the units that they add.
+    ///
+    /// # Errors
+    /// [`ErrorCode::RecordTampered`] as for the first; the session stays as it was.
+    pub fn receive_grant(&mut self, grant: &Grant) -> Result<(), ErrorCode> {
+        self.accept(grant).map_err(|OpenError| ErrorCode::RecordTampered)
+    }
+
+    fn accept(&mut self, grant: &Grant) -> Result<(), OpenError> {
+        let sealed_hash = preimage::grant_sealed_hash(grant.enc.as_slice(), grant.sealed.as_slice());
+        let signed = preimage::grant_signature(&self.transcript, &self.kem_hash, grant.terms.as_slice(), &sealed_hash);
+        signature::verify(&self.identity.signing, &signed, &grant.signature)?;
+        let terms: Terms = decode(grant.terms.as_slice(), MAX_MESSAGE)?;
+        let next = self.terms.as_ref().map_or(Some(1), |terms| terms.seq.checked_add(1));
+        let fits = terms.suite == SUITE
+            && terms.session == self.session
+            && terms.account == self.identity.account
+            && terms.viewer == self.signing.public()
+            && Some(terms.seq) == next
+            && terms.head.seq >= self.identity.head.seq
+            && terms.rights & Rights::VIEW != 0
+            && self.units.len().saturating_add(terms.units.len()) <= MAX_UNITS_PER_SESSION;
+        if !fits {
+            return Err(OpenError);
+        }
+        let (opened, exporter) = self.kem.open_with_psk(
+            &self.psk,
+            &self.session.0,
+            &self.transcript.0,
+            grant.terms.as_slice(),
+            grant.enc.as_slice(),
+            grant.sealed.as_slice(),
+        )?;
+        let body: GrantBody = decode(&opened, MAX_FRAME)?;
+        self.add_units(&terms, body, preimage::terms_hash(grant.terms.as_slice()))?;
+        self.begin_live(&exporter)?;
+        self.terms = Some(terms);
+        Ok(())
+    }
+
+    fn add_units(&mut self, terms: &Terms, body: GrantBody, terms_hash: Hash) -> Result<(), OpenError> {
+        if body.units.len() != terms.units.len() {
+            return Err(OpenError);
+        }
+        let mut added = Vec::with_capacity(body.units.len());
+        for (listed, mut granted) in terms.units.iter().zip(body.units) {
+            let client = Secret::from_slice(granted.share.as_slice()).map(ClientShare).ok_or(OpenError)?;
+            zeroize::Zeroize::zeroize(&mut granted.share.0);
+            let known = self.units.contains_key(&granted.unit) || added.iter().any(|(id, _)| *id == granted.unit);
+            if listed.unit() != granted.unit || known || granted.origin > 1 {
+                return Err(OpenError);
+            }
+            let unit = Unit {
+                meta: granted.meta,
+                unapproved: granted.origin == 1,
+                is_blob: matches!(listed, TermsUnit::Blob { .. }),
+                client,
+                terms: terms_hash,
+            };
+            added.push((granted.unit, unit));
+        }
+        for (id, unit) in added {
+            self.order.push(id);
+            self.units.insert(id, unit);
+        }
+        Ok(())
+    }
+
+    fn begin_live(&mut self, exporter: &Exporter) -> Result<(), OpenError> {
+        if self.live.is_none() {
+            self.live = Some(LiveChannel::new(self.session, Side::Viewer, exporter)?);
+        }
+        Ok(())
+    }
+
+    /// Which session.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Who lends.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The Terms in force; always there once the first grant was taken.
+    #[must_use]
+    pub const fn terms(&self) -> Option<&Terms> {
+        self.terms.as_ref()
+    }
+
+    /// The units, in the order in which they were granted.
+    pub fn units(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
+        self.order.iter().filter_map(|id| self.units.get(id).map(|unit| (*id, unit)))
+    }
+
+    /// One unit.
+    #[must_use]
+    pub fn unit(&self, id: &UnitId) -> Option<&Unit> {
+        self.units.get(id)
+    }
+
+    /// The live channel; there once the first grant was taken.
+    #[must_use]
+    pub const fn live(&mut self) -> Option<&mut LiveChannel> {
+        self.live.as_mut()
+    }
+
+    /// The audit trail as this viewer holds it.
+    #[must_use]
+    pub const fn receipts(&self) -> &ReceiptChain {
+        &self.receipts
+    }
+
+    /// Asks the server to open a unit: a signed [`OpenRequest`] with the next counter. A retry sends the same bytes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotGranted`] for a unit that was not granted.
+    pub fn request(&mut self, unit: &UnitId) -> Result<Signed, ErrorCode> {
+        let granted = self.units.get(unit).ok_or(ErrorCode::NotGranted)?;
+        self.counter = self.counter.checked_add(1).ok_or(ErrorCode::Internal)?;
+        let request = OpenRequest {
+            suite: SUITE,
+            session: self.session,
+            unit: *unit,
+            from: 0,
+            to: glimpse_wire::size::chunks(padded(granted.meta.length)),
+            counter: self.counter,
+            last_receipt: self.receipts.head(),
+        };
+        Ok(self.signing.sign_statement(StatementKind::Open, &request))
+    }
+
+    /// Takes the server's answer to `request`: checks the receipts, and begins to open.
+    ///
+    /// # Errors
+    /// [`ErrorCode::RecordTampered`] whatever does not fit.
+    pub fn opened(&mut self, request: &Signed, answer: &[u8]) -> Result<UnitOpener, ErrorCode> {
+        self.open_answer(request, answer).map_err(|OpenError| ErrorCode::RecordTampered)
+    }
+
+    fn open_answer(&mut self, request: &Signed, answer: &[u8]) -> Result<UnitOpener, OpenError> {
+        let asked: OpenRequest = request.peek()?;
+        let answer: Opened = decode(answer, MAX_ANSWER)?;
+        let unit = self.units.get(&asked.unit).ok_or(OpenError)?;
+        let envelope: UnitEnvelope = decode(answer.envelope.as_slice(), MAX_UNIT_ENVELOPE)?;
+        let fits = envelope.suite == SUITE
+            && envelope.session == self.session
+            && envelope.unit == asked.unit
+            && envelope.terms == unit.terms
+            && (unit.is_blob || envelope.size == padded(unit.meta.length));
+        if !fits {
+            return Err(OpenError);
+        }
+        self.receipts.extend_to_opening(&answer.receipts, request, &self.signing.public())?;
+        let key = derive::unit_key(&envelope.salt, &unit.client, &ServerShare::from_wire(&answer.share));
+        if !key.fits(&envelope.commit) {
+            return Err(OpenError);
+        }
+        let aad = preimage::unit_aad(&self.session, &asked.unit, &envelope.salt, &unit.terms);
+        Ok(UnitOpener {
+            content: ContentOpener::new(key.key, aad, envelope.size),
+            blob: unit.is_blob.then_some(unit.meta.length),
+        })
+    }
+
+    /// The viewer's end of this session.
+    #[must_use]
+    pub fn end(&self, at: UnixMillis) -> Signed {
+        sign_end(&self.signing, self.session, Side::Viewer, self.receipts.head(), at)
+    }
+}
+
+/// An answer to an opening: a small envelope, and the receipts since the last.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+impl core::fmt::Debug for ViewerSession {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "ViewerSession({}, {} units)", self.session, self.units.len())
+    }
+}
+
+/// Opens a unit: its content, or the key of the blob that it stands for.
+#[derive(Debug)]
+pub struct UnitOpener {
+    content: ContentOpener,
+    blob: Option<u64>,
+}
+
+impl UnitOpener {
+    /// Whether what opens here is the key of a blob.
+    #[must_use]
+    pub const fn is_blob(&self) -> bool {
+        self.blob.is_some()
+    }
+
+    /// The content's opener, for a unit that is sealed for this session.
+    #[must_use]
+    pub fn into_content(self) -> ContentOpener {
+        self.content
+    }
+
+    /// For a blob: opens the one chunk that holds the content key, and begins to open the blob.
+    ///
+    /// # Errors
+    /// [`ErrorCode::RecordTampered`].
+    pub fn into_blob(mut self, sealed: Vec<u8>) -> Result<ContentOpener, ErrorCode> {
+        let open = |content: &mut ContentOpener, length: u64| -> Result<ContentOpener, OpenError> {
+            let opened = content.open(sealed)?;
+            let blob: BlobKey = decode(&opened, 1024)?;
+            if blob.size == padded(length) { open_blob(&blob) } else { Err(OpenError) }
+        };
+        let length = self.blob.ok_or(ErrorCode::RecordTampered)?;
+        open(&mut self.content, length).map_err(|OpenError| ErrorCode::RecordTampered)
+    }
+}
