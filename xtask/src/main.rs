@@ -2,22 +2,34 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+mod page;
 mod pin;
+mod run;
+mod test;
+mod tidy;
+mod tools;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test    every test: lints, tidy, native, browser, whole system
+  test    every test: format, tidy, lints, native, browser, whole system (some 20 minutes when nothing is built yet)
   tidy    the invariants of ARCHITECTURE.md that a machine can check
-  pin     Trunk's post_build hook: name the page's files by content and pin them by hash
+  page    the static site in dist/, as `trunk build` makes it, reproducible
+  pin     Trunk's post_build hook: names the page's files by content and pins them by hash
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
+        ["test"] => root().and_then(|root| test::run(&root)),
+        ["tidy"] => root().and_then(|root| tidy::run(&root)),
+        ["page"] => root().and_then(|root| tools::for_page(&root).and_then(|()| page::build(&root))),
         ["pin"] => pin::run_as_hook(),
         _ => {
             eprint!("{USAGE}");
@@ -31,4 +43,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The repository's root: where the `Cargo.toml` is that holds this package.
+fn root() -> Result<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().map(Path::to_path_buf).context("xtask has no parent folder")
 }

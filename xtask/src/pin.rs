@@ -31,6 +31,7 @@
 mod headers;
 mod html;
 mod imports;
+mod wasm;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -123,11 +124,15 @@ fn sort_out(files: BTreeMap<String, Vec<u8>>) -> Result<(BTreeMap<String, String
         } else if inner.ends_with(".d.ts") {
             // wasm-bindgen's type declarations are for tools, not for browsers.
         } else {
+            let bytes = if inner.ends_with(".wasm") { wasm::without_custom_sections(&bytes)? } else { bytes };
             let digest = hex(&Sha256::digest(&bytes));
             let (stem, extension) = inner.rsplit_once('.').with_context(|| format!("{source} has no extension"))?;
             let short: String = digest.chars().take(16).collect();
             let integrity = format!("sha384-{}", Base64::encode_string(&Sha384::digest(&bytes)));
-            assets.insert(source.clone(), Asset { path: format!("{TARGET}{stem}-{short}.{extension}"), bytes, integrity });
+            assets.insert(
+                source.clone(),
+                Asset { path: format!("{TARGET}{stem}-{short}.{extension}"), bytes, integrity },
+            );
         }
     }
     ensure!(pages.contains_key("index.html"), "no index.html");
@@ -144,7 +149,8 @@ struct Page {
 /// Rewrites every reference of a page, and inserts the policy, the settings, the import map and the module preloads.
 fn pin_page(source: &str, assets: &Assets, build: &str, server: Option<&str>) -> Result<Page> {
     let pieces = html::parse(source)?;
-    let entries = pieces.iter().filter_map(Piece::tag).filter(|tag| tag.name == "script").filter_map(|tag| tag.get("src"));
+    let entries =
+        pieces.iter().filter_map(Piece::tag).filter(|tag| tag.name == "script").filter_map(|tag| tag.get("src"));
     let graph = imports::reachable(entries, assets)?;
 
     let mut scripts: BTreeSet<&str> = BTreeSet::new();

@@ -14,12 +14,12 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("origin-agent-cluster", "?1"),
     (
         "permissions-policy",
-        "accelerometer=(), ambient-light-sensor=(), autoplay=(), bluetooth=(), browsing-topics=(), camera=(), \
+        "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), \
          clipboard-read=(), display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), \
          gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), \
          microphone=(), midi=(), otp-credentials=(), payment=(), picture-in-picture=(), \
          publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), \
-         storage-access=(), usb=(), web-share=(), window-management=(), xr-spatial-tracking=()",
+         storage-access=(), usb=(), window-management=(), xr-spatial-tracking=()",
     ),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
@@ -113,7 +113,10 @@ pub(super) fn check_origin(origin: &str) -> Result<()> {
     let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     let host = rest.with_context(|| format!("GLIMPSE_SERVER={origin:?} is not an http or https origin"))?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    ensure!(!host.is_empty() && host.chars().all(plain), "GLIMPSE_SERVER={origin:?} is more than scheme, host and port");
+    ensure!(
+        !host.is_empty() && host.chars().all(plain),
+        "GLIMPSE_SERVER={origin:?} is more than scheme, host and port"
+    );
     Ok(())
 }
 

@@ -105,7 +105,8 @@ fn parse_tag(inner: &str) -> Result<Tag<'_>> {
             rest = after;
             continue;
         };
-        let quoted = value.strip_prefix('"').with_context(|| format!("{attribute} of <{name}> is not in double quotes"))?;
+        let quoted =
+            value.strip_prefix('"').with_context(|| format!("{attribute} of <{name}> is not in double quotes"))?;
         let (value, after) = quoted.split_once('"').context("an attribute without an end")?;
         tag.attributes.push((attribute.to_owned(), Some(value.replace("&quot;", "\"").replace("&amp;", "&"))));
         rest = after;

@@ -48,7 +48,9 @@ fn every_reference_is_pinned_and_the_source_names_are_gone() {
 #[test]
 fn the_policy_names_the_scripts_of_the_page_and_no_others() {
     let (page, assets) = page(INDEX, None).unwrap();
-    for (name, listed) in [("boot", true), ("views/draw", true), ("dom", true), ("chart", true), ("worker", false), ("never", false)] {
+    for (name, listed) in
+        [("boot", true), ("views/draw", true), ("dom", true), ("chart", true), ("worker", false), ("never", false)]
+    {
         let asset = &assets[&format!("www/{name}.js")];
         assert_eq!(page.policy.contains(&asset.integrity), listed, "{name}");
     }
@@ -78,9 +80,14 @@ fn the_hash_of_the_import_map_is_in_the_policy() {
 #[test]
 fn a_server_elsewhere_is_in_the_page_and_its_policy() {
     let (page, _) = page(INDEX, Some("https://api.example:8443")).unwrap();
-    assert!(page.policy.contains("connect-src 'self' https://api.example:8443 wss://api.example:8443;"), "{}", page.policy);
+    assert!(
+        page.policy.contains("connect-src 'self' https://api.example:8443 wss://api.example:8443;"),
+        "{}",
+        page.policy
+    );
     assert!(page.html.contains("<meta name=\"glimpse-server\" content=\"https://api.example:8443\">"));
-    for bad in ["api.example", "https://", "https://a/b", "https://a; script-src *", "https://a\" x=\"", "https://a b"] {
+    for bad in ["api.example", "https://", "https://a/b", "https://a; script-src *", "https://a\" x=\"", "https://a b"]
+    {
         assert!(headers::check_origin(bad).is_err(), "{bad}");
     }
     assert!(headers::check_origin("http://[::1]:8080").is_ok());
@@ -112,7 +119,8 @@ fn a_changed_byte_changes_the_name_the_hash_and_the_build() {
         let manifest: serde_json::Value =
             serde_json::from_slice(&fs::read(folder.join("headers.json")).unwrap()).unwrap();
         assert_eq!(manifest["build"], hex(&Sha256::digest(fs::read(folder.join("SHA256SUMS")).unwrap())));
-        for path in manifest["assets"].as_object().unwrap().keys().chain(manifest["pages"].as_object().unwrap().keys()) {
+        for path in manifest["assets"].as_object().unwrap().keys().chain(manifest["pages"].as_object().unwrap().keys())
+        {
             assert!(folder.join(path).is_file(), "{path} is listed and missing");
         }
         assert!(!folder.join("www").exists());

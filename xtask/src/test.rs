@@ -1,0 +1,172 @@
+//! `cargo xtask test`: every check of the project in one run, each phase timed, everything counted at the end.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::run::{Count, Outcome, check, command, counted, find};
+use crate::{page, tidy, tools};
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// One phase that ran.
+#[derive(Debug)]
+struct Phase {
+    name: &'static str,
+    took: Duration,
+    error: Option<String>,
+    closing: Vec<String>,
+    count: Count,
+}
+
+/// Runs everything, also after a failure, so that one run tells all there is to mend.
+///
+/// # Errors
+///
+/// Fails when any phase failed, after the last one.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    println!("cargo xtask test: some 20 minutes when nothing is built yet, a few when it is");
+    let mut phases = Vec::new();
+    let mut phase = |name, act: &dyn Fn() -> Result<Outcome>| {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let outcome = act();
+        let took = start.elapsed();
+        let (error, outcome) = match outcome {
+            Ok(outcome) if outcome.success => (None, outcome),
+            Ok(outcome) => (Some("failed".to_owned()), outcome),
+            Err(error) => (Some(format!("{error:#}")), Outcome::default()),
+        };
+        println!("== {name}: {} in {:.1} s", error.as_deref().unwrap_or("ok"), took.as_secs_f64());
+        phases.push(Phase { name, took, error, closing: outcome.closing, count: outcome.count });
+    };
+
+    phase("tools", &|| done(tools::for_page(root).and_then(|()| tools::for_browser(root))));
+    phase("format", &|| done(check(cargo(root).args(["fmt", "--all", "--check"]))));
+    phase("tidy", &|| done(tidy::run(root)));
+    phase("lints, native", &|| {
+        done(check(cargo(root).args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ])))
+    });
+    phase("lints, wasm", &|| {
+        let packages = ["-p", "glimpse-web", "-p", "glimpse-device"];
+        done(check(
+            cargo(root)
+                .args(["clippy", "--locked", "--quiet", "--target", WASM])
+                .args(packages)
+                .args(["--", "-D", "warnings"]),
+        ))
+    });
+    phase("dependencies", &|| dependencies(root));
+    phase("page", &|| done(page::build(root).and_then(|()| tidy::built_page(root))));
+    phase("binaries", &|| done(check(cargo(root).args(["build", "--workspace", "--bins", "--locked", "--quiet"]))));
+    phase("native tests", &|| native(root));
+    phase("documentation tests", &|| {
+        let outcome = counted(cargo(root).args(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
+        Ok(outcome)
+    });
+    phase("browser tests", &|| {
+        let mut test = cargo(root);
+        test.args(["test", "--locked", "-p", "glimpse-web", "--target", WASM, "--tests"]);
+        // Argon2 without optimisation takes its time in a browser.
+        counted(test.env("WASM_BINDGEN_TEST_TIMEOUT", "180"))
+    });
+
+    report(&phases)
+}
+
+/// Unit, integration and whole-system tests; the last need the page and the binaries of the phases before.
+fn native(root: &Path) -> Result<Outcome> {
+    let python = tools::python_peers(root)?;
+    let mut test = cargo(root);
+    if find("cargo-nextest").is_some() {
+        test.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+    } else {
+        println!("cargo-nextest is not installed: cargo test runs the tests, more slowly");
+        test.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+    }
+    if let Some(python) = python {
+        test.env("GLIMPSE_PYTHON", python);
+    }
+    counted(&mut test)
+}
+
+/// Licences, advisories and sources of dependencies, where cargo-deny is there to check them.
+fn dependencies(root: &Path) -> Result<Outcome> {
+    if find("cargo-deny").is_none() {
+        println!("cargo-deny is not installed: licences and sources of dependencies are NOT checked here (CI does)");
+        return done(Ok(()));
+    }
+    done(check(cargo(root).args(["deny", "--offline", "check", "bans", "licenses", "sources"])))
+}
+
+/// Cargo with what every test may ask for: the page, the browser and its driver.
+fn cargo(root: &Path) -> Command {
+    let mut cargo = command("cargo", root);
+    cargo.env("GLIMPSE_DIST", root.join("dist"));
+    if let Some(driver) = find("chromedriver") {
+        cargo.env("CHROMEDRIVER", driver);
+    }
+    if let Some(browser) = tools::chromium() {
+        cargo.env("GLIMPSE_CHROMIUM", browser);
+    }
+    cargo
+}
+
+/// A phase that has no tests of its own to count.
+fn done(result: Result<()>) -> Result<Outcome> {
+    result.map(|()| Outcome { success: true, ..Outcome::default() })
+}
+
+fn report(phases: &[Phase]) -> Result<()> {
+    println!("\n== summary");
+    for phase in phases {
+        println!("{:>7.1} s  {:<20} {}", phase.took.as_secs_f64(), phase.name, phase.error.as_deref().unwrap_or("ok"));
+        for line in &phase.closing {
+            println!("           {line}");
+        }
+    }
+    let count = total(phases);
+    println!("{} passed, {} failed", count.passed, count.failed);
+    let failed: Vec<&str> = phases.iter().filter(|phase| phase.error.is_some()).map(|phase| phase.name).collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+/// Counts tests, and each phase that failed without a failed test (a lint, a build) as one failure.
+fn total(phases: &[Phase]) -> Count {
+    phases.iter().fold(Count::default(), |total, phase| {
+        let unseen = u64::from(phase.error.is_some() && phase.count.failed == 0);
+        total.plus(phase.count).plus(Count { passed: 0, failed: unseen })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phase(error: Option<&str>, passed: u64, failed: u64) -> Phase {
+        let count = Count { passed, failed };
+        Phase { name: "x", took: Duration::ZERO, error: error.map(str::to_owned), closing: Vec::new(), count }
+    }
+
+    #[test]
+    fn a_failure_without_a_failed_test_still_counts() {
+        let phases = [phase(None, 5, 0), phase(Some("lint"), 0, 0), phase(Some("failed"), 3, 2)];
+        assert_eq!(total(&phases), Count { passed: 8, failed: 3 });
+        assert!(report(&phases).is_err());
+        assert!(report(&[phase(None, 1, 0)]).is_ok());
+    }
+}

@@ -1,0 +1,140 @@
+//! The server is blind, wire and core are pure, and what matters most has one place to read it.
+
+use super::{Problem, Tree, naming};
+
+/// Crates that could open something, or that hold the code that does.
+const OPENERS: [&str; 7] =
+    ["glimpse-core", "glimpse-device", "chacha20poly1305", "aes-gcm", "spake2", "hpke", "crypto_box"];
+
+/// Checks the server's dependencies, as `cargo tree --prefix none` prints them.
+pub(super) fn blind_server(dependencies: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !dependencies.starts_with("glimpse-server ") {
+        problems.push(Problem::new("cargo tree", "the output does not start with glimpse-server"));
+    }
+    for line in dependencies.lines() {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        if OPENERS.contains(&name) {
+            problems.push(Problem::new("glimpse-server", format!("depends on {name}")));
+        }
+    }
+    problems
+}
+
+/// No clock, no environment, no file, no network, no randomness of its own, no log.
+pub(super) fn pure_crates(tree: &Tree) -> Vec<Problem> {
+    const IMPURE: [&str; 18] = [
+        "std::time",
+        "SystemTime",
+        "Instant",
+        "std::env",
+        "env!(",
+        "std::fs",
+        "std::net",
+        "std::io",
+        "std::process",
+        "std::thread",
+        "getrandom",
+        "OsRng",
+        "SysRng",
+        "thread_rng",
+        "println!",
+        "dbg!(",
+        "log::",
+        "tracing",
+    ];
+    let why = "wire and core take time and randomness as arguments and do no I/O";
+    let mut problems = naming(tree, "crates/glimpse-wire/src/", &IMPURE, &[], why);
+    problems.extend(naming(tree, "crates/glimpse-core/src/", &IMPURE, &[], why));
+    problems
+}
+
+/// The cipher and the PAKE crate are each used by one file, which is where their pitfalls are dealt with.
+pub(super) fn one_file_each(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (word, home) in
+        [("chacha20poly1305::", "crates/glimpse-core/src/aead.rs"), ("spake2::", "crates/glimpse-core/src/pake.rs")]
+    {
+        for folder in ["crates/", "src/", "e2e/src/"] {
+            problems.extend(naming(tree, folder, &[word], &[home], &format!("only {home} may")));
+        }
+        if !tree.shipped(home).any(|(_, lines)| lines.iter().any(|(_, line)| line.contains(word))) {
+            problems.push(Problem::new(home, format!("does not use `{word}`: has it moved?")));
+        }
+    }
+    problems
+}
+
+/// Labels are written in one file of wire; keys are derived in one file of core, and one of the server.
+pub(super) fn labels_and_derivations(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for folder in ["crates/", "src/", "e2e/src/"] {
+        let home = "crates/glimpse-wire/src/preimage.rs";
+        problems.extend(naming(tree, folder, &["\"glimpse/v"], &[home], &format!("labels are in {home}")));
+        let homes = ["crates/glimpse-core/src/derive.rs", "crates/glimpse-server/src/share.rs"];
+        let words = ["hkdf::", "hmac::", "Hkdf::", "Hmac::", "Hmac<"];
+        problems.extend(naming(
+            tree,
+            folder,
+            &words,
+            &homes,
+            "derivations are in core's derive.rs and the server's share.rs",
+        ));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree;
+    use super::*;
+
+    #[test]
+    fn a_server_that_can_open_is_found() {
+        let fine = "glimpse-server v0.1.0 (/x)\naxum v0.8.0\nglimpse-wire v0.1.0 (/x)\n";
+        assert_eq!(blind_server(fine), []);
+        for bad in ["glimpse-core v0.1.0 (/x)", "chacha20poly1305 v0.11.0", "spake2 v0.5.0-pre.0", "hpke v0.15.1 (*)"] {
+            assert_eq!(blind_server(&format!("{fine}{bad}\n")).len(), 1, "{bad}");
+        }
+        assert_eq!(blind_server("").len(), 1, "a check that saw nothing has not passed");
+    }
+
+    #[test]
+    fn a_clock_in_core_is_found() {
+        for line in [
+            "use std::time::Instant;",
+            "let now = SystemTime::now();",
+            "getrandom::fill(&mut seed);",
+            "std::fs::read(path)",
+        ] {
+            assert_eq!(pure_crates(&tree(&[("crates/glimpse-core/src/a.rs", line)])).len(), 1, "{line}");
+            assert_eq!(pure_crates(&tree(&[("crates/glimpse-wire/src/a.rs", line)])).len(), 1, "{line}");
+            assert_eq!(pure_crates(&tree(&[("crates/glimpse-server/src/a.rs", line)])), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn a_second_file_with_the_cipher_is_found() {
+        let own = ("crates/glimpse-core/src/aead.rs", "use chacha20poly1305::Key;");
+        let pake = ("crates/glimpse-core/src/pake.rs", "use spake2::Spake2;");
+        assert_eq!(one_file_each(&tree(&[own, pake])), []);
+        assert_eq!(one_file_each(&tree(&[own, pake, ("src/pump.rs", "chacha20poly1305::Key")])).len(), 1);
+        assert_eq!(one_file_each(&tree(&[own, pake, ("crates/x/src/y.rs", "spake2::Spake2")])).len(), 1);
+        assert_eq!(one_file_each(&tree(&[own])).len(), 1, "the home is empty");
+    }
+
+    #[test]
+    fn a_stray_label_or_derivation_is_found() {
+        let home = ("crates/glimpse-wire/src/preimage.rs", "const A: &str = \"glimpse/v1/a/b\";");
+        assert_eq!(labels_and_derivations(&tree(&[home])), []);
+        assert_eq!(labels_and_derivations(&tree(&[home, ("crates/x/src/a.rs", "f(\"glimpse/v1/c/d\")")])).len(), 1);
+        assert_eq!(
+            labels_and_derivations(&tree(&[home, ("crates/glimpse-core/src/kem.rs", "use hkdf::Hkdf;")])).len(),
+            1
+        );
+        assert_eq!(
+            labels_and_derivations(&tree(&[home, ("crates/glimpse-core/src/derive.rs", "use hkdf::Hkdf;")])),
+            []
+        );
+    }
+}

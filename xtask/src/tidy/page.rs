@@ -1,0 +1,138 @@
+//! The page draws what Rust computed, as text, and talks to its own server alone.
+
+use super::{Problem, Tree};
+
+/// Ways to turn a string into markup or code, and ways to leave something on the computer.
+const FORBIDDEN: [&str; 24] = [
+    "innerHTML",
+    "outerHTML",
+    "insertAdjacentHTML",
+    "setHTML",
+    "document.write",
+    "createContextualFragment",
+    "DOMParser",
+    "srcdoc",
+    "eval(",
+    "new Function",
+    "Function(",
+    "setTimeout(\"",
+    "setInterval(\"",
+    "javascript:",
+    "localStorage",
+    "sessionStorage",
+    "indexedDB",
+    "document.cookie",
+    "serviceWorker",
+    "caches.",
+    "importScripts",
+    "sendBeacon",
+    "history.pushState",
+    "console.log",
+];
+
+/// `www/` holds no markup strings, no storage and no code made of strings.
+pub(super) fn drawing_only(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, text) in tree.below("www/", "").chain(tree.below("index.html", "")) {
+        for (index, line) in text.lines().enumerate() {
+            let place = || format!("{path}:{}", index.saturating_add(1));
+            if let Some(word) = FORBIDDEN.iter().find(|word| line.contains(**word)) {
+                problems.push(Problem::new(place(), format!("`{word}`")));
+            }
+            if path.ends_with(".html")
+                && (line.contains(" style=\"") || line.contains(" on") && line.contains("=\"") && has_handler(line))
+            {
+                problems.push(Problem::new(place(), "an inline style or handler"));
+            }
+        }
+    }
+    problems
+}
+
+/// An attribute such as `onclick="…"`.
+fn has_handler(line: &str) -> bool {
+    line.split_whitespace().any(|word| {
+        let name = word.split_once("=\"").map_or("", |(name, _)| name);
+        name.len() > 2 && name.starts_with("on") && name.chars().all(|c| c.is_ascii_lowercase())
+    })
+}
+
+/// Nothing in the page leads to another origin.
+pub(super) fn own_origin(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, text) in tree.below("www/", "").chain(tree.below("index.html", "")) {
+        for (index, line) in text.lines().enumerate() {
+            // The names of XML vocabularies are not addresses.
+            let rest = line.replace("http://www.w3.org/2000/svg", "");
+            if ["http://", "https://", "ws://", "wss://", "url(", "@import"].iter().any(|word| rest.contains(word)) {
+                if path.ends_with(".css") && line.trim_start().starts_with("/*") {
+                    continue;
+                }
+                problems.push(Problem::new(format!("{path}:{}", index.saturating_add(1)), "leads out of the page"));
+            }
+        }
+    }
+    problems
+}
+
+/// What wasm-bindgen generated needs no `unsafe-eval`, and no file of ours slipped through unpinned.
+pub(super) fn built(dist: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, text) in dist.below("", ".js") {
+        for word in ["new Function(", "Function(", "eval("].into_iter().filter(|word| text.contains(*word)) {
+            problems.push(Problem::new(path, format!("`{word}`: the policy forbids code made of strings")));
+        }
+    }
+    if !dist.files.keys().any(|path| path.starts_with("assets/glimpse-web-")) {
+        problems.push(Problem::new("dist", "holds no glue: was the page built?"));
+    }
+    for (path, text) in dist.below("", ".html").filter(|(_, text)| text.contains("www/") || text.contains("data-trunk"))
+    {
+        let _ = text;
+        problems.push(Problem::new(path, "refers to a file that is not pinned"));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree;
+    use super::*;
+
+    #[test]
+    fn a_markup_string_is_found() {
+        for bad in ["element.innerHTML = title;", "new Function(x)()", "localStorage.setItem(a, b)", "document.cookie"]
+        {
+            assert_eq!(drawing_only(&tree(&[("www/a.js", bad)])).len(), 1, "{bad}");
+        }
+        for bad in ["<p style=\"color:red\">", "<button onclick=\"go()\">"] {
+            assert_eq!(drawing_only(&tree(&[("index.html", bad)])).len(), 1, "{bad}");
+        }
+        let fine = "element.textContent = title; // on top of it";
+        assert_eq!(
+            drawing_only(&tree(&[("www/a.js", fine), ("index.html", "<p title=\"later on\" class=\"a\">")])),
+            []
+        );
+    }
+
+    #[test]
+    fn another_origin_is_found() {
+        for (path, bad) in [
+            ("www/a.js", "fetch(\"https://x.example\")"),
+            ("www/style.css", "background: url(x.png)"),
+            ("index.html", "src=\"https://cdn.example/a.js\""),
+        ] {
+            assert_eq!(own_origin(&tree(&[(path, bad)])).len(), 1, "{bad}");
+        }
+        assert_eq!(own_origin(&tree(&[("www/dom.js", "const SVG = \"http://www.w3.org/2000/svg\";")])), []);
+    }
+
+    #[test]
+    fn a_build_that_needs_eval_is_found() {
+        let glue = ("assets/glimpse-web-0.js", "let wasm_bindgen = 1;");
+        assert_eq!(built(&tree(&[glue, ("index.html", "<script src=\"assets/a.js\">")])), []);
+        assert_eq!(built(&tree(&[("assets/glimpse-web-0.js", "return new Function(a)")])).len(), 2);
+        assert_eq!(built(&tree(&[glue, ("index.html", "<script src=\"www/a.js\">")])).len(), 1);
+        assert_eq!(built(&tree(&[])).len(), 1, "an empty build has not passed");
+    }
+}

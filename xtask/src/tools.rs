@@ -1,0 +1,139 @@
+//! The tools that a build or a test run needs: found, installed where that is possible, named in one line where it is not.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::run::{check, command, find, output};
+
+/// Newer versions of Trunk need a newer compiler than `rust-toolchain.toml` names.
+const TRUNK: &str = "0.21.14";
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// What the page needs: the wasm target, Trunk, and the wasm-bindgen tool of the version of the crate.
+pub(crate) fn for_page(root: &Path) -> Result<()> {
+    wasm_target(root)?;
+    cargo_tool(root, "trunk", "trunk", TRUNK, &["--no-default-features", "--features", "rustls"])?;
+    cargo_tool(root, "wasm-bindgen", "wasm-bindgen-cli", &locked_version(root, "wasm-bindgen")?, &[])
+}
+
+/// What browser tests need: Chromium, and the driver that belongs to it.
+pub(crate) fn for_browser(root: &Path) -> Result<()> {
+    let missing: Vec<&str> = [("chromium", chromium().is_none()), ("chromium-driver", find("chromedriver").is_none())]
+        .into_iter()
+        .filter_map(|(package, missing)| missing.then_some(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let root_on_debian = Path::new("/etc/debian_version").exists()
+        && output(command("id", root).arg("-u")).is_ok_and(|user| user.trim() == "0");
+    if !root_on_debian {
+        bail!(
+            "the browser tests need {}: install what your system calls so (Debian: apt-get install chromium chromium-driver)",
+            missing.join(" and ")
+        );
+    }
+    println!("installing {} with apt-get (a minute or two)", missing.join(" and "));
+    check(command("apt-get", root).args(["update", "-qq"]))?;
+    check(
+        command("apt-get", root)
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(&missing)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}
+
+/// The browser, by the names that it goes by.
+pub(crate) fn chromium() -> Option<std::path::PathBuf> {
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].into_iter().find_map(find)
+}
+
+/// Independent peers of the cryptography, in a virtual environment of their own. Without Python this is a loud line, and
+/// an error in CI.
+pub(crate) fn python_peers(root: &Path) -> Result<Option<std::path::PathBuf>> {
+    let folder = root.join(".venv");
+    let python = folder.join("bin/python");
+    let works = |root: &Path| {
+        output(command(&python.to_string_lossy(), root).args(["-c", "import spake2, cryptography; print('ok')"]))
+            .is_ok()
+    };
+    if python.is_file() && works(root) {
+        return Ok(Some(python));
+    }
+    let install = || -> Result<()> {
+        let system = find("python3").context("python3 is not installed")?;
+        println!("installing the independent peers (python-spake2, cryptography) into .venv");
+        check(command(&system.to_string_lossy(), root).args(["-m", "venv", ".venv"]))?;
+        check(
+            command(&python.to_string_lossy(), root)
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(PEERS),
+        )
+    };
+    match install() {
+        Ok(()) => Ok(Some(python)),
+        Err(error) if std::env::var_os("CI").is_some() => Err(error),
+        Err(error) => {
+            println!("WARNING: the tests against independent peers are SKIPPED: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+const PEERS: [&str; 2] = ["spake2==0.9", "cryptography>=48"];
+
+fn wasm_target(root: &Path) -> Result<()> {
+    let libraries = output(command("rustc", root).args(["--print", "target-libdir", "--target", WASM]))?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    if find("rustup").is_none() {
+        bail!("the page needs the Rust target {WASM}: install it in the way your Rust came");
+    }
+    check(command("rustup", root).args(["target", "add", WASM]))
+}
+
+/// Installs a tool once for all checkouts, ready-made where cargo-binstall is there to fetch it.
+fn cargo_tool(root: &Path, program: &str, package: &str, version: &str, features: &[&str]) -> Result<()> {
+    let installed = || find(program).and_then(|_| output(command(program, root).arg("--version")).ok());
+    if installed().is_some_and(|said| said.split_whitespace().any(|word| word == version)) {
+        return Ok(());
+    }
+    println!("installing {package} {version} (built from source it takes five to fifteen minutes, once)");
+    let exact = format!("{package}@{version}");
+    if find("cargo-binstall").is_some()
+        && check(command("cargo", root).args(["binstall", "--no-confirm", "--force", &exact])).is_ok()
+    {
+        return Ok(());
+    }
+    let install = |locked: &[&str]| {
+        check(command("cargo", root).args(["install", "--force", &exact]).args(locked).args(features))
+    };
+    // `--locked` can fail on a crate that was withdrawn since.
+    install(&["--locked"]).or_else(|_| install(&[]))
+}
+
+/// The version of a package in `Cargo.lock`.
+fn locked_version(root: &Path, package: &str) -> Result<String> {
+    let lock = fs::read_to_string(root.join("Cargo.lock")).context("Cargo.lock")?;
+    version_in(&lock, package).with_context(|| format!("{package} is not in Cargo.lock"))
+}
+
+fn version_in(lock: &str, package: &str) -> Option<String> {
+    let (_, after) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
+    Some(after.split_once('"')?.0.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_very_package() {
+        let lock = "[[package]]\nname = \"wasm-bindgen-futures\"\nversion = \"0.4.80\"\n\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\n";
+        assert_eq!(version_in(lock, "wasm-bindgen").as_deref(), Some("0.2.130"));
+        assert_eq!(version_in(lock, "wasm"), None);
+    }
+}
