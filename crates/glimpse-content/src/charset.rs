@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::keys;
+use crate::limits::VIEW_CHARS;
 use crate::view::{Message, Words};
 
 /// Text with what must be said about its encoding.
@@ -65,7 +66,7 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], charset: Option<&str>) -> Decoded<'a> 
 /// True where the bytes could be text a person wrote: no NUL and few other control characters, or UTF-16 with its mark.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
-        return bytes.len() % 2 == 0;
+        return bytes.len().is_multiple_of(2);
     }
     let sample = bytes.get(..8192).unwrap_or(bytes);
     let count = |is: fn(&u8) -> bool| sample.iter().filter(|byte| is(byte)).count();
@@ -75,6 +76,12 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
     // Text in a one-byte charset is mostly ASCII; damaged UTF-8 is mostly whole; compressed or encrypted bytes are neither.
     let readable = high.saturating_mul(3) <= sample.len() || damaged.saturating_mul(20) <= high.max(20);
     !sample.contains(&0) && odd.saturating_mul(50) <= sample.len() && readable
+}
+
+/// A beginning of text without the character that the cut may have split.
+pub(crate) fn whole_characters(cut: &[u8]) -> &[u8] {
+    let split = cut.iter().rev().take(4).take_while(|byte| !byte.is_ascii()).count();
+    cut.get(..cut.len().saturating_sub(split)).unwrap_or_default()
 }
 
 fn utf8(bytes: &[u8]) -> Decoded<'_> {
@@ -116,11 +123,21 @@ fn windows_1252(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Counts the characters that [`Visible::write`] replaced, over a whole view.
-#[derive(Debug, Default)]
+/// Brings strings of the record to the screen, and counts over a whole view what it had to do to them.
+#[derive(Debug)]
 pub(crate) struct Visible {
+    /// Characters that were made visible.
     pub(crate) replaced: usize,
+    /// Values that were cut.
     pub(crate) shortened: usize,
+    /// How many characters the view still has room for.
+    left: usize,
+}
+
+impl Default for Visible {
+    fn default() -> Self {
+        Self { replaced: 0, shortened: 0, left: VIEW_CHARS }
+    }
 }
 
 impl Visible {
@@ -134,10 +151,15 @@ impl Visible {
     /// As [`Visible::text`], at most `chars` characters long.
     pub(crate) fn value(&mut self, text: &str, chars: usize) -> String {
         // `nth` walks at most `chars` characters, so a huge value costs no more than a long one.
+        let chars = chars.min(self.left);
         match text.char_indices().nth(chars) {
-            None => self.text(text),
+            None => {
+                self.left = self.left.saturating_sub(text.chars().count());
+                self.text(text)
+            }
             Some((end, _)) => {
                 self.shortened = self.shortened.saturating_add(1);
+                self.left = self.left.saturating_sub(chars);
                 let mut out = self.text(text.get(..end).unwrap_or_default());
                 out.push('…');
                 out

@@ -82,10 +82,11 @@ pub fn detect(file_name: &str, bytes: &[u8]) -> Detected {
 pub(crate) fn detect_text(file_name: &str, text: &str) -> Detected {
     let extension = extension(file_name);
     let is = |names: &[&str]| names.iter().any(|name| extension.eq_ignore_ascii_case(name));
-    if is(&["ndjson", "jsonl"]) && text.len() <= JSON_READ {
-        if let Ok(document) = json::read_lines(text) {
-            return of_json(&document.root);
-        }
+    if is(&["ndjson", "jsonl"])
+        && text.len() <= JSON_READ
+        && let Ok(document) = json::read_lines(text)
+    {
+        return of_json(&document.root);
     }
     match text.trim_start().bytes().next() {
         Some(b'{' | b'[') if text.len() <= JSON_READ => {
@@ -102,10 +103,10 @@ pub(crate) fn detect_text(file_name: &str, text: &str) -> Detected {
     }
     let named = is(&["csv", "tsv", "tab"]);
     // A text file may hold a table; a source file or a log is not asked.
-    if named || is(&["txt", ""]) {
-        if let Some(plan) = table::plan(text, named) {
-            return if plan.is_series() { CSV_SERIES } else { CSV };
-        }
+    if (named || is(&["txt", ""]))
+        && let Some(plan) = table::plan(text, named)
+    {
+        return if plan.is_series() { CSV_SERIES } else { CSV };
     }
     PLAIN
 }

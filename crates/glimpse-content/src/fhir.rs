@@ -99,6 +99,8 @@ fn fields(resource: &Json<'_>, folded: bool, left: &mut usize, visible: &mut Vis
     let heading = value::resource_name(name, visible);
     let mut sheet = Sheet::new(left, visible);
     sheet.resource(resource, 0);
+    // The line on top is not said twice.
+    sheet.rows.retain(|row| row.depth > 0 || lead.is_none() || row.values.as_slice() != lead.as_slice());
     Block::Fields(Fields { heading, lead, rows: sheet.rows, folded })
 }
 

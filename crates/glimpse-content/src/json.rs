@@ -13,9 +13,9 @@ pub(crate) enum Json<'a> {
     /// With the digits as written.
     Number(&'a str),
     String(Cow<'a, str>),
-    Array(Vec<Json<'a>>),
+    Array(Vec<Self>),
     /// In order, repeated names included.
-    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+    Object(Vec<(Cow<'a, str>, Self)>),
 }
 
 /// Why a text is not read.

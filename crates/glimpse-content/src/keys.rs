@@ -192,7 +192,9 @@ terms! { FIELDS, "fhir-",
     "abatement": "Ended";
     "active": "In use";
     "activity": "Activity";
+    "actor": "Who";
     "address": "Address";
+    "allowed": "Allowed";
     "administrativeSite": "Site";
     "asNeeded": "As needed";
     "author": "Author";
@@ -232,6 +234,7 @@ terms! { FIELDS, "fhir-",
     "device": "Device";
     "diagnosis": "Diagnosis";
     "dispenseRequest": "To be dispensed";
+    "doseAndRate": "Dose";
     "doseQuantity": "Dose";
     "doseNumber": "Dose number";
     "dosage": "Dosage";
@@ -254,6 +257,7 @@ terms! { FIELDS, "fhir-",
     "item": "Item";
     "language": "Language";
     "lastOccurrence": "Last time";
+    "lastUpdated": "Last changed";
     "location": "Place";
     "lotNumber": "Lot number";
     "managingOrganization": "Managed by";
@@ -282,6 +286,7 @@ terms! { FIELDS, "fhir-",
     "period": "Period";
     "photo": "Photo";
     "policyHolder": "Policy holder";
+    "preferred": "Preferred";
     "prescriber": "Prescribed by";
     "presentedForm": "Full report";
     "primarySource": "First-hand record";
@@ -319,8 +324,10 @@ terms! { FIELDS, "fhir-",
     "substitution": "Substitution";
     "supportingInformation": "Further information";
     "target": "Target";
+    "targetDisease": "Protects against";
     "telecom": "Contact";
     "text": "Summary";
+    "timestamp": "Put together on";
     "timing": "Timing";
     "title": "Title";
     "type": "Kind";
@@ -329,6 +336,7 @@ terms! { FIELDS, "fhir-",
     "value": "Value";
     "valueSampledData": "Recording";
     "verificationStatus": "Certainty";
+    "versionId": "Version";
     "wasNotGiven": "Not given";
 }
 

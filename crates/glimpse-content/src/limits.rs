@@ -1,7 +1,7 @@
 //! What one view may cost. A record is opened in a Worker beside the keys, so its view must stay small whatever it holds.
 
 /// The most bytes of a record that are read as text or as a table; what follows is left out with a notice.
-pub const TEXT_READ: usize = 64 * 1024 * 1024;
+pub const TEXT_READ: usize = 32 * 1024 * 1024;
 /// The most bytes that are read as JSON, which needs memory in proportion.
 pub const JSON_READ: usize = 32 * 1024 * 1024;
 /// The most values in one JSON document.
@@ -24,10 +24,14 @@ pub const COLUMNS_READ: usize = 4_096;
 pub const ROW_BYTES: usize = 4 * 1024 * 1024;
 /// The most characters of one value, where many values are shown together.
 pub const CELL_CHARS: usize = 2_000;
+/// The most characters of all values of one view together, running text aside.
+pub const VIEW_CHARS: usize = 4 * 1024 * 1024;
+/// The most values of one field.
+pub const VALUES_SHOWN: usize = 200;
 /// The most measured values kept while charts are made, over all series.
 pub const POINTS_READ: usize = 1_000_000;
 /// The most series in one view.
-pub const SERIES_SHOWN: usize = 24;
+pub const SERIES_SHOWN: usize = 48;
 /// A series is drawn from the lowest and the highest value in each of this many stretches of time.
 pub const BUCKETS: usize = 1_000;
 /// The most FHIR resources of one bundle that are shown one by one.

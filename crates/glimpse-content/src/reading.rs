@@ -66,7 +66,7 @@ fn one(found: Detected, block: Block) -> ContentView {
 }
 
 fn text_view(source: &Source<'_>, declared: Declared, charset: Option<&str>) -> ContentView {
-    let cut = source.bytes.get(..TEXT_READ);
+    let cut = source.bytes.get(..TEXT_READ).map(charset::whole_characters);
     let decoded = charset::decode(cut.unwrap_or(source.bytes), charset);
     let mut visible = Visible::default();
     let mut view = match declared {

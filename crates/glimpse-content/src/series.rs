@@ -5,6 +5,9 @@ use crate::limits::{BUCKETS, POINTS_READ, SERIES_SHOWN};
 use crate::time::{DAY, Stamp};
 use crate::view::{Chart, Message, Moment, Point, Precision, Series, Style, Words};
 
+/// A series of more points than this is thinned.
+const MOST: usize = 2 * BUCKETS;
+
 /// A series while it is collected.
 #[derive(Debug)]
 struct Track {
@@ -127,6 +130,35 @@ impl Tracks {
     }
 }
 
+/// A chart of the points between two times and of one neighbour on each side, so that lines reach the edges.
+pub(crate) fn between(chart: &Chart, from: i64, to: i64) -> Chart {
+    let window = |series: &Series| {
+        let all = if series.thinned { &series.every } else { &series.points };
+        let start = all.partition_point(|point| point.until.unwrap_or(point.x) < from).saturating_sub(1);
+        let end = all.partition_point(|point| point.x <= to).saturating_add(1).min(all.len());
+        let inside = all.get(start..end).unwrap_or_default();
+        let thinned = inside.len() > MOST;
+        let points = if thinned { thin(inside, from, to) } else { inside.to_vec() };
+        Series {
+            name: series.name.clone(),
+            style: series.style,
+            points,
+            count: series.count,
+            thinned,
+            every: Vec::new(),
+            gap: gap(inside, from, to, chart.days),
+        }
+    };
+    Chart {
+        from,
+        to,
+        series: chart.series.iter().map(window).collect(),
+        unit: chart.unit.clone(),
+        summary: chart.summary.clone(),
+        ..*chart
+    }
+}
+
 struct Bounds {
     min: f64,
     max: f64,
@@ -166,16 +198,22 @@ fn summary(track: &Track, first: Point, last: Point, bounds: &Bounds) -> Message
 fn series(track: Track, from: i64, to: i64) -> Series {
     let count = track.points.len();
     let bars = track.points.iter().filter(|point| point.until.is_some()).count().saturating_mul(2) > count;
-    let step = usual_step(&track.points);
-    let thinned = count > BUCKETS.saturating_mul(2);
-    let points = if thinned { thin(&track.points, from, to) } else { track.points };
-    let bucket = to.saturating_sub(from).checked_div(i64::try_from(BUCKETS).unwrap_or(i64::MAX)).unwrap_or(0);
-    let gap = step.saturating_mul(5).max(if thinned { bucket.saturating_mul(3) } else { 0 }).max(if track.days {
-        DAY
+    let thinned = count > MOST;
+    let gap = gap(&track.points, from, to, track.days);
+    let (points, every) =
+        if thinned { (thin(&track.points, from, to), track.points) } else { (track.points, Vec::new()) };
+    Series { name: track.name, style: if bars { Style::Bars } else { Style::Line }, points, count, thinned, every, gap }
+}
+
+/// The distance from which neighbours are not joined: five times the usual one, and more than thinning puts between them.
+fn gap(points: &[Point], from: i64, to: i64, days: bool) -> i64 {
+    let buckets = i64::try_from(BUCKETS).unwrap_or(i64::MAX);
+    let thinning = if points.len() > MOST {
+        to.saturating_sub(from).checked_div(buckets).unwrap_or(0).saturating_mul(3)
     } else {
         0
-    });
-    Series { name: track.name, style: if bars { Style::Bars } else { Style::Line }, points, count, thinned, gap }
+    };
+    usual_step(points).saturating_mul(5).max(thinning).max(if days { DAY } else { 0 })
 }
 
 /// The median of the distances between neighbours.
@@ -269,13 +307,40 @@ mod tests {
         );
     }
 
+    #[test]
+    fn zooming_brings_back_what_was_thinned() {
+        let mut tracks = Tracks::default();
+        let name = Words::Data("pulse".into());
+        let start = iso("2026-11-09T00:00Z").unwrap();
+        for second in 0..100_000_i64 {
+            let y = if second == 51_234 { 200.0 } else { f64::from(i32::try_from(second % 7).unwrap()) };
+            tracks.push(
+                Label { id: "a", group: "g", name: &name, unit: "" },
+                Stamp { at: start.at + second * 1000, ..start },
+                None,
+                y,
+            );
+        }
+        let whole = tracks.charts().remove(0);
+        assert!(whole.series[0].thinned && whole.series[0].points.len() <= MOST);
+        assert!(whole.series[0].points.iter().any(|point| point.y == 200.0), "the peak is on the chart");
+        let (from, to) = (start.at + 51_000_000, start.at + 51_500_000);
+        let near = between(&whole, from, to);
+        assert!(!near.series[0].thinned);
+        // 501 seconds and a neighbour on each side.
+        assert_eq!(near.series[0].points.len(), 503);
+        assert_eq!((near.series[0].gap, near.from, near.to), (5_000, from, to));
+        assert_eq!(between(&whole, i64::MIN, i64::MAX).series[0].count, 100_000);
+        assert!(between(&whole, i64::MAX, i64::MIN).series[0].points.len() <= 2);
+    }
+
     proptest! {
         /// Thinning keeps the highest and lowest value, the order, and the bound, whatever the values.
         #[test]
         fn no_peak_is_lost(values in prop::collection::vec((0_i64..10_000_000, -1e6..1e6_f64), 2..6000)) {
             let mut points: Vec<Point> = values.into_iter().map(|(x, y)| Point { x, y, until: None }).collect();
             points.sort_by_key(|point| point.x);
-            let (from, to) = (points[0].x, points[points.len() - 1].x);
+            let (from, to) = (points[0].x, points.last().map_or(0, |point| point.x));
             let kept = thin(&points, from, to);
             prop_assert!(kept.len() <= 2 * BUCKETS);
             prop_assert!(kept.windows(2).all(|pair| pair[0].x <= pair[1].x));

@@ -214,8 +214,11 @@ pub struct Series {
     pub points: Vec<Point>,
     /// How many values there are.
     pub count: usize,
-    /// True where `points` are the lowest and highest of stretches of time, not every value.
+    /// True where `points` are the lowest and highest of stretches of time, not every value: [`ContentView::zoom`] has more.
     pub thinned: bool,
+    /// Every value of a thinned series; stays in the Worker.
+    #[serde(skip)]
+    pub(crate) every: Vec<Point>,
     /// A line is broken where the next point is further off than this many milliseconds.
     pub gap: i64,
 }
@@ -269,6 +272,18 @@ pub struct Field {
     /// True for identifiers, versions and the like, which a page may fold away.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub technical: bool,
+}
+
+impl ContentView {
+    /// The chart at `block` between two times, with as many points as the whole one may have; its summary stays that of the
+    /// whole. None where there is no chart at that place.
+    #[must_use]
+    pub fn zoom(&self, block: usize, from: i64, to: i64) -> Option<Chart> {
+        match self.blocks.get(block) {
+            Some(Block::Chart(chart)) => Some(crate::series::between(chart, from, to)),
+            _ => None,
+        }
+    }
 }
 
 impl Message {

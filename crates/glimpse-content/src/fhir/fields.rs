@@ -3,6 +3,7 @@
 use crate::charset::Visible;
 use crate::json::Json;
 use crate::keys;
+use crate::limits::VALUES_SHOWN;
 use crate::view::{Field, Message, Words};
 use crate::words::humanise;
 
@@ -42,6 +43,10 @@ const CHOICES: [&str; 31] = [
     "UnsignedInt",
     "Uri",
 ];
+
+/// Of those, the types that are not also words in the names of other elements (`expectedSupplyDuration`).
+const PLAIN_CHOICES: [&str; 6] =
+    ["Boolean", "CodeableConcept", "DateTime", "PositiveInt", "SampledData", "UnsignedInt"];
 
 /// Rows of one resource.
 #[derive(Debug)]
@@ -95,13 +100,19 @@ impl<'v> Sheet<'v> {
         let deeper = depth.saturating_add(1);
         match value {
             Json::Array(items) => {
-                let said: Option<Vec<Words>> = items.iter().map(|item| value::say(name, item, self.visible)).collect();
-                if let Some(said) = said {
+                let shown = items.iter().take(VALUES_SHOWN);
+                let said: Option<Vec<Words>> = shown.map(|item| value::say(name, item, self.visible)).collect();
+                if let Some(mut said) = said {
+                    if said.len() < items.len() {
+                        said.push(Words::Data("…".to_owned()));
+                        self.visible.shortened = self.visible.shortened.saturating_add(1);
+                    }
                     self.row(depth, label, said, technical);
                     return;
                 }
                 for (index, item) in items.iter().enumerate() {
-                    let numbered = if items.len() == 1 {
+                    // Lists of lists keep their name, or it would grow with every level.
+                    let numbered = if items.len() == 1 || !item.items().is_empty() {
                         label.clone()
                     } else {
                         Message::new(keys::NUMBERED)
@@ -194,6 +205,9 @@ fn label(name: &str, visible: &mut Visible) -> Words {
     let stem = || CHOICES.iter().filter_map(|kind| name.strip_suffix(kind)).find_map(keys::field);
     match keys::field(name).or_else(stem) {
         Some(key) => Words::key(key),
-        None => Words::Data(visible.value(&humanise(name), 120)),
+        None => {
+            let stem = PLAIN_CHOICES.iter().find_map(|kind| name.strip_suffix(kind)).filter(|stem| !stem.is_empty());
+            Words::Data(visible.value(&humanise(stem.unwrap_or(name)), 120))
+        }
     }
 }

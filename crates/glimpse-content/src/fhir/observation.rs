@@ -23,8 +23,10 @@ pub(super) fn read(observation: &Json<'_>, readings: &mut Readings, visible: &mu
             continue;
         }
         let (name, measured) = measured.unwrap_or(("", &Json::Null));
-        let what =
-            part.get("code").and_then(|code| value::concept(code, visible)).unwrap_or(Words::key(keys::UNNAMED_SERIES));
+        let what = part
+            .get("code")
+            .and_then(|code| value::concept_name(code, visible))
+            .unwrap_or(Words::key(keys::UNNAMED_SERIES));
         if name == "valueSampledData" {
             recording(measured, Label { id: code(part), group, name: &what, unit: "" }, at, readings);
         }
@@ -86,10 +88,7 @@ fn range(ranges: &Json<'_>, visible: &mut Visible) -> Option<Words> {
 
 fn flag(flags: &Json<'_>, visible: &mut Visible) -> Option<Words> {
     // R4 has a list; DSTU2 and STU3 have one concept.
-    let flag = flags.items().first().unwrap_or(flags);
-    let coded = flag.get("coding").and_then(|codings| codings.items().first()?.text("code"));
-    let known = coded.and_then(|code| keys::code(&format!("flag-{code}")));
-    known.map(Words::key).or_else(|| value::concept(flag, visible))
+    value::assessment(flags.items().first().unwrap_or(flags), visible)
 }
 
 /// A `SampledData`: values at a fixed distance, in one or more dimensions that take turns.

@@ -64,6 +64,21 @@ pub(super) fn concept(value: &Json<'_>, visible: &mut Visible) -> Option<Words> 
     Some(Words::Data(visible.value(&line, CELL_CHARS)))
 }
 
+/// The name of a `CodeableConcept` alone, without codes where it has any words.
+pub(super) fn concept_name(value: &Json<'_>, visible: &mut Visible) -> Option<Words> {
+    let codings = value.get("coding").map_or(&[][..], Json::items);
+    let first = |name: &str| codings.iter().find_map(|coding| coding.text(name));
+    let name = value.text("text").or_else(|| first("display")).or_else(|| first("code"))?;
+    Some(Words::Data(visible.value(name, CELL_CHARS)))
+}
+
+/// An `interpretation`, in the catalogue's words where its code is a usual one.
+pub(super) fn assessment(flag: &Json<'_>, visible: &mut Visible) -> Option<Words> {
+    let coded = flag.get("coding").and_then(|codings| codings.items().first()?.text("code"));
+    let known = coded.and_then(|code| keys::code(&format!("flag-{code}")));
+    known.map(Words::key).or_else(|| concept(flag, visible))
+}
+
 /// The bounds of a `Range` or of a reference range.
 pub(super) fn bounds(value: &Json<'_>, visible: &mut Visible) -> Option<Words> {
     let side = |name: &str| value.get(name).and_then(quantity);
@@ -115,6 +130,9 @@ fn object(name: &str, value: &Json<'_>, visible: &mut Visible) -> Option<Words> 
         |members: &[&str]| value.members().iter().all(|(name, _)| name == "id" || members.contains(&name.as_ref()));
     let mut data = |line: String| Some(Words::Data(visible.value(&line, CELL_CHARS)));
     if only(&["coding", "text"]) {
+        if name == "interpretation" {
+            return assessment(value, visible);
+        }
         return concept(value, visible);
     }
     if has("value") && only(&["value", "comparator", "unit", "system", "code"]) && number(value.get("value")).is_some()
