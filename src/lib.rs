@@ -1,10 +1,12 @@
 //! The Glimpse browser client: the viewer, in a Worker, in wasm.
 //!
-//! Three parts: [`model`] turns the viewer's state and what the person did into the snapshot that `www/` draws, and runs on
-//! any host; the pump (wasm only) moves bytes between the viewer, the network and the page; `www/` draws.
+//! [`model`] turns the viewer's state and what the person did into the snapshot that `www/` draws, and runs on
+//! any host; [`opening`] turns opened bytes into what is shown; the pump (wasm only) moves bytes between the viewer, the
+//! network and the page; `www/` draws.
 #![forbid(unsafe_code)]
 
 pub mod model;
+pub mod opening;
 
 #[cfg(target_arch = "wasm32")]
 mod pump;

@@ -42,7 +42,11 @@ impl Entry {
         } else if is_plain(text) {
             let digits: Zeroizing<String> = Zeroizing::new(text.chars().filter(char::is_ascii_digit).collect());
             let whole = whole_length(&digits);
-            self.state = if whole.is_some_and(|whole| digits.len() >= whole) { EntryState::Mistyped } else { EntryState::Partial };
+            self.state = if whole.is_some_and(|whole| digits.len() >= whole) {
+                EntryState::Mistyped
+            } else {
+                EntryState::Partial
+            };
             self.text = group_partial(&digits, whole);
             self.caret = caret_in(&self.text, digits_before(text, caret));
         } else {

@@ -105,9 +105,10 @@ impl List {
     pub(super) fn add(&mut self, units: Vec<Unit>) {
         for unit in units {
             let words = [unit.title.as_str(), &unit.kind, &unit.file_name, unit.author.as_deref().unwrap_or_default()];
-            let haystack = words.into_iter().chain(unit.tags.iter().map(String::as_str)).fold(String::new(), |all, word| {
-                all + &word.to_lowercase() + "\n"
-            });
+            let haystack = words
+                .into_iter()
+                .chain(unit.tags.iter().map(String::as_str))
+                .fold(String::new(), |all, word| all + &word.to_lowercase() + "\n");
             let item = Item { unit, haystack, mark: Mark::None };
             match self.items.iter_mut().find(|old| old.unit.unit == item.unit.unit) {
                 Some(old) => *old = Item { mark: old.mark, ..item },
@@ -176,7 +177,8 @@ impl List {
     fn refresh(&mut self) {
         let words: Vec<String> = self.query.split_whitespace().map(str::to_lowercase).collect();
         let fits = |item: &Item| {
-            (self.kind.is_empty() || item.unit.kind == self.kind) && words.iter().all(|word| item.haystack.contains(word))
+            (self.kind.is_empty() || item.unit.kind == self.kind)
+                && words.iter().all(|word| item.haystack.contains(word))
         };
         self.matching = self.items.iter().enumerate().filter(|(_, item)| fits(item)).map(|(index, _)| index).collect();
         self.revision = self.revision.wrapping_add(1);

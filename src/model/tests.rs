@@ -39,7 +39,11 @@ fn facts(until: Millis) -> Facts {
 fn session(until: Millis) -> Model {
     let mut model = Model::default();
     model.status(Status::Session(facts(until)), 0);
-    model.units(vec![unit(1, "Letter to the clinic", "text"), unit(2, "Heart rate", "series"), unit(3, "Photo", "image")]);
+    model.units(vec![
+        unit(1, "Letter to the clinic", "text"),
+        unit(2, "Heart rate", "series"),
+        unit(3, "Photo", "image"),
+    ]);
     model
 }
 
@@ -119,7 +123,10 @@ fn newest_first_and_only_what_is_in_sight() {
     model.units(units);
     model.intent(Intent::Window { first: 5_000, count: 50 }, 0);
     let list = json(&model, 0)["session"]["list"].clone();
-    assert_eq!((&list["total"], &list["first"], &list["rows"][0]["title"]), (&json!(10_000), &json!(5_000), &json!("Record 4999")));
+    assert_eq!(
+        (&list["total"], &list["first"], &list["rows"][0]["title"]),
+        (&json!(10_000), &json!(5_000), &json!("Record 4999"))
+    );
     assert_eq!(list["rows"].as_array().unwrap().len(), 50);
     model.intent(Intent::Window { first: u32::MAX, count: u32::MAX }, 0);
     assert!(json(&model, 0)["session"]["list"]["rows"].as_array().unwrap().len() <= 400);
