@@ -2,17 +2,20 @@
 
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::preimage::Preimage;
+use glimpse_wire::preimage::label::{VAULT as LABEL, VAULT_CACHE};
+use glimpse_wire::size::{padded, sealed};
 use glimpse_wire::{Hash, Salt, decode, encode};
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
+use crate::derive;
 use crate::error::OpenError;
 use crate::keys::{AccountSeed, DeviceKeys};
 use crate::secret::{Plaintext, Secret};
-use crate::stream::{open_small, seal_small};
+use crate::stream::{ContentOpener, ContentSealer, open_small, seal_small};
 use crate::stretch;
 
-use glimpse_wire::preimage::label::VAULT as LABEL;
 const VERSION: u8 = 1;
 /// A vault is at most this long, in bytes.
 pub const MAX_VAULT: usize = 64 * 1024;
@@ -98,7 +101,7 @@ impl DeviceVault {
                 .map(|(epoch, seed)| EpochSeed { epoch: *epoch, seed: Bytes(seed.0.expose_secret().to_vec()) })
                 .collect(),
         };
-        seal(passphrase, &zeroize::Zeroizing::new(encode(&secrets)), rng)
+        seal(passphrase, &Zeroizing::new(encode(&secrets)), rng)
     }
 
     /// Opens a vault.
@@ -118,6 +121,52 @@ impl DeviceVault {
             .ok_or(OpenError)?;
         Ok(Self { keys: DeviceKeys::from_seeds(&signing, kem), seeds })
     }
+
+    /// Seals what the device keeps beside its keys (its copy of the listing) under a key that follows from them and a
+    /// fresh salt. `name` tells one such file from another.
+    ///
+    /// # Errors
+    /// [`OpenError`] never happens: the length is that of `plaintext`.
+    pub fn seal_cache(&self, name: &str, plaintext: &[u8], rng: &mut impl CryptoRng) -> Result<Vec<u8>, OpenError> {
+        let salt = Salt(*Secret::generate(rng).expose_secret());
+        let length = u64::try_from(plaintext.len()).map_err(|_| OpenError)?;
+        let size = padded(length);
+        let mut sealed = salt.0.to_vec();
+        sealed.extend_from_slice(&size.to_be_bytes());
+        let (_, kem) = self.keys.seeds();
+        let mut sealer = ContentSealer::new(derive::cache_key(&salt, kem), cache_aad(name, &salt, size), length);
+        let mut emit = |chunk: Vec<u8>| sealed.extend(chunk);
+        sealer.push(plaintext, &mut emit).map_err(|_| OpenError)?;
+        sealer.finish(&mut emit).map_err(|_| OpenError)?;
+        Ok(sealed)
+    }
+
+    /// Opens what [`DeviceVault::seal_cache`] sealed.
+    ///
+    /// # Errors
+    /// [`OpenError`] for another device's file, another name and a changed file alike.
+    pub fn open_cache(&self, name: &str, bytes: &[u8]) -> Result<Plaintext, OpenError> {
+        let (salt, rest) = bytes.split_first_chunk::<{ Salt::LEN }>().ok_or(OpenError)?;
+        let (size, mut rest) = rest.split_first_chunk::<8>().ok_or(OpenError)?;
+        let (salt, size) = (Salt(*salt), u64::from_be_bytes(*size));
+        if u64::try_from(rest.len()) != Ok(sealed(size)) {
+            return Err(OpenError);
+        }
+        let (_, kem) = self.keys.seeds();
+        let mut opener = ContentOpener::new(derive::cache_key(&salt, kem), cache_aad(name, &salt, size), size);
+        let mut opened = Zeroizing::new(Vec::with_capacity(rest.len()));
+        while !opener.is_done() {
+            let next = usize::try_from(opener.next_len()).map_err(|_| OpenError)?;
+            let (chunk, later) = rest.split_at_checked(next).ok_or(OpenError)?;
+            opened.extend_from_slice(&opener.open(chunk.to_vec())?);
+            rest = later;
+        }
+        Ok(opened)
+    }
+}
+
+fn cache_aad(name: &str, salt: &Salt, size: u64) -> Hash {
+    Preimage::new(VAULT_CACHE).part(&[VERSION]).part(name.as_bytes()).part(&salt.0).number(size).hash()
 }
 
 #[cfg(test)]
@@ -142,5 +191,25 @@ mod tests {
         }
         let (signing, _) = vault.keys.seeds();
         assert!(!sealed.windows(32).any(|window| window == signing.expose_secret()));
+    }
+
+    #[test]
+    fn what_lies_beside_the_keys_opens_with_them_only() {
+        let mut rng = rng(12);
+        let vault = |rng: &mut _| DeviceVault { keys: DeviceKeys::generate(rng), seeds: Vec::new() };
+        let (ours, theirs) = (vault(&mut rng), vault(&mut rng));
+        for length in [0, 1, 600, 200_000] {
+            let plaintext: Vec<u8> = (0..length).map(|n: u32| u8::try_from(n % 251).unwrap()).collect();
+            let sealed = ours.seal_cache("listing", &plaintext, &mut rng).unwrap();
+            assert_eq!(*ours.open_cache("listing", &sealed).unwrap(), plaintext);
+            assert!(theirs.open_cache("listing", &sealed).is_err());
+            assert!(ours.open_cache("trails", &sealed).is_err());
+            for place in [0, 33, 39, 41, sealed.len() - 1] {
+                let mut flipped = sealed.clone();
+                flipped[place] ^= 1;
+                assert!(ours.open_cache("listing", &flipped).is_err(), "byte {place}");
+            }
+            assert!(ours.open_cache("listing", &sealed[..sealed.len() - 1]).is_err());
+        }
     }
 }

@@ -118,6 +118,10 @@ pub mod label {
     pub const LIVE_B: &str = "glimpse/v1/live/device-to-viewer";
     /// Associated data of a file of keys at rest.
     pub const VAULT: &str = "glimpse/v1/vault/file";
+    /// Key of what a device keeps beside its keys.
+    pub const VAULT_CACHE_KEY: &str = "glimpse/v1/vault/cache-key";
+    /// Associated data of what a device keeps beside its keys.
+    pub const VAULT_CACHE: &str = "glimpse/v1/vault/cache";
     /// Associated data of a live message.
     pub const LIVE_AAD: &str = "glimpse/v1/live/aad";
 }
