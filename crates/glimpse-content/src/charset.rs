@@ -74,7 +74,7 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let high = count(|byte| !byte.is_ascii());
     let damaged = sample.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
     // Text in a one-byte charset is mostly ASCII; damaged UTF-8 is mostly whole; compressed or encrypted bytes are neither.
-    let readable = high.saturating_mul(3) <= sample.len() || damaged.saturating_mul(20) <= high.max(20);
+    let readable = high.saturating_mul(3) <= sample.len() || damaged.saturating_mul(20) <= high.max(100);
     !sample.contains(&0) && odd.saturating_mul(50) <= sample.len() && readable
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::charset;
-use crate::json::{self, Json};
+use crate::json::{self, Document, Json};
 use crate::limits::{JSON_READ, TEXT_READ};
 use crate::{fhir, openmhealth, table};
 
@@ -56,12 +56,12 @@ pub struct Detected {
 }
 
 pub(crate) const PLAIN: Detected = Detected { content_type: "text/plain", kind: Kind::Text };
-pub(crate) const MARKDOWN: Detected = Detected { content_type: "text/markdown", kind: Kind::Text };
-pub(crate) const JSON: Detected = Detected { content_type: "application/json", kind: Kind::Json };
-pub(crate) const JSON_SERIES: Detected = Detected { content_type: "application/json", kind: Kind::Series };
-pub(crate) const FHIR: Detected = Detected { content_type: "application/fhir+json", kind: Kind::Fhir };
-pub(crate) const CSV: Detected = Detected { content_type: "text/csv", kind: Kind::Table };
-pub(crate) const CSV_SERIES: Detected = Detected { content_type: "text/csv", kind: Kind::Series };
+const MARKDOWN: Detected = Detected { content_type: "text/markdown", kind: Kind::Text };
+const JSON: Detected = Detected { content_type: "application/json", kind: Kind::Json };
+const JSON_SERIES: Detected = Detected { content_type: "application/json", kind: Kind::Series };
+const FHIR: Detected = Detected { content_type: "application/fhir+json", kind: Kind::Fhir };
+const CSV: Detected = Detected { content_type: "text/csv", kind: Kind::Table };
+const CSV_SERIES: Detected = Detected { content_type: "text/csv", kind: Kind::Series };
 pub(crate) const BINARY: Detected = Detected { content_type: "application/octet-stream", kind: Kind::File };
 
 /// Finds out what a file is before it becomes a record. `bytes` is the whole file; of one that is larger than
@@ -75,42 +75,65 @@ pub fn detect(file_name: &str, bytes: &[u8]) -> Detected {
         return BINARY;
     }
     let decoded = charset::decode(bytes.get(..TEXT_READ).unwrap_or(bytes), None);
-    detect_text(file_name, &decoded.text)
+    match form(file_name, &decoded.text) {
+        Form::Document(document) => of_json(&document.root),
+        Form::LargeJson => JSON,
+        Form::Table(plan) => of_table(&plan),
+        Form::Markdown => MARKDOWN,
+        Form::Plain => PLAIN,
+    }
+}
+
+/// What a text was found to be, with what finding out has read of it.
+pub(crate) enum Form<'a> {
+    Document(Document<'a>),
+    /// Called JSON, and too large to be read as such.
+    LargeJson,
+    Table(table::Plan),
+    Markdown,
+    Plain,
 }
 
 /// As [`detect`], for what is text.
-pub(crate) fn detect_text(file_name: &str, text: &str) -> Detected {
+pub(crate) fn form<'a>(file_name: &str, text: &'a str) -> Form<'a> {
     let extension = extension(file_name);
     let is = |names: &[&str]| names.iter().any(|name| extension.eq_ignore_ascii_case(name));
+    let small = text.len() <= JSON_READ;
     if is(&["ndjson", "jsonl"])
-        && text.len() <= JSON_READ
+        && small
         && let Ok(document) = json::read_lines(text)
     {
-        return of_json(&document.root);
+        return Form::Document(document);
     }
     match text.trim_start().bytes().next() {
-        Some(b'{' | b'[') if text.len() <= JSON_READ => {
+        Some(b'{' | b'[') if small => {
             if let Ok(document) = json::read(text) {
-                return of_json(&document.root);
+                return Form::Document(document);
             }
         }
-        Some(b'{' | b'[') if is(&["json"]) => return JSON,
-        Some(b'<') => return PLAIN,
+        Some(b'{' | b'[') if is(&["json"]) => return Form::LargeJson,
+        Some(b'<') => return Form::Plain,
         _ => {}
     }
     if is(&["md", "markdown"]) {
-        return MARKDOWN;
+        return Form::Markdown;
     }
     let named = is(&["csv", "tsv", "tab"]);
     // A text file may hold a table; a source file or a log is not asked.
     if (named || is(&["txt", ""]))
         && let Some(plan) = table::plan(text, named)
     {
-        return if plan.is_series() { CSV_SERIES } else { CSV };
+        return Form::Table(plan);
     }
-    PLAIN
+    Form::Plain
 }
 
+/// What a table is called: a series where values run over time.
+pub(crate) fn of_table(plan: &table::Plan) -> Detected {
+    if plan.is_series() { CSV_SERIES } else { CSV }
+}
+
+/// What a JSON document is called.
 pub(crate) fn of_json(root: &Json<'_>) -> Detected {
     if fhir::is_fhir(root) {
         FHIR

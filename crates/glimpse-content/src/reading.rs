@@ -1,7 +1,7 @@
 //! From the bytes of a record to its view: which reading is tried, and what is said where the declared type was wrong.
 
 use crate::charset::{self, Visible};
-use crate::detect::{self, Detected, Kind};
+use crate::detect::{self, Detected, Form, Kind};
 use crate::json::{self, Document, Fault};
 use crate::limits::{JSON_READ, TEXT_READ, TEXT_SHOWN};
 use crate::view::{Block, ContentView, Message, Text, Words};
@@ -17,6 +17,8 @@ pub struct Source<'a> {
     /// The content, after its authentication.
     pub bytes: &'a [u8],
 }
+
+type Read = fn(&str) -> Result<Document<'_>, Fault>;
 
 /// What a declared type lets a text be read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,25 +70,30 @@ fn one(found: Detected, block: Block) -> ContentView {
 fn text_view(source: &Source<'_>, declared: Declared, charset: Option<&str>) -> ContentView {
     let cut = source.bytes.get(..TEXT_READ).map(charset::whole_characters);
     let decoded = charset::decode(cut.unwrap_or(source.bytes), charset);
-    let mut visible = Visible::default();
-    let mut view = match declared {
-        Declared::Text => plain(&decoded.text, &mut visible),
-        Declared::Json => json_view(source, &decoded.text, json::read, &mut visible),
-        Declared::JsonLines => json_view(source, &decoded.text, json::read_lines, &mut visible),
-        Declared::Table => table_view(&decoded.text, &mut visible),
-        Declared::Unknown | Declared::Binary => {
-            let found = detect::detect_text(source.title, &decoded.text);
-            match found.kind {
-                Kind::Table | Kind::Series if found.content_type == detect::CSV.content_type => {
-                    table_view(&decoded.text, &mut visible)
-                }
-                Kind::Json | Kind::Fhir | Kind::Series => match json::read(&decoded.text) {
-                    Ok(document) => of_document(&document, &mut visible),
-                    Err(_) => json_view(source, &decoded.text, json::read_lines, &mut visible),
-                },
-                Kind::Text | Kind::Table | Kind::Image | Kind::Pdf | Kind::File => plain(&decoded.text, &mut visible),
-            }
+    let visible = &mut Visible::default();
+    let text = decoded.text.as_ref();
+    let json = |read: Read, visible: &mut Visible| {
+        // Half a document is no document.
+        let document = if cut.is_some() || text.len() > JSON_READ { Err(Fault::TooMany) } else { read(text) };
+        match document {
+            Ok(document) => of_document(&document, visible),
+            Err(fault) => not_json(source.content_type, text, fault, visible),
         }
+    };
+    let mut view = match declared {
+        Declared::Text => plain(text, visible),
+        Declared::Json => json(json::read, visible),
+        Declared::JsonLines => json(json::read_lines, visible),
+        Declared::Table => match table::plan(text, true) {
+            Some(plan) => table_view(text, &plan, visible),
+            None => plain(text, visible),
+        },
+        Declared::Unknown | Declared::Binary => match detect::form(source.title, text) {
+            Form::Document(document) => of_document(&document, visible),
+            Form::LargeJson => not_json(source.content_type, text, Fault::TooMany, visible),
+            Form::Table(plan) => table_view(text, &plan, visible),
+            Form::Markdown | Form::Plain => plain(text, visible),
+        },
     };
     view.notices.extend(decoded.honesty.notice());
     if cut.is_some() && !view.notices.iter().any(|notice| notice.key == keys::NOTICE_TEXT_CUT) {
@@ -120,25 +127,12 @@ fn plain(text: &str, visible: &mut Visible) -> ContentView {
     ContentView { kind: Kind::Text, content_type: detect::PLAIN.content_type, notices, blocks: vec![block] }
 }
 
-fn json_view(
-    source: &Source<'_>,
-    text: &str,
-    read: fn(&str) -> Result<Document<'_>, Fault>,
-    visible: &mut Visible,
-) -> ContentView {
-    let fault = if text.len() > JSON_READ {
-        Fault::TooMany
-    } else {
-        match read(text) {
-            Ok(document) => return of_document(&document, visible),
-            Err(fault) => fault,
-        }
-    };
+fn not_json(declared: &str, text: &str, fault: Fault, visible: &mut Visible) -> ContentView {
     let mut view = plain(text, visible);
     let notice = match fault {
         Fault::Syntax(_) if text.trim().is_empty() => return view,
         Fault::Syntax(at) => Message::new(keys::NOTICE_UNREADABLE)
-            .with("declared", Words::Data(Visible::default().value(source.content_type, 100)))
+            .with("declared", Words::Data(visible.value(declared, 100)))
             .with("line", json::line(text, at)),
         Fault::TooDeep => Message::new(keys::NOTICE_TOO_DEEP),
         Fault::TooMany => Message::new(keys::NOTICE_TOO_LARGE),
@@ -166,10 +160,9 @@ fn of_document(document: &Document<'_>, visible: &mut Visible) -> ContentView {
     view
 }
 
-fn table_view(text: &str, visible: &mut Visible) -> ContentView {
-    let Some(plan) = table::plan(text, true) else { return plain(text, visible) };
-    let read = table::read(text, &plan, visible);
-    let found = if plan.is_series() { detect::CSV_SERIES } else { detect::CSV };
+fn table_view(text: &str, plan: &table::Plan, visible: &mut Visible) -> ContentView {
+    let read = table::read(text, plan, visible);
+    let found = detect::of_table(plan);
     let mut view =
         ContentView { kind: found.kind, content_type: found.content_type, notices: read.notices, blocks: Vec::new() };
     if read.tracks.dropped > 0 {
