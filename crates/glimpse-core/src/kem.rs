@@ -193,7 +193,10 @@ impl fmt::Debug for KemPublic {
 }
 
 /// Exports further secrets of an HPKE context (RFC 9180 section 5.3).
-pub(crate) struct Exporter(Box<dyn Fn(&[u8], &mut [u8]) -> bool>);
+pub(crate) struct Exporter(Box<Export>);
+
+/// Fills the buffer for a label; says whether it could.
+type Export = dyn Fn(&[u8], &mut [u8]) -> bool;
 
 impl Exporter {
     /// `Context.Export(label, 32)`

@@ -129,6 +129,14 @@ error_codes! {
     CounterReused = 38, "counter-reused", "Two different requests used one number.", "The session's log holds an alarm. End it if this was not you.";
 }
 
+impl ErrorCode {
+    /// Whether the same request may well succeed a little later.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Self::ServerUnreachable | Self::RateLimited | Self::Busy | Self::Internal)
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.slug())

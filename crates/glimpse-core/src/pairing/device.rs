@@ -127,6 +127,7 @@ impl ExpectHello {
     ///
     /// # Errors
     /// The code is burnt, with the reason.
+    #[expect(clippy::needless_pass_by_value, reason = "a proof is used up by what it permits")]
     pub fn receive(
         self,
         message: &[u8],
@@ -137,7 +138,7 @@ impl ExpectHello {
         if now >= self.deadline {
             return Err(ErrorCode::CodeExpired);
         }
-        let Counted { .. } = counted;
+        let _used_up: &Counted = &counted;
         let Message::Hello { core: core_bytes, pake: element_a } = receive(message)? else {
             return Err(ErrorCode::Malformed);
         };

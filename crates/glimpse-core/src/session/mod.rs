@@ -17,4 +17,4 @@ pub fn fresh_salt(rng: &mut impl CryptoRng) -> Salt {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -261,6 +261,13 @@ impl ViewerSession {
         Ok(self.signing.sign_statement(StatementKind::Open, &request))
     }
 
+    /// The server refused `request`, so its number is free for the next.
+    pub(crate) fn take_back(&mut self, request: &Signed) {
+        if request.peek::<OpenRequest>().is_ok_and(|asked| asked.counter == self.counter) {
+            self.counter = self.counter.saturating_sub(1);
+        }
+    }
+
     /// Takes the server's answer to `request`: checks the receipts, and begins to open.
     ///
     /// # Errors

@@ -1,0 +1,406 @@
+//! The machine against a device of core and a server that is played here.
+
+use glimpse_wire::account::Signed;
+use glimpse_wire::api::{Claimed, Problem};
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::live::Live;
+use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::pairing::{Message, Purpose};
+use glimpse_wire::session::{Event, OpenRequest, Opened, Receipt};
+use glimpse_wire::{ErrorCode, Hash, SUITE, UnitId, UnixMillis, decode, encode};
+
+use super::{Config, Content, HttpRequest, Input, Output, Stage, State, Viewer};
+use crate::Monotonic;
+use crate::account::NewAccount;
+use crate::pairing::device::{ExpectConfirmA, ExpectHello};
+use crate::pairing::tests::{MAILBOX, claims, counted, ends};
+use crate::pairing::viewer::Asking;
+use crate::secret::ServerShare;
+use crate::session::device::{Change, Decision, LentUnit};
+use crate::session::tests::{meta, version};
+use crate::session::{DeviceSession, fresh_salt};
+use crate::testing::rng;
+
+const CLAIMED_AT: UnixMillis = UnixMillis(1_700_000_000_000);
+const SHARE: Hash = Hash([8; 32]);
+
+/// The viewer under test and everything around it.
+struct World {
+    viewer: Viewer,
+    account: NewAccount,
+    now: Monotonic,
+    to_device: Vec<Vec<u8>>,
+    sent_to_viewer: u64,
+    http: Vec<HttpRequest>,
+    content: Vec<Content>,
+    ended: Option<ErrorCode>,
+    socket_opens: u32,
+    closed: u32,
+}
+
+impl World {
+    fn new(account: NewAccount) -> Self {
+        let config = Config { claims: claims(), purpose: Purpose::View, asking: Asking::default() };
+        Self {
+            viewer: Viewer::new(config),
+            account,
+            now: Monotonic(5_000),
+            to_device: Vec::new(),
+            sent_to_viewer: 0,
+            http: Vec::new(),
+            content: Vec::new(),
+            ended: None,
+            socket_opens: 0,
+            closed: 0,
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.viewer.handle(input, self.now, &mut rng(90));
+        while let Some(output) = self.viewer.poll() {
+            match output {
+                Output::Http(request) => self.http.push(request),
+                Output::SocketOpen { .. } => self.socket_opens += 1,
+                Output::SocketSend(frame) => match decode::<ToServer>(&frame, 1 << 20).unwrap() {
+                    ToServer::Send { body, .. } => self.to_device.push(body.0),
+                    ToServer::Join { .. } | ToServer::Taken { .. } | ToServer::Ping => {}
+                },
+                Output::SocketClose => self.closed += 1,
+                Output::Content(content) => self.content.push(content),
+                Output::Changed => {}
+                Output::Ended(code) => self.ended = Some(code),
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: &ToEnd) {
+        self.input(Input::SocketBytes(encode(frame)));
+    }
+
+    fn deliver(&mut self, message: Vec<u8>) {
+        let seq = self.sent_to_viewer;
+        self.sent_to_viewer += 1;
+        self.frame(&ToEnd::Deliver { seq, body: Bytes(message) });
+    }
+
+    fn answer(&mut self, status: u16, body: Vec<u8>) {
+        let id = self.http.pop().unwrap().id;
+        self.input(Input::HttpDone { id, status, body });
+    }
+
+    /// Types the code and is claimed; the socket is open and joined.
+    fn claimed(&mut self) -> ExpectHello {
+        let (opened, _) = ends(&self.account, 60);
+        self.input(Input::Code(opened.code.to_groups().to_string()));
+        assert_eq!(self.http.last().unwrap().path, "/v1/claims");
+        let claimed = Claimed { mailbox: MAILBOX, token: Hash([2; 32]), offer: Bytes(opened.offer), now: CLAIMED_AT };
+        self.answer(200, serde_json::to_vec(&claimed).unwrap());
+        self.input(Input::SocketOpened);
+        self.frame(&ToEnd::Joined { now: CLAIMED_AT, sent: 0, peer: true });
+        opened.state
+    }
+
+    fn answered(&mut self) -> ExpectConfirmA {
+        let device = self.claimed();
+        let hello = self.to_device.remove(0);
+        let (device, answer) = device.receive(&hello, crate::pairing::tests::NOW, counted(), &mut rng(61)).unwrap();
+        self.deliver(answer);
+        device
+    }
+
+    /// Up to a session over one text record.
+    fn session(&mut self, content: &[u8]) -> (DeviceSession, UnitId) {
+        let device = self.answered();
+        let confirm_a = self.to_device.remove(0);
+        let (device, confirm_b) = device.receive(&confirm_a, crate::pairing::tests::NOW).unwrap();
+        self.deliver(confirm_b);
+        let State::Waiting { words, name, .. } = self.viewer.state() else { panic!("{:?}", self.viewer) };
+        assert_eq!((words, name), (device.words(), "Ada"));
+        let (record, _) = version(&self.account, meta("Letter"), content, &Hash([3; 32]));
+        let unit = LentUnit::of(&record, &mut rng(62)).unwrap();
+        let id = unit.id();
+        let decision = Decision::view(vec![unit], CLAIMED_AT, 600_000);
+        let approved = device.approve(words, decision, crate::pairing::tests::NOW).unwrap();
+        let (device, grant) = approved.seal(&self.account.device, &mut rng(63)).unwrap();
+        self.deliver(grant.message);
+        assert!(matches!(self.viewer.state(), State::Session(_)));
+        (device, id)
+    }
+
+    /// Plays the server for an opening; gives the sealed content as one run of bytes.
+    fn open(&mut self, device: &mut DeviceSession, id: UnitId, content: &[u8]) -> Vec<u8> {
+        let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+        self.deliver(ready);
+        self.input(Input::Open(id));
+        let salt = fresh_salt(&mut rng(64));
+        let mut sealer = device.seal_unit(&id, salt, &ServerShare::from_wire(&SHARE)).unwrap();
+        let envelope = encode(sealer.envelope());
+        let mut sealed = Vec::new();
+        let mut emit = |chunk: Vec<u8>| sealed.extend(chunk);
+        sealer.push(content, &mut emit).unwrap();
+        sealer.finish(&mut emit).unwrap();
+        let request: Signed = decode(&self.http.last().unwrap().body, 1 << 16).unwrap();
+        let asked: OpenRequest = request.peek().unwrap();
+        assert_eq!((asked.counter, asked.last_receipt), (1, Hash::ZERO));
+        let receipt = Receipt {
+            suite: SUITE,
+            session: device.session(),
+            seq: 0,
+            previous: Hash::ZERO,
+            at: CLAIMED_AT,
+            event: Event::Opened { request: request.statement, signature: request.signature },
+        };
+        let answer = Opened { envelope: Bytes(envelope), share: SHARE, receipts: vec![Bytes(encode(&receipt))] };
+        self.answer(200, encode(&answer));
+        sealed
+    }
+
+    /// Answers every range that was asked for.
+    fn serve(&mut self, sealed: &[u8]) {
+        while let Some(request) = self.http.pop() {
+            let (first, last) = request.range.unwrap();
+            let first = usize::try_from(first).unwrap();
+            let last = usize::try_from(last).unwrap().min(sealed.len() - 1);
+            self.input(Input::HttpDone { id: request.id, status: 206, body: sealed[first..=last].to_vec() });
+        }
+    }
+
+    fn problem(&mut self) -> Option<ErrorCode> {
+        match self.viewer.state() {
+            State::EnterCode { problem } => problem,
+            state => panic!("{state:?}"),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        let State::Session(running) = self.viewer.state() else { panic!("{:?}", self.viewer) };
+        running.openings().next().unwrap().stage
+    }
+}
+
+fn world() -> World {
+    World::new(NewAccount::generate(&mut rng(1)).unwrap())
+}
+
+#[test]
+fn from_code_to_content() {
+    for length in [11usize, 3_000_000] {
+        let content: Vec<u8> = (0..=250u8).cycle().take(length).collect();
+        let mut world = world();
+        let (mut device, id) = world.session(&content);
+        let sealed = world.open(&mut device, id, &content);
+        assert!(world.http.len() <= 3, "pieces ahead are bounded");
+        world.serve(&sealed);
+        let shown: Vec<u8> = world.content.iter().flat_map(|piece| piece.bytes.to_vec()).collect();
+        assert_eq!(shown, content);
+        assert_eq!(world.stage(), Stage::Done);
+        assert!(world.content.last().unwrap().last);
+    }
+}
+
+#[test]
+fn a_typing_slip_spends_nothing() {
+    let mut world = world();
+    world.input(Input::Code("417 203 9187".to_owned()));
+    assert_eq!(world.problem(), Some(ErrorCode::CodeMistyped));
+    assert!(world.http.is_empty());
+}
+
+#[test]
+fn a_refused_claim_is_told_by_its_problem_document() {
+    for (status, kind, expected) in [
+        (404, "code-unknown", ErrorCode::CodeUnknown),
+        (409, "crowded", ErrorCode::Crowded),
+        (429, "rate-limited", ErrorCode::RateLimited),
+        (503, "nonsense", ErrorCode::Internal),
+    ] {
+        let mut world = world();
+        let (opened, _) = ends(&world.account, 60);
+        world.input(Input::Code(opened.code.to_groups().to_string()));
+        let problem =
+            Problem { kind: kind.to_owned(), title: String::new(), status, detail: String::new(), retry_after: None };
+        world.answer(status, serde_json::to_vec(&problem).unwrap());
+        assert_eq!(world.problem(), Some(expected));
+    }
+}
+
+#[test]
+fn t103_after_hello_has_left_no_failure_runs_the_code_again() {
+    type Fault = fn(&mut World);
+    let faults: [(&str, Fault); 8] = [
+        ("server says unreachable", |world| world.frame(&ToEnd::Over { code: ErrorCode::ServerUnreachable })),
+        ("server says busy", |world| world.frame(&ToEnd::Over { code: ErrorCode::Busy })),
+        ("server says crowded", |world| world.frame(&ToEnd::Over { code: ErrorCode::Crowded })),
+        ("garbage on the socket", |world| world.input(Input::SocketBytes(vec![0xFF; 40]))),
+        ("garbage from the device", |world| world.deliver(vec![0xFF; 40])),
+        ("the device aborts", |world| world.deliver(encode(&Message::Abort { code: ErrorCode::CodeWrong }))),
+        ("silence", |world| {
+            world.now = world.now.plus(121_000);
+            world.input(Input::Tick);
+        }),
+        ("a second Hello of ours comes back", |world| {
+            let hello = world.to_device.first().cloned().unwrap();
+            world.deliver(hello);
+        }),
+    ];
+    for (name, fault) in faults {
+        let mut world = world();
+        world.claimed();
+        assert_eq!(world.to_device.len(), 1, "Hello has left");
+        fault(&mut world);
+        assert!(world.problem().is_some(), "{name}");
+        for input in [Input::SocketClosed, Input::SocketOpened, Input::Tick, Input::HttpFailed { id: 1 }] {
+            world.now = world.now.plus(10_000);
+            world.input(input);
+        }
+        assert!(world.http.is_empty(), "{name}: no further claim");
+        assert_eq!(world.to_device.len(), 1, "{name}: no second run");
+    }
+    // Control: a failure before Hello leaves the field as it was, and typing again claims again.
+    let mut world = world();
+    let (opened, _) = ends(&world.account, 60);
+    world.input(Input::Code(opened.code.to_groups().to_string()));
+    let id = world.http.pop().unwrap().id;
+    world.input(Input::HttpFailed { id });
+    assert_eq!(world.problem(), Some(ErrorCode::ServerUnreachable));
+    world.input(Input::Code(opened.code.to_groups().to_string()));
+    assert_eq!(world.http.len(), 1);
+}
+
+#[test]
+fn a_reconnect_resends_the_same_bytes_once() {
+    let mut world = world();
+    world.claimed();
+    let hello = world.to_device[0].clone();
+    world.input(Input::SocketClosed);
+    world.now = world.now.plus(1_000);
+    world.input(Input::Tick);
+    assert_eq!(world.socket_opens, 2);
+    world.input(Input::SocketOpened);
+    world.frame(&ToEnd::Joined { now: CLAIMED_AT, sent: 0, peer: true });
+    assert_eq!(world.to_device, [hello.clone(), hello]);
+    world.input(Input::SocketClosed);
+    world.now = world.now.plus(5_000);
+    world.input(Input::Tick);
+    world.input(Input::SocketOpened);
+    world.frame(&ToEnd::Joined { now: CLAIMED_AT, sent: 1, peer: true });
+    assert_eq!(world.to_device.len(), 2, "what the server has is not sent again");
+}
+
+#[test]
+fn t060_the_end_comes_by_our_own_clock() {
+    let mut world = world();
+    world.session(b"x");
+    let State::Session(running) = world.viewer.state() else { panic!() };
+    assert_eq!(running.ends_at(), world.now.plus(600_000));
+    // Nobody can set this clock; the wall clock is not even an input.
+    world.now = world.now.plus(599_000);
+    world.input(Input::Touched);
+    assert_eq!(world.ended, None);
+    world.now = world.now.plus(1_000);
+    world.input(Input::Tick);
+    assert_eq!(world.ended, Some(ErrorCode::SessionExpired));
+    assert!(matches!(world.viewer.state(), State::Ended { reason: ErrorCode::SessionExpired }));
+}
+
+#[test]
+fn terms_with_a_later_end_move_it() {
+    let mut world = world();
+    let (mut device, _) = world.session(b"x");
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let change = Change { expires: Some(CLAIMED_AT.plus(1_200_000)), ..Change::default() };
+    let grant = device.amend(change, CLAIMED_AT, &account.device, &mut rng(65)).unwrap();
+    let before = world.now;
+    world.now = world.now.plus(100_000);
+    world.deliver(grant.message);
+    let State::Session(running) = world.viewer.state() else { panic!() };
+    assert_eq!(running.ends_at(), before.plus(1_200_000));
+}
+
+#[test]
+fn a_changed_record_is_named_and_the_session_goes_on() {
+    let mut world = world();
+    let (mut device, id) = world.session(b"Dear reader");
+    let mut sealed = world.open(&mut device, id, b"Dear reader");
+    sealed[3] ^= 1;
+    world.serve(&sealed);
+    assert_eq!(world.stage(), Stage::Failed(ErrorCode::RecordTampered));
+    assert!(world.content.is_empty(), "nothing of it was shown");
+    assert_eq!(world.ended, None);
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_with_the_same_bytes() {
+    let mut world = world();
+    let (mut device, id) = world.session(b"x");
+    let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+    world.deliver(ready);
+    world.input(Input::Open(id));
+    let first = world.http.pop().unwrap();
+    world.input(Input::HttpFailed { id: first.id });
+    world.now = world.now.plus(1_000);
+    world.input(Input::Tick);
+    assert_eq!(world.http.last().unwrap().body, first.body);
+}
+
+#[test]
+fn a_refused_opening_leaves_its_number_free() {
+    let mut world = world();
+    let (mut device, id) = world.session(b"x");
+    let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+    world.deliver(ready);
+    for _ in 0..2 {
+        world.input(Input::Open(id));
+        let request: Signed = decode(&world.http.last().unwrap().body, 1 << 16).unwrap();
+        assert_eq!(request.peek::<OpenRequest>().unwrap().counter, 1);
+        world.answer(403, br#"{"type":"budget-spent","title":"","status":403,"detail":""}"#.to_vec());
+        assert_eq!(world.stage(), Stage::Failed(ErrorCode::BudgetSpent));
+    }
+}
+
+#[test]
+fn a_unit_that_is_not_ready_is_asked_of_the_device() {
+    let mut world = world();
+    let (mut device, id) = world.session(b"x");
+    world.input(Input::Open(id));
+    assert!(world.http.is_empty());
+    let Message::Live { counter, sealed } = decode(world.to_device.last().unwrap(), 1 << 20).unwrap() else { panic!() };
+    assert_eq!(device.live().unwrap().open(counter, &sealed), Ok(Live::Want { unit: id }));
+    let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+    world.deliver(ready);
+    assert!(world.http.last().unwrap().path.ends_with("/open"));
+}
+
+#[test]
+fn ending_tells_device_and_server_and_then_forgets() {
+    let mut world = world();
+    world.session(b"x");
+    world.input(Input::End);
+    assert!(world.http.last().unwrap().path.ends_with("/end"));
+    assert_eq!(world.ended, None, "the server is told first");
+    world.answer(204, Vec::new());
+    assert_eq!(world.ended, Some(ErrorCode::SessionEnded));
+    assert_eq!(world.closed, 1);
+}
+
+#[test]
+fn t107_a_live_message_twice_breaks_the_channel() {
+    let mut world = world();
+    let (mut device, id) = world.session(b"x");
+    let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+    world.deliver(ready.clone());
+    world.deliver(ready);
+    world.answer(204, Vec::new());
+    assert_eq!(world.ended, Some(ErrorCode::ChannelBroken));
+}
+
+#[test]
+fn the_code_is_not_in_what_leaves() {
+    let mut world = world();
+    let (opened, _) = ends(&world.account, 60);
+    let digits: String = opened.code.to_groups().split(' ').collect();
+    world.input(Input::Code(digits.clone()));
+    let body = String::from_utf8(world.http[0].body.clone()).unwrap();
+    assert!(body.contains(&digits[..3]), "the nameplate is");
+    assert!(!body.contains(&digits[3..9]), "the secret is not");
+}
