@@ -2,25 +2,34 @@
 
 use std::sync::Arc;
 
+use glimpse_wire::{AccountId, AuthorId, DeviceId};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::http::guard::Address;
 use crate::key_file::KeyFile;
+use crate::lifecycle::Lives;
+use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::settings::{Limits, Settings};
 use crate::site::Site;
 use crate::store::Store;
 use crate::throttle::Throttle;
+use crate::tickets::Tickets;
 
 /// One server: its settings, its clock, and everything that it holds.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) settings: Settings,
+    /// Origins that a sign-in may name.
+    pub(crate) origins: Vec<String>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: KeyFile,
     pub(crate) store: Store,
+    pub(crate) mailboxes: Mailboxes,
+    pub(crate) lives: Lives,
+    pub(crate) tickets: Tickets,
     pub(crate) metrics: Metrics,
     pub(crate) rates: Rates,
     pub(crate) site: Option<Site>,
@@ -34,12 +43,31 @@ pub(crate) struct App {
 #[derive(Debug)]
 pub(crate) struct Rates {
     pub(crate) requests: Throttle<Address>,
+    pub(crate) accounts: Throttle<Address>,
+    pub(crate) sign_ins: Throttle<Address>,
+    pub(crate) claims: Throttle<Address>,
+    pub(crate) mailboxes: Throttle<AccountId>,
+    pub(crate) mints: Throttle<DeviceId>,
+    pub(crate) releases: Throttle<DeviceId>,
+    pub(crate) submissions: Throttle<(AuthorId, AccountId)>,
+    pub(crate) submissions_by_address: Throttle<Address>,
 }
 
 const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * 60;
 
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { requests: Throttle::new(limits.requests_per_address, MINUTE) }
+        Self {
+            requests: Throttle::new(limits.requests_per_address, MINUTE),
+            accounts: Throttle::new(limits.accounts_per_address_hour, HOUR),
+            sign_ins: Throttle::new(limits.sign_ins_per_address, MINUTE),
+            claims: Throttle::new(limits.claims_per_address, MINUTE),
+            mailboxes: Throttle::new(limits.mailboxes_per_account_minute, MINUTE),
+            mints: Throttle::new(limits.mints_per_signer, MINUTE),
+            releases: Throttle::new(limits.releases_per_device, MINUTE),
+            submissions: Throttle::new(limits.submissions_per_writer, MINUTE),
+            submissions_by_address: Throttle::new(limits.submissions_per_address, MINUTE),
+        }
     }
 }

@@ -16,8 +16,12 @@ use crate::app::{App, Rates};
 use crate::clock::Clock;
 use crate::http;
 use crate::key_file::{KeyFile, KeyFileError};
+use crate::lifecycle::Lives;
+use crate::mailbox::Mailboxes;
+use crate::tickets::Tickets;
 use crate::listen::{self, Listening, TlsError};
 use crate::metrics::Metrics;
+use crate::problem::Problem;
 use crate::settings::{Settings, SettingsError};
 use crate::site::{Site, SiteError};
 use crate::store::Store;
@@ -48,6 +52,9 @@ pub enum StartError {
     /// A database cannot be opened or migrated.
     #[error("cannot open the database: {0}")]
     Database(#[from] sqlx::Error),
+    /// What an earlier run left behind could not be removed; the log says why.
+    #[error("cannot remove what an earlier run left behind; the log says why")]
+    Sweep,
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -78,6 +85,15 @@ impl RunningServer {
     #[must_use]
     pub const fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    /// Does at once what otherwise happens every minute. For tests that move the clock.
+    ///
+    /// # Errors
+    /// The [`Problem`], whose cause is logged.
+    pub async fn sweep(&self) -> Result<(), Problem> {
+        self.app.mailboxes.sweep(self.app.clock.now());
+        self.app.sweep(false).await
     }
 
     /// Stops accepting, lets open requests finish, closes sockets and databases.
@@ -147,9 +163,13 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
 
     let rates = Rates::new(&settings.limits);
     let app = Arc::new(App {
+        origins: origins(&settings, address),
         clock,
         keys,
         store,
+        mailboxes: Mailboxes::default(),
+        lives: Lives::new(),
+        tickets: Tickets::default(),
         metrics: Metrics::new(),
         rates,
         site,
@@ -157,6 +177,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
         tasks: TaskTracker::new(),
         settings,
     });
+    app.sweep(true).await.map_err(|_| StartError::Sweep)?;
     let serving = tokio::spawn(run(Arc::clone(&app), listener, tls, metrics_listener.map(|(listener, _)| listener)));
     Ok(RunningServer { app, address, metrics_address, serving })
 }
@@ -186,12 +207,45 @@ async fn run(
             listen::serve(listener, None, metrics_router(&app), listening.clone(), app.stop.clone()).await;
         }
     };
-    tokio::join!(api, metrics);
+    tokio::join!(api, metrics, sweeping(&app));
     app.tasks.close();
     if tokio::time::timeout(listening.drain, app.tasks.wait()).await.is_err() {
         tracing::warn!("some sockets did not close in time");
     }
     app.store.close().await;
+}
+
+/// The origins that a sign-in may name: those of the settings, or else those of the address.
+fn origins(settings: &Settings, address: SocketAddr) -> Vec<String> {
+    if !settings.public_origins.is_empty() {
+        return settings.public_origins.clone();
+    }
+    let scheme = if settings.tls_cert.is_some() { "https" } else { "http" };
+    let mut origins = vec![format!("{scheme}://{address}")];
+    if address.ip().is_loopback() {
+        origins.push(format!("{scheme}://localhost:{}", address.port()));
+    }
+    origins
+}
+
+/// Every second, what both ends wait to be told; every minute, what must not be left behind.
+async fn sweeping(app: &App) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut count = 0u64;
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = seconds.tick() => {}
+        }
+        let now = app.clock.now();
+        app.mailboxes.sweep(now);
+        app.metrics.mailboxes.set(i64::try_from(app.mailboxes.live()).unwrap_or(i64::MAX));
+        app.metrics.sessions.set(i64::try_from(app.lives.count()).unwrap_or(i64::MAX));
+        count = count.wrapping_add(1);
+        // The cause was logged where it arose; the next round tries again.
+        let _ = if count.is_multiple_of(60) { app.sweep(false).await } else { app.sweep_sessions(now).await };
+    }
 }
 
 fn metrics_router(app: &Arc<App>) -> Router {

@@ -27,6 +27,10 @@ pub struct Settings {
     pub tls_cert: Option<PathBuf>,
     /// Private key in PEM.
     pub tls_key: Option<PathBuf>,
+    /// Origins under which devices reach this server, such as `https://glimpse.example`; a sign-in names one of them, so
+    /// that an answer to another server's challenge is worthless here. Default: `http(s)://` and the address of `listen`,
+    /// and `localhost` when that is a loopback address.
+    pub public_origins: Vec<String>,
     /// Origins whose pages may call this API, such as `https://look.example`. Default: only the server's own.
     pub allow_origins: Vec<String>,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
@@ -63,8 +67,6 @@ pub struct Limits {
     pub stall_seconds: u64,
     /// Seconds that open requests and live channels get to finish after SIGTERM.
     pub drain_seconds: u64,
-    /// Bytes of a JSON body.
-    pub json_body_bytes: usize,
     /// Bytes of the sealed content of one record version.
     pub content_bytes: u64,
     /// Bytes of the ciphertext of one unit of a session.
@@ -101,6 +103,8 @@ pub struct Limits {
     pub releases_per_device: u32,
     /// Submissions of one writer to one account.
     pub submissions_per_writer: u32,
+    /// Submissions of one address, by whatever writers.
+    pub submissions_per_address: u32,
     /// Seconds after which an upload that nobody published is swept.
     pub staged_upload_seconds: u64,
     /// Seconds for which a device's token is valid.
@@ -119,6 +123,7 @@ impl Default for Settings {
             site: None,
             tls_cert: None,
             tls_key: None,
+            public_origins: Vec::new(),
             allow_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log_format: LogFormat::Json,
@@ -136,7 +141,6 @@ impl Default for Limits {
             request_seconds: 30,
             stall_seconds: 30,
             drain_seconds: 20,
-            json_body_bytes: 1024 * 1024,
             content_bytes: 4 * 1024 * 1024 * 1024,
             unit_bytes: 64 * 1024 * 1024,
             session_bytes: 1024 * 1024 * 1024,
@@ -155,6 +159,7 @@ impl Default for Limits {
             mints_per_signer: 20_000,
             releases_per_device: 2_000,
             submissions_per_writer: 60,
+            submissions_per_address: 120,
             staged_upload_seconds: 3_600,
             token_seconds: 24 * 3_600,
             idle_seconds: 15 * 60,
@@ -224,12 +229,17 @@ impl Settings {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err(SettingsError::Contradiction("tls_cert and tls_key belong together; give both or neither"));
         }
-        if self.metrics_listen == Some(self.listen) {
+        if self.metrics_listen == Some(self.listen) && self.listen.port() != 0 {
             return Err(SettingsError::Contradiction("metrics_listen must be another address than listen"));
         }
-        if self.allow_origins.iter().any(|origin| !is_origin(origin)) {
+        if self.public_origins.is_empty() && self.listen.ip().is_unspecified() {
             return Err(SettingsError::Contradiction(
-                "allow_origins takes origins such as https://look.example: a scheme and a host, no path, no wildcard",
+                "listening on every address needs public_origins: the origins under which devices reach this server",
+            ));
+        }
+        if self.allow_origins.iter().chain(&self.public_origins).any(|origin| !is_origin(origin)) {
+            return Err(SettingsError::Contradiction(
+                "origins are written as https://look.example: a scheme and a host, no path, no wildcard",
             ));
         }
         if self.limits.page == 0 || self.limits.connections == 0 {
@@ -241,7 +251,7 @@ impl Settings {
 
 /// Names that the environment may set. Other `GLIMPSE_` variables belong to other programs and are ignored.
 const NAMES: &[&str] = &[
-    "listen", "metrics_listen", "data", "key_file", "site", "tls_cert", "tls_key", "allow_origins", "trusted_proxies",
+    "listen", "metrics_listen", "data", "key_file", "site", "tls_cert", "tls_key", "public_origins", "allow_origins", "trusted_proxies",
     "log_format", "log_level",
 ];
 
@@ -255,7 +265,7 @@ fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
 
 fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text: &str) {
     // Lists may be written as `a,b`; everything else is a TOML value if it parses as one, and a string if it does not.
-    let value = if matches!(key.as_str(), "allow_origins" | "trusted_proxies") && !text.starts_with('[') {
+    let value = if matches!(key.as_str(), "public_origins" | "allow_origins" | "trusted_proxies") && !text.starts_with('[') {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
     } else {

@@ -1,7 +1,13 @@
 //! HTTP: routes, and what surrounds them. Handlers are thin: extract, call, respond.
 
-pub(crate) mod extract;
+mod accounts;
+mod auth;
+mod extract;
 pub(crate) mod guard;
+mod mailboxes;
+mod records;
+mod sessions;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +17,23 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post, put};
 use glimpse_wire::ErrorCode;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
 use crate::problem::Problem;
 
 /// Everything that the public listener serves.
 pub(crate) fn router(app: &Arc<App>) -> Router {
-    Router::new()
+    let limited = TimeoutLayer::with_status_code(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Duration::from_secs(app.settings.limits.request_seconds),
+    );
+    api().layer(limited)
+        .merge(transfers())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(site)
@@ -30,6 +42,43 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .layer(cors(&app.settings.allow_origins))
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))
         .with_state(Arc::clone(app))
+}
+
+/// Requests that are small both ways; each has a time limit.
+fn api() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/info", get(accounts::info))
+        .route("/v1/accounts", post(accounts::create))
+        .route("/v1/sign-in/challenge", post(accounts::challenge))
+        .route("/v1/sign-in", post(accounts::sign_in))
+        .route("/v1/account", get(accounts::account).delete(accounts::delete))
+        .route("/v1/account/head", put(accounts::put_head))
+        .route("/v1/chains/{account}", get(accounts::chain))
+        .route("/v1/shares", post(records::mint))
+        .route("/v1/records", get(records::list).post(records::publish))
+        .route("/v1/records/{record}", delete(records::delete))
+        .route("/v1/records/{record}/versions/{version}/share", post(records::release))
+        .route("/v1/writes/shares", post(records::writer_mint))
+        .route("/v1/writes", post(records::submit))
+        .route("/v1/mailboxes", post(mailboxes::open))
+        .route("/v1/mailboxes/{mailbox}", delete(mailboxes::cancel))
+        .route("/v1/mailboxes/{mailbox}/offer", put(mailboxes::put_offer))
+        .route("/v1/mailboxes/{mailbox}/socket", get(mailboxes::socket))
+        .route("/v1/claims", post(mailboxes::claim))
+        .route("/v1/sessions", get(sessions::list).post(sessions::grant))
+        .route("/v1/sessions/{session}/terms", post(sessions::amend))
+        .route("/v1/sessions/{session}/open", post(sessions::open))
+        .route("/v1/sessions/{session}/end", post(sessions::end))
+        .route("/v1/sessions/{session}/receipts", get(sessions::receipts))
+        .route("/v1/sessions/{session}/countersign", post(sessions::countersign))
+}
+
+/// Content, as long as it moves.
+fn transfers() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/contents/{h0}", get(records::content).put(records::put_content))
+        .route("/v1/sessions/{session}/units/{unit}", put(sessions::put_unit))
+        .route("/v1/sessions/{session}/units/{unit}/content", get(sessions::content))
 }
 
 /// A page on another origin may call the API when the operator listed that origin. There are no cookies to protect.

@@ -1,0 +1,152 @@
+//! Accounts, sign-in, chains.
+
+use std::sync::Arc;
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use glimpse_wire::account::{Genesis, GenesisError, HeadStatement, Signed, SignedLink};
+use glimpse_wire::api::{
+    Account, AccountDeletion, Chain, Challenge, ChallengeRequest, CreateAccount, Info, SignIn, SignedJson, Token,
+};
+use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_LINK};
+use glimpse_wire::preimage::{self, StatementKind};
+use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, UnixMillis, decode};
+
+use super::auth::{Device, From, token_hash};
+use super::extract::{Json, Path};
+use crate::app::App;
+use crate::problem::Answer;
+use crate::store::random;
+
+/// Bytes of a seed wrapped to a device, generously.
+const MAX_WRAP: usize = 4 * 1024;
+
+/// `GET /v1/info`
+pub(super) async fn info(State(app): State<Arc<App>>) -> JsonAnswer<Info> {
+    JsonAnswer(Info { suite: SUITE, now: app.clock.now(), max_content: app.settings.limits.content_bytes })
+}
+
+/// `POST /v1/accounts`
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    From(address): From,
+    Json(body): Json<CreateAccount>,
+) -> Answer<(StatusCode, JsonAnswer<Account>)> {
+    app.rates.accounts.admit(address, 1, app.clock.now())?;
+    let signed: SignedLink = decode(body.genesis.as_slice(), MAX_LINK)?;
+    let genesis = Genesis::verify(&signed).map_err(|error| match error {
+        GenesisError::Malformed => ErrorCode::Malformed,
+        GenesisError::Signature => ErrorCode::Unauthorised,
+    })?;
+    let wrap = body.wrap.as_slice();
+    let committed = genesis.epoch.wraps.first().map(|wrap| wrap.hash);
+    if wrap.len() > MAX_WRAP || committed != Some(preimage::wrap_hash(wrap)) {
+        return Err(ErrorCode::Malformed.into());
+    }
+    app.store.create_account(&genesis, body.genesis.as_slice(), wrap).await?;
+    let account = app.store.account(&genesis.account, &genesis.device.id()).await?;
+    Ok((StatusCode::CREATED, JsonAnswer(account)))
+}
+
+/// `POST /v1/sign-in/challenge`
+pub(super) async fn challenge(
+    State(app): State<Arc<App>>,
+    From(address): From,
+    Json(body): Json<ChallengeRequest>,
+) -> Answer<JsonAnswer<Challenge>> {
+    let now = app.clock.now();
+    app.rates.sign_ins.admit(address, 1, now)?;
+    let (challenge, expires) = app.tickets.challenge(body.account, body.device, now)?;
+    Ok(JsonAnswer(Challenge { challenge, now, expires }))
+}
+
+/// `POST /v1/sign-in`
+pub(super) async fn sign_in(
+    State(app): State<Arc<App>>,
+    From(address): From,
+    Json(body): Json<SignedJson>,
+) -> Answer<JsonAnswer<Token>> {
+    let now = app.clock.now();
+    app.rates.sign_ins.admit(address, 1, now)?;
+    let signed = Signed::from(body);
+    let claimed: SignIn = signed.peek()?;
+    if claimed.suite != SUITE {
+        return Err(ErrorCode::UnsupportedSuite.into());
+    }
+    // The challenge is used up whatever comes of it; unknown account, wrong device and bad signature are one answer.
+    let fresh = app.tickets.answer(&claimed.challenge, &claimed.account, &claimed.device, now);
+    let key = app.store.device_key(&claimed.account, &claimed.device).await?.ok_or(ErrorCode::Unauthorised)?;
+    let statement: SignIn = signed.open(StatementKind::SignIn, &key).map_err(|_| ErrorCode::Unauthorised)?;
+    if !app.origins.contains(&statement.origin) {
+        tracing::warn!("a sign-in named an origin that is not among public_origins");
+        return Err(ErrorCode::Unauthorised.into());
+    }
+    if !fresh {
+        return Err(ErrorCode::Unauthorised.into());
+    }
+    let token = Hash(random()?);
+    let expires = now.plus(app.settings.limits.token_seconds.saturating_mul(1_000));
+    app.store.put_token(&token_hash(&token), &statement.account, &statement.device, expires).await?;
+    Ok(JsonAnswer(Token { token, expires }))
+}
+
+/// `GET /v1/account`
+pub(super) async fn account(State(app): State<Arc<App>>, Device(device): Device) -> Answer<JsonAnswer<Account>> {
+    Ok(JsonAnswer(app.store.account(&device.account, &device.device).await?))
+}
+
+/// `DELETE /v1/account`
+pub(super) async fn delete(
+    State(app): State<Arc<App>>,
+    Device(device): Device,
+    Json(body): Json<SignedJson>,
+) -> Answer<StatusCode> {
+    let deletion: AccountDeletion = Signed::from(body)
+        .open(StatementKind::AccountDeletion, &device.signing)
+        .map_err(|_| ErrorCode::Unauthorised)?;
+    if deletion.suite != SUITE || deletion.account != device.account || !is_recent(deletion.at, app.clock.now()) {
+        return Err(ErrorCode::Malformed.into());
+    }
+    app.store.doom_account(&device.account).await?;
+    app.finish_account(&device.account).await?;
+    app.store.sweep_accounts().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /v1/chains/{account}`
+pub(super) async fn chain(
+    State(app): State<Arc<App>>,
+    Path(account): Path<AccountId>,
+) -> Answer<JsonAnswer<Chain>> {
+    Ok(JsonAnswer(app.store.chain(&account).await?))
+}
+
+/// `PUT /v1/account/head`
+pub(super) async fn put_head(
+    State(app): State<Arc<App>>,
+    Device(device): Device,
+    Json(body): Json<SignedJson>,
+) -> Answer<StatusCode> {
+    let statement: HeadStatement = Signed::from(body.clone())
+        .open(StatementKind::Head, &device.signing)
+        .map_err(|_| ErrorCode::Unauthorised)?;
+    let now = app.clock.now();
+    let fits = statement.suite == SUITE
+        && statement.account == device.account
+        && statement.device == device.device
+        && statement.at.0 <= now.plus(CLOCK_SLACK_MILLIS).0;
+    if !fits {
+        return Err(ErrorCode::Malformed.into());
+    }
+    if statement.head != app.store.head(&device.account).await? {
+        return Err(ErrorCode::Conflict.into());
+    }
+    app.store.put_head_statement(&device.account, statement.at, &body).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether a time by another's clock is now, give or take the slack.
+pub(super) fn is_recent(at: UnixMillis, now: UnixMillis) -> bool {
+    at.0 <= now.plus(CLOCK_SLACK_MILLIS).0 && now.0 <= at.plus(CLOCK_SLACK_MILLIS).0
+}

@@ -1,0 +1,325 @@
+//! The life of a session across the three databases and the mailboxes: grant, open, end, sweep.
+//!
+//! Whatever changes one session takes its turn, so that no share is released while the session ends. Each step that touches
+//! more than one database is written so that a crash between two of them is finished by the sweep at the next start:
+//! what everyone is told comes first, what destroys comes before the receipt that says "destroyed".
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use glimpse_wire::account::Signed;
+use glimpse_wire::ids::{Bytes, SignatureBytes};
+use glimpse_wire::limits::MAX_FRAME;
+use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::session::{End, Event, OpenRequest, Opened, Side};
+use glimpse_wire::{AccountId, ErrorCode, SUITE, SessionId, UnixMillis};
+use tokio::sync::MutexGuard;
+
+use crate::app::App;
+use crate::problem::{Answer, Problem};
+use crate::session::{SignedTerms, Verdict};
+use crate::store::{Entry, Session, SignedIn};
+
+/// Sessions that take turns together; many more than there are cores.
+const TURNS: usize = 64;
+
+/// What is known of live sessions in memory alone.
+#[derive(Debug)]
+pub(crate) struct Lives {
+    turns: Vec<tokio::sync::Mutex<()>>,
+    /// When the viewer last did something. A restart counts as such.
+    active: Mutex<HashMap<SessionId, UnixMillis>>,
+}
+
+impl Lives {
+    pub(crate) fn new() -> Self {
+        Self { turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(), active: Mutex::default() }
+    }
+
+    /// Notes that the viewer did something.
+    pub(crate) fn touch(&self, session: &SessionId, now: UnixMillis) {
+        self.active().insert(*session, now);
+    }
+
+    fn idle_since(&self, session: &SessionId, now: UnixMillis) -> UnixMillis {
+        *self.active().entry(*session).or_insert(now)
+    }
+
+    /// How many sessions live.
+    pub(crate) fn count(&self) -> usize {
+        self.active().len()
+    }
+
+    fn idle(&self, now: UnixMillis, limit: u64) -> Vec<SessionId> {
+        self.active().iter().filter(|(_, since)| now.since(**since) >= limit).map(|(id, _)| *id).collect()
+    }
+
+    fn forget(&self, session: &SessionId) {
+        self.active().remove(session);
+    }
+
+    fn active(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, UnixMillis>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl App {
+    async fn turn(&self, session: &SessionId) -> Answer<MutexGuard<'_, ()>> {
+        let [byte, ..] = session.0;
+        let turn = self.lives.turns.get(usize::from(byte) % TURNS).ok_or(ErrorCode::Internal)?;
+        Ok(turn.lock().await)
+    }
+
+    /// A session that lives, or why not: `NotFound`, or the reason of its tombstone. The caller holds its turn.
+    async fn living(&self, id: &SessionId, now: UnixMillis) -> Answer<Session> {
+        let session = self.store.session(id).await?.ok_or(ErrorCode::NotFound)?;
+        if let Some(code) = session.ended {
+            return Err(code.into());
+        }
+        if let Some(code) = self.lapsed(&session, now) {
+            self.finish(&session, code, None, now).await?;
+            return Err(code.into());
+        }
+        Ok(session)
+    }
+
+    /// Why the session is over by the clock, if it is.
+    fn lapsed(&self, session: &Session, now: UnixMillis) -> Option<ErrorCode> {
+        let idle = now.since(self.lives.idle_since(&session.session, now));
+        if session.expires.0 <= now.0 {
+            Some(ErrorCode::SessionExpired)
+        } else if idle >= self.idle_millis() {
+            Some(ErrorCode::SessionIdle)
+        } else {
+            None
+        }
+    }
+
+    /// A live session of this account, for reading.
+    pub(crate) async fn session_of(&self, id: &SessionId, account: &AccountId) -> Answer<Session> {
+        let _turn = self.turn(id).await?;
+        let session = self.living(id, self.clock.now()).await?;
+        if session.account == *account { Ok(session) } else { Err(ErrorCode::NotFound.into()) }
+    }
+
+    /// A live session, for whoever knows its id.
+    pub(crate) async fn live_session(&self, id: &SessionId) -> Answer<Session> {
+        let _turn = self.turn(id).await?;
+        self.living(id, self.clock.now()).await
+    }
+
+    /// Registers a session, or finds it registered by the same Terms.
+    pub(crate) async fn grant(&self, device: &SignedIn, body: &[u8]) -> Answer<()> {
+        let signed = SignedTerms::parse(body, MAX_FRAME, device)?;
+        let id = signed.terms.session;
+        let _turn = self.turn(&id).await?;
+        let now = self.clock.now();
+        if let Some(there) = self.store.session(&id).await? {
+            return match there.ended {
+                Some(code) if there.account == device.account => Err(code.into()),
+                None if there.terms == signed.hash => Ok(()),
+                Some(_) | None => Err(ErrorCode::Conflict.into()),
+            };
+        }
+        let session = signed.first(device, now)?;
+        self.check_grant(device, &signed).await?;
+        let live = self.store.sessions_of(&device.account).await?;
+        let live = live.iter().filter(|session| session.ended.is_none()).count();
+        if u64::try_from(live).unwrap_or(u64::MAX) >= self.settings.limits.sessions_per_account {
+            return Err(ErrorCode::RateLimited.into());
+        }
+        self.mailboxes.bind(&session.mailbox, device, &id, now)?;
+        self.put_terms(&session, &signed, now).await?;
+        Ok(())
+    }
+
+    /// Takes the next Terms of a session, or finds them taken.
+    pub(crate) async fn amend(&self, device: &SignedIn, id: &SessionId, body: &[u8]) -> Answer<()> {
+        let signed = SignedTerms::parse(body, MAX_FRAME, device)?;
+        if signed.terms.session != *id {
+            return Err(ErrorCode::Malformed.into());
+        }
+        let _turn = self.turn(id).await?;
+        let now = self.clock.now();
+        let session = self.living(id, now).await?;
+        if session.account != device.account || session.device != device.device {
+            return Err(ErrorCode::NotFound.into());
+        }
+        if session.terms == signed.hash {
+            return Ok(());
+        }
+        let session = signed.next(&session, now)?;
+        self.check_grant(device, &signed).await?;
+        for unit in signed.units() {
+            if self.store.unit(id, &unit.unit).await?.is_some() {
+                return Err(ErrorCode::Conflict.into());
+            }
+        }
+        self.put_terms(&session, &signed, now).await
+    }
+
+    /// What Terms name must be there: the head, and the record versions whose own ciphertext they lend.
+    async fn check_grant(&self, device: &SignedIn, signed: &SignedTerms) -> Answer<()> {
+        if signed.terms.head != self.store.head(&device.account).await? {
+            return Err(ErrorCode::Conflict.into());
+        }
+        let units = signed.units();
+        for h0 in units.iter().filter_map(|unit| unit.blob.as_ref()) {
+            self.store.published_content(&device.account, h0).await?;
+        }
+        let mut ids: Vec<_> = units.iter().map(|unit| unit.unit).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.len() == units.len() { Ok(()) } else { Err(ErrorCode::Malformed.into()) }
+    }
+
+    /// The receipt first: what was granted is on record before anything can be opened under it.
+    async fn put_terms(&self, session: &Session, signed: &SignedTerms, now: UnixMillis) -> Answer<()> {
+        let event = Event::Granted {
+            terms: signed.submission.terms.clone(),
+            transcript: signed.submission.transcript,
+            kem: signed.submission.kem,
+            sealed: signed.submission.sealed,
+            signature: signed.submission.signature,
+        };
+        let written = self.store.write_granted(&session.session, &session.account, event, now).await?;
+        self.store.put_session(session, &signed.units()).await?;
+        self.tell(session, written);
+        self.lives.touch(&session.session, now);
+        Ok(())
+    }
+
+    /// Opens a unit for the viewer: judge, write the receipt, and only then release the share.
+    pub(crate) async fn open(&self, id: &SessionId, signed: &Signed) -> Answer<Opened> {
+        let _turn = self.turn(id).await?;
+        let now = self.clock.now();
+        let session = self.living(id, now).await?;
+        // Whoever cannot sign for the session learns nothing of it.
+        let request: OpenRequest =
+            signed.open(StatementKind::Open, &session.viewer).map_err(|_| Problem::new(ErrorCode::NotFound))?;
+        if request.suite != SUITE || request.session != *id || request.from >= request.to {
+            return Err(ErrorCode::Malformed.into());
+        }
+        self.lives.touch(id, now);
+        let unit = self.store.unit(id, &request.unit).await?;
+        let used = self.store.use_counter(&session, &request, signed, unit.as_ref(), now).await?;
+        self.tell(&session, used.written);
+        if used.verdict == Verdict::Alarm {
+            self.metrics.alarms.inc();
+        }
+        if let Some(code) = used.verdict.code() {
+            return Err(code.into());
+        }
+        let sealed = unit.and_then(|unit| unit.sealed).ok_or(ErrorCode::Internal)?;
+        let share = self.store.unit_share(&self.keys, id, &request.unit, &sealed.salt).await?;
+        self.metrics.openings.inc();
+        Ok(Opened { envelope: Bytes(sealed.envelope), share: share.share, receipts: used.receipts })
+    }
+
+    /// Ends a session by a signed statement of its device or its viewer.
+    pub(crate) async fn end(&self, id: &SessionId, signed: &Signed) -> Answer<()> {
+        let _turn = self.turn(id).await?;
+        let now = self.clock.now();
+        let session = self.living(id, now).await?;
+        let claimed: End = signed.peek()?;
+        let key = match claimed.side {
+            Side::Viewer => Some(session.viewer),
+            Side::Device => self.store.device_key(&session.account, &session.device).await?,
+        };
+        let key = key.ok_or(ErrorCode::NotFound)?;
+        let end: End = signed.open(StatementKind::End, &key).map_err(|_| Problem::new(ErrorCode::NotFound))?;
+        if end.suite != SUITE || end.session != *id {
+            return Err(ErrorCode::Malformed.into());
+        }
+        self.finish(&session, ErrorCode::SessionEnded, Some(signed), now).await
+    }
+
+    /// Turns a session into a tombstone and destroys what it held. May be interrupted anywhere and repeated.
+    async fn finish(&self, session: &Session, reason: ErrorCode, signed: Option<&Signed>, now: UnixMillis) -> Answer<()> {
+        let (id, account) = (&session.session, &session.account);
+        self.store.mark_ended(id, reason, signed, now).await?;
+        let (statement, signature) = self.store.end_statement(id).await?.unwrap_or((Vec::new(), [0; 64]));
+        let ended = Event::Ended { code: reason, statement: Bytes(statement), signature: SignatureBytes(signature) };
+        let written = self.store.write_once(id, account, ended, now).await?;
+        self.tell(session, written);
+        self.mailboxes.finish(&session.mailbox, reason, now);
+        self.store.destroy_units(id).await?;
+        self.store.write_once(id, account, Event::Deleted, now).await?;
+        self.store.mark_destroyed(id).await?;
+        self.lives.forget(id);
+        Ok(())
+    }
+
+    /// Ends every session of an account that is being deleted.
+    pub(crate) async fn finish_account(&self, account: &AccountId) -> Answer<()> {
+        let now = self.clock.now();
+        for session in self.store.sessions_of(account).await? {
+            let _turn = self.turn(&session.session).await?;
+            if session.ended.is_none() {
+                self.finish(&session, ErrorCode::SessionRevoked, None, now).await?;
+            }
+        }
+        self.store.blank_owner(account).await?;
+        self.mailboxes.finish_account(account, now);
+        Ok(())
+    }
+
+    /// What must happen at the start and then every minute. `at_start`: nothing else is running yet.
+    pub(crate) async fn sweep(&self, at_start: bool) -> Answer<()> {
+        let now = self.clock.now();
+        if at_start {
+            self.store.sweep_unit_files().await?;
+            for session in self.store.live_sessions().await? {
+                self.lives.touch(&session, now);
+            }
+        }
+        self.sweep_sessions(now).await?;
+        let stale = UnixMillis(now.0.saturating_sub(self.settings.limits.staged_upload_seconds.saturating_mul(1_000)));
+        self.store.sweep_uploads(stale, at_start).await?;
+        self.store.sweep_reservations(now).await?;
+        self.store.sweep_doomed(now).await?;
+        for account in self.store.doomed_accounts().await? {
+            self.finish_account(&account).await?;
+        }
+        self.store.sweep_accounts().await?;
+        self.store.sweep_tokens(now).await?;
+        self.store.sweep_releases(now).await?;
+        self.store.sweep_tombstones(now).await
+    }
+
+    /// Ends what has lapsed, which happens every second, so that both ends are told in time, and finishes what a crash left half ended.
+    pub(crate) async fn sweep_sessions(&self, now: UnixMillis) -> Answer<()> {
+        for session in self.store.half_destroyed().await? {
+            let _turn = self.turn(&session.session).await?;
+            if let Some(session) = self.store.session(&session.session).await?
+                && let Some(reason) = session.ended
+            {
+                self.finish(&session, reason, None, now).await?;
+            }
+        }
+        let mut lapsed = self.store.overdue(now).await?;
+        lapsed.extend(self.lives.idle(now, self.idle_millis()));
+        for id in lapsed {
+            let _turn = self.turn(&id).await?;
+            // Asked again in its turn: it may have been extended, used or ended meanwhile.
+            if let Some(session) = self.store.session(&id).await?
+                && session.ended.is_none()
+                && let Some(code) = self.lapsed(&session, now)
+            {
+                self.finish(&session, code, None, now).await?;
+                self.metrics.swept_sessions.inc();
+            }
+        }
+        Ok(())
+    }
+
+    const fn idle_millis(&self) -> u64 {
+        self.settings.limits.idle_seconds.saturating_mul(1_000)
+    }
+
+    fn tell(&self, session: &Session, written: Option<Entry>) {
+        if let Some(entry) = written {
+            self.mailboxes.tell_receipt(&session.mailbox, Bytes(entry.body));
+        }
+    }
+}

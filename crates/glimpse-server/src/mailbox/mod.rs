@@ -1,0 +1,412 @@
+//! Mailboxes: where the two ends of a pairing, and then of a session, leave messages for each other.
+//!
+//! All of it lives in memory. A restart burns every code, which is what the protocol asks for.
+
+mod nameplates;
+mod pipe;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::limits::{APPROVAL_MILLIS, PAIRING_MILLIS};
+use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::pairing::{Offer, Purpose};
+use glimpse_wire::session::Side;
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, MailboxId, SUITE, SessionId, UnixMillis};
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+
+use self::nameplates::Nameplates;
+use self::pipe::End;
+use crate::problem::Answer;
+use crate::settings::Limits;
+use crate::store::{SignedIn, random};
+
+/// How long a mailbox that is over still says so.
+const TOMBSTONE_MILLIS: u64 = 10 * 60 * 1000;
+/// How long an account's codes are longer after somebody claimed one twice.
+const LONGER_MILLIS: u64 = 15 * 60 * 1000;
+
+/// All mailboxes of this server.
+#[derive(Debug, Default)]
+pub(crate) struct Mailboxes {
+    state: Mutex<State>,
+    connections: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    mailboxes: HashMap<MailboxId, Mailbox>,
+    nameplates: Nameplates,
+    /// Accounts one of whose codes was claimed twice, and until when theirs are longer.
+    crowded: HashMap<AccountId, UnixMillis>,
+}
+
+#[derive(Debug)]
+struct Mailbox {
+    account: AccountId,
+    device: DeviceId,
+    purpose: Purpose,
+    nameplate: u32,
+    server_nonce: Hash,
+    offer: Option<Bytes>,
+    /// When it ends by itself; a session, once there is one, ends it instead.
+    expires: UnixMillis,
+    session: Option<SessionId>,
+    over: Option<ErrorCode>,
+    /// SHA-256 of the tokens; a viewer has one from its claim on.
+    device_token: Hash,
+    viewer_token: Option<Hash>,
+    device_end: End,
+    viewer_end: End,
+}
+
+/// A mailbox as its device gets it.
+#[derive(Debug)]
+pub(crate) struct NewMailbox {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) nameplate: String,
+    pub(crate) server_nonce: Hash,
+    pub(crate) expires: UnixMillis,
+    pub(crate) token: Hash,
+}
+
+/// A mailbox as its viewer gets it.
+#[derive(Debug)]
+pub(crate) struct ClaimedMailbox {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) token: Hash,
+    pub(crate) offer: Bytes,
+}
+
+/// One end's connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) side: Side,
+    id: u64,
+    /// Fires when [`Mailboxes::next_frame`] has something to say.
+    pub(crate) wake: Arc<Notify>,
+}
+
+/// What a connection does next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Send this frame.
+    Send(ToEnd),
+    /// Wait for `wake`.
+    Wait,
+    /// Send `Over` and close.
+    Over(ErrorCode),
+    /// Close: another connection of this end took its place.
+    Replaced,
+}
+
+fn digest(token: &Hash) -> Hash {
+    Hash(Sha256::digest(token.0).into())
+}
+
+impl Mailbox {
+    fn end(&mut self, side: Side) -> &mut End {
+        match side {
+            Side::Viewer => &mut self.viewer_end,
+            Side::Device => &mut self.device_end,
+        }
+    }
+
+    /// Which end a token belongs to. Tokens are compared by their hashes, whose order tells nothing of the token.
+    fn side_of(&self, token: &Hash) -> Option<Side> {
+        let hash = digest(token);
+        if hash == self.device_token {
+            Some(Side::Device)
+        } else if Some(hash) == self.viewer_token {
+            Some(Side::Viewer)
+        } else {
+            None
+        }
+    }
+}
+
+impl Mailboxes {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the lock is held; if it did, the next request goes on with what is there.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many are live.
+    pub(crate) fn live(&self) -> usize {
+        self.state().mailboxes.values().filter(|mailbox| mailbox.over.is_none()).count()
+    }
+
+    /// Opens a mailbox for a pairing.
+    pub(crate) fn open(
+        &self,
+        device: &SignedIn,
+        purpose: Purpose,
+        limits: &Limits,
+        now: UnixMillis,
+    ) -> Answer<NewMailbox> {
+        let (mailbox, token, server_nonce) = (MailboxId(random()?), Hash(random()?), Hash(random()?));
+        let mut state = self.state();
+        let live = || state.mailboxes.values().filter(|mailbox| mailbox.over.is_none());
+        if live().filter(|mailbox| mailbox.account == device.account).count() >= limits.mailboxes_per_account {
+            return Err(ErrorCode::RateLimited.into());
+        }
+        if live().count() >= limits.mailboxes {
+            return Err(ErrorCode::Busy.into());
+        }
+        let longer = state.crowded.get(&device.account).is_some_and(|until| until.0 > now.0);
+        let draw = || getrandom::u32().ok();
+        let nameplate = state.nameplates.assign(purpose, mailbox, longer, draw).ok_or(ErrorCode::Busy)?;
+        let expires = now.plus(PAIRING_MILLIS);
+        state.mailboxes.insert(
+            mailbox,
+            Mailbox {
+                account: device.account,
+                device: device.device,
+                purpose,
+                nameplate,
+                server_nonce,
+                offer: None,
+                expires,
+                session: None,
+                over: None,
+                device_token: digest(&token),
+                viewer_token: None,
+                device_end: End::default(),
+                viewer_end: End::default(),
+            },
+        );
+        Ok(NewMailbox { mailbox, nameplate: nameplates::digits(nameplate), server_nonce, expires, token })
+    }
+
+    /// Takes the device's Offer, once. From here on the nameplate can be claimed.
+    pub(crate) fn put_offer(&self, id: &MailboxId, token: &Hash, offer: Bytes, now: UnixMillis) -> Answer<()> {
+        let parsed: Offer = glimpse_wire::decode(offer.as_slice(), glimpse_wire::limits::MAX_MESSAGE)?;
+        let mut state = self.state();
+        let mailbox = state.of_device(id, token, now)?;
+        if parsed.suite != SUITE {
+            return Err(ErrorCode::UnsupportedSuite.into());
+        }
+        let fits = parsed.mailbox == *id
+            && parsed.purpose == mailbox.purpose
+            && parsed.server_nonce == mailbox.server_nonce
+            && parsed.expires.0 <= mailbox.expires.0;
+        if !fits {
+            return Err(ErrorCode::Malformed.into());
+        }
+        match &mailbox.offer {
+            Some(there) if *there != offer => Err(ErrorCode::Conflict.into()),
+            Some(_) => Ok(()),
+            None => {
+                mailbox.offer = Some(offer);
+                Ok(())
+            }
+        }
+    }
+
+    /// Burns the code and ends the mailbox, by its device.
+    pub(crate) fn cancel(&self, id: &MailboxId, token: &Hash, now: UnixMillis) -> Answer<()> {
+        let mut state = self.state();
+        state.of_device(id, token, now)?;
+        state.finish(id, ErrorCode::CodeUsed, now);
+        Ok(())
+    }
+
+    /// Claims a nameplate, once. Whoever comes second is told so, and the account's next code is longer.
+    pub(crate) fn claim(&self, nameplate: &str, purpose: Purpose, now: UnixMillis) -> Answer<ClaimedMailbox> {
+        let token = Hash(random()?);
+        let number = nameplates::parse(nameplate).ok_or(ErrorCode::CodeMistyped)?;
+        let mut state = self.state();
+        let id = state.nameplates.find(purpose, number)?;
+        let mailbox = state.mailboxes.get_mut(&id).ok_or(ErrorCode::CodeUnknown)?;
+        if mailbox.expires.0 <= now.0 {
+            state.finish(&id, ErrorCode::CodeExpired, now);
+            return Err(ErrorCode::CodeExpired.into());
+        }
+        // Until the device has said what it offers, the code is not shown anywhere.
+        let offer = mailbox.offer.clone().ok_or(ErrorCode::CodeUnknown)?;
+        if mailbox.viewer_token.is_some() {
+            let account = mailbox.account;
+            state.crowded.insert(account, now.plus(LONGER_MILLIS));
+            return Err(ErrorCode::Crowded.into());
+        }
+        mailbox.viewer_token = Some(digest(&token));
+        mailbox.expires = mailbox.expires.plus(APPROVAL_MILLIS);
+        Ok(ClaimedMailbox { mailbox: id, token, offer })
+    }
+
+    /// Gives the mailbox to a session, which ends it from here on. The code is used.
+    pub(crate) fn bind(&self, id: &MailboxId, device: &SignedIn, session: &SessionId, now: UnixMillis) -> Answer<()> {
+        let mut state = self.state();
+        let mailbox = state.mailboxes.get_mut(id).filter(|mailbox| mailbox.device == device.device);
+        let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
+        if let Some(code) = mailbox.over {
+            return Err(code.into());
+        }
+        if mailbox.session.is_some_and(|there| there != *session) || mailbox.viewer_token.is_none() {
+            return Err(ErrorCode::Conflict.into());
+        }
+        if mailbox.session.is_none() && mailbox.expires.0 <= now.0 {
+            return Err(ErrorCode::CodeExpired.into());
+        }
+        mailbox.session = Some(*session);
+        let (purpose, nameplate) = (mailbox.purpose, mailbox.nameplate);
+        state.nameplates.rest(purpose, nameplate, ErrorCode::CodeUsed, now);
+        Ok(())
+    }
+
+    /// The first frame of a connection.
+    pub(crate) fn join(&self, id: &MailboxId, frame: ToServer, now: UnixMillis) -> Result<Connection, ErrorCode> {
+        let ToServer::Join { token, received } = frame else { return Err(ErrorCode::Malformed) };
+        let mut state = self.state();
+        let mailbox = state.mailboxes.get_mut(id).ok_or(ErrorCode::NotFound)?;
+        let side = mailbox.side_of(&token).ok_or(ErrorCode::NotFound)?;
+        if let Some(code) = mailbox.over {
+            return Err(code);
+        }
+        let connection = Connection {
+            mailbox: *id,
+            side,
+            id: self.connections.fetch_add(1, Ordering::Relaxed),
+            wake: Arc::new(Notify::new()),
+        };
+        mailbox.end(side).connect(connection.id, received, Arc::clone(&connection.wake))?;
+        let sent = mailbox.end(side.other()).total();
+        let peer = mailbox.end(side.other()).is_connected();
+        mailbox.end(side).tell(ToEnd::Joined { now, sent, peer });
+        mailbox.end(side.other()).tell(ToEnd::Peer { present: true });
+        Ok(connection)
+    }
+
+    /// A later frame of a connection. An error ends the mailbox for both: the end that sent it lost its state or lies.
+    ///
+    /// Says which session the frame is a sign of life for: a viewer that sends is not idle.
+    pub(crate) fn frame(
+        &self,
+        connection: &Connection,
+        frame: ToServer,
+        now: UnixMillis,
+    ) -> Result<Option<SessionId>, ErrorCode> {
+        let side = connection.side;
+        let mut state = self.state();
+        let mailbox = state.mailboxes.get_mut(&connection.mailbox).ok_or(ErrorCode::NotFound)?;
+        if !mailbox.end(side).is_current(connection.id) {
+            return Ok(None);
+        }
+        let outcome = match frame {
+            ToServer::Join { .. } => Err(ErrorCode::Malformed),
+            ToServer::Send { seq, body } => mailbox.end(side.other()).store(seq, body).map(|()| {
+                let sent = mailbox.end(side.other()).total();
+                mailbox.end(side).tell(ToEnd::Stored { sent });
+                mailbox.session.filter(|_| side == Side::Viewer)
+            }),
+            ToServer::Taken { received } => mailbox.end(side).take(received).map(|()| None),
+            ToServer::Ping => {
+                mailbox.end(side).tell(ToEnd::Pong);
+                Ok(None)
+            }
+        };
+        if let Err(code) = outcome
+            && mailbox.session.is_none()
+        {
+            state.finish(&connection.mailbox, code, now);
+        }
+        outcome
+    }
+
+    /// What the connection does next.
+    pub(crate) fn next(&self, connection: &Connection) -> Next {
+        let mut state = self.state();
+        let Some(mailbox) = state.mailboxes.get_mut(&connection.mailbox) else { return Next::Over(ErrorCode::NotFound) };
+        let over = mailbox.over;
+        let end = mailbox.end(connection.side);
+        match (end.next_frame(connection.id), over) {
+            // What was said before the end is delivered before the end.
+            (Some(frame), _) => Next::Send(frame),
+            (None, Some(code)) => Next::Over(code),
+            (None, None) if end.is_current(connection.id) => Next::Wait,
+            (None, None) => Next::Replaced,
+        }
+    }
+
+    /// The connection is gone.
+    pub(crate) fn leave(&self, connection: &Connection) {
+        let mut state = self.state();
+        if let Some(mailbox) = state.mailboxes.get_mut(&connection.mailbox)
+            && mailbox.end(connection.side).disconnect(connection.id)
+        {
+            mailbox.end(connection.side.other()).tell(ToEnd::Peer { present: false });
+        }
+    }
+
+    /// Hands a receipt to the device, if it is connected; it can fetch what it missed.
+    pub(crate) fn tell_receipt(&self, id: &MailboxId, receipt: Bytes) {
+        if let Some(mailbox) = self.state().mailboxes.get_mut(id) {
+            mailbox.end(Side::Device).tell(ToEnd::Receipt { receipt });
+        }
+    }
+
+    /// Ends a mailbox for both ends.
+    pub(crate) fn finish(&self, id: &MailboxId, code: ErrorCode, now: UnixMillis) {
+        self.state().finish(id, code, now);
+    }
+
+    /// Ends all mailboxes of a deleted account.
+    pub(crate) fn finish_account(&self, account: &AccountId, now: UnixMillis) {
+        let mut state = self.state();
+        let theirs = state.mailboxes.iter().filter(|(_, mailbox)| mailbox.account == *account).map(|(id, _)| *id);
+        for id in theirs.collect::<Vec<_>>() {
+            state.finish(&id, ErrorCode::SessionRevoked, now);
+        }
+        state.crowded.remove(account);
+    }
+
+    /// Ends what has expired and forgets what has been over for a while.
+    pub(crate) fn sweep(&self, now: UnixMillis) {
+        let mut state = self.state();
+        let expired = state.mailboxes.iter().filter(|(_, mailbox)| {
+            mailbox.over.is_none() && mailbox.session.is_none() && mailbox.expires.0 <= now.0
+        });
+        for id in expired.map(|(id, _)| *id).collect::<Vec<_>>() {
+            state.finish(&id, ErrorCode::CodeExpired, now);
+        }
+        state.mailboxes.retain(|_, mailbox| mailbox.over.is_none() || mailbox.expires.0 > now.0);
+        state.crowded.retain(|_, until| until.0 > now.0);
+        state.nameplates.sweep(now);
+    }
+}
+
+impl State {
+    /// The live mailbox that `token` opened.
+    fn of_device(&mut self, id: &MailboxId, token: &Hash, now: UnixMillis) -> Answer<&mut Mailbox> {
+        let mailbox = self.mailboxes.get_mut(id).filter(|mailbox| mailbox.side_of(token) == Some(Side::Device));
+        let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
+        match mailbox.over {
+            Some(code) => Err(code.into()),
+            None if mailbox.session.is_none() && mailbox.expires.0 <= now.0 => Err(ErrorCode::CodeExpired.into()),
+            None => Ok(mailbox),
+        }
+    }
+
+    fn finish(&mut self, id: &MailboxId, code: ErrorCode, now: UnixMillis) {
+        let Some(mailbox) = self.mailboxes.get_mut(id) else { return };
+        if mailbox.over.is_some() {
+            return;
+        }
+        mailbox.over = Some(code);
+        mailbox.expires = now.plus(TOMBSTONE_MILLIS);
+        mailbox.offer = None;
+        for end in [&mut mailbox.device_end, &mut mailbox.viewer_end] {
+            if !end.is_connected() {
+                end.clear();
+            }
+            end.wake();
+        }
+        // Whoever comes with this code later is told about the code, not about what went on in the mailbox.
+        let told = if code == ErrorCode::CodeExpired { code } else { ErrorCode::CodeUsed };
+        self.nameplates.rest(mailbox.purpose, mailbox.nameplate, told, now);
+    }
+}

@@ -1,0 +1,159 @@
+//! Sealed content of record versions, as files under `blobs/`.
+
+use std::path::PathBuf;
+
+use glimpse_wire::{AccountId, ErrorCode, Hash, UnixMillis};
+
+use super::{Store, file_name, fixed, int, nat, random};
+use crate::problem::Answer;
+use crate::settings::Limits;
+
+/// Uploads of one account that may arrive at one time.
+const ARRIVING_PER_ACCOUNT: i64 = 8;
+
+// The states of a row of `contents` (main.sql): leaving, arriving, complete, published.
+const ARRIVING: i64 = 1;
+const COMPLETE: i64 = 2;
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) file: [u8; 16],
+    pub(crate) path: PathBuf,
+}
+
+impl Store {
+    pub(super) fn blob_path(&self, file: &[u8]) -> PathBuf {
+        self.folder.join("blobs").join(file_name(file))
+    }
+
+    /// Makes room for an upload; the file may be written after this.
+    pub(crate) async fn begin_content(&self, account: &AccountId, h0: &Hash, now: UnixMillis) -> Answer<Upload> {
+        let file: [u8; 16] = random()?;
+        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let (published, arriving): (i64, i64) = sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM contents WHERE account = ?1 AND h0 = ?2 AND state = 3),
+                    (SELECT COUNT(*) FROM contents WHERE account = ?1 AND state = 1)",
+        )
+        .bind(account.0.as_slice())
+        .bind(h0.0.as_slice())
+        .fetch_one(&mut *tx)
+        .await?;
+        if published > 0 {
+            return Err(ErrorCode::Conflict.into());
+        }
+        if arriving >= ARRIVING_PER_ACCOUNT {
+            return Err(ErrorCode::RateLimited.into());
+        }
+        sqlx::query("INSERT INTO contents (file, account, h0, state, begun) VALUES (?, ?, ?, ?, ?)")
+            .bind(file.as_slice())
+            .bind(account.0.as_slice())
+            .bind(h0.0.as_slice())
+            .bind(ARRIVING)
+            .bind(int(now.0))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Upload { file, path: self.blob_path(&file) })
+    }
+
+    /// The file is whole and on disk; an envelope may name it. What an earlier upload for the same version left goes.
+    pub(crate) async fn finish_content(&self, upload: &Upload, bytes: u64, root: &Hash, limits: &Limits) -> Answer<()> {
+        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let arriving: Option<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT account, h0, accounts.bytes FROM contents JOIN accounts USING (account) WHERE file = ? AND state = 1",
+        )
+        .bind(upload.file.as_slice())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let (account, h0, used) = arriving.ok_or(ErrorCode::NotFound)?;
+        if nat(used).saturating_add(bytes) > limits.bytes_per_account {
+            return Err(ErrorCode::TooLarge.into());
+        }
+        let before: Vec<Vec<u8>> =
+            sqlx::query_scalar("UPDATE contents SET state = 0 WHERE account = ? AND h0 = ? AND state = 2 RETURNING file")
+                .bind(&account)
+                .bind(&h0)
+                .fetch_all(&mut *tx)
+                .await?;
+        sqlx::query("UPDATE contents SET state = ?, bytes = ?, root = ? WHERE file = ?")
+            .bind(COMPLETE)
+            .bind(int(bytes))
+            .bind(root.0.as_slice())
+            .bind(upload.file.as_slice())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("UPDATE accounts SET bytes = bytes + ? WHERE account = ?")
+            .bind(int(bytes))
+            .bind(&account)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        for file in before {
+            self.drop_leaving(&file).await?;
+        }
+        Ok(())
+    }
+
+    /// The published content of a version, if this account has it: its file and its size.
+    pub(crate) async fn published_content(&self, account: &AccountId, h0: &Hash) -> Answer<(PathBuf, u64)> {
+        let row: Option<(Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT file, bytes FROM contents WHERE account = ? AND h0 = ? AND state = 3",
+        )
+        .bind(account.0.as_slice())
+        .bind(h0.0.as_slice())
+        .fetch_optional(&self.main)
+        .await?;
+        let (file, bytes) = row.ok_or(ErrorCode::NotFound)?;
+        Ok((self.blob_path(&fixed::<16>(&file)?), nat(bytes)))
+    }
+
+    /// Removes a file that is marked as leaving, and then its row, so that no file is ever without a row.
+    pub(super) async fn drop_leaving(&self, file: &[u8]) -> Answer<()> {
+        remove(self.blob_path(file)).await?;
+        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(
+            "UPDATE accounts SET bytes = accounts.bytes - contents.bytes FROM contents
+             WHERE contents.file = ? AND contents.state = 0 AND accounts.account = contents.account",
+        )
+        .bind(file)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("DELETE FROM contents WHERE file = ? AND state = 0").bind(file).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// An upload that broke off.
+    pub(crate) async fn abandon_content(&self, upload: &Upload) -> Answer<()> {
+        sqlx::query("UPDATE contents SET state = 0 WHERE file = ? AND state = 1")
+            .bind(upload.file.as_slice())
+            .execute(&self.main)
+            .await?;
+        self.drop_leaving(&upload.file).await
+    }
+
+    /// Removes uploads that nobody published, and, at the start, those that were arriving when the server stopped.
+    pub(crate) async fn sweep_uploads(&self, begun_before: UnixMillis, at_start: bool) -> Answer<()> {
+        sqlx::query("UPDATE contents SET state = 0 WHERE (state IN (1, 2) AND begun <= ?) OR (state = 1 AND ?)")
+            .bind(int(begun_before.0))
+            .bind(at_start)
+            .execute(&self.main)
+            .await?;
+        let leaving: Vec<Vec<u8>> = sqlx::query_scalar("SELECT file FROM contents WHERE state = 0 LIMIT 1000")
+            .fetch_all(&self.main)
+            .await?;
+        for file in leaving {
+            self.drop_leaving(&file).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes a file that may be gone already.
+pub(super) async fn remove(path: PathBuf) -> std::io::Result<()> {
+    match tokio::fs::remove_file(path).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,339 @@
+//! The audit trail: hash-chained receipts, and the viewer's counters that they account for.
+
+use glimpse_wire::account::Signed;
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::session::{Event, OpenRequest, Receipt};
+use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, SessionId, UnitId, UnixMillis, encode, preimage};
+use sha2::{Digest, Sha256};
+use sqlx::SqliteConnection;
+
+use super::{Session, Store, Unit, fixed, int, nat};
+use crate::problem::Answer;
+use crate::session::{Asked, Verdict};
+
+/// One minute, over which the rate of a session counts.
+const MINUTE_MILLIS: u64 = 60 * 1000;
+/// Refusals of one session that get a receipt; a client that goes on is refused without one.
+const MAX_REFUSALS: i64 = 64;
+
+/// Numbers of the events that are looked for (protocol section 7.3).
+const GRANTED: i64 = 1;
+const REFUSED: i64 = 3;
+const ENDED: i64 = 4;
+const DELETED: i64 = 5;
+
+/// A receipt as it was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) seq: u64,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The newest receipt of a session.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    seq: u64,
+    hash: Hash,
+}
+
+/// What became of a request to open.
+#[derive(Debug)]
+pub(crate) struct Used {
+    pub(crate) verdict: Verdict,
+    /// Receipts after the one that the viewer named, up to that of this request.
+    pub(crate) receipts: Vec<Bytes>,
+    /// The receipt that was written, if one was.
+    pub(crate) written: Option<Entry>,
+}
+
+impl Store {
+    /// Judges a request to open and writes down the outcome, in one transaction: of any number of requests at one time, each
+    /// sees what the others used. When this returns, the receipt is on disk.
+    pub(crate) async fn use_counter(
+        &self,
+        session: &Session,
+        request: &OpenRequest,
+        signed: &Signed,
+        unit: Option<&Unit>,
+        now: UnixMillis,
+    ) -> Answer<Used> {
+        let id = session.session.0.as_slice();
+        let digest = Sha256::digest(signed.statement.as_slice());
+        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let used: Option<(Vec<u8>, i64, i64)> =
+            sqlx::query_as("SELECT digest, seq, opened FROM requests WHERE session = ? AND counter = ?")
+                .bind(id)
+                .bind(int(request.counter))
+                .fetch_optional(&mut *tx)
+                .await?;
+        let (newest, opened, recent): (i64, i64, i64) = sqlx::query_as(
+            "SELECT COALESCE(MAX(counter), 0), COALESCE(SUM(opened), 0), COALESCE(SUM(at > ?), 0)
+             FROM requests WHERE session = ?",
+        )
+        .bind(int(now.0.saturating_sub(MINUTE_MILLIS)))
+        .bind(id)
+        .fetch_one(&mut *tx)
+        .await?;
+        let seen = self.seen(&mut tx, id, &request.last_receipt).await?.ok_or(ErrorCode::Conflict)?;
+        let verdict = Asked {
+            counter: request.counter,
+            newest: nat(newest),
+            same: used.as_ref().map(|(there, ..)| there.as_slice() == digest.as_slice()),
+            was_opened: used.as_ref().is_some_and(|(.., opened)| *opened == 1),
+            granted: unit.is_some(),
+            ready: unit.is_some_and(|unit| unit.sealed.is_some()),
+            opened: nat(opened),
+            budget: session.budget,
+            recent: nat(recent),
+            rate: session.rate,
+        }
+        .judge();
+        let (request_bytes, signature) = (signed.statement.clone(), signed.signature);
+        let (event, opened) = match verdict {
+            Verdict::Open => (Event::Opened { request: request_bytes, signature }, true),
+            Verdict::Alarm | Verdict::NotGranted => {
+                let code = verdict.code().unwrap_or(ErrorCode::Internal);
+                (Event::Refused { code, request: request_bytes, signature }, false)
+            }
+            Verdict::Again { .. } => {
+                let last = used.map_or(0, |(_, seq, _)| seq);
+                let receipts = range(&mut tx, id, seen, last).await?;
+                return Ok(Used { verdict, receipts, written: None });
+            }
+            Verdict::NotReady | Verdict::BudgetSpent | Verdict::RateLimited | Verdict::OutOfOrder => {
+                return Ok(Used { verdict, receipts: Vec::new(), written: None });
+            }
+        };
+        let refusals: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM receipts WHERE session = ? AND kind = ?")
+            .bind(id)
+            .bind(REFUSED)
+            .fetch_one(&mut *tx)
+            .await?;
+        if !opened && refusals >= MAX_REFUSALS {
+            return Ok(Used { verdict, receipts: Vec::new(), written: None });
+        }
+        let entry = append(&mut tx, &session.session, &session.account, event, now).await?;
+        if !matches!(verdict, Verdict::Alarm) {
+            sqlx::query(
+                "INSERT INTO requests (session, counter, account, unit, digest, seq, opened, at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(id)
+            .bind(int(request.counter))
+            .bind(session.account.0.as_slice())
+            .bind(request.unit.0.as_slice())
+            .bind(digest.as_slice())
+            .bind(int(entry.seq))
+            .bind(opened)
+            .bind(int(now.0))
+            .execute(&mut *tx)
+            .await?;
+        }
+        let receipts = range(&mut tx, id, seen, int(entry.seq)).await?;
+        tx.commit().await?;
+        Ok(Used { verdict, receipts, written: Some(entry) })
+    }
+
+    /// The number after the receipt that the viewer names; of none, 0. `None` when the session has no such receipt.
+    async fn seen(&self, tx: &mut SqliteConnection, session: &[u8], hash: &Hash) -> Answer<Option<i64>> {
+        if *hash == Hash::ZERO {
+            return Ok(Some(0));
+        }
+        let seq: Option<i64> = sqlx::query_scalar("SELECT seq + 1 FROM receipts WHERE session = ? AND hash = ?")
+            .bind(session)
+            .bind(hash.0.as_slice())
+            .fetch_optional(tx)
+            .await?;
+        Ok(seq)
+    }
+
+    /// Writes that Terms were granted; the same Terms again write nothing.
+    pub(crate) async fn write_granted(
+        &self,
+        session: &SessionId,
+        account: &AccountId,
+        event: Event,
+        now: UnixMillis,
+    ) -> Answer<Option<Entry>> {
+        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let owner: Option<Vec<u8>> = sqlx::query_scalar("SELECT account FROM receipts WHERE session = ? LIMIT 1")
+            .bind(session.0.as_slice())
+            .fetch_optional(&mut *tx)
+            .await?;
+        if owner.is_some_and(|owner| owner != account.0) {
+            return Err(ErrorCode::Conflict.into());
+        }
+        let last: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT body FROM receipts WHERE session = ? AND kind = ? ORDER BY seq DESC LIMIT 1",
+        )
+        .bind(session.0.as_slice())
+        .bind(GRANTED)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let last = last.and_then(|body| glimpse_wire::decode::<Receipt>(&body, usize::MAX).ok());
+        if last.is_some_and(|receipt| receipt.event == event) {
+            return Ok(None);
+        }
+        let entry = append(&mut tx, session, account, event, now).await?;
+        tx.commit().await?;
+        Ok(Some(entry))
+    }
+
+    /// Writes an end, or that everything was destroyed, unless it is written.
+    pub(crate) async fn write_once(
+        &self,
+        session: &SessionId,
+        account: &AccountId,
+        event: Event,
+        now: UnixMillis,
+    ) -> Answer<Option<Entry>> {
+        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM receipts WHERE session = ? AND kind = ?")
+            .bind(session.0.as_slice())
+            .bind(number(&event))
+            .fetch_optional(&mut *tx)
+            .await?;
+        let alive: Option<i64> = sqlx::query_scalar("SELECT 1 FROM accounts WHERE account = ?")
+            .bind(account.0.as_slice())
+            .fetch_optional(&mut *tx)
+            .await?;
+        if there.is_some() || alive.is_none() {
+            return Ok(None);
+        }
+        let entry = append(&mut tx, session, account, event, now).await?;
+        tx.commit().await?;
+        Ok(Some(entry))
+    }
+
+    /// Writes the device's countersignature over the newest receipt; over another one, `Conflict`. Repeating it writes nothing.
+    pub(crate) async fn write_countersigned(
+        &self,
+        session: &SessionId,
+        account: &AccountId,
+        named: (u64, Hash),
+        event: Event,
+        now: UnixMillis,
+    ) -> Answer<()> {
+        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let head = head(&mut tx, session).await?.ok_or(ErrorCode::NotFound)?;
+        if (head.seq, head.hash) != named {
+            let repeated: Option<i64> = sqlx::query_scalar(
+                "SELECT 1 FROM receipts WHERE session = ? AND seq = ? AND kind = 6 AND EXISTS
+                 (SELECT 1 FROM receipts WHERE session = ? AND seq = ? AND hash = ?)",
+            )
+            .bind(session.0.as_slice())
+            .bind(int(named.0.saturating_add(1)))
+            .bind(session.0.as_slice())
+            .bind(int(named.0))
+            .bind(named.1.0.as_slice())
+            .fetch_optional(&mut *tx)
+            .await?;
+            return if repeated.is_some() { Ok(()) } else { Err(ErrorCode::Conflict.into()) };
+        }
+        append(&mut tx, session, account, event, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Receipts of a session of this account after number `after`, or from the first.
+    pub(crate) async fn receipts(
+        &self,
+        account: &AccountId,
+        session: &SessionId,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Answer<Vec<Bytes>> {
+        let bodies: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT body FROM receipts WHERE session = ? AND account = ? AND seq > ? ORDER BY seq LIMIT ?",
+        )
+        .bind(session.0.as_slice())
+        .bind(account.0.as_slice())
+        .bind(after.map_or(-1, int))
+        .bind(limit)
+        .fetch_all(&self.main)
+        .await?;
+        Ok(bodies.into_iter().map(Bytes).collect())
+    }
+
+    /// Whether this unit was opened: the condition for its content.
+    pub(crate) async fn was_opened(&self, session: &SessionId, unit: &UnitId) -> Answer<bool> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM requests WHERE session = ? AND unit = ? AND opened = 1 LIMIT 1")
+                .bind(session.0.as_slice())
+                .bind(unit.0.as_slice())
+                .fetch_optional(&self.main)
+                .await?;
+        Ok(found.is_some())
+    }
+
+    /// How many units were opened so far.
+    pub(crate) async fn openings(&self, session: &SessionId) -> Answer<u64> {
+        let opened: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM requests WHERE session = ? AND opened = 1")
+            .bind(session.0.as_slice())
+            .fetch_one(&self.main)
+            .await?;
+        Ok(nat(opened))
+    }
+}
+
+/// Writes the next receipt of a session's chain.
+async fn append(
+    tx: &mut SqliteConnection,
+    session: &SessionId,
+    account: &AccountId,
+    event: Event,
+    now: UnixMillis,
+) -> Answer<Entry> {
+    let (seq, previous) = match head(tx, session).await? {
+        Some(head) => (head.seq.saturating_add(1), head.hash),
+        None => (0, Hash::ZERO),
+    };
+    let kind = number(&event);
+    let receipt = Receipt { suite: SUITE, session: *session, seq, previous, at: now, event };
+    let body = encode(&receipt);
+    sqlx::query("INSERT INTO receipts (session, seq, account, hash, kind, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(session.0.as_slice())
+        .bind(int(seq))
+        .bind(account.0.as_slice())
+        .bind(preimage::receipt_hash(&body).0.as_slice())
+        .bind(kind)
+        .bind(int(now.0))
+        .bind(body.as_slice())
+        .execute(tx)
+        .await?;
+    Ok(Entry { seq, body })
+}
+
+async fn head(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<Head>> {
+    let row: Option<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT seq, hash FROM receipts WHERE session = ? ORDER BY seq DESC LIMIT 1")
+            .bind(session.0.as_slice())
+            .fetch_optional(tx)
+            .await?;
+    match row {
+        Some((seq, hash)) => Ok(Some(Head { seq: nat(seq), hash: Hash(fixed(&hash)?) })),
+        None => Ok(None),
+    }
+}
+
+async fn range(tx: &mut SqliteConnection, session: &[u8], from: i64, to: i64) -> Answer<Vec<Bytes>> {
+    let bodies: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT body FROM receipts WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq")
+            .bind(session)
+            .bind(from)
+            .bind(to)
+            .fetch_all(tx)
+            .await?;
+    Ok(bodies.into_iter().map(Bytes).collect())
+}
+
+const fn number(event: &Event) -> i64 {
+    match event {
+        Event::Granted { .. } => GRANTED,
+        Event::Opened { .. } => 2,
+        Event::Refused { .. } => REFUSED,
+        Event::Ended { .. } => ENDED,
+        Event::Deleted => DELETED,
+        Event::Countersigned { .. } => 6,
+    }
+}
