@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::limits::{JSON_DEPTH, JSON_VALUES};
+use crate::number::decimal;
 
 /// A JSON value, borrowed from its text where it can be.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,11 +57,7 @@ impl<'a> Json<'a> {
 
     /// The number as a finite `f64`, for charts; what is shown keeps its digits.
     pub(crate) fn as_f64(&self) -> Option<f64> {
-        if let Self::Number(digits) = self {
-            digits.parse().ok().filter(|number: &f64| number.is_finite())
-        } else {
-            None
-        }
+        if let Self::Number(digits) = self { decimal(digits) } else { None }
     }
 }
 

@@ -9,11 +9,18 @@ macro_rules! keys {
     };
 }
 
-/// Rows of (word in FHIR, key, English); the key is the word behind a prefix.
+/// The keys of words in FHIR: each is the word behind a prefix. The English text is a list apart, so that a program that
+/// only looks keys up does not carry it.
 macro_rules! terms {
-    ($list:ident, $prefix:literal, $( $word:literal: $english:literal; )*) => {
-        const $list: &[(&str, &str, &str)] = &[ $( ($word, concat!($prefix, $word), $english) ),* ];
+    ($keys:ident, $english:ident, $prefix:literal, $( $word:literal: $text:literal; )*) => {
+        const $keys: Terms = Terms { prefix: $prefix, keys: &[ $( concat!($prefix, $word) ),* ] };
+        const $english: &[&str] = &[ $( $text ),* ];
     };
+}
+
+struct Terms {
+    prefix: &'static str,
+    keys: &'static [&'static str],
 }
 
 keys! {
@@ -147,7 +154,7 @@ keys! {
     OMH_CALORIES = "content-omh-calories";
 }
 
-terms! { RESOURCES, "fhir-type-",
+terms! { RESOURCES, RESOURCES_ENGLISH, "fhir-type-",
     "AllergyIntolerance": "Allergy or intolerance";
     "Appointment": "Appointment";
     "Binary": "Attached file";
@@ -188,7 +195,7 @@ terms! { RESOURCES, "fhir-type-",
     "Specimen": "Sample";
 }
 
-terms! { FIELDS, "fhir-",
+terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "abatement": "Ended";
     "active": "In use";
     "activity": "Activity";
@@ -340,7 +347,7 @@ terms! { FIELDS, "fhir-",
     "wasNotGiven": "Not given";
 }
 
-terms! { CODES, "fhir-code-",
+terms! { CODES, CODES_ENGLISH, "fhir-code-",
     "active": "active";
     "amended": "amended";
     "arrived": "arrived";
@@ -403,29 +410,32 @@ terms! { CODES, "fhir-code-",
 /// The key for a type of FHIR resource, where it has a name of its own.
 #[must_use]
 pub fn resource(name: &str) -> Option<&'static str> {
-    find(RESOURCES, name)
+    RESOURCES.find(name)
 }
 
 /// The key for the label of a FHIR element.
 #[must_use]
 pub fn field(name: &str) -> Option<&'static str> {
-    find(FIELDS, name)
+    FIELDS.find(name)
 }
 
 /// The key for a coded value of a status, a gender and the like.
 #[must_use]
 pub fn code(code: &str) -> Option<&'static str> {
-    find(CODES, code)
+    CODES.find(code)
 }
 
 /// Every key with its English text: what a catalogue is checked against.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let terms = [RESOURCES, FIELDS, CODES].into_iter().flatten().map(|(_, key, english)| (*key, *english));
+    let lists = [(RESOURCES, RESOURCES_ENGLISH), (FIELDS, FIELDS_ENGLISH), (CODES, CODES_ENGLISH)];
+    let terms = lists.into_iter().flat_map(|(terms, english)| terms.keys.iter().copied().zip(english.iter().copied()));
     WORDS.iter().copied().chain(terms).map(|(key, english)| (key, english.trim()))
 }
 
-fn find(list: &'static [(&'static str, &'static str, &'static str)], word: &str) -> Option<&'static str> {
-    list.iter().find(|(name, _, _)| *name == word).map(|(_, key, _)| *key)
+impl Terms {
+    fn find(&self, word: &str) -> Option<&'static str> {
+        self.keys.iter().find(|key| key.strip_prefix(self.prefix) == Some(word)).copied()
+    }
 }
 
 #[cfg(test)]
@@ -441,5 +451,14 @@ mod tests {
             assert_eq!(english.matches('{').count(), english.matches('}').count(), "{key}");
         }
         assert!(seen.len() > 200);
+    }
+
+    #[test]
+    fn words_of_fhir_have_their_own_key() {
+        assert_eq!(super::resource("Patient"), Some("fhir-type-Patient"));
+        assert_eq!(super::field("birthDate"), Some("fhir-birthDate"));
+        assert_eq!(super::code("entered-in-error"), Some("fhir-code-entered-in-error"));
+        assert_eq!(super::field("type-Patient"), None);
+        assert!(super::all().any(|pair| pair == ("fhir-birthDate", "Date of birth")));
     }
 }

@@ -14,6 +14,7 @@ mod fhir;
 mod json;
 pub mod keys;
 pub mod limits;
+mod number;
 mod openmhealth;
 mod readings;
 mod series;

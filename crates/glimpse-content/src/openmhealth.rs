@@ -5,6 +5,7 @@ use crate::charset::Visible;
 use crate::json::Json;
 use crate::keys;
 use crate::limits::CELL_CHARS;
+use crate::number::decimal;
 use crate::readings::{Reading, Readings, When};
 use crate::time::{DAY, Stamp};
 use crate::view::{ContentView, Words};
@@ -78,7 +79,7 @@ fn read(schema: &str, body: &Json<'_>, readings: &mut Readings, visible: &mut Vi
             id: name,
             group: if name.ends_with("_blood_pressure") { schema } else { name },
             value: Words::Data(visible.value(digits, CELL_CHARS)),
-            number: digits.parse().ok(),
+            number: decimal(digits),
             unit,
             range: None,
             flag: None,

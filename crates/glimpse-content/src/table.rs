@@ -8,6 +8,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use crate::charset::Visible;
 use crate::keys;
 use crate::limits::{CELL_CHARS, CELLS_SHOWN, COLUMNS_READ, COLUMNS_SHOWN, ROW_BYTES, ROWS_SHOWN};
+use crate::number::decimal;
 use crate::series::{Label, Tracks};
 use crate::time::{self, Stamp};
 use crate::view::{Column, Message, Table, Words};
@@ -206,20 +207,23 @@ fn time_column(plan: &Plan, rows: &[Vec<String>]) -> Option<usize> {
     let cells = |index: usize| rows.iter().filter_map(move |row| row.get(index)).map(|cell| cell.trim());
     let (time, stamps) = plan.columns.iter().enumerate().find_map(|(index, column)| {
         let filled = cells(index).filter(|cell| !cell.is_empty()).count();
-        let mut stamps: Vec<i64> = cells(index)
+        let stamps: Vec<i64> = cells(index)
             .filter_map(|cell| time::table(cell, is_time_name(&column.name)))
             .map(|stamp: Stamp| stamp.at)
             .collect();
-        stamps.sort_unstable();
         (filled > 1 && stamps.len().saturating_mul(10) >= filled.saturating_mul(9)).then_some((index, stamps))
     })?;
-    let mut distinct = stamps.clone();
-    distinct.dedup();
+    // The sample is short, so every time may be compared with all before it.
+    let distinct = stamps
+        .iter()
+        .enumerate()
+        .filter(|(index, stamp)| !stamps.iter().take(*index).any(|other| other == *stamp))
+        .count();
     let words = plan.columns.iter().enumerate().filter(|(index, column)| {
         let first = cells(*index).find(|cell| !cell.is_empty());
         *index != time && !column.numeric && cells(*index).any(|cell| !cell.is_empty() && Some(cell) != first)
     });
-    (distinct.len().saturating_mul(10) >= stamps.len().saturating_mul(8) && words.count() <= 1).then_some(time)
+    (distinct.saturating_mul(10) >= stamps.len().saturating_mul(8) && words.count() <= 1).then_some(time)
 }
 
 /// `Heart rate (bpm)` and `Heart rate [bpm]` to the name and the unit.
@@ -238,7 +242,8 @@ fn name_and_unit(heading: &str) -> (&str, &str) {
 fn is_time_name(name: &str) -> bool {
     const NAMES: [&str; 12] =
         ["time", "date", "timestamp", "datetime", "when", "epoch", "ts", "start", "zeit", "datum", "fecha", "heure"];
-    name.split(|char: char| !char.is_alphabetic()).any(|word| NAMES.iter().any(|name| name.eq_ignore_ascii_case(word)))
+    name.split(|char: char| !char.is_ascii_alphabetic())
+        .any(|word| NAMES.iter().any(|name| name.eq_ignore_ascii_case(word)))
 }
 
 /// Columns that number the rows are not measurements.
@@ -250,16 +255,11 @@ fn is_counter(name: &str) -> bool {
 fn number(cell: &str, decimal_comma: bool) -> Option<f64> {
     let cell = cell.trim();
     let body = cell.strip_prefix(['+', '-', '−']).unwrap_or(cell);
-    // `f64` would also read "inf", "nan" and ".": a value begins with a digit.
     if !body.bytes().next().is_some_and(|byte| byte.is_ascii_digit()) || body.len() > 40 {
         return None;
     }
-    let number: f64 = if decimal_comma && cell.contains(',') && !cell.contains('.') {
-        cell.replacen(',', ".", 1).replace('−', "-").parse().ok()?
-    } else {
-        cell.replace('−', "-").parse().ok()?
-    };
-    number.is_finite().then_some(number)
+    let plain = cell.replace('−', "-");
+    if decimal_comma && !cell.contains('.') { decimal(&plain.replacen(',', ".", 1)) } else { decimal(&plain) }
 }
 
 /// The delimiter of a first line `sep=;`, and the bytes of that line.

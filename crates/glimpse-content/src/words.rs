@@ -1,23 +1,22 @@
 //! Names from schemas as words a person reads.
 
-/// `stepCount`, `step_count` and `step-count` to `Step count`; abbreviations stay.
+/// `stepCount`, `step_count` and `step-count` to `Step count`; abbreviations stay. Schemas name things in ASCII, and other
+/// letters stay as they are, so that no table of the world's capitals has to be loaded.
 pub(crate) fn humanise(name: &str) -> String {
     let mut out = String::with_capacity(name.len().saturating_add(8));
     let mut chars = name.chars().peekable();
     let mut previous = ' ';
     while let Some(char) = chars.next() {
-        let next_is_small = chars.peek().is_some_and(|next| next.is_lowercase());
+        let next_is_small = chars.peek().is_some_and(char::is_ascii_lowercase);
         if char == '_' || char == '-' {
             out.push(' ');
         } else if out.is_empty() {
-            out.extend(char.to_uppercase());
-        } else if char.is_uppercase() && (previous.is_lowercase() || previous.is_ascii_digit() || next_is_small) {
+            out.push(char.to_ascii_uppercase());
+        } else if char.is_ascii_uppercase()
+            && (previous.is_ascii_lowercase() || previous.is_ascii_digit() || next_is_small)
+        {
             out.push(' ');
-            if next_is_small {
-                out.extend(char.to_lowercase());
-            } else {
-                out.push(char);
-            }
+            out.push(if next_is_small { char.to_ascii_lowercase() } else { char });
         } else {
             out.push(char);
         }
@@ -39,7 +38,7 @@ mod tests {
             ("isBMIHigh", "Is BMI high"),
             ("fullURL", "Full URL"),
             ("", ""),
-            ("ÄpfelBaum", "Äpfel baum"),
+            ("äpfelBaum", "äpfel baum"),
             ("a", "A"),
         ] {
             assert_eq!(humanise(name), words);

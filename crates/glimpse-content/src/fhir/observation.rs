@@ -4,6 +4,7 @@ use crate::charset::Visible;
 use crate::json::Json;
 use crate::keys;
 use crate::limits::POINTS_READ;
+use crate::number::decimal;
 use crate::readings::{Reading, Readings, When};
 use crate::series::Label;
 use crate::time::Stamp;
@@ -96,10 +97,10 @@ fn recording(data: &Json<'_>, label: Label<'_>, at: Option<When<'_>>, readings: 
     let (Some(at), Some(values), Some(period)) = (at, data.text("data"), data.get("period").and_then(micros)) else {
         return;
     };
-    let decimal = |value: Option<&Json<'_>>| value.and_then(Json::as_f64);
+    let float = |value: Option<&Json<'_>>| value.and_then(Json::as_f64);
     let origin = data.get("origin");
-    let zero = decimal(origin.and_then(|origin| origin.get("value"))).unwrap_or(0.0);
-    let factor = decimal(data.get("factor")).unwrap_or(1.0);
+    let zero = float(origin.and_then(|origin| origin.get("value"))).unwrap_or(0.0);
+    let factor = float(data.get("factor")).unwrap_or(1.0);
     let unit = origin.and_then(value::unit).unwrap_or_default();
     let dimensions = match data.get("dimensions") {
         Some(Json::Number(digits)) => digits.parse().unwrap_or(1).clamp(1, 16),
@@ -108,7 +109,7 @@ fn recording(data: &Json<'_>, label: Label<'_>, at: Option<When<'_>>, readings: 
     let ids: Vec<String> = (0..dimensions).map(|dimension| format!("{} {dimension}", label.id)).collect();
     for ((index, value), id) in values.split_ascii_whitespace().take(POINTS_READ).enumerate().zip(ids.iter().cycle()) {
         // "E" is an error, "U" and "L" are beyond the limits of the device.
-        let Ok(value) = value.parse::<f64>() else { continue };
+        let Some(value) = decimal(value) else { continue };
         let place = index.checked_div(dimensions).and_then(|place| i64::try_from(place).ok()).unwrap_or(0);
         let offset = place.saturating_mul(period).checked_div(1_000).unwrap_or(0);
         let Some(x) = at.stamp.at.checked_add(offset).filter(|x| *x < 253_402_300_800_000) else { return };
