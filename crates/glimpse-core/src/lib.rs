@@ -6,6 +6,15 @@
 //! Read [`code`] and [`pairing`] for the handshake, [`record`] for data at rest, [`session`] for data that is lent, and
 //! [`viewer`] for the one machine that the browser and `glimpse receive` both pump.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::string_slice,
+        clippy::wildcard_enum_match_arm,
+        reason = "an overflow or a slice out of place in a test is a failed test"
+    )
+)]
 
 pub mod account;
 mod aead;

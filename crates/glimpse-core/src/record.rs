@@ -343,7 +343,8 @@ impl OpenedVersion {
         if !key.fits(&self.envelope.commit_content) {
             return Err(OpenError);
         }
-        Ok(ContentOpener::new(key.key, self.envelope.header.h0(), self.envelope.header.size))
+        let header = &self.envelope.header;
+        Ok(ContentOpener::new(key.key, header.h0(), header.size).with_root(self.envelope.content_root))
     }
 
     /// The derived content key, to lend a blob by it. Nothing else of what protects the record at rest leaves here.
@@ -359,6 +360,7 @@ impl OpenedVersion {
             key: Bytes(key.key.expose_secret().to_vec()),
             h0: self.envelope.header.h0(),
             size: self.envelope.header.size,
+            root: self.envelope.content_root,
         };
         Ok(Zeroizing::new(encode(&blob)))
     }
@@ -387,7 +389,7 @@ impl OpenedVersion {
 /// [`OpenError`] for a key of another length.
 pub(crate) fn open_blob(blob: &BlobKey) -> Result<ContentOpener, OpenError> {
     let key = Secret::from_slice(blob.key.as_slice()).ok_or(OpenError)?;
-    Ok(ContentOpener::new(key, blob.h0, blob.size))
+    Ok(ContentOpener::new(key, blob.h0, blob.size).with_root(blob.root))
 }
 
 #[cfg(test)]

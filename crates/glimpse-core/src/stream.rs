@@ -117,12 +117,20 @@ pub struct ContentOpener {
     /// Content bytes still to come; known once the first chunk is open.
     content_left: u64,
     length: u64,
+    /// Chunks so far, and the Merkle root that they must have in the end.
+    signed: Option<(MerkleTree, Hash)>,
 }
 
 impl ContentOpener {
     /// `size` is the padded size that the associated data fixes.
     pub(crate) const fn new(key: Secret<32>, aad: Hash, size: u64) -> Self {
-        Self { key: Some(key), aad, size, next: 0, content_left: 0, length: 0 }
+        Self { key: Some(key), aad, size, next: 0, content_left: 0, length: 0, signed: None }
+    }
+
+    /// The last chunk opens only if all chunks together have the Merkle root that the author signed: whoever was lent
+    /// the key of a content could seal another one under it.
+    pub(crate) fn with_root(self, root: Hash) -> Self {
+        Self { signed: Some((MerkleTree::new(), root)), ..self }
     }
 
     /// How many chunks there are.
@@ -175,6 +183,12 @@ impl ContentOpener {
             return Err(OpenError);
         }
         let last = self.next.saturating_add(1) == self.chunks();
+        if let Some((tree, root)) = &mut self.signed {
+            tree.push(&sealed);
+            if last && tree.root() != *root {
+                return Err(OpenError);
+            }
+        }
         let mut opened = Zeroizing::new(sealed);
         aead::open(key, nonce(self.next, last), &self.aad.0, &mut opened)?;
         if self.next == 0 {

@@ -350,6 +350,10 @@ pub struct BlobKey {
     /// Padded size.
     #[n(2)]
     pub size: u64,
+    /// Merkle root over the sealed chunks, as the author signed it: whoever was lent this key before could seal other
+    /// chunks under it.
+    #[n(3)]
+    pub root: Hash,
 }
 
 impl core::fmt::Debug for BlobKey {

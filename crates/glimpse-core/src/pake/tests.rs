@@ -23,8 +23,8 @@ fn start_raw(side: Side, seed: u64) -> (Spake2<Ed25519Group>, Vec<u8>) {
     let password = Password::new(password().expose_secret());
     let (id_a, id_b) = (Identity::new(&ID_A.0), Identity::new(&ID_B.0));
     match side {
-        Side::Viewer => Spake2::start_a_with_rng(&password, &id_a, &id_b, &mut rng(seed)),
-        Side::Device => Spake2::start_b_with_rng(&password, &id_a, &id_b, &mut rng(seed)),
+        Side::Viewer => Spake2::start_a_with_rng(&password, &id_a, &id_b, rng(seed)),
+        Side::Device => Spake2::start_b_with_rng(&password, &id_a, &id_b, rng(seed)),
     }
 }
 
@@ -153,9 +153,9 @@ fn non_canonical() -> Vec<[u8; 32]> {
 fn t008_non_canonical_encodings_are_refused() {
     let encodings = non_canonical();
     assert!(encodings.len() > 10, "the crate decompresses {} of them", encodings.len());
-    let prime_order = encodings.iter().filter(|encoding| {
-        CompressedEdwardsY(**encoding).decompress().is_some_and(|point| !point.is_small_order())
-    });
+    let prime_order = encodings
+        .iter()
+        .filter(|encoding| CompressedEdwardsY(**encoding).decompress().is_some_and(|point| !point.is_small_order()));
     assert!(prime_order.count() > 0, "not only points of small order have a second encoding");
     for side in [Side::Viewer, Side::Device] {
         for encoding in &encodings {
