@@ -49,8 +49,8 @@ pub struct OpenRequest {
     /// One past the last chunk wanted.
     #[n(4)]
     pub to: u64,
-    /// Rises by one from 1 with every opening. A request that was refused does not use its number up; one that was
-    /// answered does: the same bytes again get the same answer, other bytes under that number are an alarm.
+    /// Rises by one from 1. An answered request uses its number up, and so does one for a unit that no Terms list; any
+    /// other refusal leaves it free. The same bytes again get the same answer, other bytes are an alarm.
     #[n(5)]
     pub counter: u64,
     /// Hash of the newest receipt that the viewer holds; zero when it holds none.

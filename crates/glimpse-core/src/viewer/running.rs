@@ -397,7 +397,10 @@ impl Running {
             self.asked = Some(Asked { http: None, again_at, ..asked });
             return;
         }
-        self.session.take_back(&asked.request);
+        // A refusal that is written down uses the number up; every other leaves it free (protocol section 7.2).
+        if code != ErrorCode::NotGranted {
+            self.session.take_back(&asked.request);
+        }
         if code == ErrorCode::NotReady {
             self.ready.remove(&asked.unit);
             if let Some(opening) = self.openings.get_mut(&asked.unit) {
