@@ -45,6 +45,10 @@ pub(crate) fn view(root: &Json<'_>, view: &mut ContentView, visible: &mut Visibl
     if tabulated {
         readings.show(view);
     }
+    let wrong = resources.iter().filter(|resource| is_entered_in_error(resource)).count();
+    if wrong > 0 {
+        view.notices.push(Message::new(keys::NOTICE_ENTERED_IN_ERROR).with("count", wrong));
+    }
     let mut left = FIELDS_SHOWN;
     let is_list = root.text("resourceType") == Some("Bundle") || !root.items().is_empty();
     let mut blocks = Vec::new();
@@ -71,6 +75,14 @@ pub(crate) fn view(root: &Json<'_>, view: &mut ContentView, visible: &mut Visibl
     } else {
         view.blocks.splice(0..0, blocks);
     }
+}
+
+/// Entries that their author took back stay in the record and must not be relied on (R4 section 2.26.3.3).
+fn is_entered_in_error(resource: &Json<'_>) -> bool {
+    const MARK: &str = "entered-in-error";
+    let verification =
+        resource.get("verificationStatus").and_then(|status| status.get("coding")?.items().first()?.text("code"));
+    resource.text("status") == Some(MARK) || verification == Some(MARK)
 }
 
 /// The resources of bundles, of bundles in bundles, and of lists. The reader bounds the depth.

@@ -64,6 +64,8 @@ keys! {
     NOTICE_EMPTY = "content-empty";
     /// This kind of file cannot be shown here.
     NOTICE_NOT_SHOWN = "content-not-shown";
+    /// {count} entries are marked as entered in error.
+    NOTICE_ENTERED_IN_ERROR = "content-entered-in-error";
     /// Some fields are left out because there are too many.
     NOTICE_FIELDS_CUT = "content-fields-cut";
 
@@ -197,21 +199,21 @@ terms! { RESOURCES, RESOURCES_ENGLISH, "fhir-type-",
 
 terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "abatement": "Ended";
+    "achievementStatus": "Progress";
     "active": "In use";
     "activity": "Activity";
     "actor": "Who";
     "address": "Address";
+    "addresses": "Deals with";
     "allowed": "Allowed";
-    "administrativeSite": "Site";
     "asNeeded": "As needed";
+    "attachment": "File";
     "author": "Author";
-    "authored": "Written";
-    "authoredOn": "Prescribed on";
+    "authoredOn": "Written on";
     "authorizingPrescription": "Prescription";
     "basedOn": "Based on";
     "beneficiary": "Insured person";
     "birthDate": "Date of birth";
-    "birthSex": "Sex at birth";
     "bodySite": "Part of the body";
     "category": "Category";
     "class": "Class";
@@ -221,18 +223,20 @@ terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "communication": "Languages";
     "component": "Part";
     "conclusion": "Conclusion";
+    "conclusionCode": "Conclusion";
     "condition": "Condition";
     "contact": "Contact";
     "contained": "Included";
     "content": "Content";
+    "contentType": "Type of file";
     "context": "Context";
     "courseOfTherapyType": "Course of treatment";
-    "criticality": "Danger";
+    "creation": "Made on";
+    "criticality": "Risk";
     "custodian": "Kept by";
     "dataAbsentReason": "Why there is no value";
     "date": "Date";
     "dateAsserted": "Stated on";
-    "dateRecorded": "Recorded on";
     "daysSupply": "Days of supply";
     "deceased": "Deceased";
     "derivedFrom": "Derived from";
@@ -241,23 +245,30 @@ terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "device": "Device";
     "diagnosis": "Diagnosis";
     "dispenseRequest": "To be dispensed";
-    "doseAndRate": "Dose";
-    "doseQuantity": "Dose";
-    "doseNumber": "Dose number";
+    "display": "Text";
+    "doNotPerform": "Must not be done";
     "dosage": "Dosage";
     "dosageInstruction": "Dosage";
+    "doseAndRate": "Dose";
+    "doseNumber": "Dose number";
+    "doseQuantity": "Dose";
     "effective": "When";
     "encounter": "Visit";
+    "end": "Until";
     "evidence": "Evidence";
+    "expectedSupplyDuration": "Lasts for";
     "expirationDate": "Use before";
     "extension": "Further details";
     "focus": "About";
+    "form": "Form";
     "gender": "Gender";
     "generalPractitioner": "General practitioner";
     "goal": "Goal";
     "hospitalization": "Hospital stay";
     "id": "Identifier in the system";
     "identifier": "Identifiers";
+    "individual": "Who";
+    "ingredient": "Ingredient";
     "intent": "Intent";
     "interpretation": "Assessment";
     "issued": "Issued";
@@ -265,6 +276,7 @@ terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "language": "Language";
     "lastOccurrence": "Last time";
     "lastUpdated": "Last changed";
+    "lifecycleStatus": "Status";
     "location": "Place";
     "lotNumber": "Lot number";
     "managingOrganization": "Managed by";
@@ -272,7 +284,6 @@ terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "manufacturer": "Manufacturer";
     "maritalStatus": "Marital status";
     "medication": "Medicine";
-    "medicationCodeableConcept": "Medicine";
     "meta": "About this entry";
     "method": "Method";
     "modifierExtension": "Details that change the meaning";
@@ -282,6 +293,7 @@ terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "numberOfRepeatsAllowed": "Repeats allowed";
     "occurrence": "When";
     "onset": "Began";
+    "organization": "Organisation";
     "outcome": "Outcome";
     "participant": "Participants";
     "partOf": "Part of";
@@ -293,8 +305,8 @@ terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "period": "Period";
     "photo": "Photo";
     "policyHolder": "Policy holder";
+    "practitioner": "Health professional";
     "preferred": "Preferred";
-    "prescriber": "Prescribed by";
     "presentedForm": "Full report";
     "primarySource": "First-hand record";
     "priority": "Priority";
@@ -306,22 +318,27 @@ terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "reason": "Reason";
     "reasonCode": "Reason";
     "reasonReference": "Reason";
-    "recordedDate": "Recorded on";
     "recorded": "Recorded on";
+    "recordedDate": "Recorded on";
     "recorder": "Recorded by";
+    "reference": "Refers to";
     "referenceRange": "Usual range";
     "relationship": "Relationship";
-    "requester": "Prescribed by";
+    "requester": "Requested by";
     "result": "Results";
+    "role": "Role";
     "route": "Route";
     "section": "Section";
     "serviceProvider": "Provided by";
     "serviceType": "Kind of service";
     "severity": "Severity";
     "site": "Site";
+    "size": "Size";
     "source": "Source";
+    "specialty": "Speciality";
     "specimen": "Sample";
     "stage": "Stage";
+    "start": "From";
     "status": "Status";
     "statusReason": "Reason for the status";
     "subject": "Patient";
@@ -333,18 +350,20 @@ terms! { FIELDS, FIELDS_ENGLISH, "fhir-",
     "target": "Target";
     "targetDisease": "Protects against";
     "telecom": "Contact";
-    "text": "Summary";
+    "text": "In words";
     "timestamp": "Put together on";
     "timing": "Timing";
     "title": "Title";
     "type": "Kind";
+    "url": "Web address";
+    "use": "Use";
     "vaccineCode": "Vaccine";
     "validityPeriod": "Valid";
     "value": "Value";
     "valueSampledData": "Recording";
     "verificationStatus": "Certainty";
     "versionId": "Version";
-    "wasNotGiven": "Not given";
+    "whenHandedOver": "Handed over";
 }
 
 terms! { CODES, CODES_ENGLISH, "fhir-code-",

@@ -1,4 +1,5 @@
-//! What one view may cost. A record is opened in a Worker beside the keys, so its view must stay small whatever it holds.
+//! What one view may cost. A record is opened in a Worker beside the keys, so reading it must stay small whatever it holds;
+//! and what is shown becomes elements of a page, of which a browser draws some ten thousand without a pause.
 
 /// The most bytes of a record that are read as text or as a table; what follows is left out with a notice.
 pub const TEXT_READ: usize = 32 * 1024 * 1024;
@@ -11,11 +12,11 @@ pub const JSON_DEPTH: usize = 96;
 /// The most bytes of plain text that are shown.
 pub const TEXT_SHOWN: usize = 1024 * 1024;
 /// The most nodes of a JSON tree that are shown.
-pub const NODES_SHOWN: usize = 10_000;
+pub const NODES_SHOWN: usize = 5_000;
 /// The most rows of a table that are shown.
-pub const ROWS_SHOWN: usize = 5_000;
+pub const ROWS_SHOWN: usize = 2_000;
 /// The most cells of a table that are shown: a wide table has fewer rows.
-pub const CELLS_SHOWN: usize = 60_000;
+pub const CELLS_SHOWN: usize = 24_000;
 /// The most columns of a table that are shown.
 pub const COLUMNS_SHOWN: usize = 64;
 /// The most columns of a table that are read at all.
@@ -37,4 +38,4 @@ pub const BUCKETS: usize = 1_000;
 /// The most FHIR resources of one bundle that are shown one by one.
 pub const RESOURCES_SHOWN: usize = 300;
 /// The most fields that are shown over all resources of one view.
-pub const FIELDS_SHOWN: usize = 6_000;
+pub const FIELDS_SHOWN: usize = 4_000;

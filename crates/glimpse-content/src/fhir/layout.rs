@@ -102,6 +102,7 @@ const LAYOUTS: &[Layout] = &[
         resource: "MedicationRequest",
         lead: &["medication[x]"],
         order: &[
+            "doNotPerform",
             "dosageInstruction",
             "status",
             "reasonCode",
@@ -229,7 +230,17 @@ const LAYOUTS: &[Layout] = &[
     Layout {
         resource: "ServiceRequest",
         lead: &["code"],
-        order: &["status", "intent", "priority", "occurrence[x]", "reasonCode", "authoredOn", "requester", "note"],
+        order: &[
+            "doNotPerform",
+            "status",
+            "intent",
+            "priority",
+            "occurrence[x]",
+            "reasonCode",
+            "authoredOn",
+            "requester",
+            "note",
+        ],
     },
     Layout {
         resource: "Appointment",

@@ -11,12 +11,13 @@ use crate::time::Stamp;
 use crate::view::{Precision, Words};
 
 use super::fields::choice;
-use super::value;
+use super::{is_entered_in_error, value};
 
 /// Adds what one Observation measured.
 pub(super) fn read(observation: &Json<'_>, readings: &mut Readings, visible: &mut Visible) {
     let (at, until) = when(observation);
     let group = code(observation);
+    let wrong = is_entered_in_error(observation);
     let parts = observation.get("component").map_or(&[][..], Json::items);
     for part in std::iter::once(observation).chain(parts) {
         let measured = choice(part, "value[x]");
@@ -28,7 +29,7 @@ pub(super) fn read(observation: &Json<'_>, readings: &mut Readings, visible: &mu
             .get("code")
             .and_then(|code| value::concept_name(code, visible))
             .unwrap_or(Words::key(keys::UNNAMED_SERIES));
-        if name == "valueSampledData" {
+        if name == "valueSampledData" && !wrong {
             recording(measured, Label { id: code(part), group, name: &what, unit: "" }, at, readings);
         }
         let is_quantity = name == "valueQuantity" && matches!(measured.get("value"), Some(Json::Number(_)));
@@ -51,11 +52,14 @@ pub(super) fn read(observation: &Json<'_>, readings: &mut Readings, visible: &mu
                 id: code(part),
                 group,
                 value: words,
-                // "< 3" is not 3, and is not drawn as if it were.
-                number: number.filter(|_| compared.is_none()),
+                // "< 3" is not 3, and is not drawn as if it were; nor is what was measured or written down wrongly.
+                number: number.filter(|_| compared.is_none() && !wrong),
                 unit: if is_quantity { value::unit(measured).unwrap_or_default() } else { "" },
                 range: part.get("referenceRange").and_then(|ranges| range(ranges, visible)),
-                flag: part.get("interpretation").and_then(|flags| flag(flags, visible)),
+                flag: match part.get("interpretation") {
+                    _ if wrong => keys::code("entered-in-error").map(Words::key),
+                    flags => flags.and_then(|flags| flag(flags, visible)),
+                },
                 notes: observation.get("note").and_then(|notes| value::first("note", notes, visible)),
             },
             visible,

@@ -216,3 +216,23 @@ fn huge_bundles_are_cut_with_a_word() {
             .with("total", 1000_usize)
     );
 }
+
+#[test]
+fn what_was_entered_in_error_is_said_and_not_drawn() {
+    let at = |day: u8, status: &str, value: u16| {
+        format!(
+            r#"{{"resource":{{"resourceType":"Observation","status":"{status}","code":{{"text":"Weight"}},"effectiveDateTime":"2026-11-{day:02}",
+            "valueQuantity":{{"value":{value},"unit":"kg"}}}}}}"#
+        )
+    };
+    let bundle = |status: &str| {
+        let entries = [at(1, "final", 71), at(2, status, 710), at(3, "final", 72)].join(",");
+        show(&format!(r#"{{"resourceType":"Bundle","entry":[{entries}]}}"#))
+    };
+    let wrong = bundle("entered-in-error");
+    assert_eq!(wrong.notices, [Message::new(keys::NOTICE_ENTERED_IN_ERROR).with("count", 1_usize)]);
+    assert_eq!((charts(&wrong)[0].max, table(&wrong).total_rows), (72.0, 3));
+    assert!(screen(&wrong).contains("710"), "it stays in the table");
+    // The same value without the mark is drawn.
+    assert_eq!(charts(&bundle("final"))[0].max, 710.0);
+}
