@@ -77,7 +77,7 @@ pub(crate) fn view(root: &Json<'_>, view: &mut ContentView, visible: &mut Visibl
     }
 }
 
-/// Entries that their author took back stay in the record and must not be relied on (R4 section 2.26.3.3).
+/// Entries that their author took back stay in the record and must not be relied on.
 fn is_entered_in_error(resource: &Json<'_>) -> bool {
     const MARK: &str = "entered-in-error";
     let verification =

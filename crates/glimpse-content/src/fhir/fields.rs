@@ -9,7 +9,7 @@ use crate::words::humanise;
 
 use super::{layout, value};
 
-/// The types that a choice element carries at the end of its name (R4 section 2.24, "Open Type Element").
+/// The types that a choice element carries at the end of its name (<https://hl7.org/fhir/R4/datatypes.html#open>).
 const CHOICES: [&str; 31] = [
     "Address",
     "Age",
@@ -147,7 +147,7 @@ impl<'v> Sheet<'v> {
         }
     }
 
-    /// An extension: its definition's name is its label (R4 section 2.5.1). Extensions of extensions follow one deeper.
+    /// An extension: its definition's name is its label (<https://hl7.org/fhir/R4/extensibility.html>). Extensions of extensions follow one deeper.
     fn extension(
         &mut self,
         members: &[(std::borrow::Cow<'_, str>, Json<'_>)],
