@@ -78,6 +78,8 @@ pub enum Intent {
     MoreTime,
     /// Ended the session, or cancelled the pairing.
     End,
+    /// Is still there: moved, scrolled or typed anywhere on the page.
+    Touched,
     /// The browser says that the network came or went.
     Network {
         /// Is there one?
@@ -137,7 +139,12 @@ enum Screen {
     Enter(Entry),
     Wait(Status),
     Session(Box<Session>),
-    Over { code: ErrorCode, session: bool },
+    /// The person ended the session; the server is being told. Nothing of it is drawn any more.
+    Ending,
+    Over {
+        code: ErrorCode,
+        session: bool,
+    },
 }
 
 impl Default for Screen {
@@ -151,25 +158,28 @@ impl Model {
     pub fn intent(&mut self, intent: Intent, now: Millis) -> Vec<Command> {
         if let Intent::End = intent {
             return match self.screen {
-                Screen::Enter(_) | Screen::Over { .. } => Vec::new(),
-                Screen::Wait(_) | Screen::Session(_) => vec![Command::End],
+                Screen::Enter(_) | Screen::Ending | Screen::Over { .. } => Vec::new(),
+                Screen::Wait(_) => vec![Command::End],
+                Screen::Session(_) => {
+                    self.screen = Screen::Ending;
+                    vec![Command::End]
+                }
             };
         }
         match &mut self.screen {
-            Screen::Enter(entry) => match intent {
-                Intent::Typed { text, caret, edit } => {
-                    entry.typed(&text, caret, edit);
-                    Vec::new()
+            Screen::Enter(entry) => {
+                if let Intent::Typed { text, caret, edit } = &intent {
+                    entry.typed(text, *caret, *edit);
                 }
-                Intent::Submit { text } => entry.submit(&text).map(Command::Submit).into_iter().collect(),
-                _ => Vec::new(),
-            },
+                let Intent::Submit { text } = intent else { return Vec::new() };
+                entry.submit(&text).map(Command::Submit).into_iter().collect()
+            }
             Screen::Session(session) => {
                 let (commands, heard) = session.intent(intent, now);
                 self.announce(heard);
                 commands
             }
-            Screen::Wait(_) | Screen::Over { .. } => Vec::new(),
+            Screen::Wait(_) | Screen::Ending | Screen::Over { .. } => Vec::new(),
         }
     }
 
@@ -177,22 +187,26 @@ impl Model {
     pub fn status(&mut self, status: Status, now: Millis) {
         match status {
             Status::Over(code) => {
-                let session = matches!(self.screen, Screen::Session(_));
+                let session = matches!(self.screen, Screen::Session(_) | Screen::Ending);
                 self.screen = Screen::Over { code, session };
             }
-            Status::Session(facts) => {
-                if let Screen::Session(session) = &mut self.screen {
+            Status::Session(facts) => match &mut self.screen {
+                Screen::Session(session) => {
                     let heard = session.facts(facts, now);
                     self.announce(heard);
-                } else {
+                }
+                Screen::Ending => {}
+                Screen::Enter(_) | Screen::Wait(_) | Screen::Over { .. } => {
                     self.screen = Screen::Session(Box::new(Session::new(facts, now)));
                 }
-            }
+            },
             Status::Finding | Status::Proving | Status::Approving { .. } => {
-                let key = match status {
-                    Status::Proving => "say.proving",
-                    Status::Approving { .. } => "say.approving",
-                    _ => "say.finding",
+                let key = if matches!(status, Status::Finding) {
+                    "say.finding"
+                } else if matches!(status, Status::Proving) {
+                    "say.proving"
+                } else {
+                    "say.approving"
                 };
                 self.screen = Screen::Wait(status);
                 self.announce(Some(Announcement::polite(key)));
@@ -205,6 +219,13 @@ impl Model {
         if let Screen::Session(session) = &mut self.screen {
             let heard = session.add(units);
             self.announce(heard);
+        }
+    }
+
+    /// The device is preparing a unit that the person wants to open.
+    pub fn preparing(&mut self, unit: UnitId) {
+        if let Screen::Session(session) = &mut self.screen {
+            session.preparing(unit);
         }
     }
 
@@ -254,6 +275,7 @@ impl Model {
             Screen::Enter(entry) => snapshot.entry(entry),
             Screen::Wait(status) => snapshot.wait(WaitView::new(status, now)),
             Screen::Session(session) => snapshot.session(session.view(now)),
+            Screen::Ending => snapshot.ending(),
             Screen::Over { code, session } => snapshot.over(OverView { code: code.slug(), session: *session }),
         }
         snapshot

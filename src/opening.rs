@@ -29,16 +29,16 @@ enum Route {
     /// Text, gathered to be read as a whole.
     Gather(Zeroizing<Vec<u8>>),
     /// Anything else, with its beginning, which tells what it is.
-    Pass { head: Vec<u8> },
+    Pass { head: Zeroizing<Vec<u8>> },
 }
 
 /// What a piece of content leads to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// It is kept here.
     Kept,
     /// The page is to have it.
-    Pass(Vec<u8>),
+    Pass,
     /// It does not continue what came before; the opening must be given up.
     OutOfOrder,
 }
@@ -77,7 +77,7 @@ impl Opening {
     }
 
     /// Takes the next opened bytes.
-    pub fn take(&mut self, offset: u64, bytes: Vec<u8>, total: u64) -> Piece {
+    pub fn take(&mut self, offset: u64, bytes: &[u8], total: u64) -> Piece {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let fits = self.received.checked_add(length).is_some_and(|end| end <= total);
         if offset != self.received || !fits || (offset > 0 && total != self.total) {
@@ -86,21 +86,21 @@ impl Opening {
         self.total = total;
         self.received = self.received.saturating_add(length);
         match &mut self.route {
-            Route::Unknown if self.total <= MAX_SHOWN && is_text(&self.title, &bytes) => {
+            Route::Unknown if self.total <= MAX_SHOWN && is_text(&self.title, bytes) => {
                 let mut gathered = Zeroizing::new(Vec::with_capacity(usize::try_from(self.total).unwrap_or_default()));
-                gathered.extend_from_slice(&bytes);
+                gathered.extend_from_slice(bytes);
                 self.route = Route::Gather(gathered);
                 Piece::Kept
             }
             Route::Unknown => {
-                self.route = Route::Pass { head: bytes.clone() };
-                Piece::Pass(bytes)
+                self.route = Route::Pass { head: Zeroizing::new(bytes.to_vec()) };
+                Piece::Pass
             }
             Route::Gather(gathered) => {
-                gathered.extend_from_slice(&bytes);
+                gathered.extend_from_slice(bytes);
                 Piece::Kept
             }
-            Route::Pass { .. } => Piece::Pass(bytes),
+            Route::Pass { .. } => Piece::Pass,
         }
     }
 
@@ -177,15 +177,14 @@ mod tests {
 
     /// Feeds content in chunks of the protocol and tells how much of it went on to the page.
     fn feed(opening: &mut Opening, content: &[u8]) -> usize {
-        let mut passed = 0;
-        let mut offset = 0;
+        let total = u64::try_from(content.len()).unwrap();
+        let mut passed: usize = 0;
         for chunk in content.chunks(64 * 1024 - 8) {
-            match opening.take(offset, chunk.to_vec(), content.len() as u64) {
+            match opening.take(opening.received(), chunk, total) {
                 Piece::Kept => {}
-                Piece::Pass(bytes) => passed += bytes.len(),
-                Piece::OutOfOrder => panic!("out of order at {offset}"),
+                Piece::Pass => passed = passed.saturating_add(chunk.len()),
+                Piece::OutOfOrder => panic!("out of order"),
             }
-            offset += chunk.len() as u64;
         }
         assert!(opening.is_complete());
         passed
@@ -215,14 +214,14 @@ mod tests {
     #[test]
     fn the_true_size_counts_and_not_the_listed_one() {
         let mut opening = opening("text/plain", "letter", 3);
-        assert_eq!(opening.take(0, b"hello".to_vec(), 10), Piece::Kept);
+        assert_eq!(opening.take(0, b"hello", 10), Piece::Kept);
         assert_eq!((opening.received(), opening.total()), (5, 10));
     }
 
     #[test]
     fn nothing_is_at_once_complete() {
         let mut opening = opening("text/plain", "", 0);
-        assert_eq!(opening.take(0, Vec::new(), 0), Piece::Kept);
+        assert_eq!(opening.take(0, &[], 0), Piece::Kept);
         assert!(opening.is_complete());
         assert_eq!(opening.view().notices[0].key, keys::NOTICE_EMPTY);
     }
@@ -231,8 +230,8 @@ mod tests {
     fn pieces_out_of_order_are_refused() {
         for (offset, bytes, total) in [(6, 1, 10), (0, 1, 10), (5, 6, 10), (5, 1, 11), (u64::MAX, 1, 10)] {
             let mut opening = opening("text/plain", "letter", 10);
-            assert_eq!(opening.take(0, b"hello".to_vec(), 10), Piece::Kept);
-            assert_eq!(opening.take(offset, vec![b'x'; bytes], total), Piece::OutOfOrder);
+            assert_eq!(opening.take(0, b"hello", 10), Piece::Kept);
+            assert_eq!(opening.take(offset, &vec![b'x'; bytes], total), Piece::OutOfOrder);
         }
     }
 
@@ -240,7 +239,7 @@ mod tests {
     fn what_is_too_large_is_offered_and_not_shown() {
         let mut opening = opening("text/plain", "log", 0);
         let total = MAX_SHOWN + 1;
-        assert!(matches!(opening.take(0, b"hello".to_vec(), total), Piece::Pass(_)));
+        assert_eq!(opening.take(0, b"hello", total), Piece::Pass);
         assert_eq!(opening.view().blocks, [Block::Download]);
         assert!(is_too_large_to_show(total) && !is_too_large_to_show(MAX_SHOWN));
     }

@@ -28,6 +28,9 @@ class Page {
   /** @type {Snapshot | null} */
   #last = null;
   #spoken = 0;
+  /** What the open record was drawn from, to draw it again in another language. @type {Report[]} */
+  #opened = [];
+  #touched = 0;
   /** The error code of the run before, told above the code field. @type {string | null} */
   #failure = null;
 
@@ -42,6 +45,9 @@ class Page {
     });
     addEventListener("pagehide", () => this.#wipe());
     addEventListener("pageshow", (event) => event.persisted && location.reload());
+    for (const sign of ["pointerdown", "keydown", "scroll"]) {
+      addEventListener(sign, () => this.#touch(), { passive: true, capture: true });
+    }
     addEventListener("online", () => this.#send({ type: "network", online: true }));
     addEventListener("offline", () => this.#send({ type: "network", online: false }));
   }
@@ -70,10 +76,21 @@ class Page {
     this.#engine?.send(intent);
   };
 
+  /** Tells that somebody is still there; not at every touch. */
+  #touch() {
+    if (this.#name !== "session" || performance.now() - this.#touched < 20_000) return;
+    this.#touched = performance.now();
+    this.#send({ type: "touched" });
+  }
+
   /** @param {Report} report */
   #hear(report) {
-    if (report.kind === "snapshot") this.#show(report.snapshot);
-    else this.#screen.hear?.(report);
+    if (report.kind === "snapshot") return this.#show(report.snapshot);
+    if (report.kind !== "save") {
+      if (report.unit !== this.#opened[0]?.unit) this.#opened = [];
+      this.#opened.push(report);
+    }
+    this.#screen.hear?.(report);
   }
 
   /** @param {Snapshot} snapshot */
@@ -85,7 +102,9 @@ class Page {
       this.#failure = snapshot.over.code;
       return this.#run();
     }
+    if (snapshot.screen === "ending") return this.#blank();
     this.#last = snapshot;
+    if (!snapshot.session?.record) this.#opened = [];
     if (snapshot.screen !== this.#name) this.#change(snapshot.screen);
     document.documentElement.dataset.screen = snapshot.screen;
     this.#screen.draw({ ...snapshot, failure: this.#failure });
@@ -99,9 +118,11 @@ class Page {
   /** @param {string} name */
   #change(name) {
     const main = byId("main");
+    if (this.#screen instanceof Enter) this.#screen.close();
+    main.querySelector(".screen:not(#enter)")?.remove();
     if (name === "enter") this.#screen = new Enter(this.#send);
     else if (name === "session") this.#screen = new Session(main, this.#send);
-    else if (!(this.#screen instanceof Wait)) this.#screen = new Wait(main, this.#send);
+    else this.#screen = new Wait(main, this.#send);
     byId("enter").hidden = name !== "enter";
     document.title = has(`title.${name}`) ? t(`title.${name}`) : "Glimpse";
     const live = name === "session";
@@ -113,15 +134,27 @@ class Page {
 
   #redraw() {
     document.documentElement.lang = chosen();
-    if (this.#last) {
-      this.#change(this.#last.screen);
-      this.#show(this.#last);
-    }
+    if (!this.#last) return;
+    const opened = this.#opened;
+    this.#change(this.#last.screen);
+    this.#show(this.#last);
+    for (const report of opened) this.#screen.hear?.(report);
+  }
+
+  /** The person ended it: nothing is shown any more while the server is told. */
+  #blank() {
+    this.#opened = [];
+    this.#last = null;
+    const main = byId("main");
+    if (main.dataset.ending) return;
+    main.dataset.ending = "true";
+    fill(main, h("section", { class: "screen narrow" }, h("p", { role: "status" }, t("session.ending"))));
   }
 
   #wipe() {
     this.#engine?.stop();
     this.#last = null;
+    this.#opened = [];
     document.body.replaceChildren();
   }
 

@@ -199,8 +199,5 @@ fn row(item: &Item) -> Row<'_> {
 
 /// The mark that a failed opening leaves in the list.
 pub(super) const fn mark_of(code: ErrorCode) -> Mark {
-    match code {
-        ErrorCode::RecordTampered | ErrorCode::RecordRolledBack => Mark::Tampered,
-        _ => Mark::None,
-    }
+    if matches!(code, ErrorCode::RecordTampered | ErrorCode::RecordRolledBack) { Mark::Tampered } else { Mark::None }
 }

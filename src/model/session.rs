@@ -7,6 +7,9 @@ use serde::Serialize;
 use super::list::{List, ListView, Mark, Unit, mark_of};
 use super::{Announcement, Command, Intent, MORE_MINUTES, Millis};
 
+/// How long before the idle end the person is asked.
+const IDLE_WARNING: Millis = 60_000;
+
 /// What is true of a session as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -16,6 +19,8 @@ pub struct Facts {
     pub may_save: bool,
     /// When it ends.
     pub until: Millis,
+    /// When it ends if the person does nothing.
+    pub idle: Millis,
     /// Is the device at the other end of the live channel, and the server there?
     pub connected: bool,
 }
@@ -45,6 +50,7 @@ impl Level {
 /// Where the one open record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    Preparing,
     Opening { received: u64, total: u64 },
     Shown,
     Failed(ErrorCode),
@@ -71,6 +77,7 @@ pub(super) struct Session {
     facts: Facts,
     online: bool,
     level: Level,
+    idle: bool,
     list: List,
     open: Option<Open>,
     asked: Option<Asked>,
@@ -87,6 +94,8 @@ pub(super) struct SessionView<'a> {
     view_only: bool,
     seconds_left: u64,
     level: Level,
+    /// Set in the last minute before the session ends because nothing happens here.
+    idle_seconds: Option<u64>,
     connected: bool,
     more_time: Option<Asked>,
     asked: Option<Asked>,
@@ -119,6 +128,7 @@ impl Session {
             facts,
             online: true,
             level,
+            idle: false,
             list: List::default(),
             open: None,
             asked: None,
@@ -163,7 +173,7 @@ impl Session {
                 self.online = online;
                 heard = self.heard_of_connection(was);
             }
-            Intent::Typed { .. } | Intent::Submit { .. } | Intent::End => {}
+            Intent::Typed { .. } | Intent::Submit { .. } | Intent::Touched | Intent::End => {}
         }
         (commands, heard)
     }
@@ -193,6 +203,12 @@ impl Session {
         (count > 0).then(|| Announcement::polite(key).count(count))
     }
 
+    pub(super) fn preparing(&mut self, unit: UnitId) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.unit == unit) {
+            open.phase = Phase::Preparing;
+        }
+    }
+
     pub(super) fn progress(&mut self, unit: UnitId, received: u64, total: u64) {
         if let Some(open) = self.open.as_mut().filter(|open| open.unit == unit) {
             open.phase = Phase::Opening { received, total };
@@ -207,9 +223,8 @@ impl Session {
     }
 
     pub(super) fn failed(&mut self, unit: UnitId, code: ErrorCode) -> Option<Announcement> {
-        match mark_of(code) {
-            Mark::None => {}
-            mark => self.list.mark(unit, mark),
+        if mark_of(code) == Mark::Tampered {
+            self.list.mark(unit, Mark::Tampered);
         }
         let open = self.open.as_mut().filter(|open| open.unit == unit)?;
         open.phase = Phase::Failed(code);
@@ -222,6 +237,11 @@ impl Session {
     }
 
     pub(super) fn tick(&mut self, now: Millis) -> Option<Announcement> {
+        let idle = self.idle_seconds(now).is_some();
+        let was_idle = std::mem::replace(&mut self.idle, idle);
+        if idle && !was_idle {
+            return Some(Announcement::urgent("say.idle"));
+        }
         let level = Level::of(self.facts.until.saturating_sub(now));
         if level <= self.level {
             return None;
@@ -241,6 +261,7 @@ impl Session {
             // Rounded up: the last second is shown as one, and zero means over.
             seconds_left: self.facts.until.saturating_sub(now).div_ceil(1000),
             level: self.level,
+            idle_seconds: self.idle_seconds(now),
             connected: self.connected(),
             more_time: self.more_time,
             asked: self.asked,
@@ -252,6 +273,7 @@ impl Session {
     fn record_view(&self, open: Open) -> Option<RecordView<'_>> {
         let unit = self.list.get(open.unit)?;
         let (phase, received, total, failure) = match open.phase {
+            Phase::Preparing => ("preparing", 0, 0, None),
             Phase::Opening { received, total } => ("opening", received, total, None),
             Phase::Shown => ("shown", unit.length, unit.length, None),
             Phase::Failed(code) => ("failed", 0, 0, Some(code)),
@@ -296,6 +318,11 @@ impl Session {
         let open = self.open.filter(|open| self.facts.may_save && open.phase == Phase::Shown)?;
         let unit = self.list.get(open.unit)?;
         Some(Command::Save(open.unit, safe_file_name(&unit.file_name, &unit.title)))
+    }
+
+    fn idle_seconds(&self, now: Millis) -> Option<u64> {
+        let left = self.facts.idle.saturating_sub(now);
+        (left <= IDLE_WARNING && self.facts.idle < self.facts.until).then_some(left.div_ceil(1000))
     }
 
     const fn connected(&self) -> bool {

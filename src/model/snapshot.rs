@@ -31,6 +31,10 @@ impl Announcement {
         Self { number: 0, key, values: BTreeMap::new(), urgent: false }
     }
 
+    pub(super) const fn urgent(key: &'static str) -> Self {
+        Self { number: 0, key, values: BTreeMap::new(), urgent: true }
+    }
+
     pub(super) fn count(mut self, count: usize) -> Self {
         self.values.insert("count", Value::Count(count));
         self
@@ -74,6 +78,10 @@ impl<'a> Snapshot<'a> {
     pub(super) fn session(&mut self, session: SessionView<'a>) {
         self.screen = "session";
         self.session = Some(session);
+    }
+
+    pub(super) const fn ending(&mut self) {
+        self.screen = "ending";
     }
 
     pub(super) fn over(&mut self, over: OverView) {

@@ -33,7 +33,7 @@ fn unit(number: u8, title: &str, kind: &str) -> Unit {
 }
 
 fn facts(until: Millis) -> Facts {
-    Facts { owner: "Ada".to_owned(), may_save: true, until, connected: true }
+    Facts { owner: "Ada".to_owned(), may_save: true, until, idle: until, connected: true }
 }
 
 fn session(until: Millis) -> Model {
@@ -241,6 +241,32 @@ fn the_end_tells_whether_anything_was_lent() {
         assert_eq!(json(&model, 0).get("session"), None, "nothing of the session is drawn any more");
         assert_eq!(model.intent(Intent::End, 0), []);
     }
+}
+
+#[test]
+fn whoever_does_nothing_is_asked_before_the_end() {
+    let mut model = session(7_200_000);
+    let idle = |idle| Status::Session(Facts { idle, ..facts(7_200_000) });
+    model.status(idle(900_000), 0);
+    model.tick(839_000);
+    assert_eq!(json(&model, 839_000)["session"]["idleSeconds"], Value::Null);
+    model.tick(840_000);
+    let shown = json(&model, 840_000);
+    assert_eq!((&shown["session"]["idleSeconds"], &shown["announcement"]["key"]), (&json!(60), &json!("say.idle")));
+    model.status(idle(1_740_000), 840_000);
+    assert_eq!(json(&model, 841_000)["session"]["idleSeconds"], Value::Null);
+}
+
+#[test]
+fn nothing_is_drawn_from_the_moment_of_the_end() {
+    let mut model = session(900_000);
+    assert_eq!(model.intent(Intent::End, 0), [Command::End]);
+    assert_eq!(json(&model, 0)["screen"], "ending");
+    assert_eq!(json(&model, 0).get("session"), None);
+    model.status(Status::Session(facts(900_000)), 0);
+    assert_eq!(json(&model, 0)["screen"], "ending", "what still arrives brings nothing back");
+    model.status(Status::Over(ErrorCode::SessionEnded), 0);
+    assert_eq!(json(&model, 0)["over"]["session"], true);
 }
 
 #[test]

@@ -127,7 +127,7 @@ function image(src, view) {
 /** @param {Means} means @returns {HTMLElement} */
 function pdf(means) {
   if (navigator.pdfViewerEnabled === false) return h("div", {}, h("p", { class: "notice" }, t("record.pdf.none")), download(means));
-  return h("iframe", { class: "pdf", src: means.blob(), title: t("record.pdf"), referrerPolicy: "no-referrer" });
+  return h("iframe", { class: "pdf", src: `${means.blob()}#toolbar=0&navpanes=0&view=FitH`, title: t("record.pdf"), referrerPolicy: "no-referrer" });
 }
 
 /** @param {Means} means @returns {HTMLElement} */

@@ -3,7 +3,7 @@
 import { fill, h } from "../dom.js";
 import { t } from "../text.js";
 import { icon } from "./icons.js";
-import { describe } from "./kinds.js";
+import { brief } from "./kinds.js";
 
 /** Height of a row in CSS pixels; the style sheet holds the same number. */
 const ROW = 64;
@@ -53,7 +53,8 @@ export class List {
 
   /** @param {Record<string, any>} row @param {number} index @returns {HTMLElement} */
   #row(row, index) {
-    const note = row.author !== null ? t("record.from", { author: row.author }) : "";
+    const note = row.mark === "tampered" ? t("mark.tampered") : row.author !== null ? t("record.from", { author: row.author }) : "";
+    const seen = row.mark === "opened" ? t("mark.opened") : "";
     const element = h(
       "div",
       {
@@ -66,8 +67,9 @@ export class List {
         onclick: () => this.#choose(index),
       },
       icon(row.kind),
-      h("span", { class: "row-text" }, h("bdi", { class: "row-title" }, row.title || t("record.untitled")), h("span", { class: "row-meta" }, describe(row))),
-      row.mark === "tampered" ? h("span", { class: "mark bad" }, t("mark.tampered")) : note ? h("span", { class: "mark" }, note) : row.mark === "opened" ? h("span", { class: "mark seen" }, t("mark.opened")) : null,
+      h("span", { class: "row-text" }, h("bdi", { class: "row-title" }, row.title || t("record.untitled")), h("span", { class: "row-meta" }, brief(row))),
+      note && h("span", { class: row.mark === "tampered" ? "note bad" : "note" }, note),
+      seen && h("span", { class: "seen", role: "img", "aria-label": seen, title: seen }),
     );
     element.style.insetBlockStart = `${index * ROW}px`;
     return element;

@@ -57,15 +57,16 @@ export class RecordPane {
 
   /** @param {Record<string, any>} record */
   #drawPhase(record) {
-    if (record.phase === "opening") {
-      if (this.#phase !== "opening") {
-        const bar = h("progress", { id: "progress", max: 1, "aria-label": t("record.opening") });
+    if (record.phase === "opening" || record.phase === "preparing") {
+      if (this.#phase !== record.phase) {
+        const text = t(`record.${record.phase}`);
+        const bar = h("progress", { id: "progress", max: 1, "aria-label": text });
         const cancel = h("button", { type: "button", class: "plain", onclick: () => this.#close() }, t("cancel"));
-        fill(this.#body, h("div", { class: "progress" }, h("p", {}, t("record.opening")), bar, h("p", { class: "hint", id: "progress-text" }), cancel));
+        fill(this.#body, h("div", { class: "progress" }, h("p", {}, text), bar, h("p", { class: "hint", id: "progress-text" }), cancel));
       }
       const bar = this.#body.querySelector("progress");
       const text = this.#body.querySelector("#progress-text");
-      if (bar && text && record.total > 0) {
+      if (bar && text && record.received > 0) {
         bar.value = record.received / record.total;
         const part = number(record.received / record.total, { style: "percent" });
         say(text, t("record.progress", { received: size(record.received), total: size(record.total), part }));

@@ -15,6 +15,8 @@ export class Session {
   #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
   #more;
   #offline = h("p", { class: "notice offline", role: "status", hidden: true }, t("session.offline"));
+  #idle;
+  #idleText = h("span", {});
   #heading = h("h1", { class: "hidden", tabIndex: -1 }, t("session.title"));
   #search;
   #kind = /** @type {HTMLSelectElement} */ (h("select", { id: "kind" }));
@@ -39,12 +41,12 @@ export class Session {
     this.#kind.setAttribute("aria-label", t("session.kind"));
     this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
 
-    const who = h("span", { class: "who" }, icon("lock"), h("span", {}, this.#owner, " ", this.#rights));
+    const who = h("span", { class: "who" }, icon("lock"), h("span", {}, this.#owner, h("span", { class: "rights", "aria-hidden": "true" }, " · "), this.#rights));
     const bar = h("div", { class: "bar", role: "region", "aria-label": t("session.bar") }, who, h("span", { class: "remaining" }, h("span", { class: "left-label" }, t("session.left")), " ", this.#left), this.#more, end);
     const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#count, this.#list.element, this.#askForm(send), this.#asked);
     this.#panes = h("div", { class: "panes" }, aside, this.#record.element);
-    main.querySelector(".screen:not(#enter)")?.remove();
-    main.append(h("section", { class: "screen session" }, this.#heading, bar, this.#offline, this.#panes));
+    this.#idle = h("p", { class: "notice offline", hidden: true }, this.#idleText, " ", h("button", { type: "button", class: "plain", onclick: () => send({ type: "touched" }) }, t("session.idle.stay")));
+    main.append(h("section", { class: "screen session" }, this.#heading, bar, this.#offline, this.#idle, this.#panes));
   }
 
   focus() {
@@ -53,13 +55,15 @@ export class Session {
 
   /** @param {Record<string, any>} snapshot */
   draw({ session }) {
-    say(this.#owner, t("session.of", { owner: session.owner }));
+    say(this.#owner, session.owner ? t("session.of", { owner: session.owner }) : t("session.of.nobody"));
     say(this.#rights, session.viewOnly ? t("session.view-only") : t("session.may-save"));
     say(this.#left, clock(session.secondsLeft));
     this.#left.dataset.level = session.level;
-    this.#more.disabled = session.moreTime === "asked";
-    say(this.#more, t(session.moreTime === "asked" ? "session.more.asked" : "session.more"));
+    this.#more.disabled = session.moreTime === "sent";
+    say(this.#more, t(session.moreTime === "sent" ? "session.more.sent" : session.moreTime === "refused" ? "session.more.refused" : "session.more"));
     this.#offline.hidden = session.connected;
+    this.#idle.hidden = session.idleSeconds === null;
+    if (session.idleSeconds !== null) say(this.#idleText, t("session.idle", { left: clock(session.idleSeconds) }));
     say(this.#asked, session.asked ? t(`session.ask.${session.asked}`) : "");
     this.#drawKinds(session.list);
     const { total, matching } = session.list;

@@ -1,6 +1,6 @@
 // Between the code and the records: finding the device, checking each other, comparing words, waiting for a yes.
 
-import { byId, fill, h, say } from "../dom.js";
+import { fill, h, say } from "../dom.js";
 import { clock, t } from "../text.js";
 
 const STAGES = ["finding", "proving", "approving"];
@@ -24,10 +24,7 @@ export class Wait {
     );
     const cancel = h("button", { type: "button", class: "plain", onclick: () => send({ type: "end" }) }, t("cancel"));
     const screen = h("section", { class: "screen narrow" }, this.#heading, h("ol", { class: "stages" }, ...this.#stages), this.#compare, cancel);
-    const old = main.querySelector(".screen:not(#enter)");
-    if (old) old.replaceWith(screen);
-    else main.append(screen);
-    byId("enter").hidden = true;
+    main.append(screen);
   }
 
   focus() {

@@ -1,0 +1,82 @@
+//! What the Worker tells the page: snapshots, views, and bytes that the page shows or saves. No key, ever.
+
+use glimpse_content::ContentView;
+use glimpse_wire::UnitId;
+use js_sys::{Array, Function, Object, Reflect, Uint8Array};
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::prelude::*;
+
+use crate::model::{Millis, Model, Snapshot};
+
+/// Posts messages through a function of `www/worker.js`: `report(message, transfer)`.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    post: Function,
+}
+
+/// Everything that is on the screen.
+#[derive(Serialize)]
+struct SnapshotReport<'a> {
+    kind: &'static str,
+    snapshot: Snapshot<'a>,
+}
+
+/// How an opened record is drawn.
+#[derive(Serialize)]
+struct ViewReport<'a> {
+    kind: &'static str,
+    unit: String,
+    view: &'a ContentView,
+}
+
+impl Reporter {
+    pub(super) const fn new(post: Function) -> Self {
+        Self { post }
+    }
+
+    pub(super) fn snapshot(&self, model: &Model, now: Millis) {
+        self.send(&SnapshotReport { kind: "snapshot", snapshot: model.snapshot(now) });
+    }
+
+    pub(super) fn view(&self, unit: UnitId, view: &ContentView) {
+        self.send(&ViewReport { kind: "view", unit: unit.to_string(), view });
+    }
+
+    /// Hands over the next bytes of an open record.
+    pub(super) fn bytes(&self, unit: UnitId, bytes: &[u8]) {
+        self.transfer("bytes", unit, None, Some(bytes));
+    }
+
+    /// Lets the page save a record: these bytes, or those that it has.
+    pub(super) fn save(&self, unit: UnitId, name: &str, bytes: Option<&[u8]>) {
+        self.transfer("save", unit, Some(name), bytes);
+    }
+
+    fn send(&self, report: &impl Serialize) {
+        if let Ok(message) = report.serialize(&Serializer::json_compatible()) {
+            // A page that threw an error while drawing is not the Worker's to mend.
+            let _ = self.post.call1(&JsValue::NULL, &message);
+        }
+    }
+
+    fn transfer(&self, kind: &str, unit: UnitId, name: Option<&str>, bytes: Option<&[u8]>) {
+        let message = Object::new();
+        let set = |name: &str, value: &JsValue| {
+            // Fails on frozen objects only, and this one is new.
+            let _ = Reflect::set(&message, &JsValue::from_str(name), value);
+        };
+        set("kind", &JsValue::from_str(kind));
+        set("unit", &JsValue::from_str(&unit.to_string()));
+        if let Some(name) = name {
+            set("name", &JsValue::from_str(name));
+        }
+        let moved = Array::new();
+        if let Some(bytes) = bytes {
+            let copy = Uint8Array::from(bytes);
+            set("bytes", &copy);
+            moved.push(&copy.buffer());
+        }
+        let _ = self.post.call2(&JsValue::NULL, &message, &moved);
+    }
+}
