@@ -120,9 +120,10 @@ fn fields(resource: &Json<'_>, folded: bool, left: &mut usize, visible: &mut Vis
 fn collection(root: &Json<'_>, count: usize, left: &mut usize, visible: &mut Visible) -> Block {
     let heading = Words::from(Message::new(keys::COLLECTION).with("count", count));
     let mut sheet = Sheet::new(left, visible);
-    for name in ["type", "timestamp", "identifier", "total"] {
-        if let Some(value) = root.get(name) {
-            sheet.field(name, value, 0, name == "identifier");
+    for (name, value) in root.members() {
+        // Entries follow one by one; what stands in their place and is no list is shown as it is.
+        if name != "resourceType" && !(name == "entry" && matches!(value, Json::Array(_))) {
+            sheet.field(name, value, 0, !matches!(name.as_ref(), "type" | "timestamp" | "total" | "entry"));
         }
     }
     Block::Fields(Fields { heading, lead: None, rows: sheet.rows, folded: false })

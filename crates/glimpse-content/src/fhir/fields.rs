@@ -147,7 +147,8 @@ impl<'v> Sheet<'v> {
         }
     }
 
-    /// An extension: its definition's name is its label (<https://hl7.org/fhir/R4/extensibility.html>). Extensions of extensions follow one deeper.
+    /// An extension: its definition's name is its label (<https://hl7.org/fhir/R4/extensibility.html>). Extensions of
+    /// extensions follow one deeper.
     fn extension(
         &mut self,
         members: &[(std::borrow::Cow<'_, str>, Json<'_>)],
@@ -199,9 +200,13 @@ fn is_late(kind: &str, name: &str) -> bool {
 
 /// The catalogue's label of an element; of an unknown one its name as words.
 fn label(name: &str, visible: &mut Visible) -> Words {
-    if let Some(stem) = name.strip_prefix('_') {
-        return Message::new(keys::EXTENSION_OF).with("label", label(stem, visible)).into();
+    match name.strip_prefix('_') {
+        Some(element) => Message::new(keys::EXTENSION_OF).with("label", element_label(element, visible)).into(),
+        None => element_label(name, visible),
     }
+}
+
+fn element_label(name: &str, visible: &mut Visible) -> Words {
     let stem = || CHOICES.iter().filter_map(|kind| name.strip_suffix(kind)).find_map(keys::field);
     match keys::field(name).or_else(stem) {
         Some(key) => Words::key(key),

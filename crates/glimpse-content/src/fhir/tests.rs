@@ -236,3 +236,14 @@ fn what_was_entered_in_error_is_said_and_not_drawn() {
     // The same value without the mark is drawn.
     assert_eq!(charts(&bundle("final"))[0].max, 710.0);
 }
+
+#[test]
+fn names_and_places_that_do_not_belong_are_shown() {
+    let underscores = "_".repeat(1_000_000);
+    let view = show(&format!(r#"{{"resourceType":"Patient","{underscores}":"odd"}}"#));
+    assert!(screen(&view).contains("odd"));
+    let view = show(r#"{"resourceType":"Bundle","entry":{"resource":{"resourceType":"Patient","name":"misplaced"}}}"#);
+    assert!(screen(&view).contains("misplaced"));
+    let view = show(r#"{"resourceType":"Bundle","entry":[7,null,["loose"],{"fullUrl":"urn:x"}]}"#);
+    assert!(screen(&view).contains("urn:x"));
+}
