@@ -12,9 +12,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -137,19 +137,26 @@ async fn connection<S>(
         request.extensions_mut().insert(Peer(address.ip().to_canonical()));
         router.clone().oneshot(request)
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(listening.head).max_headers(64);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(64)
-        .max_header_list_size(16 * 1024)
-        .keep_alive_interval(Some(listening.head))
-        .keep_alive_timeout(listening.head);
-    let builder = if h2 { builder.http2_only() } else { builder.http1_only() };
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+    let stream = TokioIo::new(stream);
     // A client that goes away or speaks nonsense is no event of ours.
-    let _ = watcher.watch(connection).await;
+    if h2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(64)
+            .max_header_list_size(16 * 1024)
+            .keep_alive_interval(listening.head)
+            .keep_alive_timeout(listening.head)
+            .serve_connection(stream, service);
+        let _ = watcher.watch(connection).await;
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(listening.head)
+            .max_headers(64)
+            .serve_connection(stream, service)
+            .with_upgrades();
+        let _ = watcher.watch(connection).await;
+    }
 }
 
 /// Out of file descriptors or the like: waiting is all that helps. A connection that broke before it was ours is nothing.

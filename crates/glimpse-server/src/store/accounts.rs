@@ -24,7 +24,7 @@ impl Store {
         let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
         let there: Option<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
             "SELECT link, wrap, deleting FROM accounts JOIN links USING (account) JOIN wraps USING (account)
-             WHERE account = ? AND seq = 0 AND epoch = 1",
+             WHERE account = ? AND links.seq = 0 AND epoch = 1",
         )
         .bind(account)
         .fetch_optional(&mut *tx)

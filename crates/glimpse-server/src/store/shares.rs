@@ -95,10 +95,10 @@ impl Store {
         Ok(held.rows_affected() == 1)
     }
 
-    /// Whether this account has a live reservation for h0: the condition for uploading content.
+    /// Whether a share for h0 was minted for this account and has not lapsed: the condition for uploading content.
     pub(crate) async fn is_reserved(&self, account: &AccountId, h0: &Hash, now: UnixMillis) -> Answer<bool> {
         let found: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM record_shares WHERE account = ? AND h0 = ? AND reserved > ?",
+            "SELECT 1 FROM record_shares WHERE account = ? AND h0 = ? AND (reserved IS NULL OR reserved > ?)",
         )
         .bind(account.0.as_slice())
         .bind(h0.0.as_slice())

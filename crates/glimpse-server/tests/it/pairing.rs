@@ -1,0 +1,247 @@
+use futures_util::{SinkExt, StreamExt};
+use glimpse_server::ManualClock;
+use glimpse_server::test_server::TestServer;
+use glimpse_wire::api::*;
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::session::{Event, Receipt};
+use glimpse_wire::*;
+use reqwest::Method;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::actors::*;
+
+/// One end's connection.
+struct Socket(tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>);
+
+impl Socket {
+    async fn open(server: &TestServer, mailbox: &MailboxId) -> Self {
+        let url = format!("{}/v1/mailboxes/{mailbox}/socket", server.url().replace("http", "ws"));
+        Self(tokio_tungstenite::connect_async(url).await.expect("a socket").0)
+    }
+
+    async fn join(server: &TestServer, mailbox: &MailboxId, token: Hash, received: u64) -> Self {
+        let mut socket = Self::open(server, mailbox).await;
+        socket.send(&ToServer::Join { token, received }).await;
+        socket
+    }
+
+    async fn send(&mut self, frame: &ToServer) {
+        self.0.send(Message::Binary(encode(frame).into())).await.expect("sent");
+    }
+
+    /// The next frame that is not about who is there; `None` once the server closed.
+    async fn hear(&mut self) -> Option<ToEnd> {
+        loop {
+            match tokio::time::timeout(Duration::from_secs(10), self.0.next()).await.expect("in time") {
+                Some(Ok(Message::Binary(bytes))) => match decode(&bytes, usize::MAX).expect("a frame") {
+                    ToEnd::Peer { .. } => {}
+                    frame => return Some(frame),
+                },
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Text(_) | Message::Close(_) | Message::Frame(_)) | Err(_)) | None => return None,
+            }
+        }
+    }
+
+    async fn joined(&mut self) -> u64 {
+        match self.hear().await {
+            Some(ToEnd::Joined { sent, .. }) => sent,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn message(n: u8) -> Bytes {
+    Bytes(vec![n; 100])
+}
+
+#[tokio::test]
+async fn two_ends_meet_and_lose_nothing_when_a_connection_breaks() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let mailbox = phone.show_code().await;
+    let mut device = Socket::join(&server, &mailbox.mailbox, mailbox.token, 0).await;
+    assert_eq!(device.joined().await, 0);
+
+    let claim = Claim { nameplate: mailbox.nameplate.clone(), purpose: PurposeWord::View };
+    let claimed: Claimed = Http::to(&server).post("/v1/claims", &claim).await.json();
+    assert_eq!(claimed.mailbox, mailbox.mailbox);
+    let mut viewer = Socket::join(&server, &claimed.mailbox, claimed.token, 0).await;
+    assert_eq!(viewer.joined().await, 0);
+
+    for n in 0..3u8 {
+        viewer.send(&ToServer::Send { seq: n.into(), body: message(n) }).await;
+        assert_eq!(viewer.hear().await, Some(ToEnd::Stored { sent: u64::from(n) + 1 }));
+        assert_eq!(device.hear().await, Some(ToEnd::Deliver { seq: n.into(), body: message(n) }));
+    }
+    // Resending a stored number is safe; the other end sees it once.
+    viewer.send(&ToServer::Send { seq: 2, body: message(2) }).await;
+    assert_eq!(viewer.hear().await, Some(ToEnd::Stored { sent: 3 }));
+    device.send(&ToServer::Taken { received: 1 }).await;
+    drop(device);
+    viewer.send(&ToServer::Send { seq: 3, body: message(3) }).await;
+    assert_eq!(viewer.hear().await, Some(ToEnd::Stored { sent: 4 }));
+
+    // The device took two before the line broke; the rest comes again, in order.
+    let mut device = Socket::join(&server, &mailbox.mailbox, mailbox.token, 2).await;
+    device.joined().await;
+    for n in 2..4u8 {
+        assert_eq!(device.hear().await, Some(ToEnd::Deliver { seq: n.into(), body: message(n) }));
+    }
+    // A second connection of one end takes the first one's place.
+    let mut newer = Socket::join(&server, &mailbox.mailbox, mailbox.token, 4).await;
+    newer.joined().await;
+    assert_eq!(device.hear().await, None);
+    newer.send(&ToServer::Ping).await;
+    assert_eq!(newer.hear().await, Some(ToEnd::Pong));
+}
+
+#[tokio::test]
+async fn a_code_has_one_run_and_its_own_space() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let http = Http::to(&server);
+    let opened: Mailbox = phone.http.post("/v1/mailboxes", &OpenMailbox { purpose: PurposeWord::View }).await.json();
+    let claim = Claim { nameplate: opened.nameplate.clone(), purpose: PurposeWord::View };
+    assert_eq!(http.post("/v1/claims", &claim).await.code(), ErrorCode::CodeUnknown, "nothing is offered yet");
+    phone.put_offer(&opened).await.ok();
+    let linking = Claim { purpose: PurposeWord::Link, ..claim.clone() };
+    assert_eq!(http.post("/v1/claims", &linking).await.code(), ErrorCode::CodeUnknown, "another code space");
+
+    // Of many at one time, one gets the run.
+    let claims = (0..15).map(|_| {
+        let (http, claim) = (http.clone(), claim.clone());
+        tokio::spawn(async move { http.post("/v1/claims", &claim).await })
+    });
+    let mut won = 0;
+    for said in claims.collect::<Vec<_>>() {
+        let said = said.await.expect("an answer");
+        if said.status.is_success() { won += 1 } else { assert_eq!(said.code(), ErrorCode::Crowded) }
+    }
+    assert_eq!(won, 1);
+    // After that the account's next code is longer.
+    assert_eq!(opened.nameplate.len(), 3);
+    assert_eq!(phone.show_code().await.nameplate.len(), 5);
+}
+
+#[tokio::test]
+async fn t015_a_code_dies_by_time_by_cancelling_and_by_use() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let phone = Phone::new(&server).await;
+    let http = Http::to(&server);
+    let claim = |mailbox: &Mailbox| {
+        let claim = Claim { nameplate: mailbox.nameplate.clone(), purpose: PurposeWord::View };
+        let http = http.clone();
+        async move { http.post("/v1/claims", &claim).await }
+    };
+    let expired = phone.show_code().await;
+    let mut device = Socket::join(&server, &expired.mailbox, expired.token, 0).await;
+    device.joined().await;
+    clock.advance(Duration::from_millis(120_000));
+    assert_eq!(claim(&expired).await.code(), ErrorCode::CodeExpired);
+    assert_eq!(device.hear().await, Some(ToEnd::Over { code: ErrorCode::CodeExpired }), "the device is told");
+    assert_eq!(device.hear().await, None);
+
+    let cancelled = phone.show_code().await;
+    let path = format!("/v1/mailboxes/{}", cancelled.mailbox);
+    assert_eq!(phone.http.bytes(Method::DELETE, &path, vec![]).await.code(), ErrorCode::NotFound, "not by another token");
+    phone.http.with(cancelled.token).bytes(Method::DELETE, &path, vec![]).await.ok();
+    assert_eq!(claim(&cancelled).await.code(), ErrorCode::CodeUsed);
+
+    let used = phone.show_code().await;
+    claim(&used).await.ok();
+    assert_eq!(claim(&used).await.code(), ErrorCode::Crowded);
+    clock.advance(Duration::from_secs(240));
+    server.running().sweep().await.expect("swept");
+    assert_eq!(claim(&used).await.code(), ErrorCode::CodeExpired);
+    // Control: in time, a fresh code works.
+    let fresh = phone.show_code().await;
+    clock.advance(Duration::from_millis(119_999));
+    claim(&fresh).await.ok();
+}
+
+#[tokio::test]
+async fn a_restart_burns_every_code() {
+    let mut server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let mailbox = phone.show_code().await;
+    server.stop().await;
+    server.resume().await.expect("starts");
+    let claim = Claim { nameplate: mailbox.nameplate.clone(), purpose: PurposeWord::View };
+    assert_eq!(Http::to(&server).post("/v1/claims", &claim).await.code(), ErrorCode::CodeUnknown);
+    let mut socket = Socket::join(&server, &mailbox.mailbox, mailbox.token, 0).await;
+    assert_eq!(socket.hear().await, Some(ToEnd::Over { code: ErrorCode::NotFound }));
+}
+
+#[tokio::test]
+async fn claims_are_throttled_by_address() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |settings| settings.limits.claims_per_address = 5).await;
+    let http = Http::to(&server);
+    let guess = Claim { nameplate: "417".to_owned(), purpose: PurposeWord::View };
+    for _ in 0..5 {
+        assert_eq!(http.post("/v1/claims", &guess).await.code(), ErrorCode::CodeUnknown);
+    }
+    assert_eq!(http.post("/v1/claims", &guess).await.code(), ErrorCode::RateLimited);
+    clock.advance(Duration::from_secs(12));
+    assert_eq!(http.post("/v1/claims", &guess).await.code(), ErrorCode::CodeUnknown);
+}
+
+#[tokio::test]
+async fn the_device_sees_openings_as_they_happen_and_both_see_the_end() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    let mut device = Socket::join(&server, &visit.mailbox, visit.device_token, 0).await;
+    let mut viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+    device.joined().await;
+    viewer.joined().await;
+    opened(&visit.open(id, 1).await);
+    let Some(ToEnd::Receipt { receipt }) = device.hear().await else { panic!("no receipt") };
+    let receipt: Receipt = decode(receipt.as_slice(), usize::MAX).expect("a receipt");
+    assert!(matches!(receipt.event, Event::Opened { .. }));
+    phone.end(&visit).await.ok();
+    assert!(matches!(device.hear().await, Some(ToEnd::Receipt { .. })));
+    for mut socket in [device, viewer] {
+        assert_eq!(socket.hear().await, Some(ToEnd::Over { code: ErrorCode::SessionEnded }));
+        assert_eq!(socket.hear().await, None);
+    }
+    let mut late = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+    assert_eq!(late.hear().await, Some(ToEnd::Over { code: ErrorCode::SessionEnded }));
+}
+
+#[tokio::test]
+async fn a_socket_that_does_not_say_who_it_is_hears_nothing() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let mailbox = phone.show_code().await;
+    for token in [Hash(random()), phone.http.token.expect("signed in")] {
+        let mut socket = Socket::join(&server, &mailbox.mailbox, token, 0).await;
+        assert_eq!(socket.hear().await, Some(ToEnd::Over { code: ErrorCode::NotFound }));
+    }
+    let garbage = [
+        Message::Binary(vec![0x80].into()),
+        Message::Binary(encode(&ToServer::Ping).into()),
+        Message::Text("join".into()),
+    ];
+    for first in garbage {
+        let mut socket = Socket::open(&server, &mailbox.mailbox).await;
+        socket.0.send(first).await.expect("sent");
+        assert_eq!(socket.hear().await, Some(ToEnd::Over { code: ErrorCode::Malformed }));
+    }
+    let mut huge = Socket::open(&server, &mailbox.mailbox).await;
+    let sent = huge.0.send(Message::Binary(vec![0; 1024 * 1024].into())).await;
+    assert!(sent.is_err() || huge.hear().await.is_none());
+    // Control: the device itself.
+    let mut device = Socket::join(&server, &mailbox.mailbox, mailbox.token, 0).await;
+    device.joined().await;
+    // And a message that skips a number ends the pairing for both.
+    device.send(&ToServer::Send { seq: 1, body: message(1) }).await;
+    assert_eq!(device.hear().await, Some(ToEnd::Over { code: ErrorCode::Malformed }));
+}
