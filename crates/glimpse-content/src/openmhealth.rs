@@ -32,35 +32,42 @@ const MEASURES: [(&str, &str); 17] = [
     ("kcal_burned", keys::OMH_CALORIES),
 ];
 
-/// True for a data point and for a list of them.
+/// True for a data point, a body alone, a list of either, and a list in the envelope of a service (`{"body": […]}`).
 pub(crate) fn is_data(root: &Json<'_>) -> bool {
+    let has_header = |value: &Json<'_>| value.get("header").is_some_and(|header| header.get("schema_id").is_some());
     let is_point = |value: &Json<'_>| {
-        value.get("header").is_some_and(|header| header.get("schema_id").is_some()) && value.get("body").is_some()
+        (has_header(value) && value.get("body").is_some()) || matches!(value.get(TIME_FRAME), Some(Json::Object(_)))
     };
     // Every element is asked, so that a list of something else with one such element is shown whole, as a tree.
-    is_point(root) || (!root.items().is_empty() && root.items().iter().all(is_point))
+    let points = points(root);
+    !points.is_empty() && points.iter().all(is_point)
+}
+
+const TIME_FRAME: &str = "effective_time_frame";
+
+fn points<'v, 't>(root: &'v Json<'t>) -> &'v [Json<'t>] {
+    match (root, root.get("body")) {
+        (Json::Array(points), _) => points,
+        (_, Some(Json::Array(points))) if root.get("header").is_none() => points,
+        _ => std::slice::from_ref(root),
+    }
 }
 
 pub(crate) fn view(root: &Json<'_>, view: &mut ContentView, visible: &mut Visible) {
     let mut readings = Readings::default();
-    for point in std::slice::from_ref(root).iter().filter(|root| root.items().is_empty()).chain(root.items()) {
-        let schema = point
-            .get("header")
-            .and_then(|header| header.get("schema_id"))
-            .and_then(|id| id.text("name"))
-            .unwrap_or_default();
+    for point in points(root) {
         match point.get("body") {
             // A data series has one header for a list of bodies.
-            Some(Json::Array(bodies)) => bodies.iter().for_each(|body| read(schema, body, &mut readings, visible)),
-            Some(body) => read(schema, body, &mut readings, visible),
-            None => {}
+            Some(Json::Array(bodies)) => bodies.iter().for_each(|body| read(body, &mut readings, visible)),
+            Some(body) => read(body, &mut readings, visible),
+            None => read(point, &mut readings, visible),
         }
     }
     readings.show(view);
 }
 
-fn read(schema: &str, body: &Json<'_>, readings: &mut Readings, visible: &mut Visible) {
-    let frame = body.get("effective_time_frame");
+fn read(body: &Json<'_>, readings: &mut Readings, visible: &mut Visible) {
+    let frame = body.get(TIME_FRAME);
     let (at, until) = frame.map_or((None, None), time_frame);
     let notes = notes(body, visible);
     for (name, value) in body.members() {
@@ -77,7 +84,7 @@ fn read(schema: &str, body: &Json<'_>, readings: &mut Readings, visible: &mut Vi
             until,
             what: label(name, visible),
             id: name,
-            group: if name.ends_with("_blood_pressure") { schema } else { name },
+            group: if name.ends_with("_blood_pressure") { "blood-pressure" } else { name },
             value: Words::Data(visible.value(digits, CELL_CHARS)),
             number: decimal(digits),
             unit,
@@ -209,6 +216,20 @@ mod tests {
             show(&point(r#"{"grip_strength":{"value":1e2,"unit":"N"},"effective_time_frame":{"date_time":"soon"}}"#));
         let [Block::Table(table)] = view.blocks.as_slice() else { panic!("{view:?}") };
         assert_eq!(table.rows[0], ["Grip strength", "1e2", "N"].map(|text| Words::Data(text.into())));
+    }
+
+    #[test]
+    fn bodies_alone_and_envelopes_are_read() {
+        let body = r#"{"body_weight":{"value":71.50,"unit":"kg"},"effective_time_frame":{"date_time":"2026-11-09T07:00:00Z"}}"#;
+        for json in [
+            body.to_owned(),
+            format!("[{body}]"),
+            format!(r#"{{"shim":"scale","timeStamp":1,"body":[{}]}}"#, point(body)),
+        ] {
+            let view = show(&json);
+            let [Block::Table(table)] = view.blocks.as_slice() else { panic!("{view:?}") };
+            assert!(table.rows[0].contains(&Words::Data("71.50".into())));
+        }
     }
 
     #[test]
