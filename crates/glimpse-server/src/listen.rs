@@ -6,6 +6,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// Who is at the other end of the connection: the client, or a reverse proxy.
@@ -86,7 +87,7 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(listening.connections));
-    let graceful = GracefulShutdown::new();
+    let open = TaskTracker::new();
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         let accepted = tokio::select! {
@@ -102,14 +103,14 @@ pub(crate) async fn serve(
         };
         // Messages are small and both ends wait for them.
         let _ = stream.set_nodelay(true);
-        let (router, tls, listening, watcher) = (router.clone(), tls.clone(), listening.clone(), graceful.watcher());
-        tokio::spawn(async move {
+        let (router, tls, listening, stop) = (router.clone(), tls.clone(), listening.clone(), stop.clone());
+        open.spawn(async move {
             match tls {
-                None => connection(stream, address, false, router, &listening, watcher).await,
+                None => connection(stream, address, false, router, &listening, &stop).await,
                 Some(tls) => {
                     if let Ok(Ok(stream)) = tokio::time::timeout(listening.head, tls.accept(stream)).await {
                         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                        connection(stream, address, h2, router, &listening, watcher).await;
+                        connection(stream, address, h2, router, &listening, &stop).await;
                     }
                 }
             }
@@ -117,7 +118,8 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(listening.drain, graceful.shutdown()).await.is_err() {
+    open.close();
+    if tokio::time::timeout(listening.drain, open.wait()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
 }
@@ -128,7 +130,7 @@ async fn connection<S>(
     h2: bool,
     router: Router,
     listening: &Listening,
-    watcher: hyper_util::server::graceful::Watcher,
+    stop: &CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -147,7 +149,12 @@ async fn connection<S>(
             .keep_alive_interval(listening.head)
             .keep_alive_timeout(listening.head)
             .serve_connection(stream, service);
-        let _ = watcher.watch(connection).await;
+        let mut connection = pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -155,7 +162,12 @@ async fn connection<S>(
             .max_headers(64)
             .serve_connection(stream, service)
             .with_upgrades();
-        let _ = watcher.watch(connection).await;
+        let mut connection = pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
     }
 }
 
