@@ -1,2 +1,32 @@
 //! The linked Glimpse device as a library.
+//!
+//! A [`Device`] is an account's device with its keys unlocked. It publishes, lists and opens records, lends them to a
+//! browser, and keeps what it must remember. Network, files, clock and randomness are traits ([`transport`],
+//! [`storage`], [`surroundings`]); [`native`] holds those of a computer. Nothing here prints or asks: a question to the user
+//! is an event, the answer a command ([`lend`]).
+//!
+//! Invariant: what must survive a crash is on disk before the message that depends on it leaves.
 #![forbid(unsafe_code)]
+
+pub mod account;
+pub mod api;
+pub mod content;
+pub mod error;
+pub mod home;
+pub mod listing;
+pub mod publish;
+pub mod storage;
+pub mod surroundings;
+pub mod transport;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
+
+pub use account::{Device, Ground};
+pub use error::DeviceError;
+
+use core::future::Future;
+use core::pin::Pin;
+
+/// A future that stays on its thread: a page has only one.
+pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

@@ -1,0 +1,93 @@
+//! What can go wrong on a device.
+
+use glimpse_wire::ErrorCode;
+
+use crate::storage::StorageError;
+use crate::transport::Unreachable;
+
+/// Why an operation failed. Nothing is half done after it.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// The server refused, or a check of the protocol failed.
+    #[error("{code}")]
+    Refused {
+        /// The reason.
+        code: ErrorCode,
+        /// Seconds after which trying again makes sense, where the server says so.
+        retry_after: Option<u64>,
+    },
+    /// A file of the home could not be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A file of the home is not what this device wrote.
+    #[error("{0} was changed or damaged")]
+    Damaged(&'static str),
+    /// The passphrase is wrong, or the file of keys was changed: which, cannot be told.
+    #[error("wrong passphrase")]
+    Passphrase,
+    /// There is no account in this home.
+    #[error("no account here")]
+    NoAccount,
+    /// There is an account in this home already.
+    #[error("an account is here already")]
+    AccountExists,
+    /// No record has this id.
+    #[error("no record {0}")]
+    NoRecord(String),
+    /// More than one record has an id that begins like this.
+    #[error("several records begin with {0}")]
+    Ambiguous(String),
+    /// The content could not be read, or changed while it was read.
+    #[error("the content could not be read: {0}")]
+    Content(String),
+    /// The content could not be written where it should go.
+    #[error("the content could not be written: {0}")]
+    Output(std::io::Error),
+    /// Lending is paused after failed pairings.
+    #[error("lending is paused")]
+    Paused {
+        /// Milliseconds left.
+        millis: u64,
+    },
+    /// Ten failed pairings in a day: the owner must give the passphrase.
+    #[error("the passphrase is needed")]
+    PassphraseNeeded,
+}
+
+impl DeviceError {
+    /// The code, where there is one.
+    #[must_use]
+    pub const fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            Self::Paused { .. } | Self::PassphraseNeeded => Some(ErrorCode::PausedAfterFailures),
+            Self::NoRecord(_) => Some(ErrorCode::NotFound),
+            Self::Storage(_)
+            | Self::Damaged(_)
+            | Self::Passphrase
+            | Self::NoAccount
+            | Self::AccountExists
+            | Self::Ambiguous(_)
+            | Self::Content(_)
+            | Self::Output(_) => None,
+        }
+    }
+}
+
+impl From<ErrorCode> for DeviceError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Refused { code, retry_after: None }
+    }
+}
+
+impl From<Unreachable> for DeviceError {
+    fn from(Unreachable: Unreachable) -> Self {
+        ErrorCode::ServerUnreachable.into()
+    }
+}
+
+impl From<glimpse_core::OpenError> for DeviceError {
+    fn from(glimpse_core::OpenError: glimpse_core::OpenError) -> Self {
+        ErrorCode::RecordTampered.into()
+    }
+}

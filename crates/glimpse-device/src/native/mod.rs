@@ -1,0 +1,10 @@
+//! A computer's network, files, clock and randomness.
+
+mod files;
+mod http;
+mod machine;
+mod socket;
+
+pub use files::Files;
+pub use http::{BadOrigin, Network};
+pub use machine::Machine;

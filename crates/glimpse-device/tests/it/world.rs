@@ -1,0 +1,74 @@
+//! A server, and devices with homes in a scratch folder.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use glimpse_device::native::{Files, Machine, Network};
+use glimpse_device::publish::NewContent;
+use glimpse_device::{Device, DeviceError, Ground};
+use glimpse_server::test_server::{ScratchFolder, TestServer};
+use glimpse_wire::record::Meta;
+use glimpse_wire::{RecordId, UnixMillis};
+
+pub(crate) const PASSPHRASE: &[u8] = b"correct horse battery";
+
+pub(crate) struct World {
+    pub(crate) server: TestServer,
+    pub(crate) folder: ScratchFolder,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self { server: TestServer::start().await, folder: ScratchFolder::new().unwrap() }
+    }
+
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn ground(&self, name: &str) -> Ground {
+        Ground {
+            storage: Rc::new(Files::new(self.home(name))),
+            transport: Rc::new(Network::new(&self.server.url()).unwrap()),
+            machine: Rc::new(Machine::new()),
+        }
+    }
+
+    pub(crate) async fn device(&self, name: &str) -> Device {
+        Device::create(self.ground(name), "Mara", PASSPHRASE).await.unwrap()
+    }
+}
+
+pub(crate) fn meta(title: &str) -> Meta {
+    Meta {
+        title: title.to_owned(),
+        kind: "text".to_owned(),
+        content_type: "text/plain".to_owned(),
+        file_name: format!("{title}.txt"),
+        tags: Vec::new(),
+        length: 0,
+        policy: 0,
+        from: String::new(),
+        created: UnixMillis(1_790_000_000_000),
+    }
+}
+
+pub(crate) fn content<'c>(title: &str, bytes: &'c mut &[u8], progress: &'c mut dyn FnMut(u64)) -> NewContent<'c> {
+    NewContent { meta: meta(title), length: bytes.len() as u64, content: bytes, progress }
+}
+
+pub(crate) async fn add(device: &Device, title: &str, bytes: &[u8]) -> RecordId {
+    device.add(content(title, &mut &*bytes, &mut |_| {})).await.unwrap()
+}
+
+pub(crate) async fn show(device: &Device, id: &str) -> Result<Vec<u8>, DeviceError> {
+    let listing = device.listing().await?;
+    let opened = device.open_entries(&[listing.find(id)?]).await?;
+    let mut bytes = Vec::new();
+    let mut sink = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    };
+    device.read(&opened[0], &mut sink).await?;
+    Ok(bytes)
+}
