@@ -46,7 +46,9 @@ pub enum KeyFileError {
         source: std::io::Error,
     },
     /// The key would be copied together with what it protects.
-    #[error("the server key file {0} lies inside the data folder; move it elsewhere, so that no copy of the data holds it")]
+    #[error(
+        "the server key file {0} lies inside the data folder; move it elsewhere, so that no copy of the data holds it"
+    )]
     InsideData(PathBuf),
     /// Others may read it.
     #[error("the server key file {0} may be read by others; run: chmod 600 {0}")]

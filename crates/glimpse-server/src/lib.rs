@@ -35,8 +35,8 @@ mod tickets;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use key_file::{KeyFile, KeyFileError};
+pub use listen::TlsError;
 pub use problem::Problem;
 pub use server::{RunningServer, StartError, check, migrate, start};
-pub use listen::TlsError;
 pub use settings::{Limits, LogFormat, Settings, SettingsError};
 pub use site::SiteError;

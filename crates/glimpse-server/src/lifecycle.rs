@@ -235,7 +235,13 @@ impl App {
     }
 
     /// Turns a session into a tombstone and destroys what it held. May be interrupted anywhere and repeated.
-    async fn finish(&self, session: &Session, reason: ErrorCode, signed: Option<&Signed>, now: UnixMillis) -> Answer<()> {
+    async fn finish(
+        &self,
+        session: &Session,
+        reason: ErrorCode,
+        signed: Option<&Signed>,
+        now: UnixMillis,
+    ) -> Answer<()> {
         let (id, account) = (&session.session, &session.account);
         self.store.mark_ended(id, reason, signed, now).await?;
         let (statement, signature) = self.store.end_statement(id).await?.unwrap_or((Vec::new(), [0; 64]));

@@ -68,7 +68,10 @@ impl From<std::io::Error> for Problem {
 }
 
 /// The HTTP status for a code. Clients decide by the code; the status is for what lies between.
-#[expect(clippy::wildcard_enum_match_arm, reason = "`ErrorCode` is non-exhaustive, and most codes never come from the server")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "`ErrorCode` is non-exhaustive, and most codes never come from the server"
+)]
 const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Malformed | ErrorCode::UnsupportedSuite | ErrorCode::RecordTampered | ErrorCode::CodeMistyped => {
@@ -77,7 +80,9 @@ const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::Unauthorised => StatusCode::UNAUTHORIZED,
         ErrorCode::NotGranted | ErrorCode::BudgetSpent => StatusCode::FORBIDDEN,
         ErrorCode::NotFound | ErrorCode::CodeUnknown => StatusCode::NOT_FOUND,
-        ErrorCode::Conflict | ErrorCode::Crowded | ErrorCode::CounterReused | ErrorCode::NotReady => StatusCode::CONFLICT,
+        ErrorCode::Conflict | ErrorCode::Crowded | ErrorCode::CounterReused | ErrorCode::NotReady => {
+            StatusCode::CONFLICT
+        }
         ErrorCode::CodeUsed
         | ErrorCode::CodeExpired
         | ErrorCode::SessionEnded

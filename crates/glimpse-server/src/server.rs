@@ -17,14 +17,14 @@ use crate::clock::Clock;
 use crate::http;
 use crate::key_file::{KeyFile, KeyFileError};
 use crate::lifecycle::Lives;
-use crate::mailbox::Mailboxes;
-use crate::tickets::Tickets;
 use crate::listen::{self, Listening, TlsError};
+use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::settings::{Settings, SettingsError};
 use crate::site::{Site, SiteError};
 use crate::store::Store;
+use crate::tickets::Tickets;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]

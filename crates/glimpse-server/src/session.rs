@@ -125,7 +125,8 @@ fn count(terms: &Terms) -> u64 {
 
 /// Issued at about this time, and ending after now but within the hard cap, which counts from the first grant.
 fn times_fit(terms: &Terms, granted: UnixMillis, now: UnixMillis) -> bool {
-    let issued_now = terms.issued.0 <= now.plus(CLOCK_SLACK_MILLIS).0 && now.0 <= terms.issued.plus(CLOCK_SLACK_MILLIS).0;
+    let issued_now =
+        terms.issued.0 <= now.plus(CLOCK_SLACK_MILLIS).0 && now.0 <= terms.issued.plus(CLOCK_SLACK_MILLIS).0;
     let long_enough = terms.seq > 1 || terms.expires.since(terms.issued) >= MIN_SESSION_MILLIS;
     issued_now
         && long_enough

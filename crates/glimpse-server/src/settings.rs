@@ -251,8 +251,18 @@ impl Settings {
 
 /// Names that the environment may set. Other `GLIMPSE_` variables belong to other programs and are ignored.
 const NAMES: &[&str] = &[
-    "listen", "metrics_listen", "data", "key_file", "site", "tls_cert", "tls_key", "public_origins", "allow_origins", "trusted_proxies",
-    "log_format", "log_level",
+    "listen",
+    "metrics_listen",
+    "data",
+    "key_file",
+    "site",
+    "tls_cert",
+    "tls_key",
+    "public_origins",
+    "allow_origins",
+    "trusted_proxies",
+    "log_format",
+    "log_level",
 ];
 
 fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
@@ -265,15 +275,16 @@ fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
 
 fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text: &str) {
     // Lists may be written as `a,b`; everything else is a TOML value if it parses as one, and a string if it does not.
-    let value = if matches!(key.as_str(), "public_origins" | "allow_origins" | "trusted_proxies") && !text.starts_with('[') {
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
-    } else {
-        match text.parse::<i64>() {
-            Ok(number) => toml::Value::Integer(number),
-            Err(_) => toml::Value::String(text.to_owned()),
-        }
-    };
+    let value =
+        if matches!(key.as_str(), "public_origins" | "allow_origins" | "trusted_proxies") && !text.starts_with('[') {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
+        } else {
+            match text.parse::<i64>() {
+                Ok(number) => toml::Value::Integer(number),
+                Err(_) => toml::Value::String(text.to_owned()),
+            }
+        };
     match section {
         None => {
             table.insert(key, value);
@@ -290,7 +301,8 @@ fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text:
 fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| {
-        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'))
+        !host.is_empty()
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'))
     })
 }
 

@@ -148,7 +148,9 @@ mod tests {
     fn build(name: &str) -> ScratchFolder {
         let folder = ScratchFolder::new().expect("a folder");
         std::fs::create_dir(folder.path().join("assets")).expect("assets");
-        for (file, text) in [("index.html", "<p>hi"), ("assets/a-1.js", "1"), ("assets/a-1.js.br", "packed"), ("secret", "x")] {
+        for (file, text) in
+            [("index.html", "<p>hi"), ("assets/a-1.js", "1"), ("assets/a-1.js.br", "packed"), ("secret", "x")]
+        {
             std::fs::write(folder.path().join(file), text).expect("written");
         }
         let manifest = serde_json::json!({

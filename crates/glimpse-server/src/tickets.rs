@@ -41,7 +41,12 @@ pub(crate) struct WriterUpload {
 
 impl Tickets {
     /// A challenge for a device that may or may not exist.
-    pub(crate) fn challenge(&self, account: AccountId, device: DeviceId, now: UnixMillis) -> Answer<(Hash, UnixMillis)> {
+    pub(crate) fn challenge(
+        &self,
+        account: AccountId,
+        device: DeviceId,
+        now: UnixMillis,
+    ) -> Answer<(Hash, UnixMillis)> {
         let challenge = Hash(random()?);
         let expires = now.plus(CHALLENGE_MILLIS);
         let mut challenges = lock(&self.challenges);

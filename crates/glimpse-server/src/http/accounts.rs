@@ -115,10 +115,7 @@ pub(super) async fn delete(
 }
 
 /// `GET /v1/chains/{account}`
-pub(super) async fn chain(
-    State(app): State<Arc<App>>,
-    Path(account): Path<AccountId>,
-) -> Answer<JsonAnswer<Chain>> {
+pub(super) async fn chain(State(app): State<Arc<App>>, Path(account): Path<AccountId>) -> Answer<JsonAnswer<Chain>> {
     Ok(JsonAnswer(app.store.chain(&account).await?))
 }
 
@@ -128,9 +125,8 @@ pub(super) async fn put_head(
     Device(device): Device,
     Json(body): Json<SignedJson>,
 ) -> Answer<StatusCode> {
-    let statement: HeadStatement = Signed::from(body.clone())
-        .open(StatementKind::Head, &device.signing)
-        .map_err(|_| ErrorCode::Unauthorised)?;
+    let statement: HeadStatement =
+        Signed::from(body.clone()).open(StatementKind::Head, &device.signing).map_err(|_| ErrorCode::Unauthorised)?;
     let now = app.clock.now();
     let fits = statement.suite == SUITE
         && statement.account == device.account

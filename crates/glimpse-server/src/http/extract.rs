@@ -18,9 +18,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Answer<Self> {
-        let is_json = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(
-            |value| value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json")),
-        );
+        let is_json =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+                value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+            });
         if !is_json {
             return Err(ErrorCode::Malformed.into());
         }

@@ -159,7 +159,7 @@ async fn join(app: &App, mailbox: &MailboxId, socket: &mut WebSocket) -> Result<
         match message {
             Ok(Some(Ok(Message::Binary(bytes)))) => {
                 let frame = decode(&bytes, MAX_FRAME).map_err(|_| End::Told(ErrorCode::Malformed))?;
-                return app.mailboxes.join(mailbox, frame, app.clock.now()).map_err(End::Told);
+                return app.mailboxes.join(mailbox, &frame, app.clock.now()).map_err(End::Told);
             }
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
             Ok(Some(Ok(Message::Text(_)))) => return Err(End::Told(ErrorCode::Malformed)),

@@ -32,7 +32,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         StatusCode::SERVICE_UNAVAILABLE,
         Duration::from_secs(app.settings.limits.request_seconds),
     );
-    api().layer(limited)
+    api()
+        .layer(limited)
         .merge(transfers())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))

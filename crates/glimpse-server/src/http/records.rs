@@ -216,11 +216,7 @@ pub(super) async fn writer_mint(
 }
 
 /// `POST /v1/writes`
-pub(super) async fn submit(
-    State(app): State<Arc<App>>,
-    Bearer(token): Bearer,
-    body: Body,
-) -> Answer<StatusCode> {
+pub(super) async fn submit(State(app): State<Arc<App>>, Bearer(token): Bearer, body: Body) -> Answer<StatusCode> {
     let upload = app.tickets.upload(&token, app.clock.now()).ok_or(ErrorCode::Unauthorised)?;
     let bytes = collect(body, MAX_ENVELOPE).await?;
     let envelope = Envelope::parse(&bytes)?;

@@ -111,11 +111,7 @@ pub(super) async fn put_unit(
 }
 
 /// `POST /v1/sessions/{session}/open`
-pub(super) async fn open(
-    State(app): State<Arc<App>>,
-    Path(session): Path<SessionId>,
-    body: Body,
-) -> Answer<Response> {
+pub(super) async fn open(State(app): State<Arc<App>>, Path(session): Path<SessionId>, body: Body) -> Answer<Response> {
     let signed: Signed = decode(&collect(body, MAX_SIGNED).await?, MAX_SIGNED)?;
     let opened = app.open(&session, &signed).await?;
     Ok(cbor(encode(&opened)))
@@ -143,11 +139,7 @@ pub(super) async fn content(
 }
 
 /// `POST /v1/sessions/{session}/end`
-pub(super) async fn end(
-    State(app): State<Arc<App>>,
-    Path(session): Path<SessionId>,
-    body: Body,
-) -> Answer<StatusCode> {
+pub(super) async fn end(State(app): State<Arc<App>>, Path(session): Path<SessionId>, body: Body) -> Answer<StatusCode> {
     let signed: Signed = decode(&collect(body, MAX_SIGNED).await?, MAX_SIGNED)?;
     app.end(&session, &signed).await?;
     Ok(StatusCode::NO_CONTENT)

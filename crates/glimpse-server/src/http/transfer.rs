@@ -139,9 +139,8 @@ pub(super) async fn send(path: &Path, total: u64, request: &HeaderMap) -> Answer
     };
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     // A file that a deletion removed between the question and the answer is not there.
-    let mut file = tokio::fs::File::open(path).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Problem::new(ErrorCode::NotFound),
-        _ => Problem::from(error),
+    let mut file = tokio::fs::File::open(path).await.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound { Problem::new(ErrorCode::NotFound) } else { error.into() }
     })?;
     file.seek(std::io::SeekFrom::Start(from)).await?;
     let body = Body::from_stream(ReaderStream::with_capacity(file.take(length), 64 * 1024));
@@ -166,7 +165,8 @@ enum Range {
 /// One range is served; several at once, or another unit, get the whole, which RFC 9110 allows.
 fn range(request: &HeaderMap, total: u64) -> Range {
     let value = request.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let Some((first, last)) = value.and_then(|value| value.strip_prefix("bytes=")).and_then(|spec| spec.split_once('-'))
+    let Some((first, last)) =
+        value.and_then(|value| value.strip_prefix("bytes=")).and_then(|spec| spec.split_once('-'))
     else {
         return Range::Whole;
     };

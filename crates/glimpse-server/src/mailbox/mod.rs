@@ -259,8 +259,8 @@ impl Mailboxes {
     }
 
     /// The first frame of a connection.
-    pub(crate) fn join(&self, id: &MailboxId, frame: ToServer, now: UnixMillis) -> Result<Connection, ErrorCode> {
-        let ToServer::Join { token, received } = frame else { return Err(ErrorCode::Malformed) };
+    pub(crate) fn join(&self, id: &MailboxId, frame: &ToServer, now: UnixMillis) -> Result<Connection, ErrorCode> {
+        let ToServer::Join { token, received } = *frame else { return Err(ErrorCode::Malformed) };
         let mut state = self.state();
         let mailbox = state.mailboxes.get_mut(id).ok_or(ErrorCode::NotFound)?;
         let side = mailbox.side_of(&token).ok_or(ErrorCode::NotFound)?;
@@ -320,7 +320,9 @@ impl Mailboxes {
     /// What the connection does next.
     pub(crate) fn next(&self, connection: &Connection) -> Next {
         let mut state = self.state();
-        let Some(mailbox) = state.mailboxes.get_mut(&connection.mailbox) else { return Next::Over(ErrorCode::NotFound) };
+        let Some(mailbox) = state.mailboxes.get_mut(&connection.mailbox) else {
+            return Next::Over(ErrorCode::NotFound);
+        };
         let over = mailbox.over;
         let end = mailbox.end(connection.side);
         match (end.next_frame(connection.id), over) {
@@ -367,9 +369,10 @@ impl Mailboxes {
     /// Ends what has expired and forgets what has been over for a while.
     pub(crate) fn sweep(&self, now: UnixMillis) {
         let mut state = self.state();
-        let expired = state.mailboxes.iter().filter(|(_, mailbox)| {
-            mailbox.over.is_none() && mailbox.session.is_none() && mailbox.expires.0 <= now.0
-        });
+        let expired = state
+            .mailboxes
+            .iter()
+            .filter(|(_, mailbox)| mailbox.over.is_none() && mailbox.session.is_none() && mailbox.expires.0 <= now.0);
         for id in expired.map(|(id, _)| *id).collect::<Vec<_>>() {
             state.finish(&id, ErrorCode::CodeExpired, now);
         }

@@ -137,7 +137,8 @@ mod tests {
         assert_eq!(lengths.iter().filter(|length| **length == 3).count(), 8);
         assert_eq!(lengths.iter().filter(|length| **length == 5).count(), 100);
         assert_eq!(lengths.iter().filter(|length| **length == 7).count(), 12);
-        let other = nameplates.assign(Purpose::Link, MailboxId([0; 16]), false, &mut random).expect("a space of its own");
+        let other =
+            nameplates.assign(Purpose::Link, MailboxId([0; 16]), false, &mut random).expect("a space of its own");
         assert_eq!(digits(other).len(), 3);
         let longer = nameplates.assign(Purpose::Link, MailboxId([1; 16]), true, &mut random).expect("room");
         assert_eq!(digits(longer).len(), 5);
@@ -160,7 +161,9 @@ mod tests {
 
     #[test]
     fn only_whole_nameplates_parse() {
-        for (text, number) in [("007", Some(7)), ("800", None), ("80000", Some(80_000)), ("70000", None), ("9000000", Some(9_000_000))] {
+        for (text, number) in
+            [("007", Some(7)), ("800", None), ("80000", Some(80_000)), ("70000", None), ("9000000", Some(9_000_000))]
+        {
             assert_eq!(parse(text), number, "{text}");
         }
         for text in ["", "7", "0007", "+07", "٤١٧", "99999999", "8 000"] {

@@ -64,10 +64,9 @@ impl Store {
                 .bind(device.0.as_slice())
                 .fetch_all(&self.main)
                 .await?;
-        let wraps = wraps.into_iter().map(|(epoch, wrap)| EpochWrap {
-            epoch: u32::try_from(epoch).unwrap_or(0),
-            wrap: Bytes(wrap),
-        });
+        let wraps = wraps
+            .into_iter()
+            .map(|(epoch, wrap)| EpochWrap { epoch: u32::try_from(epoch).unwrap_or(0), wrap: Bytes(wrap) });
         Ok(Account { account: *account, links: self.links(account).await?, wraps: wraps.collect() })
     }
 
@@ -125,7 +124,12 @@ impl Store {
     }
 
     /// Keeps a device's word about the head, unless a later one is there.
-    pub(crate) async fn put_head_statement(&self, account: &AccountId, at: UnixMillis, signed: &SignedJson) -> Answer<()> {
+    pub(crate) async fn put_head_statement(
+        &self,
+        account: &AccountId,
+        at: UnixMillis,
+        signed: &SignedJson,
+    ) -> Answer<()> {
         sqlx::query(
             "INSERT INTO head_statements (account, at, statement, signature) VALUES (?, ?, ?, ?)
              ON CONFLICT (account) DO UPDATE

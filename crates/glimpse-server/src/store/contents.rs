@@ -70,12 +70,13 @@ impl Store {
         if nat(used).saturating_add(bytes) > limits.bytes_per_account {
             return Err(ErrorCode::TooLarge.into());
         }
-        let before: Vec<Vec<u8>> =
-            sqlx::query_scalar("UPDATE contents SET state = 0 WHERE account = ? AND h0 = ? AND state = 2 RETURNING file")
-                .bind(&account)
-                .bind(&h0)
-                .fetch_all(&mut *tx)
-                .await?;
+        let before: Vec<Vec<u8>> = sqlx::query_scalar(
+            "UPDATE contents SET state = 0 WHERE account = ? AND h0 = ? AND state = 2 RETURNING file",
+        )
+        .bind(&account)
+        .bind(&h0)
+        .fetch_all(&mut *tx)
+        .await?;
         sqlx::query("UPDATE contents SET state = ?, bytes = ?, root = ? WHERE file = ?")
             .bind(COMPLETE)
             .bind(int(bytes))
@@ -97,13 +98,12 @@ impl Store {
 
     /// The published content of a version, if this account has it: its file and its size.
     pub(crate) async fn published_content(&self, account: &AccountId, h0: &Hash) -> Answer<(PathBuf, u64)> {
-        let row: Option<(Vec<u8>, i64)> = sqlx::query_as(
-            "SELECT file, bytes FROM contents WHERE account = ? AND h0 = ? AND state = 3",
-        )
-        .bind(account.0.as_slice())
-        .bind(h0.0.as_slice())
-        .fetch_optional(&self.main)
-        .await?;
+        let row: Option<(Vec<u8>, i64)> =
+            sqlx::query_as("SELECT file, bytes FROM contents WHERE account = ? AND h0 = ? AND state = 3")
+                .bind(account.0.as_slice())
+                .bind(h0.0.as_slice())
+                .fetch_optional(&self.main)
+                .await?;
         let (file, bytes) = row.ok_or(ErrorCode::NotFound)?;
         Ok((self.blob_path(&fixed::<16>(&file)?), nat(bytes)))
     }
@@ -140,9 +140,8 @@ impl Store {
             .bind(at_start)
             .execute(&self.main)
             .await?;
-        let leaving: Vec<Vec<u8>> = sqlx::query_scalar("SELECT file FROM contents WHERE state = 0 LIMIT 1000")
-            .fetch_all(&self.main)
-            .await?;
+        let leaving: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT file FROM contents WHERE state = 0 LIMIT 1000").fetch_all(&self.main).await?;
         for file in leaving {
             self.drop_leaving(&file).await?;
         }

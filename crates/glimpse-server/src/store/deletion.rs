@@ -60,9 +60,8 @@ impl Store {
 
     /// Accounts that were deleted and of which something is left.
     pub(crate) async fn doomed_accounts(&self) -> Answer<Vec<AccountId>> {
-        let accounts: Vec<Vec<u8>> = sqlx::query_scalar("SELECT account FROM accounts WHERE deleting = 1")
-            .fetch_all(&self.main)
-            .await?;
+        let accounts: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT account FROM accounts WHERE deleting = 1").fetch_all(&self.main).await?;
         Ok(accounts.iter().map(|account| fixed(account).map(AccountId)).collect::<Result<_, _>>()?)
     }
 

@@ -34,7 +34,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use glimpse_wire::ErrorCode;
-use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use crate::problem::Problem;
 use crate::server::StartError;

@@ -163,13 +163,12 @@ impl Store {
         if owner.is_some_and(|owner| owner != account.0) {
             return Err(ErrorCode::Conflict.into());
         }
-        let last: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT body FROM receipts WHERE session = ? AND kind = ? ORDER BY seq DESC LIMIT 1",
-        )
-        .bind(session.0.as_slice())
-        .bind(GRANTED)
-        .fetch_optional(&mut *tx)
-        .await?;
+        let last: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT body FROM receipts WHERE session = ? AND kind = ? ORDER BY seq DESC LIMIT 1")
+                .bind(session.0.as_slice())
+                .bind(GRANTED)
+                .fetch_optional(&mut *tx)
+                .await?;
         let last = last.and_then(|body| glimpse_wire::decode::<Receipt>(&body, usize::MAX).ok());
         if last.is_some_and(|receipt| receipt.event == event) {
             return Ok(None);

@@ -54,13 +54,12 @@ impl Store {
         let (account, record) = (header.account.0.as_slice(), header.record.0.as_slice());
         let (h0, h1) = (header.h0(), envelope.h1());
         let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
-        let before: Option<Row> = sqlx::query_as(
-            "SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?",
-        )
-        .bind(account)
-        .bind(record)
-        .fetch_optional(&mut *tx)
-        .await?;
+        let before: Option<Row> =
+            sqlx::query_as("SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?")
+                .bind(account)
+                .bind(record)
+                .fetch_optional(&mut *tx)
+                .await?;
         if let Some((seq, _, _, _, there)) = &before
             && *there == h1.0
         {
@@ -107,14 +106,13 @@ impl Store {
     /// What changed after `after`, by rising number.
     pub(crate) async fn changes(&self, account: &AccountId, after: u64, limit: u32) -> Answer<Page> {
         let limit = i64::from(limit).clamp(1, i64::try_from(MAX_PAGE).unwrap_or(i64::MAX));
-        let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT seq, state, body FROM records WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?",
-        )
-        .bind(account.0.as_slice())
-        .bind(int(after))
-        .bind(limit.saturating_add(1))
-        .fetch_all(&self.main)
-        .await?;
+        let rows: Vec<(i64, i64, Vec<u8>)> =
+            sqlx::query_as("SELECT seq, state, body FROM records WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?")
+                .bind(account.0.as_slice())
+                .bind(int(after))
+                .bind(limit.saturating_add(1))
+                .fetch_all(&self.main)
+                .await?;
         let mut page = Page { changes: Vec::new(), next: after, more: false };
         let mut size = 0usize;
         for (seq, state, body) in rows {
@@ -177,13 +175,12 @@ impl Store {
         now: UnixMillis,
     ) -> Answer<()> {
         let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?",
-        )
-        .bind(account.0.as_slice())
-        .bind(record.0.as_slice())
-        .fetch_optional(&mut *tx)
-        .await?;
+        let row: Option<Row> =
+            sqlx::query_as("SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?")
+                .bind(account.0.as_slice())
+                .bind(record.0.as_slice())
+                .fetch_optional(&mut *tx)
+                .await?;
         let (_, state, version, h0, h1) = row.ok_or(ErrorCode::NotFound)?;
         if state == State::Deleted.number() {
             return Ok(());
@@ -195,11 +192,11 @@ impl Store {
         doom(&mut tx, account.0.as_slice(), record.0.as_slice(), &h0, now).await?;
         // An older version that waits for its readers goes as well.
         sqlx::query("UPDATE doomed SET due = ? WHERE account = ? AND record = ?")
-        .bind(int(now.0))
-        .bind(account.0.as_slice())
-        .bind(record.0.as_slice())
-        .execute(&mut *tx)
-        .await?;
+            .bind(int(now.0))
+            .bind(account.0.as_slice())
+            .bind(record.0.as_slice())
+            .execute(&mut *tx)
+            .await?;
         let seq = count(&mut tx, account.0.as_slice(), Some(state), None, &Limits::default()).await?;
         sqlx::query("UPDATE records SET state = 3, seq = ?, body = ? WHERE account = ? AND record = ?")
             .bind(seq)

@@ -142,11 +142,11 @@ impl Store {
 
     /// The signed End of a tombstone, if somebody signed one.
     pub(crate) async fn end_statement(&self, session: &SessionId) -> Answer<Option<(Vec<u8>, [u8; 64])>> {
-        let row: Option<(Option<Vec<u8>>, Option<Vec<u8>>)> =
-            sqlx::query_as("SELECT statement, signature FROM sessions WHERE session = ?")
-                .bind(session.0.as_slice())
-                .fetch_optional(&self.sessions)
-                .await?;
+        type Row = (Option<Vec<u8>>, Option<Vec<u8>>);
+        let row: Option<Row> = sqlx::query_as("SELECT statement, signature FROM sessions WHERE session = ?")
+            .bind(session.0.as_slice())
+            .fetch_optional(&self.sessions)
+            .await?;
         match row {
             Some((Some(statement), Some(signature))) => Ok(Some((statement, fixed(&signature)?))),
             Some(_) | None => Ok(None),
@@ -164,10 +164,12 @@ impl Store {
 
     /// Blanks who a tombstone belonged to: its account was deleted, and its viewer is still owed a reason.
     pub(crate) async fn blank_owner(&self, account: &AccountId) -> Answer<()> {
-        sqlx::query("UPDATE sessions SET account = zeroblob(32), device = zeroblob(32) WHERE account = ? AND destroyed = 1")
-            .bind(account.0.as_slice())
-            .execute(&self.sessions)
-            .await?;
+        sqlx::query(
+            "UPDATE sessions SET account = zeroblob(32), device = zeroblob(32) WHERE account = ? AND destroyed = 1",
+        )
+        .bind(account.0.as_slice())
+        .execute(&self.sessions)
+        .await?;
         Ok(wipe_log(&self.sessions).await?)
     }
 
@@ -182,9 +184,8 @@ impl Store {
 }
 
 fn read(row: &SqliteRow) -> Result<Session, sqlx::Error> {
-    let small = |column: &str| -> Result<u32, sqlx::Error> {
-        Ok(u32::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0))
-    };
+    let small =
+        |column: &str| -> Result<u32, sqlx::Error> { Ok(u32::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0)) };
     let time = |column: &str| -> Result<UnixMillis, sqlx::Error> { Ok(UnixMillis(nat(row.try_get(column)?))) };
     let reason: Option<&str> = row.try_get("reason")?;
     Ok(Session {

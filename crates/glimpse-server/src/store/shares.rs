@@ -30,10 +30,11 @@ impl Store {
         scopes: &[VersionScope],
         now: UnixMillis,
     ) -> Answer<Vec<Share>> {
+        type Row = (Vec<u8>, i64, i64, Vec<u8>, Option<i64>);
         let mut shares = Vec::with_capacity(scopes.len());
         let mut tx = self.shares.begin_with("BEGIN IMMEDIATE").await?;
         for scope in scopes {
-            let row: Option<(Vec<u8>, i64, i64, Vec<u8>, Option<i64>)> = sqlx::query_as(
+            let row: Option<Row> = sqlx::query_as(
                 "SELECT record, version, kid, r, reserved FROM record_shares WHERE account = ? AND h0 = ?",
             )
             .bind(account.0.as_slice())
@@ -119,7 +120,12 @@ impl Store {
     }
 
     /// The share of a published version. The caller has counted, throttled and logged the release.
-    pub(crate) async fn record_share(&self, keys: &KeyFile, account: &AccountId, scope: &VersionScope) -> Answer<Share> {
+    pub(crate) async fn record_share(
+        &self,
+        keys: &KeyFile,
+        account: &AccountId,
+        scope: &VersionScope,
+    ) -> Answer<Share> {
         let row: Option<(i64, Vec<u8>)> =
             sqlx::query_as("SELECT kid, r FROM record_shares WHERE account = ? AND h0 = ?")
                 .bind(account.0.as_slice())
@@ -139,11 +145,12 @@ impl Store {
                 .await?;
         for (account, h0) in &lapsed {
             // Any version of this h0 that is reachable, or that is doomed and goes its own way.
-            let used: Option<i64> = sqlx::query_scalar("SELECT 1 FROM contents WHERE account = ? AND h0 = ? AND state = 3")
-                .bind(account)
-                .bind(h0)
-                .fetch_optional(&self.main)
-                .await?;
+            let used: Option<i64> =
+                sqlx::query_scalar("SELECT 1 FROM contents WHERE account = ? AND h0 = ? AND state = 3")
+                    .bind(account)
+                    .bind(h0)
+                    .fetch_optional(&self.main)
+                    .await?;
             // `reserved <= now` again: a publication that began meanwhile has prolonged the reservation.
             let settle = "UPDATE record_shares SET reserved = NULL WHERE account = ? AND h0 = ? AND reserved <= ?";
             let erase = "DELETE FROM record_shares WHERE account = ? AND h0 = ? AND reserved <= ?";

@@ -48,13 +48,12 @@ impl Store {
     /// A unit, if Terms of the session list it.
     pub(crate) async fn unit(&self, session: &SessionId, unit: &UnitId) -> Answer<Option<Unit>> {
         type Row = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>);
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT terms, blob, salt, envelope, file, bytes FROM units WHERE session = ? AND unit = ?",
-        )
-        .bind(session.0.as_slice())
-        .bind(unit.0.as_slice())
-        .fetch_optional(&self.sessions)
-        .await?;
+        let row: Option<Row> =
+            sqlx::query_as("SELECT terms, blob, salt, envelope, file, bytes FROM units WHERE session = ? AND unit = ?")
+                .bind(session.0.as_slice())
+                .bind(unit.0.as_slice())
+                .fetch_optional(&self.sessions)
+                .await?;
         let Some((terms, blob, salt, envelope, file, bytes)) = row else { return Ok(None) };
         let sealed = match (salt, envelope, file, bytes) {
             (Some(salt), Some(envelope), Some(file), Some(bytes)) => Some(SealedUnit {
@@ -211,8 +210,7 @@ impl Store {
         sqlx::query("DELETE FROM unit_files WHERE file NOT IN (SELECT file FROM units WHERE file IS NOT NULL)")
             .execute(&self.sessions)
             .await?;
-        let kept: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT file FROM unit_files").fetch_all(&self.sessions).await?;
+        let kept: Vec<Vec<u8>> = sqlx::query_scalar("SELECT file FROM unit_files").fetch_all(&self.sessions).await?;
         let kept: HashSet<String> = kept.iter().map(|file| file_name(file)).collect();
         let mut folder = tokio::fs::read_dir(self.folder.join("session-blobs")).await?;
         while let Some(entry) = folder.next_entry().await? {

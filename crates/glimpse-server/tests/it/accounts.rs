@@ -21,7 +21,7 @@ async fn an_account_from_genesis_to_deletion() {
     assert_eq!(again.status, StatusCode::CREATED);
 
     let account: Account = phone.http.get("/v1/account").await.json();
-    assert_eq!(account.links, [phone.founding.genesis.clone()]);
+    assert_eq!(account.links, std::slice::from_ref(&phone.founding.genesis));
     assert_eq!(account.wraps, [EpochWrap { epoch: 1, wrap: phone.founding.wrap.clone() }]);
 
     let chain_path = format!("/v1/chains/{}", phone.account);

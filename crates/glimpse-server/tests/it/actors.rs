@@ -145,8 +145,13 @@ pub(crate) struct Version {
 impl Phone {
     /// Keys and a genesis link, unknown to any server.
     pub(crate) fn unboxed(server: &TestServer) -> Self {
+        Self::keys(Http::to(server))
+    }
+
+    fn keys(http: Http) -> Self {
         let key = SigningKey::from_bytes(&random());
-        let device = DevicePublic { signing: public(&key), kem: Bytes(noise(KEM_KEY_LEN as u64)), serial: Bytes::default() };
+        let device =
+            DevicePublic { signing: public(&key), kem: Bytes(noise(KEM_KEY_LEN as u64)), serial: Bytes::default() };
         let wrap = noise(KEM_ENC_LEN as u64 + 48);
         let id = device.id();
         let epoch = Epoch {
@@ -159,7 +164,7 @@ impl Phone {
         let link = encode(&Link { suite: SUITE, seq: 0, previous: Hash::ZERO, body, signer: id });
         let signature = SignatureBytes(key.sign(&preimage::link_signature(&link)).to_bytes());
         Self {
-            http: Http::to(server),
+            http,
             device: id,
             account: preimage::account_id(&link),
             head: Head { seq: 0, hash: preimage::link_hash(&link) },
@@ -173,7 +178,12 @@ impl Phone {
 
     /// A device with an account, signed in.
     pub(crate) async fn new(server: &TestServer) -> Self {
-        let mut phone = Self::unboxed(server);
+        Self::found(Http::to(server)).await
+    }
+
+    /// The same, at a server that is known by its address alone.
+    pub(crate) async fn found(http: Http) -> Self {
+        let mut phone = Self::keys(http);
         let founded: Account = phone.http.post("/v1/accounts", &phone.founding).await.json();
         assert_eq!(founded.account, phone.account);
         phone.sign_in().await;
@@ -405,7 +415,14 @@ pub(crate) fn unit_body(envelope: &UnitEnvelope, content: &[u8]) -> Vec<u8> {
 }
 
 /// An envelope over random sealed parts, signed by `key`.
-pub(crate) fn envelope(header: Header, kid: u32, content: &[u8], head: Head, writer: Bytes, key: &SigningKey) -> Envelope {
+pub(crate) fn envelope(
+    header: Header,
+    kid: u32,
+    content: &[u8],
+    head: Head,
+    writer: Bytes,
+    key: &SigningKey,
+) -> Envelope {
     let mut tree = MerkleTree::new();
     content.chunks(usize::try_from(SEALED_CHUNK).expect("small")).for_each(|chunk| tree.push(chunk));
     let mut envelope = Envelope {

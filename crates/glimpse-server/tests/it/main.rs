@@ -1,8 +1,18 @@
 //! The server, over HTTP and WebSocket, as its clients meet it. Tests named `tNNN_…` are rows of the threat catalogue.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that meets the unexpected has failed, and the panic says where"
+)]
 
 mod accounts;
 mod actors;
+mod crash;
 mod hostile;
 mod operation;
 mod pairing;

@@ -63,7 +63,11 @@ async fn records_and_sign_ins_survive_a_restart_and_a_crash() {
     let mut phone = Phone::new(&server).await;
     let version = phone.add(100_000).await;
     for crash in [false, true] {
-        if crash { server.kill() } else { server.stop().await }
+        if crash {
+            server.kill()
+        } else {
+            server.stop().await
+        }
         assert!(phone.http.client.get(phone.http.url.clone()).send().await.is_err(), "nobody answers");
         server.resume().await.expect("starts");
         phone.http.client = reqwest::Client::new();

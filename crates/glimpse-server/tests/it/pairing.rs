@@ -148,7 +148,11 @@ async fn t015_a_code_dies_by_time_by_cancelling_and_by_use() {
 
     let cancelled = phone.show_code().await;
     let path = format!("/v1/mailboxes/{}", cancelled.mailbox);
-    assert_eq!(phone.http.bytes(Method::DELETE, &path, vec![]).await.code(), ErrorCode::NotFound, "not by another token");
+    assert_eq!(
+        phone.http.bytes(Method::DELETE, &path, vec![]).await.code(),
+        ErrorCode::NotFound,
+        "not by another token"
+    );
     phone.http.with(cancelled.token).bytes(Method::DELETE, &path, vec![]).await.ok();
     assert_eq!(claim(&cancelled).await.code(), ErrorCode::CodeUsed);
 

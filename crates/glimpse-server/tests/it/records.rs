@@ -55,7 +55,10 @@ async fn a_record_from_mint_to_deletion() {
     assert!(matches!(page.changes.as_slice(), [Change::Deleted { seq: 3, .. }]), "{page:?}");
     assert_eq!(phone.release(&second).await.code(), ErrorCode::NotFound);
     for version in [&first, &second] {
-        assert_eq!(phone.http.get(&format!("/v1/contents/{}", version.envelope.header.h0())).await.code(), ErrorCode::NotFound);
+        assert_eq!(
+            phone.http.get(&format!("/v1/contents/{}", version.envelope.header.h0())).await.code(),
+            ErrorCode::NotFound
+        );
         assert_eq!(files_with(server.data(), &version.content[..32]), Vec::<String>::new(), "gone from disk");
     }
     // The id stays used: a deleted record does not come back under it.
@@ -113,7 +116,11 @@ async fn half_a_record_is_never_visible() {
     let unknown_head = envelope(header, share.kid, &content, stale, Bytes::default(), &phone.key);
     assert_eq!(publish(&unknown_head).await.code(), ErrorCode::Conflict, "a head that the chain does not have");
     publish(&whole).await.ok();
-    assert_eq!(phone.http.bytes(Method::PUT, &path, content).await.code(), ErrorCode::Conflict, "published is published");
+    assert_eq!(
+        phone.http.bytes(Method::PUT, &path, content).await.code(),
+        ErrorCode::Conflict,
+        "published is published"
+    );
     let scope = ShareScope::Record { record: header.record, version: 1, h0: header.h0() };
     let again = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await;
     assert_eq!(again.code(), ErrorCode::Conflict, "a published share is released and logged, never minted again");

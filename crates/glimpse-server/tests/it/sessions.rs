@@ -301,9 +301,8 @@ async fn units_are_what_was_minted_and_listed_and_are_sealed_once() {
     };
     let content = noise(sealed(good.size));
     let path = unit_path(&visit, &id);
-    let put = |envelope: UnitEnvelope, content: &[u8]| {
-        phone.http.bytes(Method::PUT, &path, unit_body(&envelope, content))
-    };
+    let put =
+        |envelope: UnitEnvelope, content: &[u8]| phone.http.bytes(Method::PUT, &path, unit_body(&envelope, content));
     assert_eq!(put(good, &content).await.code(), ErrorCode::NotFound, "no share was minted for this salt");
     let scope = ShareScope::Session { session: visit.session, unit: id, salt };
     let ask = MintRequest { shares: vec![scope, scope] };
