@@ -73,10 +73,7 @@ pub(crate) fn account_key(seed: &Secret<32>) -> Secret<32> {
 
 /// Key of what a device keeps beside its keys: `HKDF[salt, lp(label)](KEM seed, 32)`
 pub(crate) fn cache_key(salt: &Salt, kem_seed: &Secret<32>) -> Secret<32> {
-    expand(
-        &Hkdf::new(Some(&salt.0), kem_seed.expose_secret()),
-        &Preimage::new(label::VAULT_CACHE_KEY).into_bytes(),
-    )
+    expand(&Hkdf::new(Some(&salt.0), kem_seed.expose_secret()), &Preimage::new(label::VAULT_CACHE_KEY).into_bytes())
 }
 
 /// What a pairing derives from the PAKE: `prk = HKDF-Extract(salt = H(transcript), PAKE output)`.

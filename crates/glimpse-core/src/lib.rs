@@ -60,12 +60,4 @@ impl Monotonic {
 }
 
 #[cfg(test)]
-mod testing {
-    use chacha20::ChaCha20Rng;
-    use rand_core::SeedableRng;
-
-    /// Repeatable randomness for tests.
-    pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
-        ChaCha20Rng::seed_from_u64(seed)
-    }
-}
+mod testing;

@@ -95,3 +95,61 @@ fn t015_a_code_ends_by_the_devices_own_clock() {
     let (_, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), &mut rng(7)).unwrap();
     assert!(opened.state.receive(&hello, NOW.plus(119_000), counted(), &mut rng(8)).is_ok());
 }
+
+mod binding;
+mod ending;
+mod guessing;
+mod leaving;
+
+/// The messages of a pairing, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Offer,
+    Hello,
+    Answer,
+    ConfirmA,
+    ConfirmB,
+}
+
+/// How a pairing ended at each end; nothing where an end was never asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) device: Option<Result<(), ErrorCode>>,
+    pub(crate) viewer: Option<Result<(), ErrorCode>>,
+}
+
+/// A pairing through somebody who may alter each message on its way.
+fn relayed(opened: Opened, viewer: ExpectOffer, alter: &mut dyn FnMut(Step, &mut Vec<u8>)) -> Outcome {
+    let mut outcome = Outcome { device: None, viewer: None };
+    let mut pass = |step, mut message: Vec<u8>| {
+        alter(step, &mut message);
+        message
+    };
+    let rng = &mut rng(60);
+    let offer = pass(Step::Offer, opened.offer);
+    let (viewer, hello) = match viewer.receive(MAILBOX, &offer, claims(), rng) {
+        Ok(next) => next,
+        Err(code) => return Outcome { viewer: Some(Err(code)), ..outcome },
+    };
+    let hello = pass(Step::Hello, hello);
+    let (device, answer) = match opened.state.receive(&hello, NOW, counted(), rng) {
+        Ok(next) => next,
+        Err(code) => return Outcome { device: Some(Err(code)), ..outcome },
+    };
+    let answer = pass(Step::Answer, answer);
+    let (viewer, confirm_a) = match viewer.receive(&answer, &Asking::default()) {
+        Ok(next) => next,
+        Err(code) => return Outcome { viewer: Some(Err(code)), ..outcome },
+    };
+    let confirm_a = pass(Step::ConfirmA, confirm_a);
+    let confirm_b = match device.receive(&confirm_a, NOW) {
+        Ok((_confirmed, message)) => message,
+        Err(code) => return Outcome { device: Some(Err(code)), ..outcome },
+    };
+    outcome.device = Some(Ok(()));
+    let confirm_b = pass(Step::ConfirmB, confirm_b);
+    outcome.viewer = Some(viewer.receive(&confirm_b).map(|_confirmed| ()));
+    outcome
+}
+
+const AGREED: Outcome = Outcome { device: Some(Ok(())), viewer: Some(Ok(())) };

@@ -214,3 +214,6 @@ impl core::fmt::Debug for ExpectConfirmB {
         f.write_str("ExpectConfirmB")
     }
 }
+
+#[cfg(test)]
+mod tests;

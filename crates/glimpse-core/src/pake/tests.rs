@@ -199,3 +199,25 @@ fn every_flipped_bit_of_a_message_is_refused_or_gives_another_key() {
     let (a, _) = start(Side::Viewer, 1);
     assert!(a.finish(&message_b).unwrap().matches(right.expose_secret()), "control: unchanged they agree");
 }
+
+#[test]
+fn the_crate_computes_what_is_computed_by_hand() {
+    use crate::testing::by_hand;
+    use rand_core::Rng;
+
+    let drawn = |seed| {
+        let mut bytes = [0; 64];
+        rng(seed).fill_bytes(&mut bytes);
+        by_hand::scalar(&bytes)
+    };
+    let (a, message_a) = start(Side::Viewer, 1);
+    let (b, message_b) = start(Side::Device, 2);
+    let secret = password();
+    let (x_element, y_element) = by_hand::unmasked(secret.expose_secret(), &message_a, &message_b);
+    let (x, y) = (drawn(1), drawn(2));
+    assert_eq!((x_element, y_element), (ED25519_BASEPOINT_POINT * x, ED25519_BASEPOINT_POINT * y));
+    let shared = y_element * x;
+    let output = by_hand::output(secret.expose_secret(), &ID_A, &ID_B, &message_a, &message_b, &shared);
+    assert!(a.finish(&message_b).unwrap().matches(&output));
+    assert!(b.finish(&message_a).unwrap().matches(&output));
+}

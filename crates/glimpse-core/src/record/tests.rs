@@ -152,7 +152,8 @@ fn t040_no_field_of_an_envelope_can_be_changed() {
     let account = account(1);
     let sealed = seal(&account, 2);
     let other = seal(&account, 3).envelope;
-    let fields: [(&str, &dyn Fn(&mut Envelope)); 19] = [
+    type Alteration<'f> = (&'static str, &'f dyn Fn(&mut Envelope));
+    let fields: [Alteration<'_>; 19] = [
         ("account", &|envelope| envelope.header.account.0[0] ^= 1),
         ("record", &|envelope| envelope.header.record = other.header.record),
         ("version", &|envelope| {

@@ -197,7 +197,8 @@ fn what_is_inside_must_follow_the_rules_too() {
         open_all(512, &forge_all(&plaintext))
     };
     assert!(inside(&|_| {}) == (content(SHORT), true), "control");
-    let wrong: [(&str, &dyn Fn(&mut Vec<u8>)); 5] = [
+    type Alteration<'f> = (&'static str, &'f dyn Fn(&mut Vec<u8>));
+    let wrong: [Alteration<'_>; 5] = [
         ("padding that is not zero", &|plaintext| plaintext[511] = 1),
         ("a first byte of padding that is not zero", &|plaintext| plaintext[8 + SHORT] = 1),
         ("a length of another size", &|plaintext| plaintext[..8].copy_from_slice(&505u64.to_be_bytes())),

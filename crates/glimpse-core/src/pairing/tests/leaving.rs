@@ -1,0 +1,191 @@
+//! What leaves an end, and when.
+
+use std::collections::HashSet;
+
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::live::Live;
+use glimpse_wire::pairing::{Message, Offer};
+use glimpse_wire::preimage::{self, Preimage};
+use glimpse_wire::{decode, encode};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use super::*;
+use crate::session::device::Decision;
+use crate::session::tests::{meta, version};
+use crate::stretch;
+
+fn kind(message: &[u8]) -> &'static str {
+    match decode(message, 1 << 20).unwrap() {
+        Message::Hello { .. } => "Hello",
+        Message::Answer { .. } => "Answer",
+        Message::ConfirmA { .. } => "ConfirmA",
+        Message::ConfirmB { .. } => "ConfirmB",
+        Message::Grant(_) => "Grant",
+        Message::Live { .. } => "Live",
+        Message::Abort { .. } => "Abort",
+    }
+}
+
+/// What may leave the device in answer to a message, by the state it is in.
+fn allowed(state: &str) -> &'static [&'static str] {
+    match state {
+        "ExpectHello" => &["Answer"],
+        "ExpectConfirmA" => &["ConfirmB"],
+        _ => &[],
+    }
+}
+
+#[test]
+fn t006_nothing_but_its_element_leaves_the_device_before_a_valid_confirmation() {
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let opened = || ends(&account, 3);
+    let hello =
+        |opened: &Opened, viewer: ExpectOffer| viewer.receive(MAILBOX, &opened.offer, claims(), &mut rng(4)).unwrap();
+    let noise = || {
+        let confirm = Hash([1; 32]);
+        let sealed = Bytes(vec![0; 64]);
+        [
+            encode(&Message::Answer { pake: Bytes(vec![b'B'; 33]) }),
+            encode(&Message::ConfirmA { confirm, words: confirm, sealed: sealed.clone() }),
+            encode(&Message::ConfirmB { confirm, sealed: sealed.clone() }),
+            encode(&Message::Live { counter: 0, sealed }),
+            encode(&Message::Hello { core: Bytes(vec![0x80]), pake: Bytes(vec![b'A'; 33]) }),
+            encode(&Message::Abort { code: ErrorCode::Declined }),
+            Vec::new(),
+            vec![0xFF; 300],
+        ]
+    };
+    // In ExpectHello: noise brings nothing out, Hello brings Answer, and that is 33 bytes and their frame.
+    for message in noise() {
+        let (opened, _) = opened();
+        assert!(opened.state.receive(&message, NOW, counted(), &mut rng(5)).is_err());
+    }
+    let (device, viewer) = opened();
+    let (viewer, greeting) = hello(&device, viewer);
+    let (device, answer) = device.state.receive(&greeting, NOW, counted(), &mut rng(5)).unwrap();
+    assert!(allowed("ExpectHello").contains(&kind(&answer)));
+    assert_eq!(answer.len(), 33 + 4, "an element, and nothing that would test a guess");
+    // In ExpectConfirmA: noise and a wrong cA bring nothing out, a right one brings ConfirmB.
+    for message in noise() {
+        let (device, viewer) = opened();
+        let (_, greeting) = hello(&device, viewer);
+        let (device, _) = device.state.receive(&greeting, NOW, counted(), &mut rng(5)).unwrap();
+        assert!(device.receive(&message, NOW).is_err());
+    }
+    let (viewer, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+    let (device, confirm_b) = device.receive(&confirm_a, NOW).unwrap();
+    assert!(allowed("ExpectConfirmA").contains(&kind(&confirm_b)));
+    // Once confirmed, there is no way to bring a message out but the user's act.
+    assert_eq!(viewer.receive(&confirm_b).unwrap().words(), device.words());
+    // Control: the order of RFC 9382, in which B confirms with its element, is seen.
+    assert!(!allowed("ExpectHello").contains(&kind(&confirm_b)));
+}
+
+/// Everything that leaves the two ends of a pairing and of the session after it, and the code that they had.
+fn everything() -> (Vec<Vec<u8>>, String) {
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let (opened, viewer) = ends(&account, 13);
+    let digits: String = opened.code.to_groups().split(' ').collect();
+    let rng = &mut rng(14);
+    let claimed = viewer.nameplate().as_str().as_bytes().to_vec();
+    let (viewer, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), rng).unwrap();
+    let (device, answer) = opened.state.receive(&hello, NOW, counted(), rng).unwrap();
+    let (viewer, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+    let (device, confirm_b) = device.receive(&confirm_a, NOW).unwrap();
+    let viewer = viewer.receive(&confirm_b).unwrap();
+    let (record, _) = version(&account, meta("Letter"), b"Dear reader", &Hash([3; 32]));
+    let unit = crate::session::LentUnit::of(&record, rng).unwrap();
+    let words = device.words();
+    let approved = device.approve(words, Decision::view(vec![unit], UnixMillis(1), 600_000), NOW).unwrap();
+    let (mut device, grant) = approved.seal(&account.device, rng).unwrap();
+    let mut viewer = viewer.receive(&grant.message).unwrap();
+    let live = device.live().unwrap().seal(&Live::Refused);
+    let reply = viewer.live().unwrap().seal(&Live::AskTime { minutes: 5 });
+    let submission = encode(&grant.submission(MAILBOX));
+    let end = encode(&viewer.end(UnixMillis(2)));
+    let messages = vec![claimed, opened.offer, hello, answer, confirm_a, confirm_b, grant.message];
+    (messages.into_iter().chain([submission, live, reply, end]).collect(), digits)
+}
+
+/// Looks for codes, and for what somebody might have computed from them, in `messages`.
+struct Search<'m> {
+    messages: &'m [Vec<u8>],
+    windows: HashSet<&'m [u8]>,
+    salts: Vec<Vec<u8>>,
+}
+
+impl<'m> Search<'m> {
+    fn new(messages: &'m [Vec<u8>]) -> Self {
+        let offer: Offer = decode(&messages[1], 1 << 20).unwrap();
+        let salts = [
+            offer.server_nonce.0.to_vec(),
+            offer.device_nonce.0.to_vec(),
+            offer.mailbox.0.to_vec(),
+            preimage::offer_hash(&messages[1]).0.to_vec(),
+            preimage::stretch_salt(&messages[1]).0.to_vec(),
+            b"417".to_vec(),
+        ];
+        let windows = messages.iter().flat_map(|message| message.windows(16)).collect();
+        Self { messages, windows, salts: salts.into() }
+    }
+
+    /// Whether the first half of `value` stands anywhere.
+    fn holds(&self, value: &[u8]) -> bool {
+        self.windows.contains(&value[..16])
+    }
+
+    fn finds(&self, nameplate: &str, secret: &str) -> bool {
+        let both = format!("{nameplate}{secret}");
+        let framed = Preimage::unlabelled().part(nameplate.as_bytes()).part(secret.as_bytes()).into_bytes();
+        let raw =
+            self.messages.iter().any(|message| message.windows(secret.len()).any(|part| part == secret.as_bytes()));
+        let hashed = [secret.as_bytes(), both.as_bytes(), &framed].into_iter().any(|form| {
+            let keyed = |salt: &Vec<u8>| {
+                let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(salt).unwrap();
+                mac.update(form);
+                self.holds(&mac.finalize().into_bytes())
+            };
+            self.holds(&Sha256::digest(form)) || self.salts.iter().any(keyed)
+        });
+        raw || hashed
+    }
+
+    /// The same for the stretching, under every salt that is to be seen: forty milliseconds for each.
+    fn finds_stretched(&self, nameplate: &str, secret: &str) -> bool {
+        let framed = Preimage::unlabelled().part(nameplate.as_bytes()).part(secret.as_bytes()).into_bytes();
+        let full = self.salts.iter().filter_map(|salt| <&[u8; 32]>::try_from(salt.as_slice()).ok());
+        full.into_iter().any(|salt| self.holds(stretch::for_pairing(&framed, salt).unwrap().expose_secret()))
+    }
+}
+
+#[test]
+fn t013_neither_the_code_nor_anything_computed_from_it_leaves_an_end() {
+    let (messages, digits) = everything();
+    let (nameplate, secret) = (&digits[..3], &digits[3..9]);
+    // A space of a thousand codes around the right one; the searcher does not know which it is.
+    let codes = || (0..1_000).map(|code| format!("{}{code:03}", &secret[..3]));
+    let search = Search::new(&messages);
+    assert_eq!(codes().filter(|code| search.finds(nameplate, code)).collect::<Vec<_>>(), Vec::<String>::new());
+    assert!(!search.finds_stretched(nameplate, secret));
+    // Controls: a client that routed by a hash of its code, by a keyed hash, by the stretched code, or by the code.
+    let offer = &messages[1];
+    let salt = preimage::stretch_salt(offer);
+    let framed = Preimage::unlabelled().part(nameplate.as_bytes()).part(secret.as_bytes()).into_bytes();
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&salt.0).unwrap();
+    mac.update(&framed);
+    let leaks = [
+        Sha256::digest(secret).to_vec(),
+        mac.finalize().into_bytes()[..16].to_vec(),
+        format!("GET /v1/mailboxes/{secret}").into_bytes(),
+    ];
+    for leak in leaks {
+        let mut leaking = messages.clone();
+        leaking.push(leak);
+        let search = Search::new(&leaking);
+        assert_eq!(codes().filter(|code| search.finds(nameplate, code)).collect::<Vec<_>>(), [secret]);
+    }
+    let mut leaking = messages.clone();
+    leaking.push(stretch::for_pairing(&framed, &salt.0).unwrap().expose_secret().to_vec());
+    assert!(Search::new(&leaking).finds_stretched(nameplate, secret));
+}
