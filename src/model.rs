@@ -4,17 +4,18 @@
 //! ([`Model::intent`]), carries out the [`Command`]s that come back, and posts [`Model::snapshot`] to the page.
 
 mod entry;
+mod intent;
 mod list;
 mod session;
 mod snapshot;
 
 pub use self::entry::{Entry, EntryState};
+pub use self::intent::Intent;
 pub use self::list::{Mark, Unit};
 pub use self::session::{Facts, Level};
 pub use self::snapshot::{Announcement, Snapshot};
 
 use glimpse_wire::{ErrorCode, UnitId};
-use serde::Deserialize;
 
 use self::session::Session;
 use self::snapshot::{OverView, WaitView};
@@ -24,68 +25,6 @@ pub type Millis = u64;
 
 /// How long more a tap on "ask for more time" asks for, in minutes.
 pub const MORE_MINUTES: u32 = 15;
-
-/// What the person did, as `www/` reports it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Intent {
-    /// Edited the code field.
-    Typed {
-        /// All that stands in the field.
-        text: String,
-        /// Where the caret is, in UTF-16 units, as browsers count.
-        caret: u32,
-        /// Rising number of the edit; comes back, so that the page knows what an answer belongs to.
-        edit: u32,
-    },
-    /// Sent the code.
-    Submit {
-        /// All that stands in the field.
-        text: String,
-    },
-    /// Edited the search field.
-    Search {
-        /// All that stands in the field.
-        text: String,
-    },
-    /// Chose a kind of record, or all with an empty word.
-    Filter {
-        /// One of the kinds of the list.
-        kind: String,
-    },
-    /// Scrolled the list.
-    Window {
-        /// First row in sight.
-        first: u32,
-        /// Rows in sight.
-        count: u32,
-    },
-    /// Chose a record, or asked to try again.
-    Open {
-        /// Which.
-        unit: String,
-    },
-    /// Closed the open record, or stopped its opening.
-    Close,
-    /// Wants a copy of the open record.
-    Save,
-    /// Asked for a record that is not in the list.
-    Ask {
-        /// In the person's words.
-        text: String,
-    },
-    /// Asked for more time.
-    MoreTime,
-    /// Ended the session, or cancelled the pairing.
-    End,
-    /// Is still there: moved, scrolled or typed anywhere on the page.
-    Touched,
-    /// The browser says that the network came or went.
-    Network {
-        /// Is there one?
-        online: bool,
-    },
-}
 
 /// What the pump must do after an intent.
 #[derive(Clone, Debug, PartialEq, Eq)]

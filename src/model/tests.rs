@@ -278,4 +278,9 @@ fn intents_are_read_as_the_page_writes_them() {
     ] {
         assert_eq!(serde_json::from_value::<Intent>(written).unwrap(), read);
     }
+    for nonsense in
+        [json!({}), json!({"type": "reveal"}), json!({"type": "typed", "caret": -1}), json!("end"), Value::Null]
+    {
+        assert!(serde_json::from_value::<Intent>(nonsense.clone()).is_err(), "{nonsense}");
+    }
 }
