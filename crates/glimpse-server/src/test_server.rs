@@ -56,10 +56,11 @@ impl TestServer {
         Self { running: Some(running), settings, clock, folder }
     }
 
-    /// `http://127.0.0.1:<port>`, without a slash at the end.
+    /// `http://127.0.0.1:<port>`, or `https` with a certificate; without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.settings.listen)
+        let scheme = if self.settings.tls_cert.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.settings.listen)
     }
 
     /// Where metrics are served, if the settings ask for them.

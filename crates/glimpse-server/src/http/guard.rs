@@ -62,6 +62,10 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     app.metrics.requests.get_or_create(&RequestLabels { route, status }).inc();
 
     strict(response.headers_mut());
+    if app.settings.tls_cert.is_some() {
+        let two_years = HeaderValue::from_static("max-age=63072000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, two_years);
+    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

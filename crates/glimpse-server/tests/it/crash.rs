@@ -138,7 +138,7 @@ async fn t096_a_killed_server_loses_no_record_and_shows_no_half_one() {
             other => panic!("{other:?}"),
         })
         .collect();
-    let attempts = attempts.lock().expect("sound");
+    let attempts = std::mem::take(&mut *attempts.lock().expect("sound"));
     let acknowledged = attempts.iter().filter(|attempt| attempt.acknowledged).count();
     assert!(acknowledged >= 12, "control: work was done between the kills ({acknowledged})");
     for attempt in attempts.iter().filter(|attempt| attempt.acknowledged) {

@@ -1,10 +1,13 @@
-use glimpse_server::test_server::TestServer;
+use glimpse_server::test_server::{ScratchFolder, TestServer};
 use glimpse_server::{KeyFile, SystemClock};
 use reqwest::{Method, StatusCode};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::actors::{Http, Phone};
+use crate::actors::{Http, Phone, opened, unit};
 
 #[tokio::test]
 async fn health_readiness_headers_and_metrics() {
@@ -108,4 +111,114 @@ async fn rotation_keeps_old_records_and_uses_the_new_key() {
     let new = phone.add(10).await;
     assert_eq!((old.share.kid, new.share.kid), (1, 2));
     assert_eq!(phone.release(&old).await.json::<glimpse_wire::api::Share>(), old.share);
+}
+
+/// A client that trusts one certificate and offers these protocols.
+async fn tls_client(
+    server: &TestServer,
+    cert: &rcgen::Certificate,
+    alpn: &[u8],
+) -> tokio_rustls::client::TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(cert.der().clone()).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![alpn.to_vec()];
+    let address = server.url().replace("https://", "");
+    let stream = TcpStream::connect(address).await.expect("connects");
+    let name = "localhost".try_into().expect("a name");
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake")
+}
+
+#[tokio::test]
+async fn tls_with_http_1_and_http_2() {
+    let folder = ScratchFolder::new().expect("a folder");
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let (cert_file, key_file) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert_file, cert.pem()).expect("written");
+    std::fs::write(&key_file, signing_key.serialize_pem()).expect("written");
+    let server = TestServer::start_with(Arc::new(SystemClock::new()), |settings| {
+        settings.tls_cert = Some(cert_file);
+        settings.tls_key = Some(key_file);
+    })
+    .await;
+
+    let mut stream = tls_client(&server, &cert, b"http/1.1").await;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("strict-transport-security"), "{answer}");
+    let h2 = tls_client(&server, &cert, b"h2").await;
+    assert_eq!(h2.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+    // Plain text on the same port is no answer at all.
+    let mut plain = TcpStream::connect(server.url().replace("https://", "")).await.expect("connects");
+    plain.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    let mut rest = Vec::new();
+    let _ = plain.read_to_end(&mut rest).await;
+    assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+}
+
+#[tokio::test]
+async fn the_program_checks_its_settings_makes_a_key_serves_logs_no_user_data_and_drains() {
+    let program = env!("CARGO_BIN_EXE_glimpse-server");
+    let folder = ScratchFolder::new().expect("a folder");
+    let (data, key) = (folder.path().join("data"), folder.path().join("k"));
+    let run = |act: &str, more: &[&str]| {
+        let mut command = Command::new(program);
+        command.arg(act).arg("--data").arg(&data).arg("--key-file").arg(&key).args(more);
+        command
+    };
+    let no_key = run("check-config", &[]).output().expect("runs");
+    assert!(!no_key.status.success() && String::from_utf8_lossy(&no_key.stderr).contains("keygen"), "says what to do");
+    assert!(Command::new(program).arg("keygen").arg(&key).status().expect("runs").success());
+    assert!(run("check-config", &[]).status().expect("runs").success());
+    assert!(run("migrate", &[]).status().expect("runs").success());
+    assert!(!run("check-config", &["--listen", "0.0.0.0:80"]).status().expect("runs").success(), "no public origin");
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    drop(listener);
+    assert!(!run("healthcheck", &["--listen", &address]).status().expect("runs").success(), "nobody is there");
+    let log = folder.path().join("log");
+    let serve = ["--listen", &address, "--set", "log_level=trace"];
+    let mut child = run("serve", &serve).stderr(std::fs::File::create(&log).expect("a file")).spawn().expect("starts");
+    while !run("healthcheck", &["--listen", &address]).status().expect("runs").success() {
+        tokio::task::yield_now().await;
+    }
+    let http = Http { client: reqwest::Client::new(), url: format!("http://{address}"), token: None };
+    let phone = Phone::found(http).await;
+    let version = phone.add(100).await;
+    phone.release(&version).await.ok();
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    opened(&visit.open(id, 1).await);
+
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("runs").success());
+    assert!(child.wait().expect("ends").success(), "drains and exits with success");
+    let text = std::fs::read_to_string(&log).expect("a log");
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    assert!(lines.iter().any(|line| line["route"] == "/v1/sessions/{session}/open" && line["status"] == 200));
+    let header = version.envelope.header;
+    for secret in [
+        phone.account.to_string(),
+        phone.device.to_string(),
+        header.record.to_string(),
+        header.h0().to_string(),
+        visit.session.to_string(),
+        visit.mailbox.to_string(),
+        id.to_string(),
+        phone.http.token.expect("signed in").to_string(),
+        visit.viewer_token.to_string(),
+        version.share.share.to_string(),
+    ] {
+        assert!(!text.contains(&secret), "the log holds {secret}");
+    }
 }
