@@ -187,6 +187,14 @@ impl Device {
         Ok(self.home.forget().await?)
     }
 
+    /// What the server tells of itself.
+    ///
+    /// # Errors
+    /// [`DeviceError::Refused`].
+    pub async fn info(&self) -> Result<Info, DeviceError> {
+        json(self.api.call(bare(Method::Get, "/v1/info".to_owned())).await?, MAX_JSON).await
+    }
+
     /// Says to the server, for writers to read, that the head this device knows is the newest.
     ///
     /// # Errors

@@ -1,0 +1,155 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Lend a short look at your data to a browser that is not yours, end to end encrypted.
+#[derive(Debug, Parser)]
+#[command(name = "glimpse", version, about, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// Where keys and state are kept [default: ~/.local/share/glimpse]
+    #[arg(long, global = true, value_name = "DIR", env = "GLIMPSE_HOME")]
+    pub(crate) home: Option<PathBuf>,
+    /// The server, for commands that do not know it from the home
+    #[arg(long, global = true, value_name = "URL", env = "GLIMPSE_SERVER")]
+    pub(crate) server: Option<String>,
+    /// Read the passphrase from a file that only its owner can read
+    #[arg(long, global = true, value_name = "FILE", env = "GLIMPSE_PASSPHRASE_FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Write one event a line as JSON, read one command a line, ask nothing
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Found or delete the account
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Change what unlocks this device
+    #[command(subcommand)]
+    Passphrase(PassphraseCommand),
+    /// Add files as new records
+    Add(Add),
+    /// Replace what a record holds
+    Put(Put),
+    /// List the records
+    Ls(Ls),
+    /// Show what a record holds
+    Show(Show),
+    /// Delete records
+    Rm(Rm),
+    /// Write everything to a folder, in clear, for its owner
+    Export(Export),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Found an account, with this device as its first
+    Create {
+        /// The name that others read when you lend; may be left out
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// Delete the account and everything in it
+    Delete {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PassphraseCommand {
+    /// Change it
+    Change {
+        /// Read the new one from a file that only its owner can read
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The title, for one file [default: its name]
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// A word to find it by; may be given several times
+    #[arg(long = "tag", value_name = "WORD")]
+    pub(crate) tags: Vec<String>,
+    /// These records may never be lent
+    #[arg(long)]
+    pub(crate) never_lend: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Put {
+    /// The record, by the beginning of its id
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) id: String,
+    /// What it holds from now on
+    pub(crate) file: PathBuf,
+    /// Another title [default: as it was]
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Records of this kind only: text, json, table, series, fhir, image, pdf, file
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Records whose title or tags hold this text
+    pub(crate) search: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The record, by the beginning of its id
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) id: String,
+    /// Write it to a file; a file that is there is replaced only with --force
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rm {
+    /// The records, by the beginning of their ids
+    #[arg(required = true, value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) ids: Vec<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// A folder that is not there yet
+    pub(crate) folder: PathBuf,
+}
+
+/// Prints completions for a shell.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Which
+    pub(crate) shell: Shell,
+}

@@ -1,0 +1,93 @@
+//! `glimpse add FILE…`
+
+use std::path::Path;
+
+use glimpse_device::Device;
+use glimpse_device::publish::NewContent;
+use glimpse_wire::record::Policy;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::args::{Add, Shared};
+use crate::failure::Failure;
+use crate::files::Source;
+use crate::home;
+use crate::out::{Out, Style};
+use crate::text::{clean, size};
+
+/// Content of this size has a progress bar.
+const LONG: u64 = 4 * 1024 * 1024;
+
+#[derive(Serialize)]
+struct Added<'a> {
+    event: &'static str,
+    record: String,
+    title: &'a str,
+    kind: &'a str,
+    content_type: &'a str,
+    bytes: u64,
+    file: &'a str,
+}
+
+pub(super) async fn run(shared: &Shared, add: &Add, out: Out) -> Result<u8, Failure> {
+    if add.title.is_some() && add.files.len() > 1 {
+        return Err(Failure::usage("One title does not fit several files.", "Add them one by one."));
+    }
+    let device = home::unlock(shared, out).await?;
+    let limit = device.info().await?.max_content;
+    let mut exit = 0;
+    for file in &add.files {
+        // A file that cannot be added does not keep the others out.
+        if let Err(failure) = one(&device, file, limit, add, out).await {
+            out.report(&failure, Some(&file.display().to_string()))?;
+            exit = failure.exit;
+        }
+    }
+    Ok(exit)
+}
+
+async fn one(device: &Device, path: &Path, limit: u64, add: &Add, out: Out) -> Result<(), Failure> {
+    let mut source = Source::open(path, limit)?;
+    let policy = if add.never_lend { Policy::NEVER_LEND } else { 0 };
+    let meta = source.meta(add.title.as_deref(), &add.tags, policy);
+    let bar = progress(source.length, &meta.title, out);
+    let content = NewContent {
+        meta: meta.clone(),
+        length: source.length,
+        content: &mut source.content,
+        progress: &mut |done| bar.set_position(done),
+    };
+    let record = device.add(content).await;
+    bar.finish_and_clear();
+    let record = record?.to_string();
+    out.event(&Added {
+        event: "added",
+        record: record.clone(),
+        title: &meta.title,
+        kind: &meta.kind,
+        content_type: &meta.content_type,
+        bytes: source.length,
+        file: &path.display().to_string(),
+    })?;
+    out.line(&format!(
+        "{}  {:<7} {:>8}  {}",
+        out.styled(Style::Dim, &record),
+        meta.kind,
+        size(source.length),
+        clean(&meta.title)
+    ))
+}
+
+/// A bar for content that takes a while; nothing where nobody watches.
+pub(super) fn progress(length: u64, title: &str, out: Out) -> ProgressBar {
+    if out.is_json() || length < LONG {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(length);
+    let template = "{msg:20!}  {bar:30}  {bytes} of {total_bytes}  {binary_bytes_per_sec}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(clean(title));
+    bar
+}

@@ -1,0 +1,124 @@
+//! `glimpse ls`
+
+use glimpse_device::listing::{Entry, Standing};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::args::{Ls, Shared};
+use crate::failure::Failure;
+use crate::home;
+use crate::out::{Out, Style};
+use crate::text::{clean, clean_to, date, size};
+
+#[derive(Serialize)]
+struct RecordEvent<'e> {
+    event: &'static str,
+    record: String,
+    title: &'e str,
+    kind: &'e str,
+    content_type: &'e str,
+    bytes: u64,
+    created_at: u64,
+    version: u64,
+    standing: &'static str,
+    from: &'e str,
+    tags: &'e [String],
+}
+
+#[derive(Serialize)]
+struct Listed {
+    event: &'static str,
+    records: usize,
+}
+
+/// The standing in one word.
+pub(super) const fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Own => "own",
+        Standing::Pending => "pending",
+        Standing::Unsigned => "unsigned",
+        Standing::Deleted => "deleted",
+        Standing::Trouble { code } => code.slug(),
+    }
+}
+
+pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failure> {
+    let device = home::unlock(shared, out).await?;
+    let bar = if out.is_json() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} changes") {
+        bar.set_style(style);
+    }
+    let listing = device.listing_with(&mut |taken| bar.set_position(u64::try_from(taken).unwrap_or(u64::MAX))).await;
+    bar.finish_and_clear();
+    let listing = listing?;
+    let wanted = ls.search.as_deref().map(str::to_lowercase);
+    let shown: Vec<&Entry> = listing
+        .newest_first()
+        .into_iter()
+        .filter(|entry| matches(entry, ls.kind.as_deref(), wanted.as_deref()))
+        .collect();
+    for entry in &shown {
+        let meta = entry.meta.as_ref();
+        out.event(&RecordEvent {
+            event: "record",
+            record: entry.record.to_string(),
+            title: meta.map_or("", |meta| &meta.title),
+            kind: meta.map_or("", |meta| &meta.kind),
+            content_type: meta.map_or("", |meta| &meta.content_type),
+            bytes: meta.map_or(0, |meta| meta.length),
+            created_at: meta.map_or(entry.created, |meta| meta.created).0,
+            version: entry.version,
+            standing: word(entry.standing),
+            from: meta.map_or("", |meta| &meta.from),
+            tags: meta.map_or(&[], |meta| &meta.tags),
+        })?;
+        out.line(&line(entry, out))?;
+    }
+    out.event(&Listed { event: "listed", records: shown.len() })?;
+    if shown.is_empty() {
+        out.note(if listing.is_empty() {
+            "No records yet. Add some with `glimpse add FILE…`."
+        } else {
+            "Nothing fits."
+        });
+    }
+    Ok(0)
+}
+
+fn matches(entry: &Entry, kind: Option<&str>, wanted: Option<&str>) -> bool {
+    let Some(meta) = &entry.meta else { return kind.is_none() && wanted.is_none() };
+    let has = |wanted: &str| {
+        meta.title.to_lowercase().contains(wanted) || meta.tags.iter().any(|tag| tag.to_lowercase().contains(wanted))
+    };
+    kind.is_none_or(|kind| meta.kind == kind) && wanted.is_none_or(has)
+}
+
+/// One record in one line.
+pub(super) fn line(entry: &Entry, out: Out) -> String {
+    let id = entry.record.to_string();
+    let (short, rest) = id.split_at_checked(8).unwrap_or((&id, ""));
+    let id = format!("{}{}", out.styled(Style::Bold, short), out.styled(Style::Dim, rest));
+    let Some(meta) = &entry.meta else {
+        return format!("{id}  {}", trouble(entry, out));
+    };
+    let title = clean_to(&meta.title, 60);
+    let length = size(meta.length);
+    let line = format!("{id}  {:<7} {length:>8}  {}  {title}", clean_to(&meta.kind, 7), date(meta.created.0));
+    match entry.standing {
+        Standing::Own | Standing::Deleted => line,
+        Standing::Pending => {
+            let from = if meta.from.is_empty() { "a writer without a name" } else { &meta.from };
+            format!("{line}  {}", out.styled(Style::Yellow, &format!("from {}, not approved", clean(from))))
+        }
+        Standing::Unsigned => format!("{line}  {}", out.styled(Style::Red, "unsigned: not from you")),
+        Standing::Trouble { .. } => format!("{line}  {}", trouble(entry, out)),
+    }
+}
+
+fn trouble(entry: &Entry, out: Out) -> String {
+    let text = match entry.standing {
+        Standing::Trouble { code } => code.happened(),
+        Standing::Own | Standing::Pending | Standing::Unsigned | Standing::Deleted => "This record does not open.",
+    };
+    out.styled(Style::Red, text)
+}

@@ -1,0 +1,48 @@
+//! One command a file.
+
+mod account;
+mod add;
+mod export;
+mod ls;
+mod passphrase;
+mod put;
+mod rm;
+mod show;
+
+use crate::args::{AccountCommand, Arguments, Command, PassphraseCommand};
+use crate::failure::Failure;
+use crate::out::Out;
+
+/// Runs the command; gives the exit code.
+pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> {
+    let Arguments { shared, command } = arguments;
+    let out = *out;
+    match command {
+        Command::Account(AccountCommand::Create { name }) => account::create(&shared, &name, out).await,
+        Command::Account(AccountCommand::Delete { yes }) => account::delete(&shared, yes, out).await,
+        Command::Passphrase(PassphraseCommand::Change { new_passphrase_file }) => {
+            passphrase::change(&shared, new_passphrase_file.as_deref(), out).await
+        }
+        Command::Add(add) => add::run(&shared, &add, out).await,
+        Command::Put(put) => put::run(&shared, &put, out).await,
+        Command::Ls(ls) => ls::run(&shared, &ls, out).await,
+        Command::Show(show) => show::run(&shared, &show, out).await,
+        Command::Rm(rm) => rm::run(&shared, &rm, out).await,
+        Command::Export(export) => export::run(&shared, &export, out).await,
+    }
+}
+
+/// Asks for a yes; where nobody can be asked, `--yes` is needed.
+fn confirm(question: &str, yes: bool, out: Out) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !out.can_ask() {
+        return Err(Failure::usage("This cannot be undone, and there is nobody to ask.", "Give --yes if it is meant."));
+    }
+    let sure = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
+    match sure {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(Failure::other("Nothing was deleted.", "Start again if it was meant.")),
+    }
+}

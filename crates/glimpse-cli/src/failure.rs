@@ -1,0 +1,184 @@
+//! Errors for people: what happened, what to do, and an exit code that README.md documents.
+
+use std::io;
+use std::path::Path;
+
+use glimpse_device::DeviceError;
+use glimpse_wire::ErrorCode;
+
+/// A command that did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The word for programs.
+    pub(crate) code: String,
+    /// What happened.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) next: String,
+    /// The exit code.
+    pub(crate) exit: u8,
+}
+
+pub(crate) const EXIT_OTHER: u8 = 1;
+pub(crate) const EXIT_USAGE: u8 = 2;
+const EXIT_LOCKED: u8 = 3;
+const EXIT_NOT_THERE: u8 = 4;
+const EXIT_UNREACHABLE: u8 = 5;
+const EXIT_DECLINED: u8 = 6;
+const EXIT_CODE: u8 = 7;
+const EXIT_ALARM: u8 = 8;
+const EXIT_FILE: u8 = 9;
+const EXIT_SESSION: u8 = 10;
+
+impl Failure {
+    fn new(exit: u8, code: &str, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), next: next.into(), exit }
+    }
+
+    /// Something that has no word of its own.
+    pub(crate) fn other(message: &str, next: &str) -> Self {
+        Self::new(EXIT_OTHER, "internal", message, next)
+    }
+
+    /// The command line makes no sense.
+    pub(crate) fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(EXIT_USAGE, "usage", message, next)
+    }
+
+    /// The passphrase is missing, unusable or wrong.
+    pub(crate) fn passphrase(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(EXIT_LOCKED, "passphrase", message, next)
+    }
+
+    /// A file that was named cannot be read.
+    pub(crate) fn input(path: &Path, cause: &str) -> Self {
+        let message = format!("{} cannot be read: {cause}.", crate::text::clean(&path.display().to_string()));
+        Self::new(EXIT_FILE, "input", message, "Check the name and its permissions.")
+    }
+
+    /// A file cannot be written.
+    pub(crate) fn output(path: &Path, error: &io::Error) -> Self {
+        let message = format!("{} cannot be written: {error}.", crate::text::clean(&path.display().to_string()));
+        Self::new(EXIT_FILE, "output", message, "Choose another place, or make room there.")
+    }
+
+    /// Nothing by this name.
+    pub(crate) fn not_there(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(EXIT_NOT_THERE, ErrorCode::NotFound.slug(), message, next)
+    }
+}
+
+/// The exit code that goes with a code of the protocol.
+#[expect(clippy::wildcard_enum_match_arm, reason = "`ErrorCode` is non-exhaustive")]
+pub(crate) const fn exit_code(code: ErrorCode) -> u8 {
+    match code {
+        ErrorCode::CodeMistyped
+        | ErrorCode::CodeUnknown
+        | ErrorCode::CodeWrong
+        | ErrorCode::CodeUsed
+        | ErrorCode::CodeExpired
+        | ErrorCode::Crowded
+        | ErrorCode::PausedAfterFailures
+        | ErrorCode::PairingBroken => EXIT_CODE,
+        ErrorCode::Declined | ErrorCode::ApprovalTimedOut | ErrorCode::DeviceOffline => EXIT_DECLINED,
+        ErrorCode::SessionEnded | ErrorCode::SessionExpired | ErrorCode::SessionRevoked | ErrorCode::SessionIdle => {
+            EXIT_SESSION
+        }
+        ErrorCode::RecordTampered
+        | ErrorCode::RecordRolledBack
+        | ErrorCode::ChainForked
+        | ErrorCode::ChainRolledBack
+        | ErrorCode::CredentialInvalid
+        | ErrorCode::ChannelBroken
+        | ErrorCode::CounterReused => EXIT_ALARM,
+        ErrorCode::TooLarge => EXIT_FILE,
+        ErrorCode::ServerUnreachable | ErrorCode::Busy | ErrorCode::RateLimited => EXIT_UNREACHABLE,
+        ErrorCode::NotFound | ErrorCode::Conflict => EXIT_NOT_THERE,
+        ErrorCode::Unauthorised => EXIT_LOCKED,
+        _ => EXIT_OTHER,
+    }
+}
+
+impl From<ErrorCode> for Failure {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(exit_code(code), code.slug(), code.happened(), code.next_step())
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Refused { code, .. } => code.into(),
+            DeviceError::Storage(error) => Self::new(
+                EXIT_FILE,
+                "storage",
+                format!("A file of the home cannot be used: {error}."),
+                "Check its permissions and the free space; nothing was half done.",
+            ),
+            DeviceError::Damaged(name) => Self::new(
+                EXIT_ALARM,
+                "storage",
+                format!("{name} in the home is not what this device wrote."),
+                if name == "listing.sealed" {
+                    "Remove it to have it made anew; older versions that the server gives are not noticed then."
+                } else {
+                    "Restore it from a copy; without it this device cannot be used."
+                },
+            ),
+            DeviceError::Passphrase => Self::passphrase(
+                "The passphrase is wrong, or the file of keys was changed.",
+                "Try again. Nobody can reset it: the keys are under it and nowhere else.",
+            ),
+            DeviceError::NoAccount => Self::new(
+                EXIT_LOCKED,
+                "no-account",
+                "There is no account in this home.",
+                "Found one with `glimpse account create --server URL`, or name another home with --home.",
+            ),
+            DeviceError::AccountExists => Self::new(
+                EXIT_OTHER,
+                "account-exists",
+                "There is an account in this home already.",
+                "Use it, or name another home with --home.",
+            ),
+            DeviceError::NoRecord(id) => Self::not_there(
+                format!("No record has an id that begins with {}.", crate::text::clean(&id)),
+                "`glimpse ls` shows what there is.",
+            ),
+            DeviceError::Ambiguous(id) => Self::not_there(
+                format!("Several records have an id that begins with {}.", crate::text::clean(&id)),
+                "Give more of it.",
+            ),
+            DeviceError::Content(cause) => Self::new(
+                EXIT_FILE,
+                "input",
+                format!("The file could not be read to its end: {}.", crate::text::clean(&cause)),
+                "Nothing was added. Try again when nothing writes to it.",
+            ),
+            DeviceError::Output(error) => Self::new(
+                EXIT_FILE,
+                "output",
+                format!("The content could not be written: {error}."),
+                "Choose another place, or make room there.",
+            ),
+            DeviceError::Paused { millis } => {
+                let mut failure = Self::from(ErrorCode::PausedAfterFailures);
+                let minutes = millis.div_ceil(60_000);
+                failure.next = format!("Wait {minutes} minutes. If it was not you, somebody is guessing.");
+                failure
+            }
+            DeviceError::PassphraseNeeded => Self::new(
+                EXIT_CODE,
+                ErrorCode::PausedAfterFailures.slug(),
+                "Ten pairings failed within a day. Somebody may be guessing.",
+                "Start `glimpse lend` again and give the passphrase by hand to go on.",
+            ),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(EXIT_FILE, "output", format!("The output cannot be written: {error}."), "Check where it goes.")
+    }
+}

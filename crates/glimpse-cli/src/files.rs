@@ -1,0 +1,129 @@
+//! Files of the user: read to become records, written when content is asked for.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Chain, Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+
+use glimpse_content::limits::TEXT_READ;
+use glimpse_content::{Detected, detect};
+use glimpse_wire::UnixMillis;
+use glimpse_wire::limits::{MAX_CONTENT, MAX_TITLE};
+use glimpse_wire::record::Meta;
+
+use crate::failure::Failure;
+use crate::text::{cut, file_name};
+
+/// A file that is to become a record.
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) length: u64,
+    pub(crate) detected: Detected,
+    pub(crate) content: Chain<Cursor<Vec<u8>>, File>,
+    modified: UnixMillis,
+}
+
+impl Source {
+    /// Opens a file and looks at its beginning.
+    pub(crate) fn open(path: &Path, limit: u64) -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::input(path, &error.to_string());
+        // Asked before it is opened: opening a pipe would wait for somebody to write to it.
+        let metadata = fs::metadata(path).map_err(failed)?;
+        if !metadata.is_file() {
+            let what = if metadata.is_dir() { "it is a folder" } else { "it is no plain file" };
+            return Err(Failure::input(path, what));
+        }
+        let mut file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        let length = metadata.len();
+        let limit = limit.min(MAX_CONTENT);
+        if length > limit {
+            let mut failure = Failure::from(glimpse_wire::ErrorCode::TooLarge);
+            failure.message = format!(
+                "{} has {}; a record holds {} at most.",
+                crate::text::clean(&path.display().to_string()),
+                crate::text::size(length),
+                crate::text::size(limit)
+            );
+            return Err(failure);
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut beginning = Vec::new();
+        let look = u64::try_from(TEXT_READ).unwrap_or(u64::MAX);
+        Read::by_ref(&mut file).take(look).read_to_end(&mut beginning).map_err(failed)?;
+        let detected = detect(&name, &beginning);
+        let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let modified = modified.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0);
+        Ok(Self { name, length, detected, content: Cursor::new(beginning).chain(file), modified: UnixMillis(modified) })
+    }
+
+    /// What the record is to say of itself.
+    pub(crate) fn meta(&self, title: Option<&str>, tags: &[String], policy: u32) -> Meta {
+        let stem = Path::new(&self.name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let title = title.map_or_else(|| stem.unwrap_or_default(), str::to_owned);
+        Meta {
+            title: cut(&title, MAX_TITLE).to_owned(),
+            kind: self.detected.kind.as_str().to_owned(),
+            content_type: self.detected.content_type.to_owned(),
+            file_name: cut(&self.name, MAX_TITLE).to_owned(),
+            tags: tags.to_vec(),
+            length: self.length,
+            policy,
+            from: String::new(),
+            created: self.modified,
+        }
+    }
+}
+
+/// A file that appears under its name only when it is whole.
+pub(crate) struct Target {
+    path: PathBuf,
+    scratch: PathBuf,
+    file: File,
+}
+
+impl Target {
+    /// Begins a file, readable by its owner only.
+    pub(crate) fn begin(path: &Path, replace: bool) -> Result<Self, Failure> {
+        if !replace && path.symlink_metadata().is_ok() {
+            let error = io::Error::new(io::ErrorKind::AlreadyExists, "there is something by this name");
+            return Err(Failure::output(path, &error));
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let scratch = path.with_file_name(format!(".{}.part-{}", file_name(&name), std::process::id()));
+        let file = private().create(true).truncate(true).write(true).open(&scratch);
+        let file = file.map_err(|error| Failure::output(path, &error))?;
+        Ok(Self { path: path.to_owned(), scratch, file })
+    }
+
+    /// Writes the next piece.
+    pub(crate) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.file.write_all(piece)
+    }
+
+    /// The file is whole.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        let done =
+            self.file.flush().and_then(|()| self.file.sync_all()).and_then(|()| fs::rename(&self.scratch, &self.path));
+        done.map_err(|error| Failure::output(&self.path, &error))
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // Renamed already when all went well; otherwise half a file is no use to anybody.
+        let _gone = fs::remove_file(&self.scratch);
+    }
+}
+
+#[cfg(unix)]
+fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
+}

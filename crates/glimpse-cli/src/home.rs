@@ -1,0 +1,72 @@
+//! The home folder, and the device in it.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use glimpse_device::home::Home;
+use glimpse_device::native::{BadOrigin, Files, Machine, Network};
+use glimpse_device::{Device, DeviceError, Ground};
+
+use crate::args::Shared;
+use crate::failure::Failure;
+use crate::out::Out;
+use crate::passphrase;
+
+/// The folder that the command line, the environment or the system's custom names.
+pub(crate) fn folder(shared: &Shared) -> Result<PathBuf, Failure> {
+    if let Some(home) = &shared.home {
+        return Ok(home.clone());
+    }
+    let data = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = data.or_else(|| std::env::home_dir().map(|home| home.join(".local/share")));
+    data.map(|data| data.join("glimpse"))
+        .ok_or_else(|| Failure::usage("There is no home folder.", "Name one with --home DIR."))
+}
+
+/// The ground for an account on the server that the command line names.
+pub(crate) fn new_ground(shared: &Shared) -> Result<Ground, Failure> {
+    let server = shared.server.as_deref().ok_or_else(|| {
+        Failure::usage("No server was named.", "Give --server URL, such as --server https://glimpse.example")
+    })?;
+    Ok(ground(shared, network(server)?)?)
+}
+
+/// The ground of the account in the home.
+pub(crate) async fn known_ground(shared: &Shared) -> Result<Ground, Failure> {
+    let home = Home::new(Rc::new(Files::new(folder(shared)?)));
+    let profile = home.profile().await?.filter(|profile| profile.confirmed).ok_or(DeviceError::NoAccount)?;
+    let network = network(&profile.server)?;
+    ground(shared, network)
+}
+
+/// Unlocks the device in the home, asking for the passphrase.
+pub(crate) async fn unlock(shared: &Shared, out: Out) -> Result<Device, Failure> {
+    let ground = known_ground(shared).await?;
+    let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out)?;
+    Ok(Device::unlock(&ground, &passphrase).await?)
+}
+
+/// The network towards a server.
+pub(crate) fn network(server: &str) -> Result<Network, Failure> {
+    Network::new(server).map_err(|error| match error {
+        BadOrigin::Malformed => Failure::usage(
+            format!("{} is not the address of a server.", crate::text::clean(server)),
+            "Write it as https://glimpse.example, with no path.",
+        ),
+        BadOrigin::Plain => Failure::usage(
+            "Plain HTTP reaches this machine only: on the way to another, anyone could take your token.",
+            "Write https:// instead.",
+        ),
+        BadOrigin::Certificates => {
+            Failure::other("The system's certificates cannot be read.", "Install them (ca-certificates).")
+        }
+    })
+}
+
+fn ground(shared: &Shared, network: Network) -> Result<Ground, Failure> {
+    Ok(Ground {
+        storage: Rc::new(Files::new(folder(shared)?)),
+        transport: Rc::new(network),
+        machine: Rc::new(Machine::new()),
+    })
+}

@@ -1,0 +1,119 @@
+//! The passphrase: from a file that only its owner can read, or typed.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::out::Out;
+
+/// Longest passphrase, in bytes.
+const MAX: u64 = 1024;
+/// Shortest passphrase that a new account or a change takes, in characters.
+const MIN_NEW: usize = 8;
+
+/// The passphrase that unlocks the home.
+pub(crate) fn ask(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    match file {
+        Some(file) => from_file(file),
+        None => typed("Passphrase", out),
+    }
+}
+
+/// A new passphrase, typed twice.
+pub(crate) fn ask_new(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let passphrase = match file {
+        Some(file) => from_file(file)?,
+        None => {
+            let first = typed("New passphrase", out)?;
+            if *typed("The same again", out)? != *first {
+                return Err(Failure::passphrase("The two were not the same.", "Start again; nothing was changed."));
+            }
+            first
+        }
+    };
+    if String::from_utf8_lossy(&passphrase).chars().count() < MIN_NEW {
+        return Err(Failure::passphrase(
+            format!("A passphrase has at least {MIN_NEW} characters."),
+            "Several words are easy to remember and hard to guess.",
+        ));
+    }
+    Ok(passphrase)
+}
+
+fn typed(prompt: &str, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if !out.can_ask() {
+        return Err(Failure::passphrase(
+            "The passphrase is needed, and there is nobody to ask.",
+            "Give --passphrase-file FILE, a file that only its owner can read (mode 0600).",
+        ));
+    }
+    let typed = dialoguer::Password::new().with_prompt(prompt).interact().map_err(|error| {
+        Failure::passphrase(
+            format!("The passphrase was not given: {error}."),
+            "Start again, or give --passphrase-file.",
+        )
+    })?;
+    let typed = Zeroizing::new(typed);
+    Ok(Zeroizing::new(typed.as_bytes().to_vec()))
+}
+
+/// The first line of `file`, without its end.
+fn from_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let shown = crate::text::clean(&path.display().to_string());
+    let unreadable = |cause: &str| {
+        Failure::passphrase(
+            format!("The passphrase file {shown} cannot be read: {cause}."),
+            "Make it with mode 0600, with the passphrase as its only line.",
+        )
+    };
+    let file = File::open(path).map_err(|error| unreadable(&error.to_string()))?;
+    // Of the open file, not of the name: what is checked is what is read.
+    require_private(&file, &shown)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(1100));
+    file.take(MAX + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error.to_string()))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX) {
+        return Err(unreadable("it is too long"));
+    }
+    while matches!(bytes.last(), Some(b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    if bytes.is_empty() {
+        return Err(unreadable("it is empty"));
+    }
+    if bytes.contains(&b'\n') {
+        return Err(unreadable("it has more than one line"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn require_private(file: &File, shown: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata()?;
+    let owner = metadata.uid();
+    let mode = metadata.mode() & 0o777;
+    if !metadata.is_file() {
+        return Err(Failure::passphrase(format!("{shown} is no file."), "Name a plain file with mode 0600."));
+    }
+    if owner != rustix::process::geteuid().as_raw() {
+        return Err(Failure::passphrase(
+            format!("The passphrase file {shown} belongs to somebody else."),
+            "Make one of your own, with mode 0600.",
+        ));
+    }
+    if mode & 0o077 != 0 {
+        return Err(Failure::passphrase(
+            format!("Others may read the passphrase file {shown} (mode {mode:04o})."),
+            format!("Close it first: chmod 600 {shown}"),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn require_private(_file: &File, _shown: &str) -> Result<(), Failure> {
+    Ok(())
+}

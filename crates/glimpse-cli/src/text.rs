@@ -1,0 +1,149 @@
+//! Text that came from elsewhere, made safe to print and safe to name a file by.
+
+/// What a terminal or a reader could be deceived by: control characters, marks of direction, invisible characters.
+fn deceives(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// One line that can be printed: what could deceive becomes U+FFFD.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars().map(|character| if deceives(character) { '\u{FFFD}' } else { character }).collect()
+}
+
+/// As [`clean`], at most `width` characters long.
+pub(crate) fn clean_to(text: &str, width: usize) -> String {
+    let cleaned = clean(text);
+    if cleaned.chars().count() <= width {
+        return cleaned;
+    }
+    let mut cut: String = cleaned.chars().take(width.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Text of several lines for a terminal: line breaks and tabs stay.
+pub(crate) fn clean_lines(text: &str) -> String {
+    let keep = |character| matches!(character, '\n' | '\t') || !deceives(character);
+    text.replace("\r\n", "\n").chars().map(|character| if keep(character) { character } else { '\u{FFFD}' }).collect()
+}
+
+/// A name for a file in one folder: no separators, no device names, no leading dot, at most 120 bytes.
+pub(crate) fn file_name(wanted: &str) -> String {
+    let mut name = String::new();
+    for character in wanted.chars() {
+        let bad = deceives(character)
+            || matches!(character, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{FFFD}');
+        let next = if bad { '_' } else { character };
+        if name.len().saturating_add(next.len_utf8()) > 120 {
+            break;
+        }
+        name.push(next);
+    }
+    let trimmed = name.trim().trim_start_matches('.').trim_end_matches(['.', ' ']);
+    let stem = trimmed.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    let is_device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
+        || (stem.len() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT")));
+    if trimmed.is_empty() || is_device { format!("_{trimmed}") } else { trimmed.to_owned() }
+}
+
+/// The longest beginning of `text` of at most `limit` bytes.
+pub(crate) fn cut(text: &str, limit: usize) -> &str {
+    let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.split_at_checked(end).map_or("", |(front, _)| front)
+}
+
+/// Bytes for people: `12 kB`, `3.4 MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = u128::from(bytes) / 100;
+    let mut unit = UNITS.iter();
+    let mut name = unit.next().copied().unwrap_or("B");
+    while tenths >= 10_000 {
+        let Some(next) = unit.next() else { break };
+        tenths /= 1000;
+        name = next;
+    }
+    if tenths < 100 { format!("{}.{} {name}", tenths / 10, tenths % 10) } else { format!("{} {name}", tenths / 10) }
+}
+
+/// A time span for people: `1:05`, `1:05:00`.
+pub(crate) fn span(millis: u64) -> String {
+    let seconds = millis.div_ceil(1000);
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{rest:02}") } else { format!("{minutes}:{rest:02}") }
+}
+
+/// A date and time, UTC: `2026-11-21 03:20`.
+pub(crate) fn date(millis: u64) -> String {
+    let minutes = millis / 60_000;
+    let (days, of_day) = (minutes / 1440, minutes % 1440);
+    // Civil from days (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"), for days since 1970-01-01.
+    let shifted = days.saturating_add(719_468);
+    let era = shifted / 146_097;
+    let of_era = shifted % 146_097;
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era.saturating_add(era * 400).saturating_add(u64::from(month <= 2));
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", of_day / 60, of_day % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_deceive_is_made_visible() {
+        for (hostile, shown) in [
+            ("plain Ünïcode 字", "plain Ünïcode 字"),
+            ("\x1b[2J\x1b]0;owned\x07", "\u{FFFD}[2J\u{FFFD}]0;owned\u{FFFD}"),
+            ("invoice\u{202E}fdp.exe", "invoice\u{FFFD}fdp.exe"),
+            ("a\u{200B}b\r\nc\u{2028}d", "a\u{FFFD}b\u{FFFD}\u{FFFD}c\u{FFFD}d"),
+            ("\u{9B}31m", "\u{FFFD}31m"),
+        ] {
+            assert_eq!(clean(hostile), shown);
+        }
+        assert_eq!(clean_to("abcdef", 4), "abc…");
+        assert_eq!(clean_lines("a\r\nb\tc\x1b[1m"), "a\nb\tc\u{FFFD}[1m");
+    }
+
+    #[test]
+    fn file_names_stay_in_their_folder() {
+        for (wanted, name) in [
+            ("letter.pdf", "letter.pdf"),
+            ("../../etc/passwd", "_.._etc_passwd"),
+            ("..", "_"),
+            ("", "_"),
+            (".bashrc", "bashrc"),
+            ("C:\\Windows\\x", "C__Windows_x"),
+            ("nul.txt", "_nul.txt"),
+            ("COM1", "_COM1"),
+            ("a\0b\nc", "a_b_c"),
+            ("name. ", "name"),
+        ] {
+            assert_eq!(file_name(wanted), name, "{wanted:?}");
+        }
+        assert!(file_name(&"ü".repeat(500)).len() <= 121);
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!(
+            (size(999), size(1000), size(1_549_000), size(64 << 20)),
+            ("999 B".into(), "1.0 kB".into(), "1.5 MB".into(), "67 MB".into())
+        );
+        assert_eq!((span(0), span(61_000), span(3_600_001)), ("0:00".into(), "1:01".into(), "1:00:01".into()));
+        assert_eq!(date(0), "1970-01-01 00:00");
+        assert_eq!(date(951_782_400_000), "2000-02-29 00:00");
+        assert_eq!(date(1_795_231_205_000), "2026-11-21 03:20");
+        assert_eq!((cut("aüb", 2), cut("aüb", 3), cut("ab", 9)), ("a", "aü", "ab"));
+    }
+}
