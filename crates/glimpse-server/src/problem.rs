@@ -6,6 +6,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use glimpse_wire::ErrorCode;
+use glimpse_wire::api::PROBLEM;
 
 use crate::throttle::RetryAfter;
 
@@ -99,15 +100,18 @@ const fn status_of(code: ErrorCode) -> StatusCode {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({
-            "type": self.code.slug(),
-            "title": self.code.happened(),
-            "detail": self.code.next_step(),
-            "status": self.status.as_u16(),
-        });
-        let mut response = (self.status, body.to_string()).into_response();
+        let document = glimpse_wire::api::Problem {
+            kind: self.code.slug().to_owned(),
+            title: self.code.happened().to_owned(),
+            status: self.status.as_u16(),
+            detail: self.code.next_step().to_owned(),
+            retry_after: self.retry_after,
+        };
+        // Strings and numbers always have a JSON form.
+        let body = serde_json::to_string(&document).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

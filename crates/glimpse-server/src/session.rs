@@ -66,7 +66,7 @@ impl SignedTerms {
     /// `Malformed` for Terms that are not the first, or whose times make no sense at this server's clock.
     pub(crate) fn first(&self, device: &SignedIn, now: UnixMillis) -> Result<Session, ErrorCode> {
         let terms = &self.terms;
-        if terms.seq != 1 || !times_fit(terms, now, now) {
+        if terms.seq != 1 || !times_fit(terms, terms.issued, now) {
             return Err(ErrorCode::Malformed);
         }
         Ok(Session {
@@ -100,7 +100,7 @@ impl SignedTerms {
         let same_session = terms.viewer == session.viewer
             && self.submission.transcript == session.transcript
             && self.submission.mailbox == session.mailbox;
-        if !same_session || !times_fit(terms, session.granted, now) {
+        if !same_session || !times_fit(terms, session.issued, now) {
             return Err(ErrorCode::Malformed);
         }
         let units = session.units.saturating_add(count(terms));
@@ -123,16 +123,12 @@ fn count(terms: &Terms) -> u64 {
     u64::try_from(terms.units.len()).unwrap_or(u64::MAX)
 }
 
-/// Issued at about this time, and ending after now but within the hard cap, which counts from the first grant.
-fn times_fit(terms: &Terms, granted: UnixMillis, now: UnixMillis) -> bool {
+/// Issued at about this time, and ending after now but within the hard cap, which counts from the first Terms.
+fn times_fit(terms: &Terms, first_issued: UnixMillis, now: UnixMillis) -> bool {
     let issued_now =
         terms.issued.0 <= now.plus(CLOCK_SLACK_MILLIS).0 && now.0 <= terms.issued.plus(CLOCK_SLACK_MILLIS).0;
-    let long_enough = terms.seq > 1 || terms.expires.since(terms.issued) >= MIN_SESSION_MILLIS;
-    issued_now
-        && long_enough
-        && terms.expires.0 > now.0
-        && terms.expires.since(terms.issued) <= MAX_SESSION_MILLIS
-        && terms.expires.0 <= granted.plus(MAX_SESSION_MILLIS.saturating_add(CLOCK_SLACK_MILLIS)).0
+    let length = terms.expires.since(first_issued);
+    issued_now && terms.expires.0 > now.0 && (MIN_SESSION_MILLIS..=MAX_SESSION_MILLIS).contains(&length)
 }
 
 /// What is known when a viewer asks to open a unit.

@@ -7,6 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use glimpse_wire::limits::MAX_CONTENT;
 use serde::Deserialize;
 
 /// What an operator decides.
@@ -67,7 +68,7 @@ pub struct Limits {
     pub stall_seconds: u64,
     /// Seconds that open requests and live channels get to finish after SIGTERM.
     pub drain_seconds: u64,
-    /// Bytes of the sealed content of one record version.
+    /// Bytes of the content of one record version, before padding and sealing.
     pub content_bytes: u64,
     /// Bytes of the ciphertext of one unit of a session.
     pub unit_bytes: u64,
@@ -141,7 +142,7 @@ impl Default for Limits {
             request_seconds: 30,
             stall_seconds: 30,
             drain_seconds: 20,
-            content_bytes: 4 * 1024 * 1024 * 1024,
+            content_bytes: MAX_CONTENT,
             unit_bytes: 64 * 1024 * 1024,
             session_bytes: 1024 * 1024 * 1024,
             records_per_account: 100_000,

@@ -83,7 +83,6 @@ fn strict(headers: &mut HeaderMap) {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "interest-cohort=()"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

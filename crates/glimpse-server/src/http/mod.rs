@@ -80,6 +80,7 @@ fn transfers() -> Router<Arc<App>> {
         .route("/v1/contents/{h0}", get(records::content).put(records::put_content))
         .route("/v1/sessions/{session}/units/{unit}", put(sessions::put_unit))
         .route("/v1/sessions/{session}/units/{unit}/content", get(sessions::content))
+        .route("/v1/sessions/{session}/units/{unit}/blob", get(sessions::blob))
 }
 
 /// A page on another origin may call the API when the operator listed that origin. There are no cookies to protect.

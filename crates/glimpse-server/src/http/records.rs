@@ -13,6 +13,7 @@ use glimpse_wire::api::{CBOR, MintRequest, Minted, Published, Share, ShareScope,
 use glimpse_wire::limits::{MAX_ENVELOPE, MAX_SHARES_PER_MINT};
 use glimpse_wire::preimage::{StatementKind, writer_id};
 use glimpse_wire::record::{Deletion, Envelope};
+use glimpse_wire::size::{padded, sealed};
 use glimpse_wire::{AccountId, ErrorCode, Hash, RecordId, SUITE, encode};
 use serde::Deserialize;
 
@@ -72,7 +73,7 @@ pub(super) async fn put_content(
         return Err(ErrorCode::NotFound.into());
     }
     let stall = Duration::from_secs(limits.stall_seconds);
-    let incoming = Incoming::new(body, UploadLimits { bytes: limits.content_bytes, stall })?;
+    let incoming = Incoming::new(body, UploadLimits { bytes: sealed(padded(limits.content_bytes)), stall })?;
     to_the_end(&app, async move |app| {
         let upload = app.store.begin_content(&account, &h0, now).await?;
         let outcome = async {

@@ -23,6 +23,7 @@ use super::records::cbor;
 use super::transfer::{Incoming, UploadLimits, send, to_the_end};
 use crate::app::App;
 use crate::problem::Answer;
+use crate::store::{Session, Unit};
 
 /// Bytes of a signed statement by a viewer or a device.
 const MAX_SIGNED: usize = 4 * 1024;
@@ -117,25 +118,38 @@ pub(super) async fn open(State(app): State<Arc<App>>, Path(session): Path<Sessio
     Ok(cbor(encode(&opened)))
 }
 
-/// `GET /v1/sessions/{session}/units/{unit}/content`
+/// `GET /v1/sessions/{session}/units/{unit}/content`: what the device sealed for this session.
 pub(super) async fn content(
     State(app): State<Arc<App>>,
     Path((session, unit)): Path<(SessionId, UnitId)>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let live = app.live_session(&session).await?;
-    let unit_id = unit;
-    let unit = app.store.unit(&session, &unit).await?.ok_or(ErrorCode::NotFound)?;
-    if !app.store.was_opened(&session, &unit_id).await? {
+    let (_, unit) = opened_unit(&app, &session, &unit).await?;
+    let sealed = unit.sealed.ok_or(ErrorCode::NotFound)?;
+    send(&sealed.path, sealed.bytes, &headers).await
+}
+
+/// `GET /v1/sessions/{session}/units/{unit}/blob`: the record version's own ciphertext, where Terms lend that.
+pub(super) async fn blob(
+    State(app): State<Arc<App>>,
+    Path((session, unit)): Path<(SessionId, UnitId)>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let (session, unit) = opened_unit(&app, &session, &unit).await?;
+    let h0 = unit.blob.ok_or(ErrorCode::NotFound)?;
+    let (path, bytes) = app.store.published_content(&session.account, &h0).await?;
+    send(&path, bytes, &headers).await
+}
+
+/// A unit of a live session that was opened: until then its ciphertext is for nobody.
+async fn opened_unit(app: &App, session: &SessionId, unit: &UnitId) -> Answer<(Session, Unit)> {
+    let live = app.live_session(session).await?;
+    let found = app.store.unit(session, unit).await?.ok_or(ErrorCode::NotFound)?;
+    if !app.store.was_opened(session, unit).await? {
         return Err(ErrorCode::NotFound.into());
     }
-    app.lives.touch(&session, app.clock.now());
-    if let Some(h0) = unit.blob {
-        let (path, bytes) = app.store.published_content(&live.account, &h0).await?;
-        return send(&path, bytes, &headers).await;
-    }
-    let sealed = unit.sealed.ok_or(ErrorCode::NotReady)?;
-    send(&sealed.path, sealed.bytes, &headers).await
+    app.lives.touch(session, app.clock.now());
+    Ok((live, found))
 }
 
 /// `POST /v1/sessions/{session}/end`

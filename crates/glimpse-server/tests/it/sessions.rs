@@ -245,7 +245,7 @@ async fn terms_are_checked_and_amended_in_order() {
     for (bad, code) in [
         (Terms { seq: 3, ..next.clone() }, ErrorCode::Conflict),
         (Terms { viewer: public(&phone.key), ..next.clone() }, ErrorCode::Malformed),
-        (Terms { expires: visit.terms.issued.plus(2 * 3_600_000 + 300_000), ..next.clone() }, ErrorCode::Malformed),
+        (Terms { expires: visit.terms.issued.plus(2 * 3_600_000 + 1), ..next.clone() }, ErrorCode::Malformed),
         (Terms { issued: UnixMillis(0), ..next.clone() }, ErrorCode::Malformed),
         (Terms { rights: 0, ..next.clone() }, ErrorCode::Malformed),
         (Terms { suite: 9, ..next.clone() }, ErrorCode::UnsupportedSuite),
@@ -260,11 +260,13 @@ async fn terms_are_checked_and_amended_in_order() {
 
     // The blob's own ciphertext is served, once its unit, which holds the key, was opened.
     let later = Visit { terms: next, ..visit };
-    phone.seal_unit(&later, blob, 100).await;
+    let (_, key) = phone.seal_unit(&later, blob, 100).await;
     clock.advance(Duration::from_secs(90));
-    assert_eq!(later.content(&blob).await.code(), ErrorCode::NotFound);
+    let ciphertext = format!("{}/blob", unit_path(&later, &blob));
+    assert_eq!(later.http.get(&ciphertext).await.code(), ErrorCode::NotFound);
     opened(&later.open(blob, 1).await);
-    assert_eq!(later.content(&blob).await.body, version.content, "extended past the first expiry");
+    assert_eq!(later.http.get(&ciphertext).await.body, version.content, "extended past the first expiry");
+    assert_eq!(later.content(&blob).await.body, key);
 }
 
 #[tokio::test]
