@@ -174,6 +174,7 @@ impl Approved {
             kem_hash: preimage::viewer_kem_hash(viewer_kem.as_bytes()),
             viewer_kem,
             psk,
+            granted: terms.issued,
             terms: terms.clone(),
             units: BTreeMap::new(),
             live: None,
@@ -210,8 +211,10 @@ impl core::fmt::Debug for Approved {
 
 fn check_terms(terms: &Terms) -> Result<(), ErrorCode> {
     let life = terms.expires.since(terms.issued);
+    // A session that runs may be shortened to less.
+    let least = if terms.seq == 1 { MIN_SESSION_MILLIS } else { 1 };
     let fits = terms.units.len() <= MAX_UNITS_PER_GRANT
-        && (MIN_SESSION_MILLIS..=MAX_SESSION_MILLIS).contains(&life)
+        && (least..=MAX_SESSION_MILLIS).contains(&life)
         && terms.rights & Rights::VIEW != 0
         && terms.rights & !Rights::ALL == 0
         && terms.budget > 0
@@ -271,6 +274,8 @@ pub struct DeviceSession {
     viewer_kem: KemPublic,
     kem_hash: Hash,
     psk: Secret<32>,
+    /// When the first Terms were made: the hard cap counts from there.
+    granted: UnixMillis,
     terms: Terms,
     units: BTreeMap<UnitId, LentState>,
     live: Option<LiveChannel>,
@@ -348,11 +353,13 @@ impl DeviceSession {
     ) -> Result<SealedGrant, ErrorCode> {
         let mut terms = self.terms.clone();
         terms.units = change.add.iter().map(LentUnit::in_terms).collect();
+        terms.issued = now;
         terms.expires = change.expires.unwrap_or(terms.expires);
         terms.budget = change.budget.unwrap_or(terms.budget);
         terms.seq = terms.seq.checked_add(1).ok_or(ErrorCode::Malformed)?;
         let units = self.units.len().saturating_add(terms.units.len());
-        if units > MAX_UNITS_PER_SESSION || terms.expires <= now {
+        let too_long = terms.expires.since(self.granted) > MAX_SESSION_MILLIS;
+        if units > MAX_UNITS_PER_SESSION || too_long || terms.expires <= now {
             return Err(ErrorCode::Malformed);
         }
         check_terms(&terms)?;
