@@ -8,6 +8,8 @@ import { fetchPinned } from "./pinned.js";
 /** @type {Record<string, Entry>} */
 let catalogue = {};
 let language = "en";
+/** The language whose content words are in the catalogue. */
+let contentWords = "";
 
 /** The languages that the page names, in its order. @returns {string[]} */
 export function languages() {
@@ -37,6 +39,7 @@ export async function choose(wish) {
   const response = await fetchPinned(link);
   catalogue = await response.json();
   language = wish;
+  contentWords = "";
   document.documentElement.lang = wish;
   document.documentElement.dir = wish === "ar" ? "rtl" : "ltr";
   for (const element of document.querySelectorAll("[data-t]")) {
@@ -63,6 +66,17 @@ export function t(key, values = {}) {
     if (value === undefined) return whole;
     return typeof value === "number" ? number(value) : `\u2068${value}\u2069`;
   });
+}
+
+/** Adds the words that the content of records is shown with, in the chosen language. */
+export async function addContentWords() {
+  const wish = language;
+  const link = document.querySelector(`link[data-content="${CSS.escape(wish)}"]`);
+  if (!(link instanceof HTMLLinkElement) || contentWords === wish) return;
+  const words = await (await fetchPinned(link)).json();
+  if (wish !== language) return;
+  catalogue = { ...catalogue, ...words };
+  contentWords = wish;
 }
 
 /** Is there such a text? @param {string} key @returns {boolean} */

@@ -1,7 +1,7 @@
 // One open record: what it is, how far it has come, and its content.
 
 import { fill, h, say } from "../dom.js";
-import { number, size, t } from "../text.js";
+import { addContentWords, number, size, t } from "../text.js";
 import { drawContent } from "./content.js";
 import { icon } from "./icons.js";
 import { describe } from "./kinds.js";
@@ -87,7 +87,11 @@ export class RecordPane {
   }
 
   /** @param {Record<string, any>} view */
-  #show(view) {
+  async #show(view) {
+    const record = this.#record;
+    // Without its words a record can still be read: keys stand where they are missing.
+    await addContentWords().catch(() => {});
+    if (record?.unit !== this.#record?.unit || record?.attempt !== this.#record?.attempt) return;
     drawContent(this.#body, view, { blob: () => this.#blob(view.contentType), mayDownload: Boolean(this.#record?.save), save: () => this.#send({ type: "save" }) });
   }
 

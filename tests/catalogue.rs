@@ -1,0 +1,146 @@
+//! The catalogues in `www/lang/`: every language has every text with the same placeholders, and every text that anything
+//! asks for is there.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use glimpse_content::keys;
+use glimpse_wire::ErrorCode;
+use serde_json::Value;
+
+type Catalogue = BTreeMap<String, Value>;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn catalogue(path: &str) -> Catalogue {
+    let text = fs::read_to_string(root().join("www/lang").join(path)).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The forms of a text: one, or one for each plural category.
+fn forms(entry: &Value) -> Vec<(&str, &str)> {
+    match entry {
+        Value::String(text) => vec![("", text)],
+        Value::Object(forms) => forms.iter().map(|(name, text)| (name.as_str(), text.as_str().unwrap())).collect(),
+        other => panic!("{other} is no text"),
+    }
+}
+
+fn placeholders(text: &str) -> BTreeSet<&str> {
+    text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
+}
+
+/// The text that stands for any number, which is what other languages are measured by.
+fn general(entry: &Value) -> &str {
+    let forms = forms(entry);
+    forms.iter().find(|(name, _)| matches!(*name, "" | "other")).map(|(_, text)| *text).unwrap()
+}
+
+const LANGUAGES: [(&str, &[&str]); 3] =
+    [("en", &["one", "other"]), ("de", &["one", "other"]), ("ar", &["few", "many", "one", "other", "two", "zero"])];
+
+#[test]
+fn every_language_has_every_text() {
+    for folder in ["", "content/"] {
+        let english = catalogue(&format!("{folder}en.json"));
+        for (language, categories) in LANGUAGES {
+            let own = catalogue(&format!("{folder}{language}.json"));
+            let (ours, theirs): (BTreeSet<_>, BTreeSet<_>) = (own.keys().collect(), english.keys().collect());
+            assert_eq!(ours, theirs, "{folder}{language}");
+            for (key, entry) in &own {
+                let expected = placeholders(general(&english[key]));
+                assert_eq!(placeholders(general(entry)), expected, "{language}: {key}");
+                assert!(forms(entry).iter().all(|(_, text)| !text.trim().is_empty()), "{language}: {key} is empty");
+                if let Value::Object(forms) = entry {
+                    assert_eq!(forms.keys().map(String::as_str).collect::<Vec<_>>(), categories, "{language}: {key}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn translations_are_translations() {
+    // A text left in English by mistake: few whole sentences are the same in two languages.
+    for folder in ["", "content/"] {
+        let english = catalogue(&format!("{folder}en.json"));
+        for language in ["de", "ar"] {
+            let own = catalogue(&format!("{folder}{language}.json"));
+            let same = |key: &String| general(&own[key]).len() > 20 && general(&own[key]) == general(&english[key]);
+            assert_eq!(own.keys().filter(|key| same(key)).collect::<Vec<_>>(), Vec::<&String>::new(), "{language}");
+        }
+    }
+}
+
+#[test]
+fn every_error_has_its_words_and_english_says_what_wire_says() {
+    let english = catalogue("en.json");
+    for code in ErrorCode::ALL {
+        assert_eq!(general(&english[&format!("error.{code}")]), code.happened());
+        assert_eq!(general(&english[&format!("error.{code}.next")]), code.next_step());
+    }
+}
+
+#[test]
+fn every_word_of_content_is_there_and_english_says_what_content_says() {
+    let english = catalogue("content/en.json");
+    for (key, text) in keys::all() {
+        let entry = english.get(key).unwrap_or_else(|| panic!("{key} is missing: {text}"));
+        assert_eq!(general(entry), text, "{key}");
+    }
+    assert_eq!(english.len(), keys::all().count(), "a text that nothing asks for");
+}
+
+/// Keys that are written out in the sources, in `t("…")`, `data-t="…"` and the announcements of the model.
+fn asked_for() -> BTreeSet<String> {
+    let mut asked = BTreeSet::new();
+    let mut files = vec![root().join("index.html")];
+    for folder in ["www", "www/screens", "src/model"] {
+        files.extend(fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    let is_source = |path: &Path| {
+        path.extension().is_some_and(|extension| ["js", "html", "rs"].iter().any(|own| extension == *own))
+    };
+    for path in files.into_iter().filter(|path| is_source(path)) {
+        let text = fs::read_to_string(path).unwrap();
+        for mark in ["t(\"", "data-t=\"", "polite(\"", "urgent(\""] {
+            for rest in text.split(mark).skip(1) {
+                let key = rest.split('"').next().unwrap();
+                // `import("./…")` ends in the same letters.
+                if (key.contains('.') && !key.starts_with('.')) || mark == "data-t=\"" {
+                    asked.insert(key.to_owned());
+                }
+            }
+        }
+    }
+    asked
+}
+
+#[test]
+fn every_text_that_is_asked_for_is_there() {
+    let english = catalogue("en.json");
+    let asked = asked_for();
+    assert!(asked.len() > 60 && asked.contains("say.two-minutes") && asked.contains("enter.title"), "{asked:?}");
+    let missing: Vec<_> = asked.iter().filter(|key| !english.contains_key(*key)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_static_page_says_what_the_catalogue_says() {
+    let english = catalogue("en.json");
+    for page in ["index.html", "www/ended.html"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let mut seen = 0;
+        for rest in text.split("data-t=\"").skip(1) {
+            let (key, rest) = rest.split_once('"').unwrap();
+            let shown = rest.split_once('>').unwrap().1.split_once('<').unwrap().0;
+            assert_eq!(shown, general(&english[key]), "{page}: {key}");
+            seen += 1;
+        }
+        assert!(seen > 3, "{page}");
+    }
+}
