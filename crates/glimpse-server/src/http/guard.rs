@@ -57,7 +57,7 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
         app.metrics.throttled.inc();
     }
     let elapsed = started.elapsed();
-    tracing::info!(request = %id, %method, route, status, code, micros = elapsed.as_micros(), "request");
+    tracing::info!(request = %id, %method, route, status, code, micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX), "request");
     app.metrics.request_seconds.observe(elapsed.as_secs_f64());
     app.metrics.requests.get_or_create(&RequestLabels { route, status }).inc();
 
