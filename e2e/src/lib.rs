@@ -1,2 +1,13 @@
 //! Whole-system tests: real server, real command, real browser; and the hostile server.
+//!
+//! Each test has a server, a home and a browser profile of its own, and nothing sleeps: what must happen is looked for
+//! until it is there or its time is up ([`wait`]). The demo, the measurements and the soak run drive the same parts.
 #![forbid(unsafe_code)]
+
+pub mod browser;
+pub mod devtools;
+pub mod page;
+pub mod program;
+pub mod proxy;
+pub mod server;
+pub mod wait;

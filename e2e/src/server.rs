@@ -1,0 +1,122 @@
+//! The real server: its own binary, a folder of its own, a port of its own.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use glimpse_server::test_server::ScratchFolder;
+use tokio::process::Command;
+
+use crate::program::{Program, dist, own};
+use crate::wait::until;
+
+/// A port that nobody listens on.
+///
+/// # Errors
+/// The operating system's.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// A running `glimpse-server`.
+#[derive(Debug)]
+pub struct Server {
+    process: Program,
+    address: SocketAddr,
+    arguments: Vec<String>,
+    /// What the server wrote to its log before it was started again.
+    earlier: String,
+    folder: ScratchFolder,
+}
+
+impl Server {
+    /// The page and the API on one origin.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// The same, with more arguments for `serve`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn with(more: &[&str]) -> Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let folder = ScratchFolder::new()?;
+        let key = folder.path().join("glimpse.key").display().to_string();
+        let made = Command::new(own("glimpse-server")?).args(["keygen", &key]).output().await?;
+        ensure!(made.status.success(), "keygen: {}", String::from_utf8_lossy(&made.stderr));
+        let data = folder.path().join("data").display().to_string();
+        let site = dist()?.display().to_string();
+        let listen = address.to_string();
+        let own = ["serve", "--listen", &listen, "--data", &data, "--key-file", &key, "--site", &site];
+        let arguments: Vec<String> = own.iter().chain(more).map(|&word| word.to_owned()).collect();
+        let process = launch(&arguments).await?;
+        let mut server = Self { process, address, arguments, earlier: String::new(), folder };
+        server.ready().await?;
+        Ok(server)
+    }
+
+    async fn ready(&mut self) -> Result<()> {
+        let url = format!("{}/readyz", self.url());
+        let ready = until("the server is ready", async || {
+            let answer = reqwest::get(&url).await.ok()?;
+            answer.status().is_success().then_some(())
+        });
+        ready.await.with_context(|| self.process.complaints())
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything that it holds: data folder and key file.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// All that it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        format!("{}{}", self.earlier, self.process.complaints())
+    }
+
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Kills it without a chance to finish anything.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.process.kill().await
+    }
+
+    /// Starts it again on the same port over the same data.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn resume(&mut self) -> Result<()> {
+        self.earlier = self.log();
+        self.process = launch(&self.arguments).await?;
+        self.ready().await
+    }
+}
+
+async fn launch(arguments: &[String]) -> Result<Program> {
+    Program::start(Command::new(own("glimpse-server")?).args(arguments))
+}
