@@ -12,7 +12,7 @@ export class Engine {
   #url;
   /** @type {ArrayBuffer} */
   #wasm;
-  /** @type {TrustedScriptURL | string} */
+  /** A TrustedScriptURL, where the browser knows them. @type {string} */
   #trusted;
 
   /** @param {ArrayBuffer} glue @param {ArrayBuffer} worker @param {ArrayBuffer} wasm */
@@ -27,7 +27,8 @@ export class Engine {
         return url;
       },
     };
-    this.#trusted = globalThis.trustedTypes?.createPolicy("glimpse-worker", rules).createScriptURL(own) ?? own;
+    const types = /** @type {any} */ (globalThis).trustedTypes;
+    this.#trusted = types?.createPolicy("glimpse-worker", rules).createScriptURL(own) ?? own;
   }
 
   /** Fetches and checks the three files. @returns {Promise<Engine>} */
@@ -45,7 +46,7 @@ export class Engine {
    */
   start(hear, died) {
     this.stop();
-    const worker = new Worker(/** @type {string} */ (this.#trusted), { name: "glimpse" });
+    const worker = new Worker(this.#trusted, { name: "glimpse" });
     worker.onmessage = ({ data }) => hear(data);
     worker.onerror = (event) => {
       event.preventDefault();

@@ -4,8 +4,9 @@ import { fill, h, svg } from "../dom.js";
 import { number, t, time } from "../text.js";
 import { plain } from "./content.js";
 
-const WIDTH = 720;
-const HEIGHT = 280;
+/** Size of the drawing in CSS pixels; the width follows the room there is. */
+const WIDTH = { least: 280, usual: 720 };
+const HEIGHT = 260;
 const EDGE = { top: 12, right: 12, bottom: 28, left: 52 };
 /** The smallest stretch that can be zoomed to. */
 const LEAST = 60_000;
@@ -16,8 +17,16 @@ const LEAST = 60_000;
 export function drawChart(chart, summary) {
   const range = { from: chart.from, to: Math.max(chart.to, chart.from + LEAST) };
   const whole = { ...range };
-  const picture = svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": summary });
-  const redraw = () => fill(picture, ...draw(chart, range));
+  const picture = svg("svg", { class: "plot", role: "img", "aria-label": summary, height: HEIGHT });
+  let width = WIDTH.usual;
+  const redraw = () => {
+    picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    fill(picture, ...draw(chart, range, width));
+  };
+  new ResizeObserver(([entry]) => {
+    width = Math.max(WIDTH.least, Math.round(entry?.contentRect.width ?? WIDTH.usual));
+    redraw();
+  }).observe(picture);
 
   /** @param {number} factor @param {number} [middle] a share of the width */
   const zoom = (factor, middle = 0.5) => {
@@ -68,12 +77,12 @@ export function drawChart(chart, summary) {
   return h("div", { class: "chart-box", dir: "ltr" }, h("div", { class: "chart-top" }, h("span", { class: "hint" }, chart.unit), tools), picture, legend);
 }
 
-/** @param {Chart} chart @param {{from: number, to: number}} range @returns {Node[]} */
-function draw(chart, range) {
+/** @param {Chart} chart @param {{from: number, to: number}} range @param {number} width @returns {Node[]} */
+function draw(chart, range, width) {
   const bars = chart.series.some((/** @type {Chart} */ each) => each.style === "bars");
   const low = bars ? Math.min(0, chart.min) : chart.min;
   const [bottom, top, step] = nice(low, chart.max);
-  const plotWidth = WIDTH - EDGE.left - EDGE.right;
+  const plotWidth = width - EDGE.left - EDGE.right;
   const plotHeight = HEIGHT - EDGE.top - EDGE.bottom;
   const x = (/** @type {number} */ at) => EDGE.left + ((at - range.from) / (range.to - range.from)) * plotWidth;
   const y = (/** @type {number} */ value) => EDGE.top + (1 - (value - bottom) / (top - bottom)) * plotHeight;
@@ -81,10 +90,10 @@ function draw(chart, range) {
   /** @type {Node[]} */
   const nodes = [];
   for (let value = bottom; value <= top + step / 2; value += step) {
-    nodes.push(svg("line", { class: "grid", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y(value), y2: y(value) }));
+    nodes.push(svg("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(value), y2: y(value) }));
     nodes.push(svg("text", { class: "tick", x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value, { maximumFractionDigits: 2 })));
   }
-  for (const { at, text } of ticks(chart, range)) {
+  for (const { at, text } of ticks(chart, range, width < 480 ? [0.17, 0.5, 0.83] : [0.1, 0.3, 0.5, 0.7, 0.9])) {
     nodes.push(svg("text", { class: "tick", x: x(at), y: HEIGHT - 8, "text-anchor": "middle" }, text));
   }
   const inside = svg("svg", { x: EDGE.left, y: 0, width: plotWidth, height: HEIGHT, viewBox: `${EDGE.left} 0 ${plotWidth} ${HEIGHT}` });
@@ -132,14 +141,14 @@ function nice(low, high) {
   return [bottom, top, step];
 }
 
-/** Five labels along the axis of time. @param {Chart} chart @param {{from: number, to: number}} range @returns {{at: number, text: string}[]} */
-function ticks(chart, range) {
+/** Labels along the axis of time. @param {Chart} chart @param {{from: number, to: number}} range @param {number[]} shares of the width @returns {{at: number, text: string}[]} */
+function ticks(chart, range, shares) {
   const length = range.to - range.from;
   const day = 86_400_000;
   /** @type {Intl.DateTimeFormatOptions} */
   const options =
     length > 400 * day ? { year: "numeric", month: "short" } : length > 3 * day || chart.days ? { month: "short", day: "numeric" } : { weekday: "short", hour: "numeric", minute: "2-digit" };
-  return [0.1, 0.3, 0.5, 0.7, 0.9].map((share) => {
+  return shares.map((share) => {
     const at = range.from + length * share;
     return { at, text: time(at, chart.floating ? { ...options, timeZone: "UTC" } : options) };
   });

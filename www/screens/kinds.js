@@ -6,8 +6,11 @@ import { has, size, t, time } from "../text.js";
 export const kindName = (kind) => (has(`kind.${kind}`) ? t(`kind.${kind}`) : kind);
 
 /** Kind, day and size, for a row. @param {Record<string, any>} record @returns {string} */
-export const brief = (record) => [kindName(record.kind), time(record.created, { dateStyle: "medium" }), size(record.size)].join(" · ");
+export const brief = (record) => line(kindName(record.kind), time(record.created, { dateStyle: "medium" }), size(record.size));
 
-/** Kind, date and size in one line. @param {Record<string, any>} record @returns {string} */
+/** Kind, date and size, for the head of an open record. @param {Record<string, any>} record @returns {string} */
 export const describe = (record) =>
-  [kindName(record.kind), time(record.created, { dateStyle: "medium", timeStyle: "short" }), size(record.size)].join(" · ");
+  line(kindName(record.kind), time(record.created, { dateStyle: "medium", timeStyle: "short" }), size(record.size));
+
+/** Parts in one line, each in a direction of its own. @param {...string} parts @returns {string} */
+const line = (...parts) => parts.map((part) => `\u2068${part}\u2069`).join(" · ");

@@ -67,7 +67,7 @@ export class List {
         onclick: () => this.#choose(index),
       },
       icon(row.kind),
-      h("span", { class: "row-text" }, h("bdi", { class: "row-title" }, row.title || t("record.untitled")), h("span", { class: "row-meta" }, brief(row))),
+      h("span", { class: "row-text" }, h("span", { class: "row-title" }, h("bdi", {}, row.title || t("record.untitled"))), h("span", { class: "row-meta" }, brief(row))),
       note && h("span", { class: row.mark === "tampered" ? "note bad" : "note" }, note),
       seen && h("span", { class: "seen", role: "img", "aria-label": seen, title: seen }),
     );

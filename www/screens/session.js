@@ -93,13 +93,14 @@ export class Session {
   #askForm(send) {
     const field = /** @type {HTMLInputElement} */ (h("input", { id: "ask", type: "text", maxLength: 200, autocomplete: "off" }));
     const go = h("button", { type: "submit", class: "plain" }, t("session.ask.go"));
-    const form = h("form", { class: "ask" }, h("label", { for: "ask" }, t("session.ask")), h("div", { class: "row" }, field, go));
+    field.setAttribute("aria-label", t("session.ask"));
+    const form = h("form", { class: "row" }, field, go);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!field.value.trim()) return field.focus();
       send({ type: "ask", text: field.value });
       field.value = "";
     });
-    return form;
+    return h("details", { class: "ask" }, h("summary", {}, t("session.ask")), form);
   }
 }
