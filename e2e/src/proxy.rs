@@ -103,6 +103,8 @@ impl Tamper for Honest {}
 pub enum Seen {
     /// A request and its answer.
     Http(Asked, Answer),
+    /// A WebSocket was asked for, under this path.
+    Opened(SocketId, String),
     /// A frame from an end.
     ToServer(SocketId, Vec<u8>),
     /// A frame to an end.
@@ -171,7 +173,7 @@ impl Proxy {
     pub fn exchanges(&self) -> Vec<(Asked, Answer)> {
         let only = |seen| match seen {
             Seen::Http(asked, answer) => Some((asked, answer)),
-            Seen::ToServer(..) | Seen::ToEnd(..) => None,
+            Seen::Opened(..) | Seen::ToServer(..) | Seen::ToEnd(..) => None,
         };
         self.seen().into_iter().filter_map(only).collect()
     }
@@ -246,6 +248,7 @@ async fn forward(inner: &Inner, asked: &Asked) -> reqwest::Result<Answer> {
 
 async fn relay(inner: Arc<Inner>, path: String, mut near: WebSocket) {
     let id = SocketId(inner.sockets.fetch_add(1, Ordering::SeqCst));
+    locked(&inner.seen).push(Seen::Opened(id, path.clone()));
     let (sender, mut injected) = unbounded_channel::<Vec<u8>>();
     locked(&inner.ends).push(sender);
     let url = format!("{}{path}", inner.upstream.replacen("http", "ws", 1));

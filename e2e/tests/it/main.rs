@@ -1,4 +1,6 @@
 //! Whole-system tests. Attacks carry the number of their row: `t066_…`.
 
+mod altered;
 mod delivery;
+mod exfiltration;
 mod ready;
