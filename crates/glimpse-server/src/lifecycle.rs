@@ -270,15 +270,24 @@ impl App {
         Ok(())
     }
 
+    /// Takes up live sessions at the start. One whose mailbox a crash lost cannot go on, and ends.
+    pub(crate) async fn resume(&self) -> Answer<()> {
+        let now = self.clock.now();
+        self.mailboxes.restore(&self.store.take_mailboxes().await?);
+        for id in self.store.live_sessions().await? {
+            let Some(session) = self.store.session(&id).await? else { continue };
+            match self.lapsed(&session, now) {
+                Some(code) => self.finish(&session, code, None, now).await?,
+                None if self.mailboxes.is_live(&session.mailbox) => self.lives.touch(&id, now),
+                None => self.finish(&session, ErrorCode::SessionEnded, None, now).await?,
+            }
+        }
+        self.store.sweep_unit_files().await
+    }
+
     /// What must happen at the start and then every minute. `at_start`: nothing else is running yet.
     pub(crate) async fn sweep(&self, at_start: bool) -> Answer<()> {
         let now = self.clock.now();
-        if at_start {
-            self.store.sweep_unit_files().await?;
-            for session in self.store.live_sessions().await? {
-                self.lives.touch(&session, now);
-            }
-        }
         self.sweep_sessions(now).await?;
         let stale = UnixMillis(now.0.saturating_sub(self.settings.limits.staged_upload_seconds.saturating_mul(1_000)));
         self.store.sweep_uploads(stale, at_start).await?;

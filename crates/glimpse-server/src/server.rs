@@ -177,6 +177,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
         tasks: TaskTracker::new(),
         settings,
     });
+    app.resume().await.map_err(|_| StartError::Sweep)?;
     app.sweep(true).await.map_err(|_| StartError::Sweep)?;
     let serving = tokio::spawn(run(Arc::clone(&app), listener, tls, metrics_listener.map(|(listener, _)| listener)));
     Ok(RunningServer { app, address, metrics_address, serving })
@@ -212,6 +213,8 @@ async fn run(
     if tokio::time::timeout(listening.drain, app.tasks.wait()).await.is_err() {
         tracing::warn!("some sockets did not close in time");
     }
+    // The cause of a failure is logged where it arises; those sessions then end with the next start.
+    let _ = app.store.keep_mailboxes(&app.mailboxes.keep()).await;
     app.store.close().await;
 }
 

@@ -1,6 +1,8 @@
 //! Mailboxes: where the two ends of a pairing, and then of a session, leave messages for each other.
 //!
-//! All of it lives in memory. A restart burns every code, which is what the protocol asks for.
+//! All of it lives in memory. A restart burns every code, which is what the protocol asks for. The mailboxes of live sessions
+//! are kept through a restart in order, so that neither end notices more than a short silence; a crash loses them, and
+//! with them the sessions.
 
 mod nameplates;
 mod pipe;
@@ -14,12 +16,13 @@ use glimpse_wire::limits::{APPROVAL_MILLIS, PAIRING_MILLIS};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{Offer, Purpose};
 use glimpse_wire::session::Side;
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, MailboxId, SUITE, SessionId, UnixMillis};
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, MailboxId, SUITE, SessionId, UnixMillis, decode, encode};
+use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use self::nameplates::Nameplates;
-use self::pipe::End;
+use self::pipe::{End, KeptEnd};
 use crate::problem::Answer;
 use crate::settings::Limits;
 use crate::store::{SignedIn, random};
@@ -49,7 +52,8 @@ struct Mailbox {
     account: AccountId,
     device: DeviceId,
     purpose: Purpose,
-    nameplate: u32,
+    /// While the code can be claimed.
+    nameplate: Option<u32>,
     server_nonce: Hash,
     offer: Option<Bytes>,
     /// When it ends by itself; a session, once there is one, ends it instead.
@@ -61,6 +65,29 @@ struct Mailbox {
     viewer_token: Option<Hash>,
     device_end: End,
     viewer_end: End,
+}
+
+/// The mailbox of a live session, as it is kept through a restart.
+#[derive(Debug, Encode, Decode)]
+struct Kept {
+    #[n(0)]
+    mailbox: MailboxId,
+    #[n(1)]
+    session: SessionId,
+    #[n(2)]
+    account: AccountId,
+    #[n(3)]
+    device: DeviceId,
+    #[n(4)]
+    purpose: Purpose,
+    #[n(5)]
+    device_token: Hash,
+    #[n(6)]
+    viewer_token: Hash,
+    #[n(7)]
+    device_end: KeptEnd,
+    #[n(8)]
+    viewer_end: KeptEnd,
 }
 
 /// A mailbox as its device gets it.
@@ -167,7 +194,7 @@ impl Mailboxes {
                 account: device.account,
                 device: device.device,
                 purpose,
-                nameplate,
+                nameplate: Some(nameplate),
                 server_nonce,
                 offer: None,
                 expires,
@@ -184,7 +211,7 @@ impl Mailboxes {
 
     /// Takes the device's Offer, once. From here on the nameplate can be claimed.
     pub(crate) fn put_offer(&self, id: &MailboxId, token: &Hash, offer: Bytes, now: UnixMillis) -> Answer<()> {
-        let parsed: Offer = glimpse_wire::decode(offer.as_slice(), glimpse_wire::limits::MAX_MESSAGE)?;
+        let parsed: Offer = decode(offer.as_slice(), glimpse_wire::limits::MAX_MESSAGE)?;
         let mut state = self.state();
         let mailbox = state.of_device(id, token, now)?;
         if parsed.suite != SUITE {
@@ -253,8 +280,10 @@ impl Mailboxes {
             return Err(ErrorCode::CodeExpired.into());
         }
         mailbox.session = Some(*session);
-        let (purpose, nameplate) = (mailbox.purpose, mailbox.nameplate);
-        state.nameplates.rest(purpose, nameplate, ErrorCode::CodeUsed, now);
+        let (purpose, nameplate) = (mailbox.purpose, mailbox.nameplate.take());
+        if let Some(nameplate) = nameplate {
+            state.nameplates.rest(purpose, nameplate, ErrorCode::CodeUsed, now);
+        }
         Ok(())
     }
 
@@ -283,7 +312,8 @@ impl Mailboxes {
 
     /// A later frame of a connection. An error ends the mailbox for both: the end that sent it lost its state or lies.
     ///
-    /// Says which session the frame is a sign of life for: a viewer that sends is not idle.
+    /// Says which session the frame is a sign of life for: a viewer that is connected is not idle; the page ends a session
+    /// whose user does nothing.
     pub(crate) fn frame(
         &self,
         connection: &Connection,
@@ -301,20 +331,18 @@ impl Mailboxes {
             ToServer::Send { seq, body } => mailbox.end(side.other()).store(seq, body).map(|()| {
                 let sent = mailbox.end(side.other()).total();
                 mailbox.end(side).tell(ToEnd::Stored { sent });
-                mailbox.session.filter(|_| side == Side::Viewer)
             }),
-            ToServer::Taken { received } => mailbox.end(side).take(received).map(|()| None),
+            ToServer::Taken { received } => mailbox.end(side).take(received),
             ToServer::Ping => {
                 mailbox.end(side).tell(ToEnd::Pong);
-                Ok(None)
+                Ok(())
             }
         };
-        if let Err(code) = outcome
-            && mailbox.session.is_none()
-        {
+        let session = mailbox.session;
+        if let (Err(code), None) = (outcome, session) {
             state.finish(&connection.mailbox, code, now);
         }
-        outcome
+        outcome.map(|()| session.filter(|_| side == Side::Viewer))
     }
 
     /// What the connection does next.
@@ -349,6 +377,55 @@ impl Mailboxes {
         if let Some(mailbox) = self.state().mailboxes.get_mut(id) {
             mailbox.end(Side::Device).tell(ToEnd::Receipt { receipt });
         }
+    }
+
+    /// The mailboxes of live sessions, for the time of a restart.
+    pub(crate) fn keep(&self) -> Vec<(SessionId, Vec<u8>)> {
+        let state = self.state();
+        let kept = state.mailboxes.iter().filter(|(_, mailbox)| mailbox.over.is_none()).filter_map(|(id, mailbox)| {
+            let session = mailbox.session?;
+            let kept = Kept {
+                mailbox: *id,
+                session,
+                account: mailbox.account,
+                device: mailbox.device,
+                purpose: mailbox.purpose,
+                device_token: mailbox.device_token,
+                viewer_token: mailbox.viewer_token?,
+                device_end: mailbox.device_end.keep(),
+                viewer_end: mailbox.viewer_end.keep(),
+            };
+            Some((session, encode(&kept)))
+        });
+        kept.collect()
+    }
+
+    /// Takes back what [`Mailboxes::keep`] gave; what cannot be read is left out, and its session ends.
+    pub(crate) fn restore(&self, kept: &[Vec<u8>]) {
+        let mut state = self.state();
+        for kept in kept.iter().filter_map(|bytes| decode::<Kept>(bytes, usize::MAX).ok()) {
+            let mailbox = Mailbox {
+                account: kept.account,
+                device: kept.device,
+                purpose: kept.purpose,
+                nameplate: None,
+                server_nonce: Hash::ZERO,
+                offer: None,
+                expires: UnixMillis(0),
+                session: Some(kept.session),
+                over: None,
+                device_token: kept.device_token,
+                viewer_token: Some(kept.viewer_token),
+                device_end: End::restore(kept.device_end),
+                viewer_end: End::restore(kept.viewer_end),
+            };
+            state.mailboxes.insert(kept.mailbox, mailbox);
+        }
+    }
+
+    /// Whether this mailbox is there and not over.
+    pub(crate) fn is_live(&self, id: &MailboxId) -> bool {
+        self.state().mailboxes.get(id).is_some_and(|mailbox| mailbox.over.is_none())
     }
 
     /// Ends a mailbox for both ends.
@@ -410,6 +487,8 @@ impl State {
         }
         // Whoever comes with this code later is told about the code, not about what went on in the mailbox.
         let told = if code == ErrorCode::CodeExpired { code } else { ErrorCode::CodeUsed };
-        self.nameplates.rest(mailbox.purpose, mailbox.nameplate, told, now);
+        if let Some(nameplate) = mailbox.nameplate.take() {
+            self.nameplates.rest(mailbox.purpose, nameplate, told, now);
+        }
     }
 }

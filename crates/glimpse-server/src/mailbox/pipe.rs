@@ -8,6 +8,7 @@ use glimpse_wire::ErrorCode;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_MAILBOX_BYTES, MAX_MAILBOX_MESSAGES, MAX_MESSAGE};
 use glimpse_wire::mailbox::ToEnd;
+use minicbor::{Decode, Encode};
 use tokio::sync::Notify;
 
 /// One end: what waits for it, what it sent, and its connection, if it has one.
@@ -32,7 +33,27 @@ struct Link {
     wake: Arc<Notify>,
 }
 
+/// What of an end outlives a restart: its messages, and how many came before them.
+#[derive(Debug, Encode, Decode)]
+pub(super) struct KeptEnd {
+    #[n(0)]
+    taken: u64,
+    #[n(1)]
+    inbox: Vec<Bytes>,
+}
+
 impl End {
+    /// Everything but the connection.
+    pub(super) fn keep(&self) -> KeptEnd {
+        KeptEnd { taken: self.taken, inbox: self.inbox.iter().cloned().collect() }
+    }
+
+    /// An end that nobody is connected to yet.
+    pub(super) fn restore(kept: KeptEnd) -> Self {
+        let inbox_bytes = kept.inbox.iter().map(|message| message.0.len()).sum();
+        Self { inbox: kept.inbox.into(), inbox_bytes, taken: kept.taken, link: None }
+    }
+
     /// Number of messages that this end was ever sent.
     pub(super) fn total(&self) -> u64 {
         self.taken.saturating_add(u64::try_from(self.inbox.len()).unwrap_or(u64::MAX))

@@ -162,6 +162,30 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps the mailboxes of live sessions for the time of a restart.
+    pub(crate) async fn keep_mailboxes(&self, kept: &[(SessionId, Vec<u8>)]) -> Answer<()> {
+        let mut tx = self.sessions.begin_with("BEGIN IMMEDIATE").await?;
+        for (session, body) in kept {
+            sqlx::query(
+                "INSERT OR REPLACE INTO kept_mailboxes (session, body)
+                 SELECT session, ? FROM sessions WHERE session = ? AND ended IS NULL",
+            )
+            .bind(body)
+            .bind(session.0.as_slice())
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Takes the kept mailboxes back: each is good for one start.
+    pub(crate) async fn take_mailboxes(&self) -> Answer<Vec<Vec<u8>>> {
+        let kept = sqlx::query_scalar("DELETE FROM kept_mailboxes RETURNING body").fetch_all(&self.sessions).await?;
+        wipe_log(&self.sessions).await?;
+        Ok(kept)
+    }
+
     /// Blanks who a tombstone belonged to: its account was deleted, and its viewer is still owed a reason.
     pub(crate) async fn blank_owner(&self, account: &AccountId) -> Answer<()> {
         sqlx::query(

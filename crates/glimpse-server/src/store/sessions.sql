@@ -53,3 +53,9 @@ CREATE TABLE unit_files (
     unit    BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX unit_files_by_session ON unit_files (session);
+
+-- Mailboxes of live sessions while the server restarts: written by the drain, taken back and removed by the next start.
+CREATE TABLE kept_mailboxes (
+    session BLOB PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+    body    BLOB NOT NULL -- messages are ciphertext between the two ends
+) STRICT, WITHOUT ROWID;

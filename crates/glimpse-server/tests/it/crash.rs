@@ -157,7 +157,7 @@ async fn t096_a_killed_server_loses_no_record_and_shows_no_half_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t096_a_killed_server_brings_back_no_code_and_no_used_counter() {
+async fn t096_a_killed_server_brings_back_no_code_and_no_session() {
     let mut server = Process::new();
     server.ready().await;
     let phone = Phone::found(server.http()).await;
@@ -170,9 +170,9 @@ async fn t096_a_killed_server_brings_back_no_code_and_no_used_counter() {
 
     let claim = api::Claim { nameplate: shown.nameplate.clone(), purpose: api::PurposeWord::View };
     assert_eq!(server.http().post("/v1/claims", &claim).await.code(), ErrorCode::CodeUnknown);
-    // The counter stays used, and the receipts are the ones that were given out.
-    let again = opened(&visit.open(id, 1).await);
-    assert_eq!(again, first);
-    let other = session::OpenRequest { to: 5, ..visit.request(id, 1, Hash::ZERO) };
-    assert_eq!(visit.send(&other).await.code(), ErrorCode::CounterReused);
+    // The live channel is lost, so the session is over, for the identical request as well. What was opened stays on record.
+    assert_eq!(visit.open(id, 1).await.code(), ErrorCode::SessionEnded);
+    let receipts = phone.receipts(&visit.session).await.receipts;
+    assert_eq!(receipts[..first.receipts.len()], first.receipts);
+    assert_eq!(receipts.len(), first.receipts.len() + 2, "ended, and deleted");
 }

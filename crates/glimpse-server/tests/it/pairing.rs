@@ -182,6 +182,43 @@ async fn a_restart_burns_every_code() {
 }
 
 #[tokio::test]
+async fn a_restart_in_order_keeps_sessions_and_what_their_ends_said() {
+    let mut server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    let first = visit.open(id, 1).await.body;
+    let mut viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+    viewer.joined().await;
+    for n in 0..3u8 {
+        viewer.send(&ToServer::Send { seq: n.into(), body: message(n) }).await;
+        assert_eq!(viewer.hear().await, Some(ToEnd::Stored { sent: u64::from(n) + 1 }));
+    }
+    let mut device = Socket::join(&server, &visit.mailbox, visit.device_token, 0).await;
+    device.joined().await;
+    device.send(&ToServer::Taken { received: 1 }).await;
+    device.send(&ToServer::Ping).await;
+    while device.hear().await != Some(ToEnd::Pong) {}
+
+    server.stop().await;
+    assert_eq!(device.hear().await, None, "the line breaks, and nobody says that it is over");
+    server.resume().await.expect("starts");
+    let mut device = Socket::join(&server, &visit.mailbox, visit.device_token, 1).await;
+    assert_eq!(device.joined().await, 0);
+    for n in 1..3u8 {
+        assert_eq!(device.hear().await, Some(ToEnd::Deliver { seq: n.into(), body: message(n) }));
+    }
+    let mut viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+    assert_eq!(viewer.joined().await, 3, "and numbers go on");
+    let mut visit = visit;
+    visit.http.client = reqwest::Client::new();
+    assert_eq!(visit.open(id, 1).await.body, first, "an identical request still gets the identical answer");
+    let other = session::OpenRequest { to: 5, ..visit.request(id, 1, Hash::ZERO) };
+    assert_eq!(visit.send(&other).await.code(), ErrorCode::CounterReused, "and the counter stays used");
+}
+
+#[tokio::test]
 async fn claims_are_throttled_by_address() {
     let clock = Arc::new(ManualClock::at_wall());
     let server = TestServer::start_with(clock.clone(), |settings| settings.limits.claims_per_address = 5).await;
