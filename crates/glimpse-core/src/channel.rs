@@ -78,3 +78,6 @@ impl core::fmt::Debug for LiveChannel {
         write!(f, "LiveChannel({}, {} sent, {} received)", self.session, self.sent, self.received)
     }
 }
+
+#[cfg(test)]
+mod tests;

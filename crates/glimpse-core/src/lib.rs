@@ -60,4 +60,6 @@ impl Monotonic {
 }
 
 #[cfg(test)]
+mod redaction;
+#[cfg(test)]
 mod testing;

@@ -1,11 +1,14 @@
 //! The audit trail: a hash chain of receipts, verified as it grows (protocol section 7.3).
 
+use std::collections::BTreeSet;
+
 use glimpse_wire::account::Signed;
-use glimpse_wire::ids::Bytes;
+use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_RECEIPT;
+use glimpse_wire::pairing::Terms;
 use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::session::{Event, OpenRequest, Receipt};
-use glimpse_wire::{Hash, SUITE, SessionId, SigningKeyBytes, decode, signature};
+use glimpse_wire::session::{Countersignature, End, Event, OpenRequest, Receipt, Side};
+use glimpse_wire::{Hash, SUITE, SessionId, SigningKeyBytes, decode, encode, signature};
 
 use crate::error::OpenError;
 
@@ -60,8 +63,8 @@ impl ReceiptChain {
         Ok(receipt)
     }
 
-    /// Takes receipts whose last is that of the opening that `request` asked for. An answer to a retry repeats receipts
-    /// that the trail already holds; they must be the same.
+    /// Takes receipts whose last is that of the opening that `request` asked for. The trail stays as it was if one of
+    /// them does not fit.
     pub(crate) fn extend_to_opening(
         &mut self,
         receipts: &[Bytes],
@@ -91,7 +94,7 @@ impl ReceiptChain {
 pub fn verify_opening(
     viewer: &SigningKeyBytes,
     request: &Bytes,
-    by: &glimpse_wire::ids::SignatureBytes,
+    by: &SignatureBytes,
 ) -> Result<OpenRequest, OpenError> {
     let signed = Signed { statement: request.clone(), signature: *by };
     Ok(signed.open(StatementKind::Open, viewer)?)
@@ -118,73 +121,108 @@ pub struct BrokenTrail {
     pub seq: u64,
 }
 
-/// Verifies a whole trail offline: links, and every signature by device and viewer.
+/// Verifies a whole trail offline: links, every signature by device and viewer, and that what they signed fits its
+/// place: Terms and openings count up, each names only what came before it, and nothing opens after the end.
 ///
 /// # Errors
 /// [`BrokenTrail`] with the first receipt that does not hold.
 pub fn audit(session: SessionId, device: &SigningKeyBytes, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
-    let mut chain = ReceiptChain::new(session);
-    let mut viewer = None;
-    let mut audit = Audit::default();
+    let mut auditor = Auditor {
+        device,
+        chain: ReceiptChain::new(session),
+        earlier: BTreeSet::from([Hash::ZERO]),
+        viewer: None,
+        terms: 0,
+        counter: 0,
+        audit: Audit::default(),
+    };
     for bytes in receipts {
-        let seq = chain.len();
-        check(&mut chain, &mut viewer, &mut audit, device, bytes).map_err(|OpenError| BrokenTrail { seq })?;
+        let seq = auditor.chain.len();
+        auditor.take(bytes).map_err(|OpenError| BrokenTrail { seq })?;
     }
-    Ok(audit)
+    Ok(auditor.audit)
 }
 
-fn check(
-    chain: &mut ReceiptChain,
-    viewer: &mut Option<SigningKeyBytes>,
-    audit: &mut Audit,
-    device: &SigningKeyBytes,
-    bytes: &Bytes,
-) -> Result<(), OpenError> {
-    let before = chain.head();
-    let receipt = chain.push(bytes.as_slice())?;
-    match receipt.event {
-        Event::Granted { terms, transcript, kem, sealed, signature: by } => {
-            signature::verify(device, &preimage::grant_signature(&transcript, &kem, terms.as_slice(), &sealed), &by)?;
-            let terms: glimpse_wire::pairing::Terms = decode(terms.as_slice(), MAX_RECEIPT)?;
-            if terms.session != receipt.session || viewer.is_some_and(|known| known != terms.viewer) {
-                return Err(OpenError);
+struct Auditor<'k> {
+    device: &'k SigningKeyBytes,
+    chain: ReceiptChain,
+    /// Hashes of the receipts so far, and zero: what a signed statement may name as the newest that its signer held. A
+    /// server that leaves a receipt out and links the rest anew is found out by the next statement that names it.
+    earlier: BTreeSet<Hash>,
+    viewer: Option<SigningKeyBytes>,
+    terms: u32,
+    counter: u64,
+    audit: Audit,
+}
+
+impl Auditor<'_> {
+    fn take(&mut self, bytes: &Bytes) -> Result<(), OpenError> {
+        let before = self.chain.head();
+        let receipt = self.chain.push(bytes.as_slice())?;
+        match receipt.event {
+            Event::Granted { terms, transcript, kem, sealed, signature: by } => {
+                let signed = preimage::grant_signature(&transcript, &kem, terms.as_slice(), &sealed);
+                signature::verify(self.device, &signed, &by)?;
+                let terms: Terms = decode(terms.as_slice(), MAX_RECEIPT)?;
+                let fits = terms.session == receipt.session
+                    && Some(terms.seq) == self.terms.checked_add(1)
+                    && self.viewer.is_none_or(|known| known == terms.viewer)
+                    && !self.audit.ended;
+                if !fits {
+                    return Err(OpenError);
+                }
+                self.terms = terms.seq;
+                self.viewer = Some(terms.viewer);
             }
-            *viewer = Some(terms.viewer);
-        }
-        Event::Opened { request, signature: by } => {
-            verify_opening(viewer.as_ref().ok_or(OpenError)?, &request, &by)?;
-            audit.openings = audit.openings.saturating_add(1);
-        }
-        Event::Refused { request, signature: by, code: _ } => {
-            verify_opening(viewer.as_ref().ok_or(OpenError)?, &request, &by)?;
-            audit.refusals = audit.refusals.saturating_add(1);
-        }
-        Event::Ended { statement, signature: by, code: _ } => {
-            if !statement.as_slice().is_empty() {
-                let signed = Signed { statement, signature: by };
-                let end: glimpse_wire::session::End = signed.peek()?;
-                let key = match end.side {
-                    glimpse_wire::session::Side::Device => *device,
-                    glimpse_wire::session::Side::Viewer => viewer.ok_or(OpenError)?,
-                };
-                let end: glimpse_wire::session::End = signed.open(StatementKind::End, &key)?;
-                if end.session != receipt.session {
+            Event::Opened { request, signature: by } => {
+                let request = self.opening(&receipt.session, &request, &by)?;
+                if request.counter <= self.counter || self.audit.ended || !self.earlier.contains(&request.last_receipt)
+                {
+                    return Err(OpenError);
+                }
+                self.counter = request.counter;
+                self.audit.openings = self.audit.openings.saturating_add(1);
+            }
+            Event::Refused { request, signature: by, code: _ } => {
+                let _checked = self.opening(&receipt.session, &request, &by)?;
+                self.audit.refusals = self.audit.refusals.saturating_add(1);
+            }
+            Event::Ended { statement, signature: by, code: _ } => {
+                if !statement.as_slice().is_empty() {
+                    self.end(&receipt.session, &Signed { statement, signature: by })?;
+                }
+                self.audit.ended = true;
+            }
+            Event::Deleted => self.audit.deleted = true,
+            Event::Countersigned { head, signature: by } => {
+                let seq = receipt.seq.checked_sub(1).ok_or(OpenError)?;
+                let statement = Countersignature { suite: SUITE, session: receipt.session, head, seq };
+                let signed = Signed { statement: Bytes(encode(&statement)), signature: by };
+                let _checked: Countersignature = signed.open(StatementKind::Countersign, self.device)?;
+                if head != before {
                     return Err(OpenError);
                 }
             }
-            audit.ended = true;
         }
-        Event::Deleted => audit.deleted = true,
-        Event::Countersigned { head, signature: by } => {
-            let seq = receipt.seq.checked_sub(1).ok_or(OpenError)?;
-            let statement =
-                glimpse_wire::session::Countersignature { suite: SUITE, session: receipt.session, head, seq };
-            let signed = Signed { statement: Bytes(glimpse_wire::encode(&statement)), signature: by };
-            let _checked: glimpse_wire::session::Countersignature = signed.open(StatementKind::Countersign, device)?;
-            if head != before {
-                return Err(OpenError);
-            }
-        }
+        self.earlier.insert(self.chain.head());
+        Ok(())
     }
-    Ok(())
+
+    fn opening(&self, session: &SessionId, request: &Bytes, by: &SignatureBytes) -> Result<OpenRequest, OpenError> {
+        let request = verify_opening(self.viewer.as_ref().ok_or(OpenError)?, request, by)?;
+        if request.session == *session { Ok(request) } else { Err(OpenError) }
+    }
+
+    fn end(&self, session: &SessionId, signed: &Signed) -> Result<(), OpenError> {
+        let claimed: End = signed.peek()?;
+        let key = match claimed.side {
+            Side::Device => *self.device,
+            Side::Viewer => self.viewer.ok_or(OpenError)?,
+        };
+        let end: End = signed.open(StatementKind::End, &key)?;
+        if end.session == *session && self.earlier.contains(&end.last_receipt) { Ok(()) } else { Err(OpenError) }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ use crate::secret::{Plaintext, ServerShare};
 use crate::stream::ContentOpener;
 use crate::testing::rng;
 
+mod granting;
+
 pub(crate) fn meta(title: &str) -> Meta {
     Meta {
         title: title.to_owned(),

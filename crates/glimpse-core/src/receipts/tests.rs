@@ -1,0 +1,216 @@
+//! Trails that somebody edited: the server above all, which writes them and can link them anew (attack 65).
+
+use glimpse_wire::session::Opened;
+use glimpse_wire::{ErrorCode, MailboxId, Salt, UnixMillis};
+
+use super::*;
+use crate::account::NewAccount;
+use crate::pairing::tests::{NOW, confirmed};
+use crate::secret::ServerShare;
+use crate::session::device::{Change, Decision};
+use crate::session::tests::{meta, version};
+use crate::session::{DeviceSession, LentUnit, SealedGrant, ViewerSession};
+use crate::testing::rng;
+
+fn granted(grant: &SealedGrant) -> Event {
+    let submission = grant.submission(MailboxId([5; 16]));
+    Event::Granted {
+        terms: submission.terms,
+        transcript: submission.transcript,
+        kem: submission.kem,
+        sealed: submission.sealed,
+        signature: submission.signature,
+    }
+}
+
+fn opened(signed: Signed) -> Event {
+    Event::Opened { request: signed.statement, signature: signed.signature }
+}
+
+/// Links events as a server does.
+fn link(session: SessionId, events: &[Event]) -> Vec<Bytes> {
+    let mut previous = Hash::ZERO;
+    let mut receipts = Vec::new();
+    for (seq, event) in (0u64..).zip(events) {
+        let receipt = Receipt { suite: SUITE, session, seq, previous, at: UnixMillis(seq), event: event.clone() };
+        let bytes = encode(&receipt);
+        previous = preimage::receipt_hash(&bytes);
+        receipts.push(Bytes(bytes));
+    }
+    receipts
+}
+
+/// A session of three openings, an extension between them, an end and its countersignature.
+struct Story {
+    account: NewAccount,
+    session: SessionId,
+    device: DeviceSession,
+    viewer: ViewerSession,
+    events: Vec<Event>,
+}
+
+const OPENINGS: [usize; 3] = [1, 2, 4];
+
+fn story() -> Story {
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let (device, viewer) = confirmed(&account, 2);
+    let (record, _) = version(&account, meta("Letter"), b"Dear reader", &Hash([3; 32]));
+    let unit = LentUnit::of(&record, &mut rng(3)).unwrap();
+    let id = unit.id();
+    let words = device.words();
+    let decision = Decision::view(vec![unit], UnixMillis(1), 600_000);
+    let (mut device, grant) = device.approve(words, decision, NOW).unwrap().seal(&account.device, &mut rng(4)).unwrap();
+    let mut viewer = viewer.receive(&grant.message).unwrap();
+    let session = viewer.session();
+    let mut events = vec![granted(&grant)];
+    // What the viewer holds of the trail follows its openings.
+    let share = Hash([8; 32]);
+    let sealer = device.seal_unit(&id, Salt([6; 32]), &ServerShare::from_wire(&share)).unwrap();
+    let envelope = Bytes(encode(sealer.envelope()));
+    let ask = |events: &mut Vec<Event>, viewer: &mut ViewerSession| {
+        let request = viewer.request(&id).unwrap();
+        events.push(opened(request.clone()));
+        let held = usize::try_from(viewer.receipts().len()).unwrap();
+        let receipts = link(session, events).split_off(held);
+        let answer = encode(&Opened { envelope: envelope.clone(), share, receipts });
+        viewer.opened(&request, &answer).unwrap();
+    };
+    ask(&mut events, &mut viewer);
+    ask(&mut events, &mut viewer);
+    let change = Change { budget: Some(5), ..Change::default() };
+    let more = device.amend(change, UnixMillis(2), &account.device, &mut rng(5)).unwrap();
+    events.push(granted(&more));
+    ask(&mut events, &mut viewer);
+    let end = viewer.end(UnixMillis(9));
+    events.push(Event::Ended { code: ErrorCode::SessionEnded, statement: end.statement, signature: end.signature });
+    events.push(Event::Deleted);
+    let head = preimage::receipt_hash(link(session, &events).last().unwrap().as_slice());
+    let last = u64::try_from(events.len()).unwrap() - 1;
+    let word = device.countersign(account.device.signing(), head, last);
+    events.push(Event::Countersigned { head, signature: word.signature });
+    Story { account, session, device, viewer, events }
+}
+
+impl Story {
+    fn audit(&self, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
+        audit(self.session, &self.account.device.signing().public(), receipts)
+    }
+
+    fn relinked(&self, edit: impl FnOnce(&mut Vec<Event>)) -> Result<Audit, BrokenTrail> {
+        let mut events = self.events.clone();
+        edit(&mut events);
+        self.audit(&link(self.session, &events))
+    }
+
+    fn holds(&self) -> Audit {
+        self.audit(&link(self.session, &self.events)).unwrap()
+    }
+}
+
+#[test]
+fn a_whole_trail_holds() {
+    let story = story();
+    let expected = Audit { openings: 3, refusals: 0, ended: true, deleted: true };
+    assert_eq!(story.holds(), expected);
+    assert_eq!(story.viewer.receipts().len(), 5, "the viewer holds all up to its last opening");
+    assert_eq!(story.device.session(), story.session);
+}
+
+#[test]
+fn t065_an_edited_trail_does_not_hold() {
+    let story = story();
+    let receipts = link(story.session, &story.events);
+    for index in 0..receipts.len() {
+        // Any byte of any receipt but the time, which only the next link fixes; the last one's is nobody's word.
+        let length = receipts[index].as_slice().len();
+        for place in (0..length).step_by(7) {
+            let mut edited = receipts.clone();
+            edited[index].0[place] ^= 1;
+            assert!(story.audit(&edited).is_err() || index + 1 == receipts.len(), "receipt {index} byte {place}");
+        }
+        let mut without = receipts.clone();
+        without.remove(index);
+        assert!(story.audit(&without).is_err() || index + 1 == receipts.len(), "without receipt {index}");
+        let mut doubled = receipts.clone();
+        doubled.insert(index, receipts[index].clone());
+        assert!(story.audit(&doubled).is_err(), "receipt {index} twice");
+    }
+    assert!(story.audit(&receipts).is_ok(), "control");
+}
+
+#[test]
+fn t065_a_trail_that_was_linked_anew_does_not_hold_either() {
+    let story = story();
+    // Leaving out an opening: the viewer's next statement names a receipt that is not there.
+    for opening in &OPENINGS[..2] {
+        let broken = story.relinked(|events| drop(events.remove(*opening)));
+        assert!(broken.is_err(), "without event {opening}");
+    }
+    type Edit = (&'static str, fn(&mut Vec<Event>));
+    let edits: [Edit; 10] = [
+        ("an opening twice", |events| events.insert(2, events[1].clone())),
+        ("openings swapped", |events| events.swap(1, 2)),
+        ("Terms left out", |events| drop(events.remove(3))),
+        ("Terms twice", |events| events.insert(4, events[3].clone())),
+        ("Terms swapped", |events| events.swap(0, 3)),
+        ("an opening after the end", |events| {
+            let opening = events.remove(4);
+            events.insert(5, opening);
+        }),
+        ("an opening before the grant", |events| events.swap(0, 1)),
+        ("an opening without its signature", |events| {
+            if let Event::Opened { signature, .. } = &mut events[2] {
+                signature.0[0] ^= 1;
+            }
+        }),
+        ("an end that somebody else signed", |events| {
+            if let Event::Ended { signature, .. } = &mut events[5] {
+                signature.0[0] ^= 1;
+            }
+        }),
+        ("a countersignature of another head", |events| {
+            if let Event::Countersigned { head, .. } = &mut events[7] {
+                head.0[0] ^= 1;
+            }
+        }),
+    ];
+    for (name, edit) in edits {
+        assert!(story.relinked(edit).is_err(), "{name}");
+    }
+    assert!(story.relinked(|_events| {}).is_ok(), "control: linked anew as it was, it holds");
+    // What a trail by itself cannot show is that its end was cut off: the heads that device and viewer hold are for that.
+    assert_eq!(story.relinked(|events| events.truncate(2)).unwrap().openings, 1);
+    assert_ne!(
+        story.viewer.receipts().head(),
+        preimage::receipt_hash(link(story.session, &story.events[..2])[1].as_slice())
+    );
+}
+
+#[test]
+fn t065_a_trail_of_another_session_or_device_does_not_hold() {
+    let story = story();
+    let receipts = link(story.session, &story.events);
+    let key = story.account.device.signing().public();
+    assert!(audit(SessionId([9; 16]), &key, &receipts).is_err());
+    assert!(audit(story.session, &crate::keys::Signing::generate(&mut rng(8)).public(), &receipts).is_err());
+    let elsewhere = link(SessionId([9; 16]), &story.events);
+    assert!(audit(SessionId([9; 16]), &key, &elsewhere).is_err(), "linked anew under another session");
+    assert!(audit(story.session, &key, &receipts).is_ok(), "control");
+}
+
+#[test]
+fn a_refusal_counts_and_its_signature_is_checked() {
+    let story = story();
+    let Event::Opened { request, signature } = story.events[1].clone() else { panic!() };
+    let refusal = |signature| Event::Refused { code: ErrorCode::CounterReused, request: request.clone(), signature };
+    let audited = story.relinked(|events| {
+        events.truncate(3);
+        events.push(refusal(signature));
+    });
+    assert_eq!(audited.map(|audit| (audit.openings, audit.refusals)), Ok((2, 1)));
+    let forged = story.relinked(|events| {
+        events.truncate(3);
+        events.push(refusal(SignatureBytes([0; 64])));
+    });
+    assert_eq!(forged, Err(BrokenTrail { seq: 3 }));
+}
