@@ -299,33 +299,38 @@ impl App {
         self.store.sweep_accounts().await?;
         self.store.sweep_tokens(now).await?;
         self.store.sweep_releases(now).await?;
-        self.store.sweep_tombstones(now).await
+        self.store.sweep_tombstones(now).await?;
+        self.store.wipe_logs().await
     }
 
-    /// Ends what has lapsed, which happens every second, so that both ends are told in time, and finishes what a crash left half ended.
+    /// Ends what has lapsed, which happens every second, so that both ends are told in time, and finishes what was left half
+    /// ended. One session that fails does not hold up the others; the next round tries it again.
     pub(crate) async fn sweep_sessions(&self, now: UnixMillis) -> Answer<()> {
-        for session in self.store.half_destroyed().await? {
-            let _turn = self.turn(&session.session).await?;
-            if let Some(session) = self.store.session(&session.session).await?
-                && let Some(reason) = session.ended
-            {
-                self.finish(&session, reason, None, now).await?;
-            }
+        let mut candidates = self.store.half_destroyed().await?;
+        candidates.extend(self.store.overdue(now).await?);
+        candidates.extend(self.lives.idle(now, self.idle_millis()));
+        let mut outcome = Ok(());
+        for id in candidates {
+            outcome = outcome.and(self.sweep_session(&id, now).await);
         }
-        let mut lapsed = self.store.overdue(now).await?;
-        lapsed.extend(self.lives.idle(now, self.idle_millis()));
-        for id in lapsed {
-            let _turn = self.turn(&id).await?;
-            // Asked again in its turn: it may have been extended, used or ended meanwhile.
-            if let Some(session) = self.store.session(&id).await?
-                && session.ended.is_none()
-                && let Some(code) = self.lapsed(&session, now)
-            {
+        outcome
+    }
+
+    /// Asked in its turn: it may have been extended, used or ended since it was found.
+    async fn sweep_session(&self, id: &SessionId, now: UnixMillis) -> Answer<()> {
+        let _turn = self.turn(id).await?;
+        let Some(session) = self.store.session(id).await? else {
+            self.lives.forget(id);
+            return Ok(());
+        };
+        match session.ended.or_else(|| self.lapsed(&session, now)) {
+            Some(code) => {
                 self.finish(&session, code, None, now).await?;
                 self.metrics.swept_sessions.inc();
+                Ok(())
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     const fn idle_millis(&self) -> u64 {

@@ -49,6 +49,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another server works on the data folder.
+    #[error("another server works on the data folder {0}")]
+    InUse(PathBuf),
     /// A database cannot be opened or migrated.
     #[error("cannot open the database: {0}")]
     Database(#[from] sqlx::Error),

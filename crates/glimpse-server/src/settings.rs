@@ -82,7 +82,7 @@ pub struct Limits {
     pub pending_per_account: u64,
     /// Sessions of one account that live at one time.
     pub sessions_per_account: u64,
-    /// Mailboxes of one account that live at one time.
+    /// Codes of one account that are being shown or are waiting for approval at one time.
     pub mailboxes_per_account: usize,
     /// Mailboxes that live at one time.
     pub mailboxes: usize,
@@ -152,11 +152,11 @@ impl Default for Limits {
             mailboxes_per_account: 8,
             mailboxes: 100_000,
             page: 1_000,
-            requests_per_address: 6_000,
+            requests_per_address: 30_000,
             accounts_per_address_hour: 60,
-            sign_ins_per_address: 120,
+            sign_ins_per_address: 600,
             claims_per_address: 20,
-            mailboxes_per_account_minute: 30,
+            mailboxes_per_account_minute: 60,
             mints_per_signer: 20_000,
             releases_per_device: 2_000,
             submissions_per_writer: 60,
@@ -242,6 +242,9 @@ impl Settings {
             return Err(SettingsError::Contradiction(
                 "origins are written as https://look.example: a scheme and a host, no path, no wildcard",
             ));
+        }
+        if self.limits.content_bytes > MAX_CONTENT {
+            return Err(SettingsError::Contradiction("limits.content_bytes cannot be more than the protocol's 4 GiB"));
         }
         if self.limits.page == 0 || self.limits.connections == 0 {
             return Err(SettingsError::Contradiction("limits.page and limits.connections must be at least 1"));

@@ -45,7 +45,6 @@ pub(super) async fn open(
     let now = app.clock.now();
     app.rates.mailboxes.admit(device.account, 1, now)?;
     let opened = app.mailboxes.open(&device, body.purpose.into(), &app.settings.limits, now)?;
-    app.metrics.mailboxes.inc();
     let mailbox = Mailbox {
         mailbox: opened.mailbox,
         nameplate: opened.nameplate,

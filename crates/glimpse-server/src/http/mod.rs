@@ -15,25 +15,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use glimpse_wire::ErrorCode;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
 use crate::problem::Problem;
 
 /// Everything that the public listener serves.
 pub(crate) fn router(app: &Arc<App>) -> Router {
-    let limited = TimeoutLayer::with_status_code(
-        StatusCode::SERVICE_UNAVAILABLE,
-        Duration::from_secs(app.settings.limits.request_seconds),
-    );
     api()
-        .layer(limited)
+        .layer(from_fn_with_state(Arc::clone(app), in_time))
         .merge(transfers())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -81,6 +76,15 @@ fn transfers() -> Router<Arc<App>> {
         .route("/v1/sessions/{session}/units/{unit}", put(sessions::put_unit))
         .route("/v1/sessions/{session}/units/{unit}/content", get(sessions::content))
         .route("/v1/sessions/{session}/units/{unit}/blob", get(sessions::blob))
+}
+
+/// A small request that is not answered in its time is given up.
+async fn in_time(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(app.settings.limits.request_seconds);
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(ErrorCode::Busy).into_response(),
+    }
 }
 
 /// A page on another origin may call the API when the operator listed that origin. There are no cookies to protect.

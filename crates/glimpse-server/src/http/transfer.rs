@@ -116,6 +116,10 @@ impl Incoming {
         }
         file.flush().await?;
         file.sync_all().await?;
+        // The name of the file is on disk when its folder is.
+        if let Some(folder) = path.parent() {
+            tokio::fs::File::open(folder).await?.sync_all().await?;
+        }
         Ok(Received { bytes, root: tree.root() })
     }
 }

@@ -178,7 +178,8 @@ impl Mailboxes {
         let (mailbox, token, server_nonce) = (MailboxId(random()?), Hash(random()?), Hash(random()?));
         let mut state = self.state();
         let live = || state.mailboxes.values().filter(|mailbox| mailbox.over.is_none());
-        if live().filter(|mailbox| mailbox.account == device.account).count() >= limits.mailboxes_per_account {
+        let pairing = live().filter(|mailbox| mailbox.session.is_none() && mailbox.account == device.account);
+        if pairing.count() >= limits.mailboxes_per_account {
             return Err(ErrorCode::RateLimited.into());
         }
         if live().count() >= limits.mailboxes {

@@ -21,7 +21,7 @@ impl Store {
     pub(crate) async fn create_account(&self, genesis: &Genesis, link: &[u8], wrap: &[u8]) -> Answer<()> {
         let account = genesis.account.0.as_slice();
         let device = genesis.device.id();
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let there: Option<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
             "SELECT link, wrap, deleting FROM accounts JOIN links USING (account) JOIN wraps USING (account)
              WHERE account = ? AND links.seq = 0 AND epoch = 1",
@@ -140,7 +140,7 @@ impl Store {
         .bind(int(at.0))
         .bind(signed.statement.as_slice())
         .bind(signed.signature.0.as_slice())
-        .execute(&self.main)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -158,7 +158,7 @@ impl Store {
             .bind(account.0.as_slice())
             .bind(device.0.as_slice())
             .bind(int(expires.0))
-            .execute(&self.main)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -184,7 +184,7 @@ impl Store {
 
     /// Forgets tokens that have lapsed.
     pub(crate) async fn sweep_tokens(&self, now: UnixMillis) -> Answer<()> {
-        sqlx::query("DELETE FROM tokens WHERE expires <= ?").bind(int(now.0)).execute(&self.main).await?;
+        sqlx::query("DELETE FROM tokens WHERE expires <= ?").bind(int(now.0)).execute(&self.writer).await?;
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ impl Store {
     /// Makes room for an upload; the file may be written after this.
     pub(crate) async fn begin_content(&self, account: &AccountId, h0: &Hash, now: UnixMillis) -> Answer<Upload> {
         let file: [u8; 16] = random()?;
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let (published, arriving): (i64, i64) = sqlx::query_as(
             "SELECT (SELECT COUNT(*) FROM contents WHERE account = ?1 AND h0 = ?2 AND state = 3),
                     (SELECT COUNT(*) FROM contents WHERE account = ?1 AND state = 1)",
@@ -59,7 +59,7 @@ impl Store {
 
     /// The file is whole and on disk; an envelope may name it. What an earlier upload for the same version left goes.
     pub(crate) async fn finish_content(&self, upload: &Upload, bytes: u64, root: &Hash, limits: &Limits) -> Answer<()> {
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let arriving: Option<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
             "SELECT account, h0, accounts.bytes FROM contents JOIN accounts USING (account) WHERE file = ? AND state = 1",
         )
@@ -111,7 +111,7 @@ impl Store {
     /// Removes a file that is marked as leaving, and then its row, so that no file is ever without a row.
     pub(super) async fn drop_leaving(&self, file: &[u8]) -> Answer<()> {
         remove(self.blob_path(file)).await?;
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
             "UPDATE accounts SET bytes = accounts.bytes - contents.bytes FROM contents
              WHERE contents.file = ? AND contents.state = 0 AND accounts.account = contents.account",
@@ -128,7 +128,7 @@ impl Store {
     pub(crate) async fn abandon_content(&self, upload: &Upload) -> Answer<()> {
         sqlx::query("UPDATE contents SET state = 0 WHERE file = ? AND state = 1")
             .bind(upload.file.as_slice())
-            .execute(&self.main)
+            .execute(&self.writer)
             .await?;
         self.drop_leaving(&upload.file).await
     }
@@ -138,7 +138,7 @@ impl Store {
         sqlx::query("UPDATE contents SET state = 0 WHERE (state IN (1, 2) AND begun <= ?) OR (state = 1 AND ?)")
             .bind(int(begun_before.0))
             .bind(at_start)
-            .execute(&self.main)
+            .execute(&self.writer)
             .await?;
         let leaving: Vec<Vec<u8>> =
             sqlx::query_scalar("SELECT file FROM contents WHERE state = 0 LIMIT 1000").fetch_all(&self.main).await?;

@@ -32,7 +32,7 @@ impl Store {
                     sqlx::query_scalar("UPDATE contents SET state = 0 WHERE account = ? AND h0 = ? RETURNING file")
                         .bind(account)
                         .bind(h0)
-                        .fetch_all(&self.main)
+                        .fetch_all(&self.writer)
                         .await?;
                 for file in files {
                     self.drop_leaving(&file).await?;
@@ -40,7 +40,7 @@ impl Store {
                 sqlx::query("DELETE FROM doomed WHERE account = ? AND h0 = ?")
                     .bind(account)
                     .bind(h0)
-                    .execute(&self.main)
+                    .execute(&self.writer)
                     .await?;
             }
         }
@@ -48,7 +48,7 @@ impl Store {
 
     /// From here on the account is not there for anyone. [`Store::sweep_accounts`] removes what is left of it.
     pub(crate) async fn doom_account(&self, account: &AccountId) -> Answer<()> {
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let doomed = sqlx::query("UPDATE accounts SET deleting = 1 WHERE account = ? AND deleting = 0")
             .bind(account.0.as_slice())
             .execute(&mut *tx)
@@ -74,17 +74,17 @@ impl Store {
             let files: Vec<Vec<u8>> =
                 sqlx::query_scalar("UPDATE contents SET state = 0 WHERE account = ? RETURNING file")
                     .bind(account)
-                    .fetch_all(&self.main)
+                    .fetch_all(&self.writer)
                     .await?;
             for file in files {
                 self.drop_leaving(&file).await?;
             }
-            let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::query("DELETE FROM doomed WHERE account = ?").bind(account).execute(&mut *tx).await?;
             // Links, devices, wraps, records, receipts and the rest go with their account.
             sqlx::query("DELETE FROM accounts WHERE account = ?").bind(account).execute(&mut *tx).await?;
             tx.commit().await?;
-            wipe_log(&self.main).await?;
+            wipe_log(&self.writer).await?;
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(crate) use shares::VersionScope;
 pub(crate) use units::{NewUnit, Unit};
 
 use std::fmt::Write as _;
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,21 +38,28 @@ use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use crate::problem::Problem;
+use crate::problem::{Answer, Problem};
 use crate::server::StartError;
 
-/// Connections to the main database: readers run beside the one writer.
-const MAIN_CONNECTIONS: u32 = 8;
-/// How long a writer waits for another.
+/// Connections that read the main database beside the one that writes.
+const READERS: u32 = 8;
+/// How long SQLite waits for another connection.
 const BUSY: Duration = Duration::from_secs(10);
+/// How long a start waits for an earlier server to let go of the data folder.
+const HANDOVER: Duration = Duration::from_secs(10);
 
 /// The databases and folders of one server.
 #[derive(Debug)]
 pub(crate) struct Store {
-    pub(crate) main: SqlitePool,
-    pub(crate) shares: SqlitePool,
-    pub(crate) sessions: SqlitePool,
-    pub(crate) folder: PathBuf,
+    /// Readers of `main.db`.
+    main: SqlitePool,
+    /// The one connection that writes to `main.db`: writers queue here, in order, rather than in SQLite's busy loop.
+    writer: SqlitePool,
+    shares: SqlitePool,
+    sessions: SqlitePool,
+    folder: PathBuf,
+    /// Held while the store is open, so that no second server works on the same folder.
+    _lock: File,
 }
 
 impl Store {
@@ -71,16 +78,18 @@ impl Store {
     /// Opens the databases and brings their schemas to this version.
     pub(crate) async fn open(data: &Path) -> Result<Self, StartError> {
         Self::make_folder(data)?;
-        let main = open(&data.join("main.db"), MAIN_CONNECTIONS, &[include_str!("main.sql")]).await?;
+        let lock = lock(data).await?;
+        let writer = open(&data.join("main.db"), 1, &[include_str!("main.sql")]).await?;
+        let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.
         let shares = open(&data.join("shares.db"), 1, &[include_str!("shares.sql")]).await?;
         let sessions = open(&data.join("sessions.db"), 1, &[include_str!("sessions.sql")]).await?;
-        Ok(Self { main, shares, sessions, folder: data.to_owned() })
+        Ok(Self { main, writer, shares, sessions, folder: data.to_owned(), _lock: lock })
     }
 
     /// Whether every database answers.
     pub(crate) async fn ping(&self) -> Result<(), sqlx::Error> {
-        for pool in [&self.main, &self.shares, &self.sessions] {
+        for pool in [&self.main, &self.writer, &self.shares, &self.sessions] {
             sqlx::query("SELECT 1").execute(pool).await?;
         }
         Ok(())
@@ -91,6 +100,32 @@ impl Store {
         self.sessions.close().await;
         self.shares.close().await;
         self.main.close().await;
+        self.writer.close().await;
+    }
+
+    /// Truncates every write-ahead log, so that what was deleted is gone from those as well.
+    pub(crate) async fn wipe_logs(&self) -> Answer<()> {
+        for pool in [&self.writer, &self.shares, &self.sessions] {
+            wipe_log(pool).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes the data folder for this process.
+async fn lock(data: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::Data { path: data.to_owned(), source };
+    let file = File::options().create(true).truncate(false).write(true).open(data.join("lock")).map_err(failed)?;
+    let deadline = tokio::time::Instant::now() + HANDOVER;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::WouldBlock) if tokio::time::Instant::now() >= deadline => {
+                return Err(StartError::InUse(data.to_owned()));
+            }
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
     }
 }
 
@@ -110,7 +145,7 @@ pub(crate) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], sqlx::Error
 }
 
 /// Random bytes from the operating system.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], Problem> {
+pub(crate) fn random<const N: usize>() -> Answer<[u8; N]> {
     let mut bytes = [0u8; N];
     getrandom::fill(&mut bytes).map_err(|_| Problem::new(ErrorCode::Internal))?;
     Ok(bytes)

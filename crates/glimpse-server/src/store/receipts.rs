@@ -59,7 +59,7 @@ impl Store {
     ) -> Answer<Used> {
         let id = session.session.0.as_slice();
         let digest = Sha256::digest(signed.statement.as_slice());
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let used: Option<(Vec<u8>, i64, i64)> =
             sqlx::query_as("SELECT digest, seq, opened FROM requests WHERE session = ? AND counter = ?")
                 .bind(id)
@@ -155,7 +155,7 @@ impl Store {
         event: Event,
         now: UnixMillis,
     ) -> Answer<Option<Entry>> {
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let owner: Option<Vec<u8>> = sqlx::query_scalar("SELECT account FROM receipts WHERE session = ? LIMIT 1")
             .bind(session.0.as_slice())
             .fetch_optional(&mut *tx)
@@ -186,7 +186,7 @@ impl Store {
         event: Event,
         now: UnixMillis,
     ) -> Answer<Option<Entry>> {
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM receipts WHERE session = ? AND kind = ?")
             .bind(session.0.as_slice())
             .bind(number(&event))
@@ -213,7 +213,7 @@ impl Store {
         event: Event,
         now: UnixMillis,
     ) -> Answer<()> {
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let head = head(&mut tx, session).await?.ok_or(ErrorCode::NotFound)?;
         if (head.seq, head.hash) != named {
             let repeated: Option<i64> = sqlx::query_scalar(

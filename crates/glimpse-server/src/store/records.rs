@@ -53,7 +53,7 @@ impl Store {
         let header = &envelope.header;
         let (account, record) = (header.account.0.as_slice(), header.record.0.as_slice());
         let (h0, h1) = (header.h0(), envelope.h1());
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let before: Option<Row> =
             sqlx::query_as("SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?")
                 .bind(account)
@@ -143,7 +143,7 @@ impl Store {
         version: u64,
         now: UnixMillis,
     ) -> Answer<VersionScope> {
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let h0: Option<Vec<u8>> = sqlx::query_scalar(
             "SELECT h0 FROM records WHERE account = ? AND record = ? AND version = ? AND state IN (1, 2)",
         )
@@ -174,7 +174,7 @@ impl Store {
         deletion: &[u8],
         now: UnixMillis,
     ) -> Answer<()> {
-        let mut tx = self.main.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let row: Option<Row> =
             sqlx::query_as("SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?")
                 .bind(account.0.as_slice())
@@ -213,7 +213,7 @@ impl Store {
     pub(crate) async fn sweep_releases(&self, now: UnixMillis) -> Answer<()> {
         sqlx::query("DELETE FROM releases WHERE at <= ?")
             .bind(int(now.0.saturating_sub(RELEASE_LOG_MILLIS)))
-            .execute(&self.main)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

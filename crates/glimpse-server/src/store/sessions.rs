@@ -104,12 +104,13 @@ impl Store {
         Ok(rows.iter().map(|id| fixed(id).map(SessionId)).collect::<Result<_, _>>()?)
     }
 
-    /// Ended sessions whose destruction a crash interrupted.
-    pub(crate) async fn half_destroyed(&self) -> Answer<Vec<Session>> {
-        let rows = sqlx::query("SELECT * FROM sessions WHERE ended IS NOT NULL AND destroyed = 0")
-            .fetch_all(&self.sessions)
-            .await?;
-        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    /// Ended sessions whose destruction a crash or a fault interrupted.
+    pub(crate) async fn half_destroyed(&self) -> Answer<Vec<SessionId>> {
+        let rows: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT session FROM sessions WHERE ended IS NOT NULL AND destroyed = 0")
+                .fetch_all(&self.sessions)
+                .await?;
+        Ok(rows.iter().map(|id| fixed(id).map(SessionId)).collect::<Result<_, _>>()?)
     }
 
     /// Live sessions of all accounts.

@@ -23,6 +23,7 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_by_account ON sessions (account);
 CREATE INDEX sessions_by_expiry ON sessions (expires) WHERE ended IS NULL;
+CREATE INDEX sessions_half_destroyed ON sessions (session) WHERE ended IS NOT NULL AND destroyed = 0;
 CREATE INDEX sessions_by_end ON sessions (ended) WHERE ended IS NOT NULL;
 
 CREATE TABLE units (
