@@ -36,6 +36,10 @@ impl Api {
         &*self.transport
     }
 
+    pub(crate) fn shared_transport(&self) -> Rc<dyn Transport> {
+        Rc::clone(&self.transport)
+    }
+
     /// Sends a request; an answer that is no success becomes an error.
     ///
     /// # Errors
@@ -111,7 +115,7 @@ where
 /// A request without a body.
 #[must_use]
 pub fn bare(method: Method, path: String) -> Request {
-    Request { method, path, token: None, content_type: None, range_from: None, body: Body::Empty }
+    Request { method, path, token: None, content_type: None, range: None, body: Body::Empty }
 }
 
 /// A request with a JSON body.

@@ -38,8 +38,8 @@ pub struct Request {
     pub token: Option<Hash>,
     /// The media type of the body.
     pub content_type: Option<&'static str>,
-    /// First byte wanted of the content; everything when absent.
-    pub range_from: Option<u64>,
+    /// First byte wanted of the content, and the last; everything when absent.
+    pub range: Option<(u64, Option<u64>)>,
     /// The body.
     pub body: Body,
 }

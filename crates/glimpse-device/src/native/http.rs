@@ -95,8 +95,9 @@ impl Transport for Network {
             if let Some(content_type) = request.content_type {
                 builder = builder.header(reqwest::header::CONTENT_TYPE, content_type);
             }
-            if let Some(from) = request.range_from {
-                builder = builder.header(reqwest::header::RANGE, format!("bytes={from}-"));
+            if let Some((first, last)) = request.range {
+                let last = last.map_or_else(String::new, |last| last.to_string());
+                builder = builder.header(reqwest::header::RANGE, format!("bytes={first}-{last}"));
             }
             builder = match request.body {
                 Body::Empty => builder,

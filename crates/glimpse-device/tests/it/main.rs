@@ -10,5 +10,6 @@
 )]
 #![allow(missing_docs, reason = "tests")]
 
+mod lending;
 mod records;
 mod world;

@@ -1,0 +1,240 @@
+//! The device's end of a mailbox: one socket after the other, the same bytes again after each break, each message of
+//! the other end taken once.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use futures_util::future::{Either, select};
+use glimpse_core::Monotonic;
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::limits::MAX_FRAME;
+use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::{ErrorCode, Hash, MailboxId, decode, encode};
+
+use crate::Local;
+use crate::surroundings::Surroundings;
+use crate::transport::{Socket, Transport, Unreachable};
+
+/// The first wait before a reconnect, in milliseconds; doubles up to [`LONGEST_WAIT`].
+const FIRST_WAIT: u64 = 200;
+const LONGEST_WAIT: u64 = 5_000;
+/// How often a quiet connection is tried.
+const PING_EVERY: u64 = 20_000;
+/// Silence after which a connection counts as gone.
+const GONE: u64 = 60_000;
+/// How long a frame may take to leave.
+const WRITE: u64 = 20_000;
+
+/// What came in before it was looked at. Waiting for it can be broken off without loss.
+pub(super) enum Raw {
+    Connected(Result<Box<dyn Socket>, Unreachable>),
+    Frame(Option<Vec<u8>>),
+}
+
+/// What it meant.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The server is there, and whether the other end is.
+    Joined { peer: bool },
+    /// The connection is gone; another is being made.
+    Lost,
+    /// A message of the other end.
+    Message(Vec<u8>),
+    /// The other end came or went.
+    Peer { present: bool },
+    /// A receipt was written.
+    Receipt(Bytes),
+    /// The mailbox is over.
+    Over(ErrorCode),
+}
+
+enum Connection {
+    Opening(Local<'static, Result<Box<dyn Socket>, Unreachable>>),
+    Open { socket: Box<dyn Socket>, joined: bool },
+}
+
+/// The device's end.
+pub(super) struct Link {
+    transport: Rc<dyn Transport>,
+    machine: Rc<dyn Surroundings>,
+    path: String,
+    token: Hash,
+    connection: Connection,
+    /// Messages of ours that the server may lack, by number from `first_kept`.
+    kept: VecDeque<Vec<u8>>,
+    first_kept: u64,
+    received: u64,
+    wait: u64,
+    heard: Monotonic,
+    pinged: Monotonic,
+}
+
+impl Link {
+    pub(super) fn new(
+        transport: Rc<dyn Transport>,
+        machine: Rc<dyn Surroundings>,
+        mailbox: MailboxId,
+        token: Hash,
+    ) -> Self {
+        let path = format!("/v1/mailboxes/{mailbox}/socket");
+        let now = machine.monotonic();
+        let connection = opening(&transport, &machine, &path, 0);
+        Self {
+            transport,
+            machine,
+            path,
+            token,
+            connection,
+            kept: VecDeque::new(),
+            first_kept: 0,
+            received: 0,
+            wait: FIRST_WAIT,
+            heard: now,
+            pinged: now,
+        }
+    }
+
+    /// The next thing to look at. Dropping the future loses nothing.
+    pub(super) async fn wait(&mut self) -> Raw {
+        match &mut self.connection {
+            Connection::Opening(opening) => Raw::Connected(opening.as_mut().await),
+            Connection::Open { socket, .. } => Raw::Frame(socket.receive().await),
+        }
+    }
+
+    /// Looks at what came, and answers the server.
+    pub(super) async fn take(&mut self, raw: Raw) -> Option<News> {
+        self.heard = self.machine.monotonic();
+        match raw {
+            Raw::Connected(Ok(socket)) => {
+                self.pinged = self.heard;
+                self.connection = Connection::Open { socket, joined: false };
+                self.put(&ToServer::Join { token: self.token, received: self.received }).await
+            }
+            Raw::Connected(Err(Unreachable)) => {
+                self.reconnect();
+                None
+            }
+            Raw::Frame(None) => {
+                self.reconnect();
+                Some(News::Lost)
+            }
+            Raw::Frame(Some(frame)) => match decode(&frame, MAX_FRAME) {
+                Ok(frame) => self.frame(frame).await,
+                Err(_) => Some(News::Over(ErrorCode::Malformed)),
+            },
+        }
+    }
+
+    async fn frame(&mut self, frame: ToEnd) -> Option<News> {
+        match frame {
+            ToEnd::Joined { sent, peer, now: _ } => {
+                self.wait = FIRST_WAIT;
+                self.forget(sent);
+                if let Connection::Open { joined, .. } = &mut self.connection {
+                    *joined = true;
+                }
+                let again: Vec<ToServer> = (self.first_kept..)
+                    .zip(&self.kept)
+                    .map(|(seq, body)| ToServer::Send { seq, body: Bytes(body.clone()) })
+                    .collect();
+                for message in again {
+                    if let Some(lost) = self.put(&message).await {
+                        return Some(lost);
+                    }
+                }
+                Some(News::Joined { peer })
+            }
+            ToEnd::Deliver { seq, body } if seq == self.received => {
+                self.received = self.received.saturating_add(1);
+                // If this does not arrive, the server delivers again and the number tells.
+                let _lost = self.put(&ToServer::Taken { received: self.received }).await;
+                Some(News::Message(body.0))
+            }
+            ToEnd::Deliver { seq, .. } if seq < self.received => None,
+            ToEnd::Deliver { .. } => Some(News::Over(ErrorCode::ChannelBroken)),
+            ToEnd::Stored { sent } => {
+                self.forget(sent);
+                None
+            }
+            ToEnd::Peer { present } => Some(News::Peer { present }),
+            ToEnd::Receipt { receipt } => Some(News::Receipt(receipt)),
+            // More waits for the viewer than the server holds for it: what it lacks is sent again a little later.
+            ToEnd::Over { code: ErrorCode::Busy } => {
+                self.reconnect();
+                Some(News::Lost)
+            }
+            ToEnd::Over { code } => Some(News::Over(code)),
+            ToEnd::Pong => None,
+        }
+    }
+
+    /// Sends a message now, or once the server is there again; the same bytes each time.
+    pub(super) async fn send(&mut self, body: Vec<u8>) {
+        let seq = self.first_kept.saturating_add(length(&self.kept));
+        self.kept.push_back(body.clone());
+        if matches!(self.connection, Connection::Open { joined: true, .. }) {
+            // What is lost here is sent again after the next join.
+            let _lost = self.put(&ToServer::Send { seq, body: Bytes(body) }).await;
+        }
+    }
+
+    /// Whether the server holds every message.
+    pub(super) fn is_delivered(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Time passed: tries a connection that is quiet, gives up one that is dead.
+    pub(super) async fn tick(&mut self) -> Option<News> {
+        let now = self.machine.monotonic();
+        if !matches!(self.connection, Connection::Open { .. }) {
+            return None;
+        }
+        if self.heard.until(now) >= GONE {
+            self.reconnect();
+            return Some(News::Lost);
+        }
+        if self.pinged.until(now) >= PING_EVERY {
+            self.pinged = now;
+            return self.put(&ToServer::Ping).await;
+        }
+        None
+    }
+
+    async fn put(&mut self, frame: &ToServer) -> Option<News> {
+        let Connection::Open { socket, .. } = &mut self.connection else { return None };
+        let sent = match select(socket.send(encode(frame)), self.machine.sleep(WRITE)).await {
+            Either::Left((sent, _)) => sent,
+            Either::Right(((), _)) => Err(Unreachable),
+        };
+        sent.is_err().then(|| {
+            self.reconnect();
+            News::Lost
+        })
+    }
+
+    fn reconnect(&mut self) {
+        self.connection = opening(&self.transport, &self.machine, &self.path, self.wait);
+        self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
+    }
+
+    fn forget(&mut self, sent: u64) {
+        let done = usize::try_from(sent.saturating_sub(self.first_kept)).unwrap_or(usize::MAX).min(self.kept.len());
+        self.kept.drain(..done);
+        self.first_kept = self.first_kept.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
+    }
+}
+
+fn length(kept: &VecDeque<Vec<u8>>) -> u64 {
+    u64::try_from(kept.len()).unwrap_or(u64::MAX)
+}
+
+fn opening(transport: &Rc<dyn Transport>, machine: &Rc<dyn Surroundings>, path: &str, wait: u64) -> Connection {
+    let (transport, machine, path) = (Rc::clone(transport), Rc::clone(machine), path.to_owned());
+    Connection::Opening(Box::pin(async move {
+        if wait > 0 {
+            machine.sleep(wait).await;
+        }
+        transport.connect(&path).await
+    }))
+}

@@ -1,0 +1,391 @@
+//! From the code to the grant. Everything that leaves this device before the user's yes is in this file.
+
+use glimpse_core::Monotonic;
+use glimpse_core::attempts::{Paused, RunOutcome};
+use glimpse_core::code::Nameplate;
+use glimpse_core::pairing::device::{ExpectConfirmA, ExpectHello, KeyConfirmed, Setup, open};
+use glimpse_core::record::OpenedVersion;
+use glimpse_core::session::device::split_for_grants;
+use glimpse_core::session::{Decision, DeviceSession, LentUnit, SealedGrant};
+use glimpse_wire::api::{Mailbox, OpenMailbox, PurposeWord};
+use glimpse_wire::limits::{DEFAULT_BUDGET, DEFAULT_RATE, MAX_JSON, PAIRING_MILLIS};
+use glimpse_wire::pairing::{Message, Purpose, Rights};
+use glimpse_wire::{ErrorCode, UnitId, UnixMillis, encode};
+use std::rc::Rc;
+
+use super::link::{Link, News};
+use super::{Command, Commands, Event, Happened, Lent, Plan, next};
+use crate::account::Device;
+use crate::api::{bare, json, with_cbor, with_json};
+use crate::error::DeviceError;
+use crate::transport::Method;
+
+/// How long the other end may take to hear why a pairing is over, in milliseconds.
+const FAREWELL: u64 = 2_000;
+/// Openings in all, for each unit lent, where that is more than the default.
+const BUDGET_PER_UNIT: u32 = 4;
+
+/// A session that was granted, and what is left to do for it.
+pub(super) struct Granted {
+    pub(super) session: DeviceSession,
+    pub(super) link: Link,
+    pub(super) mailbox: Mailbox,
+    pub(super) clock: ServerClock,
+    pub(super) first: Vec<Planned>,
+    /// Units beyond the first grant, by further grants.
+    pub(super) later: Vec<Vec<LentUnit>>,
+    /// Every record, by the unit that lends it.
+    pub(super) lent: Vec<Planned>,
+}
+
+/// A unit and the record that it lends.
+#[derive(Clone)]
+pub(super) struct Planned {
+    pub(super) lent: Lent,
+    pub(super) version: Rc<OpenedVersion>,
+}
+
+/// The server's clock as it was at a moment of ours.
+#[derive(Clone, Copy)]
+pub(super) struct ServerClock {
+    server: UnixMillis,
+    ours: Monotonic,
+}
+
+impl ServerClock {
+    pub(super) const fn at(&self, now: Monotonic) -> UnixMillis {
+        self.server.plus(self.ours.until(now))
+    }
+}
+
+/// Units for records.
+pub(super) fn units_of(
+    device: &Device,
+    records: Vec<OpenedVersion>,
+) -> Result<(Vec<LentUnit>, Vec<Planned>), ErrorCode> {
+    let mut units = Vec::with_capacity(records.len());
+    let mut planned = Vec::with_capacity(records.len());
+    for version in records {
+        let unit = LentUnit::of(&version, &mut device.rng())?;
+        let meta = version.meta();
+        let lent = Lent {
+            unit: unit.id(),
+            record: version.envelope().header.record,
+            title: meta.title.clone(),
+            kind: meta.kind.clone(),
+            bytes: meta.length,
+            by_key: unit.is_blob(),
+        };
+        units.push(unit);
+        planned.push(Planned { lent, version: Rc::new(version) });
+    }
+    Ok((units, planned))
+}
+
+/// One code, from its opening to the grant. On every other way out the other end hears why, and the mailbox is gone.
+pub(super) async fn run(
+    device: &Device,
+    plan: Plan,
+    commands: &mut Commands,
+    events: &mut dyn FnMut(Event),
+) -> Result<Granted, DeviceError> {
+    let wall = device.machine.now();
+    paused(device.home.with_attempts(|attempts| attempts.check(wall)).await?)?;
+    let request = OpenMailbox { purpose: PurposeWord::View };
+    let opened = device.authorised(|token| with_json(Method::Post, "/v1/mailboxes".to_owned(), &request).by(token));
+    let mailbox: Mailbox = json(opened.await?, MAX_JSON).await?;
+    let clock = ServerClock { server: mailbox.now, ours: device.machine.monotonic() };
+    let transport = device.api.shared_transport();
+    let link = Link::new(transport, Rc::clone(&device.machine), mailbox.mailbox, mailbox.token);
+    let mut pairing = Pairing { device, mailbox, clock, link, commands, events };
+    match pairing.grant(plan).await {
+        Ok((session, first, later, lent)) => {
+            let Pairing { mailbox, clock, link, .. } = pairing;
+            Ok(Granted { session, link, mailbox, clock, first, later, lent })
+        }
+        Err(error) => {
+            pairing.abandon(&error).await;
+            Err(error)
+        }
+    }
+}
+
+fn paused<T>(checked: Result<T, Paused>) -> Result<T, DeviceError> {
+    checked.map_err(|paused| match paused {
+        Paused::Wait { millis } => DeviceError::Paused { millis },
+        Paused::Passphrase => DeviceError::PassphraseNeeded,
+    })
+}
+
+struct Pairing<'d, 'c> {
+    device: &'d Device,
+    mailbox: Mailbox,
+    clock: ServerClock,
+    link: Link,
+    commands: &'c mut Commands,
+    events: &'c mut dyn FnMut(Event),
+}
+
+type FirstGrant = (DeviceSession, Vec<Planned>, Vec<Vec<LentUnit>>, Vec<Planned>);
+
+impl Pairing<'_, '_> {
+    async fn grant(&mut self, plan: Plan) -> Result<FirstGrant, DeviceError> {
+        let state = self.show_code().await?;
+        let (state, counted) = self.hello(state).await?;
+        let confirmed = self.confirm(state, counted).await?;
+        let (words, save, millis) = self.ask(&confirmed, &plan).await?;
+        let (units, lent) = units_of(self.device, plan.records)?;
+        let mut parts = split_for_grants(units).into_iter();
+        let first = parts.next().unwrap_or_default();
+        let in_first: Vec<UnitId> = first.iter().map(LentUnit::id).collect();
+        let now = self.device.machine.monotonic();
+        let issued = self.clock.at(now);
+        let decision = Decision {
+            units: first,
+            rights: if save { Rights::VIEW | Rights::SAVE } else { Rights::VIEW },
+            budget: budget(lent.len()),
+            rate: DEFAULT_RATE,
+            issued,
+            expires: issued.plus(millis),
+        };
+        let approved = confirmed.approve(words, decision, now)?;
+        let (session, grant) = approved.seal(self.device.keys(), &mut self.device.rng())?;
+        // The server first: what it does not enforce is not granted.
+        self.register(&grant).await?;
+        self.link.send(grant.message).await;
+        let first = lent.iter().filter(|planned| in_first.contains(&planned.lent.unit)).cloned().collect();
+        Ok((session, first, parts.collect(), lent))
+    }
+
+    /// Opens the pairing and shows its code.
+    async fn show_code(&mut self) -> Result<ExpectHello, DeviceError> {
+        let life = self.mailbox.expires.since(self.mailbox.now).min(PAIRING_MILLIS);
+        let genesis = &self.device.genesis;
+        let setup = Setup {
+            purpose: Purpose::View,
+            mailbox: self.mailbox.mailbox,
+            nameplate: Nameplate::parse(&self.mailbox.nameplate)?,
+            server_nonce: self.mailbox.server_nonce,
+            expires: self.mailbox.expires,
+            deadline: self.device.machine.monotonic().plus(life),
+            account: genesis.account,
+            signing: genesis.device.signing,
+            kem: genesis.device.kem.clone(),
+            head: genesis.head,
+            epoch: genesis.epoch.number,
+            name: self.device.name.clone(),
+        };
+        let deadline = setup.deadline;
+        let opened = open(setup, &mut self.device.rng())?;
+        let path = format!("/v1/mailboxes/{}/offer", self.mailbox.mailbox);
+        let request = || with_cbor(Method::Put, path.clone(), opened.offer.clone()).by(self.mailbox.token);
+        self.device.again_if_lost(request).await?;
+        (self.events)(Event::Code {
+            code: opened.code.to_groups(),
+            site: self.device.server().to_owned(),
+            expires_in: self.device.machine.monotonic().until(deadline),
+        });
+        Ok(opened.state)
+    }
+
+    /// Waits for Hello. The run is counted as a failure, and the count is on disk, before Answer leaves.
+    async fn hello(&mut self, state: ExpectHello) -> Result<(ExpectConfirmA, Run), DeviceError> {
+        let deadline = state.deadline();
+        let message = self.message(deadline, ErrorCode::CodeExpired).await?;
+        (self.events)(Event::Connecting);
+        let wall = self.device.machine.now();
+        let counted = self.device.home.with_attempts(|attempts| attempts.check(wall).map(|()| attempts.begin(wall)));
+        let counted = paused(counted.await?)?;
+        let now = self.device.machine.monotonic();
+        match state.receive(&message, now, counted, &mut self.device.rng()) {
+            Ok((state, answer)) => {
+                self.link.send(answer).await;
+                Ok((state, Run { deadline }))
+            }
+            Err(code) => {
+                self.settle(RunOutcome::Silent).await?;
+                Err(code.into())
+            }
+        }
+    }
+
+    /// Waits for ConfirmA, which is the guess, and settles the count.
+    async fn confirm(&mut self, state: ExpectConfirmA, run: Run) -> Result<KeyConfirmed, DeviceError> {
+        let message = match self.message(run.deadline, ErrorCode::CodeExpired).await {
+            Ok(message) => message,
+            Err(error) => {
+                self.settle(RunOutcome::Silent).await?;
+                return Err(error);
+            }
+        };
+        match state.receive(&message, self.device.machine.monotonic()) {
+            Ok((confirmed, confirm)) => {
+                self.settle(RunOutcome::Proved).await?;
+                self.link.send(confirm).await;
+                Ok(confirmed)
+            }
+            Err(code) => {
+                let guessed = code == ErrorCode::CodeWrong;
+                self.settle(if guessed { RunOutcome::Guessed } else { RunOutcome::Silent }).await?;
+                Err(code.into())
+            }
+        }
+    }
+
+    async fn settle(&self, outcome: RunOutcome) -> Result<(), DeviceError> {
+        self.device.home.with_attempts(|attempts| attempts.settle(outcome)).await
+    }
+
+    /// Shows the peer and waits for the user. Only an approval with words gets through.
+    async fn ask(
+        &mut self,
+        confirmed: &KeyConfirmed,
+        plan: &Plan,
+    ) -> Result<(glimpse_core::words::CheckWords, bool, u64), DeviceError> {
+        let words = confirmed.words().among_decoys(&mut self.device.rng());
+        let deadline = confirmed.deadline();
+        (self.events)(Event::Peer {
+            session: confirmed.session(),
+            peer: confirmed.peer().clone(),
+            words,
+            expires_in: self.device.machine.monotonic().until(deadline),
+        });
+        loop {
+            let left = self.device.machine.monotonic().until(deadline);
+            if left == 0 {
+                return Err(ErrorCode::ApprovalTimedOut.into());
+            }
+            match next(&mut self.link, self.commands, &self.device.machine, left).await {
+                Happened::Command(Command::Approve { words: picked, millis, save }) => {
+                    // Words that nobody offered are as wrong as a decoy.
+                    let picked = words.into_iter().find(|words| same_words(&words.to_string(), &picked));
+                    let picked = picked.ok_or(ErrorCode::CodeWrong)?;
+                    return Ok((picked, save.unwrap_or(plan.save), millis.unwrap_or(plan.millis)));
+                }
+                Happened::Command(Command::Decline | Command::Cancel | Command::End) => {
+                    return Err(ErrorCode::Declined.into());
+                }
+                Happened::Command(
+                    Command::Extend { .. } | Command::Shorten { .. } | Command::Add(_) | Command::Refuse,
+                ) => {}
+                Happened::News(news) => {
+                    if let Some(message) = self.news(news)? {
+                        return Err(unexpected(&message).into());
+                    }
+                }
+                Happened::Tick => self.tick().await?,
+            }
+        }
+    }
+
+    /// The next message of the other end.
+    async fn message(&mut self, deadline: Monotonic, late: ErrorCode) -> Result<Vec<u8>, DeviceError> {
+        loop {
+            let left = self.device.machine.monotonic().until(deadline);
+            if left == 0 {
+                return Err(late.into());
+            }
+            match next(&mut self.link, self.commands, &self.device.machine, left).await {
+                Happened::Command(Command::Cancel | Command::End | Command::Decline) => {
+                    return Err(ErrorCode::Declined.into());
+                }
+                // There is nothing to approve or change yet.
+                Happened::Command(
+                    Command::Approve { .. }
+                    | Command::Extend { .. }
+                    | Command::Shorten { .. }
+                    | Command::Add(_)
+                    | Command::Refuse,
+                ) => {}
+                Happened::News(news) => {
+                    if let Some(message) = self.news(news)? {
+                        return Ok(message);
+                    }
+                }
+                Happened::Tick => self.tick().await?,
+            }
+        }
+    }
+
+    async fn tick(&mut self) -> Result<(), DeviceError> {
+        match self.link.tick().await {
+            Some(news) => self.news(news).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    fn news(&mut self, news: News) -> Result<Option<Vec<u8>>, DeviceError> {
+        match news {
+            News::Message(message) => return Ok(Some(message)),
+            News::Over(code) => return Err(code.into()),
+            News::Joined { .. } => (self.events)(Event::Connection { up: true }),
+            News::Lost => (self.events)(Event::Connection { up: false }),
+            News::Peer { present } => (self.events)(Event::Viewer { present }),
+            News::Receipt(_) => {}
+        }
+        Ok(None)
+    }
+
+    async fn register(&self, grant: &SealedGrant) -> Result<(), DeviceError> {
+        let submission = encode(&grant.submission(self.mailbox.mailbox));
+        let token = self.device.token().await?;
+        let request = || with_cbor(Method::Post, "/v1/sessions".to_owned(), submission.clone()).by(token);
+        self.device.again_if_lost(request).await?;
+        Ok(())
+    }
+
+    /// Tells the other end why, and removes the mailbox.
+    async fn abandon(&mut self, error: &DeviceError) {
+        let code = error.code().unwrap_or(ErrorCode::Internal);
+        self.link.send(encode(&Message::Abort { code })).await;
+        let until = self.device.machine.monotonic().plus(FAREWELL);
+        while !self.link.is_delivered() {
+            let left = self.device.machine.monotonic().until(until);
+            if left == 0 {
+                break;
+            }
+            if let Happened::News(News::Over(_)) = next(&mut self.link, self.commands, &self.device.machine, left).await
+            {
+                break;
+            }
+        }
+        let path = format!("/v1/mailboxes/{}", self.mailbox.mailbox);
+        // If this is lost, the server's clock burns the code.
+        let _gone = self.device.again_if_lost(|| bare(Method::Delete, path.clone()).by(self.mailbox.token)).await;
+    }
+}
+
+/// A run that was counted and is not settled.
+struct Run {
+    deadline: Monotonic,
+}
+
+/// Openings in all.
+fn budget(units: usize) -> u32 {
+    u32::try_from(units).unwrap_or(u32::MAX).saturating_mul(BUDGET_PER_UNIT).max(DEFAULT_BUDGET)
+}
+
+/// As a person types them: in any case, with any spaces or a dash.
+fn same_words(right: &str, picked: &str) -> bool {
+    let normal = |text: &str| {
+        let words = text.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect::<Vec<_>>()
+    };
+    normal(right) == normal(picked)
+}
+
+/// What a message means that nobody waits for: the other end's reason if it is one, otherwise a fault.
+fn unexpected(message: &[u8]) -> ErrorCode {
+    match glimpse_wire::decode(message, glimpse_wire::limits::MAX_MESSAGE) {
+        Ok(Message::Abort { code }) => code,
+        Ok(
+            Message::Hello { .. }
+            | Message::Answer { .. }
+            | Message::ConfirmA { .. }
+            | Message::ConfirmB { .. }
+            | Message::Grant(_)
+            | Message::Live { .. },
+        )
+        | Err(_) => ErrorCode::Malformed,
+    }
+}

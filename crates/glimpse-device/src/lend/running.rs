@@ -1,0 +1,538 @@
+//! A session that runs: units made as they are needed, openings mirrored, changes by the user, and the end.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt, select_biased};
+use glimpse_core::Monotonic;
+use glimpse_core::record::OpenedVersion;
+use glimpse_core::session::device::Change;
+use glimpse_core::session::{DeviceSession, LentUnit, SealedGrant, fresh_salt};
+use glimpse_wire::api::Mailbox;
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::limits::{AHEAD_TOTAL, AHEAD_UNIT, MAX_MESSAGE, MAX_SESSION_MILLIS};
+use glimpse_wire::live::Live;
+use glimpse_wire::pairing::Message;
+use glimpse_wire::{ErrorCode, RecordId, UnitId, UnixMillis, decode, encode};
+
+use super::link::{Link, News};
+use super::making::{Shares, put_key, reseal, shares};
+use super::pairing::{Granted, Planned, ServerClock, units_of};
+use super::trail::{Noted, Trail};
+use super::{Command, Commands, Ending, Event, Happened, Lent, TICK};
+use crate::Local;
+use crate::account::Device;
+use crate::api::with_cbor;
+use crate::error::DeviceError;
+use crate::transport::Method;
+
+/// Units that are made at one time.
+const MAKING: usize = 4;
+/// Units that are made before they are asked for, at most.
+const AHEAD_UNITS: usize = 256;
+/// How often the making of a unit is tried.
+const TRIES: u32 = 3;
+/// Wait before something is tried again, in milliseconds.
+const AGAIN: u64 = 1_000;
+/// After its time, a session has this long to be ended by the server before the device does it, in milliseconds.
+const GRACE: u64 = 3_000;
+
+/// A request that was answered.
+enum Done {
+    Shares(UnitId, Result<Shares, DeviceError>),
+    Made(UnitId, Result<(), DeviceError>),
+    Terms(Box<SealedGrant>, Result<(), DeviceError>),
+    Found(Result<Vec<OpenedVersion>, DeviceError>),
+    Receipts(Result<Vec<Bytes>, DeviceError>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not asked for.
+    Idle,
+    Queued,
+    Making,
+    Ready,
+}
+
+struct Unit {
+    planned: Planned,
+    stage: Stage,
+    tries: u32,
+}
+
+/// A session that runs.
+pub(super) struct Running<'d> {
+    device: &'d Device,
+    session: DeviceSession,
+    link: Link,
+    mailbox: Mailbox,
+    clock: ServerClock,
+    granted: Monotonic,
+    ends: Monotonic,
+    units: BTreeMap<UnitId, Unit>,
+    /// Newest first, and what the viewer waits for before everything else.
+    queue: VecDeque<UnitId>,
+    ahead: u64,
+    /// Records of units whose Terms are not in force yet.
+    pending: BTreeMap<UnitId, Planned>,
+    later: VecDeque<Change>,
+    /// Terms that are on their way to the server; one at a time.
+    terms_under_way: bool,
+    trail: Trail,
+    fetching: bool,
+    jobs: FuturesUnordered<Local<'d, Done>>,
+}
+
+impl<'d> Running<'d> {
+    pub(super) fn new(device: &'d Device, granted: Granted) -> Self {
+        let Granted { session, link, mailbox, clock, first, later, lent } = granted;
+        let now = device.machine.monotonic();
+        let terms = session.terms();
+        let life = terms.expires.since(terms.issued).min(MAX_SESSION_MILLIS);
+        let trail = Trail::new(session.session(), terms.viewer);
+        let in_first: BTreeSet<UnitId> = first.iter().map(|planned| planned.lent.unit).collect();
+        let pending = lent.into_iter().filter(|planned| !in_first.contains(&planned.lent.unit));
+        let pending = pending.map(|planned| (planned.lent.unit, planned)).collect();
+        let mut running = Self {
+            device,
+            session,
+            link,
+            mailbox,
+            clock,
+            granted: now,
+            ends: now.plus(life),
+            units: BTreeMap::new(),
+            queue: VecDeque::new(),
+            ahead: 0,
+            pending,
+            later: later.into_iter().map(|add| Change { add, ..Change::default() }).collect(),
+            terms_under_way: false,
+            trail,
+            fetching: false,
+            jobs: FuturesUnordered::new(),
+        };
+        running.admit(first);
+        running
+    }
+
+    /// Runs until the end, and sees that everything is closed.
+    pub(super) async fn run(mut self, commands: &mut Commands, events: &mut dyn FnMut(Event)) -> Ending {
+        events(Event::Granted {
+            session: self.session.session(),
+            expires: self.session.terms().expires,
+            expires_in: self.now().until(self.ends),
+            records: self.units.values().map(|unit| unit.planned.lent.clone()).collect(),
+        });
+        let end = loop {
+            if let Err(code) = self.work() {
+                break code;
+            }
+            match self.next(commands).await {
+                Some(happened) => match self.take(happened, events).await {
+                    Ok(()) => {}
+                    Err(code) => break code,
+                },
+                None => continue,
+            }
+        };
+        self.finish(end, events).await
+    }
+
+    fn now(&self) -> Monotonic {
+        self.device.machine.monotonic()
+    }
+
+    /// Units whose Terms are in force: the small ones are made ahead, newest first.
+    fn admit(&mut self, planned: Vec<Planned>) {
+        for planned in planned {
+            let id = planned.lent.unit;
+            // What is lent by key is a hundred bytes to make, however large the record.
+            let size = if planned.lent.by_key { 512 } else { planned.lent.bytes };
+            let room = self.ahead.saturating_add(size) <= AHEAD_TOTAL && self.units.len() < AHEAD_UNITS;
+            let ahead = size <= AHEAD_UNIT && room;
+            if ahead {
+                self.ahead = self.ahead.saturating_add(size);
+                self.queue.push_back(id);
+            }
+            let stage = if ahead { Stage::Queued } else { Stage::Idle };
+            self.units.insert(id, Unit { planned, stage, tries: 0 });
+        }
+    }
+
+    /// Starts what can be started.
+    fn work(&mut self) -> Result<(), ErrorCode> {
+        let making = self.units.values().filter(|unit| unit.stage == Stage::Making).count();
+        for _ in making..MAKING {
+            let Some(id) = self.queue.pop_front() else { break };
+            let Some(unit) = self.units.get_mut(&id) else { continue };
+            unit.stage = Stage::Making;
+            let version = unit.planned.lent.by_key.then(|| std::rc::Rc::clone(&unit.planned.version));
+            let salt = fresh_salt(&mut self.device.rng());
+            let (device, session) = (self.device, self.session.session());
+            self.jobs.push(Box::pin(async move { Done::Shares(id, shares(device, session, id, salt, version).await) }));
+        }
+        if !self.terms_under_way
+            && let Some(change) = self.later.pop_front()
+        {
+            let now = self.clock.at(self.now());
+            let grant = self.session.amend(change, now, self.device.keys(), &mut self.device.rng())?;
+            self.submit(Box::new(grant), 0);
+        }
+        Ok(())
+    }
+
+    /// Sends Terms to the server, the same bytes each time.
+    fn submit(&mut self, grant: Box<SealedGrant>, wait: u64) {
+        self.terms_under_way = true;
+        let device = self.device;
+        let body = encode(&grant.submission(self.mailbox.mailbox));
+        let path = format!("/v1/sessions/{}/terms", self.session.session());
+        self.jobs.push(Box::pin(async move {
+            if wait > 0 {
+                device.machine.sleep(wait).await;
+            }
+            let sent = device.authorised(|token| with_cbor(Method::Post, path.clone(), body.clone()).by(token)).await;
+            Done::Terms(grant, sent.map(|_| ()))
+        }));
+    }
+
+    async fn next(&mut self, commands: &mut Commands) -> Option<Step> {
+        let machine = std::rc::Rc::clone(&self.device.machine);
+        let raw = select_biased! {
+            command = commands.select_next_some() => return Some(Step::Happened(Happened::Command(command))),
+            done = self.jobs.select_next_some() => return Some(Step::Done(done)),
+            raw = self.link.wait().fuse() => raw,
+            () = machine.sleep(TICK).fuse() => return Some(Step::Happened(Happened::Tick)),
+        };
+        self.link.take(raw).await.map(|news| Step::Happened(Happened::News(news)))
+    }
+
+    async fn take(&mut self, step: Step, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        match step {
+            Step::Done(done) => self.done(done, events).await,
+            Step::Happened(Happened::Command(command)) => self.command(command, events).await,
+            Step::Happened(Happened::News(news)) => self.news(news, events).await,
+            Step::Happened(Happened::Tick) => {
+                if self.ends.plus(GRACE).until(self.now()) > 0 {
+                    return Err(ErrorCode::SessionExpired);
+                }
+                match self.link.tick().await {
+                    Some(news) => self.news(news, events).await,
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    async fn done(&mut self, done: Done, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        match done {
+            Done::Shares(id, Ok(shares)) => self.seal(id, shares, events).await,
+            Done::Shares(id, Err(error)) | Done::Made(id, Err(error)) => self.not_made(id, &error, events).await,
+            Done::Made(id, Ok(())) => self.ready(id, events).await,
+            Done::Terms(grant, Ok(())) => self.in_force(&grant, events).await,
+            Done::Terms(grant, Err(error)) if error.code().is_some_and(is_passing) => {
+                self.submit(grant, AGAIN);
+                Ok(())
+            }
+            // The server does not enforce what this device has signed: the two no longer agree on what is lent.
+            Done::Terms(_, Err(error)) => Err(error.code().unwrap_or(ErrorCode::Internal)),
+            Done::Found(Ok(records)) => {
+                match units_of(self.device, records) {
+                    Ok((units, planned)) => self.add(units, planned),
+                    Err(code) => events(Event::NotChanged(code.into())),
+                }
+                Ok(())
+            }
+            Done::Found(Err(error)) => {
+                events(Event::NotChanged(error));
+                Ok(())
+            }
+            Done::Receipts(fetched) => {
+                self.fetching = false;
+                // What cannot be fetched is asked for again with the next receipt, and at the end.
+                for receipt in fetched.unwrap_or_default() {
+                    self.receipt(&receipt, events)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn seal(&mut self, id: UnitId, shares: Shares, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        let Some(unit) = self.units.get(&id) else { return Ok(()) };
+        let (device, version) = (self.device, std::rc::Rc::clone(&unit.planned.version));
+        let job: Result<Local<'d, Done>, ErrorCode> = match shares.record {
+            None => self.session.seal_unit(&id, shares.salt, &shares.unit).map(|sealer| {
+                let job: Local<'d, Done> =
+                    Box::pin(async move { Done::Made(id, reseal(device, version, sealer).await) });
+                job
+            }),
+            Some(record) => self.session.seal_blob_unit(&id, shares.salt, &shares.unit, &version, &record).map(
+                |(envelope, sealed)| {
+                    let job: Local<'d, Done> =
+                        Box::pin(async move { Done::Made(id, put_key(device, envelope, sealed).await) });
+                    job
+                },
+            ),
+        };
+        match job {
+            Ok(job) => {
+                self.jobs.push(job);
+                Ok(())
+            }
+            Err(code) => self.not_made(id, &code.into(), events).await,
+        }
+    }
+
+    async fn ready(&mut self, id: UnitId, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        if let Some(unit) = self.units.get_mut(&id) {
+            unit.stage = Stage::Ready;
+            events(Event::Ready(unit.planned.lent.clone()));
+        }
+        self.say(&Live::Ready { units: vec![id] }).await;
+        Ok(())
+    }
+
+    async fn not_made(
+        &mut self,
+        id: UnitId,
+        error: &DeviceError,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<(), ErrorCode> {
+        let code = error.code().unwrap_or(ErrorCode::Internal);
+        let Some(unit) = self.units.get_mut(&id) else { return Ok(()) };
+        unit.tries = unit.tries.saturating_add(1);
+        // An upload whose answer was lost has arrived: the server keeps the first.
+        if code == ErrorCode::Conflict && unit.tries > 1 {
+            return self.ready(id, events).await;
+        }
+        if is_over(code) {
+            return Err(code);
+        }
+        // Sealed again from the start, under a fresh salt: nothing that broke off is continued.
+        if is_passing(code) && unit.tries < TRIES {
+            unit.stage = Stage::Queued;
+            self.queue.push_back(id);
+            return Ok(());
+        }
+        unit.stage = Stage::Idle;
+        unit.tries = 0;
+        events(Event::Unavailable { lent: unit.planned.lent.clone(), code });
+        self.say(&Live::Unavailable { unit: id, code }).await;
+        Ok(())
+    }
+
+    /// The server enforces new Terms; the viewer hears of them.
+    async fn in_force(&mut self, grant: &SealedGrant, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        self.terms_under_way = false;
+        self.link.send(grant.message.clone()).await;
+        let added: Vec<Planned> =
+            grant.terms.units.iter().filter_map(|unit| self.pending.remove(&unit.unit())).collect();
+        let lent = added.iter().map(|planned| planned.lent.clone()).collect();
+        self.admit(added);
+        let left = grant.terms.expires.since(self.clock.at(self.now()));
+        self.ends = self.now().plus(left.min(MAX_SESSION_MILLIS));
+        events(Event::Changed { expires: grant.terms.expires, expires_in: left, added: lent });
+        Ok(())
+    }
+
+    fn add(&mut self, units: Vec<LentUnit>, planned: Vec<Planned>) {
+        self.pending.extend(planned.into_iter().map(|planned| (planned.lent.unit, planned)));
+        for add in glimpse_core::session::device::split_for_grants(units) {
+            self.later.push_back(Change { add, ..Change::default() });
+        }
+    }
+
+    async fn command(&mut self, command: Command, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        match command {
+            Command::End | Command::Cancel => return Err(ErrorCode::SessionEnded),
+            Command::Extend { millis } => {
+                let cap = self.clock.at(self.granted).plus(MAX_SESSION_MILLIS);
+                let wanted = self.session.terms().expires.plus(millis);
+                self.change_end(UnixMillis(wanted.0.min(cap.0)));
+            }
+            Command::Shorten { millis } => {
+                let wanted = self.clock.at(self.now()).plus(millis.max(1_000));
+                self.change_end(wanted.min(self.session.terms().expires));
+            }
+            Command::Add(records) => self.find(records),
+            Command::Refuse => self.say(&Live::Refused).await,
+            // A late or repeated answer to a question that is settled.
+            Command::Approve { .. } | Command::Decline => {
+                events(Event::NotChanged(ErrorCode::Conflict.into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn change_end(&mut self, expires: UnixMillis) {
+        self.later.push_back(Change { expires: Some(expires), ..Change::default() });
+    }
+
+    fn find(&mut self, records: Vec<RecordId>) {
+        let device = self.device;
+        self.jobs.push(Box::pin(async move {
+            let found = async {
+                let listing = device.listing().await?;
+                let ids: Vec<String> = records.iter().map(ToString::to_string).collect();
+                let entries = ids.iter().map(|id| listing.find(id)).collect::<Result<Vec<_>, _>>()?;
+                device.open_entries(&entries).await
+            };
+            Done::Found(found.await)
+        }));
+    }
+
+    async fn say(&mut self, live: &Live) {
+        if let Some(channel) = self.session.live() {
+            let sealed = channel.seal(live);
+            self.link.send(sealed).await;
+        }
+    }
+
+    async fn news(&mut self, news: News, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        match news {
+            News::Joined { peer } => {
+                events(Event::Connection { up: true });
+                events(Event::Viewer { present: peer });
+                // Receipts are told to a device that is connected; what was missed is fetched.
+                self.fetch();
+            }
+            News::Lost => events(Event::Connection { up: false }),
+            News::Peer { present } => events(Event::Viewer { present }),
+            News::Receipt(receipt) => self.receipt(&receipt, events)?,
+            // A server that was started again has forgotten its mailboxes: there is no live channel any more.
+            News::Over(ErrorCode::NotFound) => return Err(ErrorCode::ServerUnreachable),
+            News::Over(code) => return Err(code),
+            News::Message(message) => self.message(&message, events).await?,
+        }
+        Ok(())
+    }
+
+    async fn message(&mut self, message: &[u8], events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        let live = match decode::<Message>(message, MAX_MESSAGE) {
+            Ok(Message::Live { counter, sealed }) => {
+                self.session.live().ok_or(ErrorCode::ChannelBroken)?.open(counter, &sealed)?
+            }
+            Ok(
+                Message::Hello { .. }
+                | Message::Answer { .. }
+                | Message::ConfirmA { .. }
+                | Message::ConfirmB { .. }
+                | Message::Grant(_)
+                | Message::Abort { .. },
+            )
+            | Err(_) => return Err(ErrorCode::ChannelBroken),
+        };
+        match live {
+            Live::Opened { unit } => {
+                if let Some(unit) = self.units.get(&unit) {
+                    events(Event::Viewing(unit.planned.lent.clone()));
+                }
+            }
+            Live::Want { unit } => self.wanted(unit).await,
+            Live::AskTime { minutes } => events(Event::AskedTime { minutes }),
+            Live::AskRecord { text } => events(Event::AskedRecord { text }),
+            Live::End { code: _ } => return Err(ErrorCode::SessionEnded),
+            Live::Receipts { seq, head } => match self.trail.agrees(seq, &head) {
+                // The server tells the two ends different stories.
+                Some(false) => return Err(ErrorCode::RecordTampered),
+                Some(true) => {}
+                None => self.fetch(),
+            },
+            // What only a device says.
+            Live::Ready { .. } | Live::Unavailable { .. } | Live::Refused => return Err(ErrorCode::ChannelBroken),
+        }
+        Ok(())
+    }
+
+    /// The viewer waits for a unit: it is made before the others.
+    async fn wanted(&mut self, id: UnitId) {
+        let Some(unit) = self.units.get_mut(&id) else {
+            return self.say(&Live::Unavailable { unit: id, code: ErrorCode::NotGranted }).await;
+        };
+        match unit.stage {
+            Stage::Ready => self.say(&Live::Ready { units: vec![id] }).await,
+            Stage::Making => {}
+            Stage::Queued | Stage::Idle => {
+                unit.stage = Stage::Queued;
+                self.queue.retain(|queued| *queued != id);
+                self.queue.push_front(id);
+            }
+        }
+    }
+
+    fn receipt(&mut self, receipt: &Bytes, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        match self.trail.take(receipt)? {
+            Noted::Opened { request, seq, at } => {
+                let unit = self.units.get(&request.unit).ok_or(ErrorCode::RecordTampered)?;
+                events(Event::Opened { lent: unit.planned.lent.clone(), seq, at });
+            }
+            Noted::Refused { request, code, seq } => events(Event::Refused { unit: request.unit, code, seq }),
+            Noted::Gap => self.fetch(),
+            Noted::Other | Noted::Known => {}
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self) {
+        if !self.fetching {
+            self.fetching = true;
+            let (device, session, after) = (self.device, self.session.session(), self.trail.newest());
+            self.jobs.push(Box::pin(async move { Done::Receipts(device.receipts_after(session, after).await) }));
+        }
+    }
+
+    /// Ends the session at the server, collects the rest of the trail, countersigns and keeps it.
+    async fn finish(mut self, code: ErrorCode, events: &mut dyn FnMut(Event)) -> Ending {
+        let session = self.session.session();
+        // What is under way is dropped: after the end nothing more is made.
+        self.jobs.clear();
+        self.say(&Live::End { code }).await;
+        let end = self.session.end(self.device.keys().signing(), self.trail.head(), self.clock.at(self.now()));
+        let told = self.device.end_signed(session, &end).await.is_ok();
+        if let Ok(rest) = self.device.receipts_after(session, self.trail.newest()).await {
+            for receipt in rest {
+                // A trail that does not hold is found out by the audit.
+                let _told = self.receipt(&receipt, events);
+            }
+        }
+        let audit = self.trail.audit(&self.device.keys().signing().public());
+        let receipts = self.trail.receipts();
+        // Losing the copy or the countersignature changes nothing that was lent; both can be made again.
+        let _kept = self.device.keep_trail(session, receipts).await;
+        if audit.is_some()
+            && let Some(newest) = self.trail.newest()
+        {
+            let signed = self.session.countersign(self.device.keys().signing(), self.trail.head(), newest);
+            let _countersigned = self.device.countersign(session, &signed).await;
+        }
+        Ending { session, code, audit, told }
+    }
+}
+
+enum Step {
+    Happened(Happened),
+    Done(Done),
+}
+
+/// Whether the same may succeed a little later.
+fn is_passing(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::ServerUnreachable | ErrorCode::Busy | ErrorCode::RateLimited)
+}
+
+/// Whether it says that the session is over.
+fn is_over(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::SessionEnded | ErrorCode::SessionExpired | ErrorCode::SessionRevoked | ErrorCode::SessionIdle
+    )
+}
+
+/// For tests and for people: what a session lends.
+impl core::fmt::Debug for Running<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let lent: Vec<&Lent> = self.units.values().map(|unit| &unit.planned.lent).collect();
+        write!(f, "Running({}, {lent:?})", self.session.session())
+    }
+}
