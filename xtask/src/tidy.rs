@@ -84,7 +84,7 @@ impl Tree {
 }
 
 fn is_test(path: &str) -> bool {
-    path.split('/').any(|part| matches!(part, "tests" | "benches" | "examples" | "tests.rs"))
+    path.split('/').any(|part| matches!(part, "tests" | "testing" | "benches" | "examples" | "tests.rs" | "testing.rs"))
 }
 
 /// Lines of code with their numbers, from 1: no comment lines, and nothing from the test module at the end on.
@@ -162,8 +162,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             println!("note {path} has {lines} lines; {LARGE} are a lot");
         }
     }
-    for row in house::rows_without_a_test(&tree) {
-        println!("note row {row} of the attacks has no test that carries its number");
+    let rows: Vec<String> = house::rows_without_a_test(&tree).iter().map(u32::to_string).collect();
+    if !rows.is_empty() {
+        println!("note rows of the attacks without a test that carries their number: {}", rows.join(", "));
     }
     if broken > 0 {
         bail!("{broken} places break an invariant");
