@@ -41,8 +41,13 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        wall().max(UnixMillis(self.wall_at_start.0.saturating_add(elapsed)))
+        never_back(wall(), self.wall_at_start, elapsed)
     }
+}
+
+/// The later of what the wall clock says and of what it must say by now.
+fn never_back(wall: UnixMillis, wall_at_start: UnixMillis, elapsed: u64) -> UnixMillis {
+    wall.max(wall_at_start.plus(elapsed))
 }
 
 fn wall() -> UnixMillis {
@@ -77,5 +82,20 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> UnixMillis {
         UnixMillis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t015_a_wall_clock_that_is_set_back_lengthens_nothing() {
+        let start = UnixMillis(1_000_000);
+        let expires = start.plus(120_000);
+        assert!(never_back(start.plus(119_999), start, 119_999) < expires, "control: in time");
+        assert!(never_back(start, start, 121_000) >= expires, "set back to the start");
+        assert!(never_back(UnixMillis(0), start, 121_000) >= expires, "set back to 1970");
+        assert!(never_back(start.plus(200_000), start, 1_000) >= expires, "a jump forward ends early, never late");
     }
 }

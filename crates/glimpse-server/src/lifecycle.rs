@@ -117,7 +117,8 @@ impl App {
         if let Some(there) = self.store.session(&id).await? {
             return match there.ended {
                 Some(code) if there.account == device.account => Err(code.into()),
-                None if there.terms == signed.hash => Ok(()),
+                // A crash of either side may have come before the mailbox was given to the session.
+                None if there.terms == signed.hash => self.mailboxes.bind(&there.mailbox, device, &id, now),
                 Some(_) | None => Err(ErrorCode::Conflict.into()),
             };
         }
@@ -128,9 +129,9 @@ impl App {
         if u64::try_from(live).unwrap_or(u64::MAX) >= self.settings.limits.sessions_per_account {
             return Err(ErrorCode::RateLimited.into());
         }
-        self.mailboxes.bind(&session.mailbox, device, &id, now)?;
+        self.mailboxes.check_bind(&session.mailbox, device, &id, now)?;
         self.put_terms(&session, &signed, now).await?;
-        Ok(())
+        self.mailboxes.bind(&session.mailbox, device, &id, now)
     }
 
     /// Takes the next Terms of a session, or finds them taken.

@@ -266,20 +266,21 @@ impl Mailboxes {
         Ok(ClaimedMailbox { mailbox: id, token, offer })
     }
 
-    /// Gives the mailbox to a session, which ends it from here on. The code is used.
+    /// Whether this device may give the mailbox to this session: it is live, and a viewer has claimed it.
+    pub(crate) fn check_bind(
+        &self,
+        id: &MailboxId,
+        device: &SignedIn,
+        session: &SessionId,
+        now: UnixMillis,
+    ) -> Answer<()> {
+        self.state().bindable(id, device, session, now).map(|_| ())
+    }
+
+    /// Gives the mailbox to a session, which ends it from here on. The code is used. Repeating it changes nothing.
     pub(crate) fn bind(&self, id: &MailboxId, device: &SignedIn, session: &SessionId, now: UnixMillis) -> Answer<()> {
         let mut state = self.state();
-        let mailbox = state.mailboxes.get_mut(id).filter(|mailbox| mailbox.device == device.device);
-        let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
-        if let Some(code) = mailbox.over {
-            return Err(code.into());
-        }
-        if mailbox.session.is_some_and(|there| there != *session) || mailbox.viewer_token.is_none() {
-            return Err(ErrorCode::Conflict.into());
-        }
-        if mailbox.session.is_none() && mailbox.expires.0 <= now.0 {
-            return Err(ErrorCode::CodeExpired.into());
-        }
+        let mailbox = state.bindable(id, device, session, now)?;
         mailbox.session = Some(*session);
         let (purpose, nameplate) = (mailbox.purpose, mailbox.nameplate.take());
         if let Some(nameplate) = nameplate {
@@ -469,6 +470,25 @@ impl State {
             Some(code) => Err(code.into()),
             None if mailbox.session.is_none() && mailbox.expires.0 <= now.0 => Err(ErrorCode::CodeExpired.into()),
             None => Ok(mailbox),
+        }
+    }
+
+    fn bindable(
+        &mut self,
+        id: &MailboxId,
+        device: &SignedIn,
+        session: &SessionId,
+        now: UnixMillis,
+    ) -> Answer<&mut Mailbox> {
+        let mailbox = self.mailboxes.get_mut(id).filter(|mailbox| mailbox.device == device.device);
+        let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
+        match (mailbox.over, mailbox.session) {
+            (Some(code), _) => Err(code.into()),
+            (None, Some(there)) if there == *session => Ok(mailbox),
+            (None, Some(_)) => Err(ErrorCode::Conflict.into()),
+            (None, None) if mailbox.viewer_token.is_none() => Err(ErrorCode::Conflict.into()),
+            (None, None) if mailbox.expires.0 <= now.0 => Err(ErrorCode::CodeExpired.into()),
+            (None, None) => Ok(mailbox),
         }
     }
 
