@@ -102,12 +102,26 @@ impl DevTools {
         }
     }
 
-    /// Events of a name that came so far.
+    /// Events of a name that came so far; they stay.
+    ///
+    /// # Errors
+    /// When the connection is gone.
     pub async fn events(&mut self, name: &str) -> Result<Vec<Value>> {
         // An answer comes after all events before it.
         self.call(None, "Browser.getVersion", json!({})).await?;
         let fits = |message: &&Value| message.get("method").and_then(Value::as_str) == Some(name);
         Ok(self.events.iter().filter(fits).filter_map(|message| message.get("params")).cloned().collect())
+    }
+
+    /// Takes the events of a name that came so far, and leaves none of them.
+    pub fn take_events(&mut self, name: &str) -> Vec<Value> {
+        let (taken, left) = self
+            .events
+            .drain(..)
+            .partition(|message: &Value| message.get("method").and_then(Value::as_str) == Some(name));
+        self.events = left;
+        let taken: VecDeque<Value> = taken;
+        taken.into_iter().filter_map(|mut message| Some(message.get_mut("params")?.take())).collect()
     }
 
     /// Attaches to the one page that is open.

@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 pub mod browser;
+pub mod device;
 pub mod devtools;
 pub mod page;
 pub mod program;
 pub mod proxy;
+pub mod scan;
 pub mod server;
 pub mod wait;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+mod demo;
 mod page;
 mod pin;
 mod run;
@@ -17,6 +18,7 @@ use anyhow::{Context as _, Result};
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
+  demo    a server, an account with a sample record, and a code to type into a browser; --headless: all of it by itself
   test    every test: format, tidy, lints, native, browser, whole system (some 20 minutes when nothing is built yet)
   tidy    the invariants of ARCHITECTURE.md that a machine can check
   page    the static site in dist/, as `trunk build` makes it, reproducible
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
+        ["demo"] => root().and_then(|root| demo::run(&root, false)),
+        ["demo", "--headless"] => root().and_then(|root| demo::run(&root, true)),
         ["test"] => root().and_then(|root| test::run(&root)),
         ["tidy"] => root().and_then(|root| tidy::run(&root)),
         ["page"] => root().and_then(|root| tools::for_page(&root).and_then(|()| page::build(&root))),

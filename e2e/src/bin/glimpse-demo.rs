@@ -1,0 +1,301 @@
+//! The demo behind `cargo xtask demo`: a real server, a real account with the sample record, and a real look at it.
+//!
+//! Without arguments a person types the code into a browser and approves in the terminal. With `--headless` Chromium
+//! types it, everything is opened and photographed, the device ends the session, and the page is checked for what is left.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "it speaks on its terminal")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use base64ct::{Base64, Encoding as _};
+use e2e::browser::Browser;
+use e2e::device::{Device, field};
+use e2e::devtools::{DevTools, Session};
+use e2e::program::root;
+use e2e::scan::Needle;
+use e2e::server::Server;
+use e2e::wait::until;
+use serde_json::{Map, Value, json};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let headless = std::env::args().any(|argument| argument == "--headless");
+    if headless { unattended().await } else { attended().await }
+}
+
+/// Files of the sample record.
+fn sample() -> Result<Vec<PathBuf>> {
+    let folder = root()?.join("examples");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder)? {
+        let path = entry?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if matches!(extension, Some("csv" | "json" | "pdf" | "jpg" | "txt")) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    ensure!(!files.is_empty(), "no sample record in {}", folder.display());
+    Ok(files)
+}
+
+async fn attended() -> Result<()> {
+    let server = Server::start().await?;
+    let device = Device::create(&server.url()).await?;
+    for file in sample()? {
+        device.add(&file).await?;
+    }
+    println!("\nOpen {} in a browser, and type the code that follows.\n", server.url());
+    let mut lend = device.speaking(&["lend", "--everything", "--for", "15"])?;
+    let status = lend.status().await?;
+    ensure!(status.success() || status.code() == Some(10), "glimpse lend: {status}");
+    Ok(())
+}
+
+/// Milliseconds since the last call, by name.
+struct Laps {
+    start: Instant,
+    last: Instant,
+    told: Map<String, Value>,
+}
+
+impl Laps {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { start: now, last: now, told: Map::new() }
+    }
+
+    fn lap(&mut self, name: &str) {
+        let took = self.last.elapsed();
+        println!("  {:>7.2} s  {}", took.as_secs_f64(), name.replace('_', " "));
+        self.told.insert(name.to_owned(), millis(took));
+        self.last = Instant::now();
+    }
+
+    fn total(mut self) -> Map<String, Value> {
+        self.told.insert("total".to_owned(), millis(self.start.elapsed()));
+        self.told
+    }
+}
+
+fn millis(time: Duration) -> Value {
+    json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Takes pictures of what the browser shows.
+struct Camera {
+    tools: DevTools,
+    page: Session,
+    folder: PathBuf,
+    taken: Vec<String>,
+}
+
+impl Camera {
+    async fn new(browser: &Browser, folder: &Path) -> Result<Self> {
+        let mut tools = browser.devtools().await?;
+        let page = tools.page().await?;
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+        std::fs::create_dir_all(folder)?;
+        Ok(Self { tools, page, folder: folder.to_owned(), taken: Vec::new() })
+    }
+
+    /// Takes a picture once two in a row are alike: pictures and PDF pages take a moment to be drawn.
+    async fn take(&mut self, name: &str) -> Result<()> {
+        let mut before = String::new();
+        let give_up = Instant::now();
+        let picture = loop {
+            let picture =
+                self.tools.call(Some(&self.page), "Page.captureScreenshot", json!({ "format": "png" })).await?;
+            let picture = field(&picture, "data")?;
+            if picture == before || give_up.elapsed() > Duration::from_secs(3) {
+                break picture;
+            }
+            before = picture;
+        };
+        let bytes = Base64::decode_vec(&picture).map_err(|_| anyhow::anyhow!("a picture that is no base64"))?;
+        let number = self.taken.len().saturating_add(1);
+        let file = format!("{number:02}-{name}.png");
+        std::fs::write(self.folder.join(&file), bytes)?;
+        self.taken.push(file);
+        Ok(())
+    }
+
+    /// Shows the page in another size; `None` gives the window's own back.
+    async fn resize(&mut self, size: Option<(u32, u32)>) -> Result<()> {
+        let (method, params) = match size {
+            Some((width, height)) => (
+                "Emulation.setDeviceMetricsOverride",
+                json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true }),
+            ),
+            None => ("Emulation.clearDeviceMetricsOverride", json!({})),
+        };
+        self.tools.call(Some(&self.page), method, params).await?;
+        Ok(())
+    }
+
+    async fn scheme(&mut self, scheme: &str) -> Result<()> {
+        let params = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.tools.call(Some(&self.page), "Emulation.setEmulatedMedia", params).await?;
+        Ok(())
+    }
+}
+
+async fn unattended() -> Result<()> {
+    let mut laps = Laps::new();
+    let server = Server::start().await?;
+    laps.lap("server_ready");
+    let device = Device::create(&server.url()).await?;
+    laps.lap("account_created");
+    for file in sample()? {
+        device.add(&file).await?;
+    }
+    laps.lap("sample_record_added");
+    let browser = Browser::start().await?;
+    let mut camera = Camera::new(&browser, &root()?.join("target/demo")).await?;
+    laps.lap("browser_started");
+    browser.go(&server.url()).await?;
+    browser.screen("enter").await?;
+    laps.lap("page_ready");
+    views_of_the_entry(&browser, &mut camera).await?;
+    laps.lap("entry_photographed");
+
+    let mut lending = device.lend(&["--everything", "--for", "15"]).await?;
+    laps.lap("code_shown");
+    browser.type_code(&lending.code).await?;
+    let words = browser.words().await?;
+    laps.lap("code_to_check_words");
+    camera.take("compare-words").await?;
+    laps.last = Instant::now();
+    let granted = lending.approve(&words).await?;
+    browser.screen("session").await?;
+    let records = granted.get("records").and_then(Value::as_array).context("records")?.clone();
+    let first = records.first().context("nothing was granted")?;
+    browser.lists(&field(first, "title")?).await?;
+    laps.lap("approval_to_list");
+    camera.take("session").await?;
+    laps.last = Instant::now();
+    browser.open(&field(first, "title")?).await?;
+    laps.lap("first_record_opened");
+
+    for record in &records {
+        let (title, kind) = (field(record, "title")?, field(record, "kind")?);
+        browser.open(&title).await.with_context(|| format!("opening {title}"))?;
+        drawn(&browser, &kind).await.with_context(|| format!("drawing {title}"))?;
+        camera.take(&format!("{kind}-{}", slug(&title))).await?;
+    }
+    laps.lap("every_record_opened");
+    views_of_the_session(&browser, &mut camera, first).await?;
+    laps.lap("session_photographed");
+
+    wiped_after_the_end(&browser, &mut camera, &records, async || lending.end().await).await?;
+    laps.lap("ended_and_wiped");
+    camera.take("ended").await?;
+
+    let pictures = camera.taken.len();
+    println!("\n{pictures} screenshots in target/demo/\n");
+    println!(
+        "{}",
+        json!({ "demo": "headless", "records": records.len(), "screenshots": pictures, "ms": laps.total() })
+    );
+    Ok(())
+}
+
+/// The first screen in its sizes, colours and languages, and a typing slip.
+async fn views_of_the_entry(browser: &Browser, camera: &mut Camera) -> Result<()> {
+    camera.take("enter").await?;
+    camera.scheme("dark").await?;
+    camera.take("enter-dark").await?;
+    camera.scheme("light").await?;
+    camera.resize(Some((360, 740))).await?;
+    camera.take("enter-phone").await?;
+    camera.resize(None).await?;
+    for language in ["de", "ar", "en"] {
+        let script = format!(
+            "const s = document.getElementById('language'); s.value = {0}; s.dispatchEvent(new Event('change')); \
+             return true",
+            json!(language)
+        );
+        browser.run(&script).await?;
+        until("the page speaks the language", async || {
+            (browser.run("return document.documentElement.lang").await.ok()? == json!(language)).then_some(())
+        })
+        .await?;
+        if language != "en" {
+            camera.take(&format!("enter-{language}")).await?;
+        }
+    }
+    browser.press("facts-open").await?;
+    camera.take("what-can-the-server-see").await?;
+    browser.run("document.getElementById('facts').close()").await?;
+    let field = browser.driver.find(thirtyfour::By::Id("code")).await?;
+    field.send_keys("417 203 9181").await?;
+    browser.reads("typing slip").await?;
+    camera.take("enter-typing-slip").await?;
+    field.clear().await?;
+    Ok(())
+}
+
+/// The session in its sizes and colours.
+async fn views_of_the_session(browser: &Browser, camera: &mut Camera, first: &Value) -> Result<()> {
+    camera.scheme("dark").await?;
+    browser.open(&field(first, "title")?).await?;
+    camera.take("session-dark").await?;
+    camera.scheme("light").await?;
+    camera.resize(Some((360, 740))).await?;
+    camera.take("record-phone").await?;
+    browser.run("document.querySelector('.record-head .close')?.click()").await?;
+    camera.take("session-phone").await?;
+    camera.resize(None).await?;
+    Ok(())
+}
+
+/// Waits until the picture, the chart or the document that a kind of record brings is there.
+async fn drawn(browser: &Browser, kind: &str) -> Result<()> {
+    let there = match kind {
+        "image" => "const i = document.querySelector('.image img'); return !!i?.complete && i.naturalWidth > 0",
+        "pdf" => "return !!document.querySelector('iframe.pdf')",
+        "series" => "return !!document.querySelector('.plot path, .plot rect')",
+        _ => "return document.querySelector('.record-pane .body').innerText.length > 20",
+    };
+    until("the content", async || (browser.run(there).await.ok()? == json!(true)).then_some(())).await
+}
+
+/// Ends from the device, and looks for what the page kept: nothing on the screen, no Worker and no wasm memory, no title
+/// in the heap, nothing stored, and nothing behind Back.
+async fn wiped_after_the_end(
+    browser: &Browser,
+    camera: &mut Camera,
+    records: &[Value],
+    end: impl AsyncFnOnce() -> Result<Value>,
+) -> Result<()> {
+    let titles: Vec<String> = records.iter().map(|record| field(record, "title")).collect::<Result<_>>()?;
+    let needles: Vec<Needle> = titles.iter().map(|title| Needle::text(title, title)).collect();
+    let before = camera.tools.scan_heap(&camera.page.clone(), &needles).await?;
+    ensure!(before.values().any(|&hits| hits > 0), "the scan finds titles while they are shown: {before:?}");
+    ensure!(!camera.tools.targets("worker").await?.is_empty(), "the Worker is seen while it runs");
+
+    let ended = end().await?;
+    ensure!(ended.get("event").and_then(Value::as_str) == Some("ended"), "{ended}");
+    let reason = browser.reason().await?;
+    ensure!(matches!(reason.as_str(), "session-revoked" | "session-ended"), "the page says {reason}");
+    let text = browser.text().await?;
+    ensure!(titles.iter().all(|title| !text.contains(title)), "a title is still on the screen: {text}");
+    ensure!(camera.tools.targets("worker").await?.is_empty(), "the Worker goes on");
+    let after = camera.tools.scan_heap(&camera.page.clone(), &needles).await?;
+    ensure!(after.values().all(|&hits| hits == 0), "titles are left in the page's heap: {after:?}");
+    let stored = "return [document.cookie, localStorage.length, sessionStorage.length]";
+    ensure!(browser.run(stored).await? == json!(["", 0, 0]), "something was stored");
+    println!("           the page is wiped: {reason}; no title in its heap, no Worker, nothing stored");
+    Ok(())
+}
+
+/// A title as part of a file name.
+fn slug(title: &str) -> String {
+    let plain: String =
+        title.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    plain.split('-').filter(|part| !part.is_empty()).take(4).collect::<Vec<_>>().join("-")
+}

@@ -1,0 +1,51 @@
+//! `cargo xtask demo`: everything that it needs, built; then the whole story, from code to wiped page.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::run::{check, command};
+use crate::{page, tools};
+
+/// Runs the demo; with `headless`, Chromium takes the place of the person.
+///
+/// # Errors
+///
+/// Fails when something cannot be installed or built, and when the story does not go as it must.
+pub(crate) fn run(root: &Path, headless: bool) -> Result<()> {
+    println!("The first run builds everything: five to ten minutes, and more where the tools have to be built too.");
+    println!("After that it takes some seconds.\n");
+    step("tools", || {
+        tools::for_page(root)?;
+        if headless { tools::for_browser(root) } else { Ok(()) }
+    })?;
+    step("page (wasm, optimised: a minute or two when it changed)", || page::build(root))?;
+    let packages = ["-p", "glimpse-server", "-p", "glimpse-cli", "-p", "e2e"];
+    step("server, command and demo", || {
+        check(command("cargo", root).args(["build", "--locked", "--bins"]).args(packages))
+    })?;
+    let mut demo = command("cargo", root);
+    demo.args(["run", "--locked", "--quiet", "-p", "e2e", "--bin", "glimpse-demo", "--"]);
+    demo.env("GLIMPSE_DIST", root.join("dist")).stdin(Stdio::inherit());
+    if let Some(browser) = tools::chromium() {
+        demo.env("GLIMPSE_CHROMIUM", browser);
+    }
+    if headless {
+        demo.arg("--headless");
+    }
+    let status = demo.status()?;
+    if !status.success() {
+        bail!("the demo did not go as it must");
+    }
+    Ok(())
+}
+
+fn step(what: &str, act: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("== {what}");
+    let start = Instant::now();
+    act()?;
+    println!("   {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
