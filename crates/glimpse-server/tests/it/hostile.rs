@@ -185,3 +185,41 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
         assert!(closed.is_ok(), "still open after {start:?}");
     }
 }
+
+#[tokio::test]
+async fn one_account_takes_no_more_than_its_share() {
+    let clock = std::sync::Arc::new(glimpse_server::ManualClock::at_wall());
+    let server = TestServer::start_with(clock, |settings| {
+        let limits = &mut settings.limits;
+        (limits.records_per_account, limits.bytes_per_account) = (3, 100_000);
+        (limits.sessions_per_account, limits.mailboxes_per_account) = (2, 3);
+    })
+    .await;
+    let phone = Phone::new(&server).await;
+    let versions = [phone.add(10).await, phone.add(10).await, phone.add(10).await];
+    let fourth = phone.prepare(phone.header(RecordId(random()), None, 10)).await;
+    assert_eq!(phone.publish(&fourth).await.code(), ErrorCode::TooLarge);
+    phone.delete(&versions[0]).await.ok();
+    phone.publish(&fourth).await.ok();
+
+    let header = phone.header(RecordId(random()), None, 99_000);
+    phone.mint(&header).await;
+    let path = format!("/v1/contents/{}", header.h0());
+    let said = phone.http.bytes(Method::PUT, &path, noise(sealed(header.size))).await;
+    assert_eq!(said.code(), ErrorCode::TooLarge, "more bytes than the account may have");
+
+    for _ in 0..2 {
+        phone.lend(vec![unit().1], |_| {}).await;
+    }
+    let refused = phone.try_lend(vec![unit().1], |_| {}).await.expect_err("a third session");
+    assert_eq!(refused.code(), ErrorCode::RateLimited);
+    // That pairing is one of three at a time; sessions do not count.
+    phone.show_code().await;
+    phone.show_code().await;
+    let fourth = phone.http.post("/v1/mailboxes", &OpenMailbox { purpose: PurposeWord::View }).await;
+    assert_eq!(fourth.code(), ErrorCode::RateLimited);
+    // Another account is not concerned.
+    let other = Phone::new(&server).await;
+    other.add(10).await;
+    other.lend(vec![unit().1], |_| {}).await;
+}
