@@ -3,6 +3,18 @@
 //! What it holds is ciphertext, public keys, public statements with their signatures, and the key K that makes server
 //! shares ([`KeyFile`]); a server share alone opens nothing. `docs/protocol.md` is the specification.
 //!
+//! Read it from outside in:
+//!
+//! ```text
+//! server     start, drain, sweep          settings, clock, key_file   what it is given
+//! listen     connections, TLS             site                        the page, from memory
+//! http/      routes and handlers; guard (id, rate, log), auth, extract (bytes become types), transfer (content)
+//! mailbox/   nameplates and the two directions of a mailbox, in memory
+//! lifecycle  a session across mailboxes and databases: grant, open, end          session   its rules, as pure functions
+//! store/     three SQLite files and two folders of blobs, split by concern       share     the one derivation
+//! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see
+//! ```
+//!
 //! Invariants:
 //! - No cipher, no KEM and no PAKE is in the dependency tree, and never `glimpse-core`.
 //! - `share.rs` is the one place that uses K.

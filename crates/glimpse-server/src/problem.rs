@@ -56,7 +56,8 @@ impl From<RetryAfter> for Problem {
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         tracing::error!(%error, "database");
-        Self::new(ErrorCode::Internal)
+        let busy = matches!(error, sqlx::Error::PoolTimedOut);
+        Self::new(if busy { ErrorCode::Busy } else { ErrorCode::Internal })
     }
 }
 

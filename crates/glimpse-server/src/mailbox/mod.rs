@@ -114,7 +114,7 @@ pub(crate) struct Connection {
     pub(crate) mailbox: MailboxId,
     pub(crate) side: Side,
     id: u64,
-    /// Fires when [`Mailboxes::next_frame`] has something to say.
+    /// Fires when [`Mailboxes::next`] has something to say.
     pub(crate) wake: Arc<Notify>,
 }
 
