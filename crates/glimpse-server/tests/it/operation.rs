@@ -163,6 +163,17 @@ async fn tls_with_http_1_and_http_2() {
     assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
 }
 
+/// A process that does not outlive its test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended by itself where the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[tokio::test]
 async fn the_program_checks_its_settings_makes_a_key_serves_logs_no_user_data_and_drains() {
     let program = env!("CARGO_BIN_EXE_glimpse-server");
@@ -186,7 +197,8 @@ async fn the_program_checks_its_settings_makes_a_key_serves_logs_no_user_data_an
     assert!(!run("healthcheck", &["--listen", &address]).status().expect("runs").success(), "nobody is there");
     let log = folder.path().join("log");
     let serve = ["--listen", &address, "--set", "log_level=trace"];
-    let mut child = run("serve", &serve).stderr(std::fs::File::create(&log).expect("a file")).spawn().expect("starts");
+    let stderr = std::fs::File::create(&log).expect("a file");
+    let mut child = Running(run("serve", &serve).stderr(stderr).spawn().expect("starts"));
     while !run("healthcheck", &["--listen", &address]).status().expect("runs").success() {
         tokio::task::yield_now().await;
     }
@@ -199,9 +211,9 @@ async fn the_program_checks_its_settings_makes_a_key_serves_logs_no_user_data_an
     phone.seal_unit(&visit, id, 10).await;
     opened(&visit.open(id, 1).await);
 
-    let pid = child.id().to_string();
+    let pid = child.0.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("runs").success());
-    assert!(child.wait().expect("ends").success(), "drains and exits with success");
+    assert!(child.0.wait().expect("ends").success(), "drains and exits with success");
     let text = std::fs::read_to_string(&log).expect("a log");
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
