@@ -1,0 +1,444 @@
+//! Values of every type that travels, drawn from a seed.
+
+use glimpse_wire::account::{
+    Card, DevicePublic, Epoch, Head, HeadStatement, KEM_KEY_LEN, Link, LinkBody, RecoveryKeys, Signed, SignedLink,
+    WrapCommitment,
+};
+use glimpse_wire::api::{AccountDeletion, SignIn, WriterMint};
+use glimpse_wire::ids::{Bytes, SignatureBytes};
+use glimpse_wire::live::Live;
+use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::pairing::{
+    BlobKey, Grant, GrantBody, GrantUnit, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms, TermsUnit,
+};
+use glimpse_wire::record::{Change, Deletion, Envelope, Header, Meta, Page};
+use glimpse_wire::session::{
+    Countersignature, End, Event, GrantSubmission, OpenRequest, Opened, Receipt, Side, UnitEnvelope,
+};
+use glimpse_wire::{
+    AccountId, AuthorId, DeviceId, ErrorCode, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes, UnitId,
+    UnixMillis, encode,
+};
+
+/// A stream of numbers (SplitMix64): enough to vary values, no more.
+pub(crate) struct Draw(pub(crate) u64);
+
+impl Draw {
+    fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.word() % end
+    }
+
+    /// Numbers of every width in CBOR.
+    fn number(&mut self) -> u64 {
+        let width = self.below(64);
+        self.word() >> width
+    }
+
+    fn small(&mut self) -> u32 {
+        u32::try_from(self.number() & u64::from(u32::MAX)).unwrap()
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.word().to_be_bytes()[0]
+    }
+
+    fn flag(&mut self) -> bool {
+        self.below(2) == 1
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        core::array::from_fn(|_| self.byte())
+    }
+
+    fn octets(&mut self, most: u64) -> Bytes {
+        let length = self.below(most);
+        Bytes((0..length).map(|_| self.byte()).collect())
+    }
+
+    fn exactly(&mut self, length: usize) -> Bytes {
+        Bytes((0..length).map(|_| self.byte()).collect())
+    }
+
+    fn text(&mut self) -> String {
+        let length = self.below(40);
+        (0..length)
+            .map(|_| ['a', 'é', '語', '\u{202E}', '\0', '🜲', ' '][usize::try_from(self.below(7)).unwrap()])
+            .collect()
+    }
+
+    fn several<T>(&mut self, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let count = self.below(4);
+        (0..count).map(|_| one(self)).collect()
+    }
+
+    fn hash(&mut self) -> Hash {
+        Hash(self.array())
+    }
+
+    fn signature(&mut self) -> SignatureBytes {
+        SignatureBytes(self.array())
+    }
+
+    fn time(&mut self) -> UnixMillis {
+        UnixMillis(self.number())
+    }
+
+    fn code(&mut self) -> ErrorCode {
+        let count = u64::try_from(ErrorCode::ALL.len()).unwrap();
+        ErrorCode::ALL[usize::try_from(self.below(count)).unwrap()]
+    }
+
+    fn head(&mut self) -> Head {
+        Head { seq: self.number(), hash: self.hash() }
+    }
+
+    fn device(&mut self) -> DevicePublic {
+        DevicePublic { signing: SigningKeyBytes(self.array()), kem: self.exactly(KEM_KEY_LEN), serial: self.octets(2) }
+    }
+
+    fn link(&mut self) -> Link {
+        Link {
+            suite: self.byte(),
+            seq: self.number(),
+            previous: self.hash(),
+            body: LinkBody::Genesis {
+                random: self.hash(),
+                device: self.device(),
+                epoch: Epoch {
+                    number: self.small(),
+                    account_key: self.octets(50),
+                    wraps: self.several(|draw| WrapCommitment { device: DeviceId(draw.array()), hash: draw.hash() }),
+                    previous_seed: self.octets(3),
+                },
+                recovery: self
+                    .several(|draw| RecoveryKeys { signing: SigningKeyBytes(draw.array()), kem: draw.octets(9) }),
+            },
+            signer: DeviceId(self.array()),
+        }
+    }
+
+    fn header(&mut self) -> Header {
+        Header {
+            suite: self.byte(),
+            account: AccountId(self.array()),
+            record: RecordId(self.array()),
+            version: self.number(),
+            previous: self.hash(),
+            epoch: self.small(),
+            author: AuthorId(self.array()),
+            created: self.time(),
+            salt: Salt(self.array()),
+            size: self.number(),
+        }
+    }
+
+    fn meta(&mut self) -> Meta {
+        Meta {
+            title: self.text(),
+            kind: self.text(),
+            content_type: self.text(),
+            file_name: self.text(),
+            tags: self.several(Self::text),
+            length: self.number(),
+            policy: self.small(),
+            from: self.text(),
+            created: self.time(),
+        }
+    }
+
+    fn envelope(&mut self) -> Envelope {
+        Envelope {
+            header: self.header(),
+            kid: self.small(),
+            wrapped: self.octets(300),
+            commit_meta: self.hash(),
+            sealed_meta: self.octets(300),
+            commit_content: self.hash(),
+            content_root: self.hash(),
+            head: self.head(),
+            writer: self.octets(33),
+            signature: self.signature(),
+        }
+    }
+
+    fn unit_of_terms(&mut self) -> TermsUnit {
+        let unit = UnitId(self.array());
+        if self.flag() { TermsUnit::Sealed { unit } } else { TermsUnit::Blob { unit, h0: self.hash() } }
+    }
+
+    fn grant(&mut self) -> Grant {
+        Grant { terms: self.octets(200), enc: self.octets(200), sealed: self.octets(200), signature: self.signature() }
+    }
+
+    fn message(&mut self) -> Message {
+        match self.below(7) {
+            0 => Message::Hello { core: self.octets(300), pake: self.exactly(33) },
+            1 => Message::Answer { pake: self.exactly(33) },
+            2 => Message::ConfirmA { confirm: self.hash(), words: self.hash(), sealed: self.octets(100) },
+            3 => Message::ConfirmB { confirm: self.hash(), sealed: self.octets(100) },
+            4 => Message::Grant(self.grant()),
+            5 => Message::Live { counter: self.number(), sealed: self.octets(100) },
+            _ => Message::Abort { code: self.code() },
+        }
+    }
+
+    fn live(&mut self) -> Live {
+        match self.below(9) {
+            0 => Live::Opened { unit: UnitId(self.array()) },
+            1 => Live::Want { unit: UnitId(self.array()) },
+            2 => Live::Ready { units: self.several(|draw| UnitId(draw.array())) },
+            3 => Live::Unavailable { unit: UnitId(self.array()), code: self.code() },
+            4 => Live::AskTime { minutes: self.small() },
+            5 => Live::AskRecord { text: self.text() },
+            6 => Live::Refused,
+            7 => Live::End { code: self.code() },
+            _ => Live::Receipts { seq: self.number(), head: self.hash() },
+        }
+    }
+
+    fn event(&mut self) -> Event {
+        let signature = self.signature();
+        match self.below(6) {
+            0 => Event::Granted {
+                terms: self.octets(100),
+                transcript: self.hash(),
+                kem: self.hash(),
+                sealed: self.hash(),
+                signature,
+            },
+            1 => Event::Opened { request: self.octets(100), signature },
+            2 => Event::Refused { code: self.code(), request: self.octets(100), signature },
+            3 => Event::Ended { code: self.code(), statement: self.octets(100), signature },
+            4 => Event::Deleted,
+            _ => Event::Countersigned { head: self.hash(), signature },
+        }
+    }
+
+    fn frame_to_server(&mut self) -> ToServer {
+        match self.below(4) {
+            0 => ToServer::Join { token: self.hash(), received: self.number() },
+            1 => ToServer::Send { seq: self.number(), body: self.octets(100) },
+            2 => ToServer::Taken { received: self.number() },
+            _ => ToServer::Ping,
+        }
+    }
+
+    fn frame_to_end(&mut self) -> ToEnd {
+        match self.below(7) {
+            0 => ToEnd::Joined { now: self.time(), sent: self.number(), peer: self.flag() },
+            1 => ToEnd::Deliver { seq: self.number(), body: self.octets(100) },
+            2 => ToEnd::Stored { sent: self.number() },
+            3 => ToEnd::Peer { present: self.flag() },
+            4 => ToEnd::Receipt { receipt: self.octets(100) },
+            5 => ToEnd::Over { code: self.code() },
+            _ => ToEnd::Pong,
+        }
+    }
+
+    fn change(&mut self) -> Change {
+        let seq = self.number();
+        match self.below(3) {
+            0 => Change::Version { seq, envelope: self.octets(100) },
+            1 => Change::Pending { seq, envelope: self.octets(100) },
+            _ => Change::Deleted { seq, deletion: self.octets(100) },
+        }
+    }
+
+    fn statement(&mut self) -> HeadStatement {
+        HeadStatement {
+            suite: self.byte(),
+            account: AccountId(self.array()),
+            head: self.head(),
+            at: self.time(),
+            device: DeviceId(self.array()),
+        }
+    }
+}
+
+/// One type: its name, an encoding drawn from a seed, and decoding and encoding again.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) sample: fn(&mut Draw) -> Vec<u8>,
+    /// What the bytes encode back to, if they decode.
+    pub(crate) back: fn(&[u8]) -> Option<Vec<u8>>,
+}
+
+macro_rules! kinds {
+    ($($type:ty => $sample:expr;)+) => {
+        /// Every type that travels in CBOR.
+        pub(crate) const KINDS: &[Kind] = &[$(Kind {
+            name: stringify!($type),
+            sample: |draw| {
+                let sample: fn(&mut Draw) -> $type = $sample;
+                encode(&sample(draw))
+            },
+            back: |bytes| glimpse_wire::decode::<$type>(bytes, usize::MAX).ok().map(|value| encode(&value)),
+        }),+];
+    };
+}
+
+kinds! {
+    Head => Draw::head;
+    DevicePublic => Draw::device;
+    Link => Draw::link;
+    SignedLink => |draw| SignedLink { link: draw.octets(200), signature: draw.signature() };
+    HeadStatement => Draw::statement;
+    Card => |draw| Card { statement: draw.statement(), server: draw.text() };
+    Signed => |draw| Signed { statement: draw.octets(200), signature: draw.signature() };
+    Header => Draw::header;
+    Envelope => Draw::envelope;
+    Meta => Draw::meta;
+    Deletion => |draw| Deletion {
+        suite: draw.byte(),
+        account: AccountId(draw.array()),
+        record: RecordId(draw.array()),
+        version: draw.number(),
+        h1: draw.hash(),
+        at: draw.time(),
+        head: draw.head(),
+    };
+    Change => Draw::change;
+    Page => |draw| Page { changes: draw.several(Draw::change), next: draw.number(), more: draw.flag() };
+    Offer => |draw| Offer {
+        suite: draw.byte(),
+        purpose: [Purpose::View, Purpose::Agent, Purpose::Link][usize::try_from(draw.below(3)).unwrap()],
+        mailbox: MailboxId(draw.array()),
+        server_nonce: draw.hash(),
+        device_nonce: draw.hash(),
+        identity: draw.hash(),
+        expires: draw.time(),
+    };
+    HelloCore => |draw| HelloCore {
+        offer: draw.hash(),
+        kem: draw.octets(300),
+        signing: SigningKeyBytes(draw.array()),
+        origin: draw.text(),
+        build: draw.text(),
+        program: draw.text(),
+        nonce: draw.hash(),
+        words: draw.hash(),
+    };
+    Identity => |draw| Identity {
+        account: AccountId(draw.array()),
+        signing: SigningKeyBytes(draw.array()),
+        kem: draw.octets(300),
+        head: draw.head(),
+        epoch: draw.small(),
+        name: draw.text(),
+        blind: draw.hash(),
+    };
+    Introduction => |draw| Introduction {
+        credential: draw.octets(100),
+        case: draw.text(),
+        reason: draw.text(),
+        signature: draw.signature(),
+    };
+    Message => Draw::message;
+    Terms => |draw| Terms {
+        suite: draw.byte(),
+        session: SessionId(draw.array()),
+        account: AccountId(draw.array()),
+        viewer: SigningKeyBytes(draw.array()),
+        units: draw.several(Draw::unit_of_terms),
+        rights: draw.byte(),
+        budget: draw.small(),
+        rate: draw.small(),
+        issued: draw.time(),
+        expires: draw.time(),
+        head: draw.head(),
+        seq: draw.small(),
+    };
+    Grant => Draw::grant;
+    GrantBody => |draw| GrantBody {
+        units: draw.several(|draw| GrantUnit {
+            unit: UnitId(draw.array()),
+            share: draw.exactly(32),
+            meta: draw.meta(),
+            origin: draw.byte(),
+        }),
+    };
+    BlobKey => |draw| BlobKey { key: draw.exactly(32), h0: draw.hash(), size: draw.number(), root: draw.hash() };
+    Live => Draw::live;
+    UnitEnvelope => |draw| UnitEnvelope {
+        suite: draw.byte(),
+        session: SessionId(draw.array()),
+        unit: UnitId(draw.array()),
+        salt: Salt(draw.array()),
+        terms: draw.hash(),
+        commit: draw.hash(),
+        size: draw.number(),
+    };
+    OpenRequest => |draw| OpenRequest {
+        suite: draw.byte(),
+        session: SessionId(draw.array()),
+        unit: UnitId(draw.array()),
+        from: draw.number(),
+        to: draw.number(),
+        counter: draw.number(),
+        last_receipt: draw.hash(),
+    };
+    Opened => |draw| Opened {
+        envelope: draw.octets(100),
+        share: draw.hash(),
+        receipts: draw.several(|draw| draw.octets(50)),
+    };
+    Receipt => |draw| Receipt {
+        suite: draw.byte(),
+        session: SessionId(draw.array()),
+        seq: draw.number(),
+        previous: draw.hash(),
+        at: draw.time(),
+        event: draw.event(),
+    };
+    End => |draw| End {
+        suite: draw.byte(),
+        session: SessionId(draw.array()),
+        side: if draw.flag() { Side::Viewer } else { Side::Device },
+        last_receipt: draw.hash(),
+        at: draw.time(),
+    };
+    Countersignature => |draw| Countersignature {
+        suite: draw.byte(),
+        session: SessionId(draw.array()),
+        head: draw.hash(),
+        seq: draw.number(),
+    };
+    GrantSubmission => |draw| GrantSubmission {
+        mailbox: MailboxId(draw.array()),
+        transcript: draw.hash(),
+        kem: draw.hash(),
+        terms: draw.octets(200),
+        sealed: draw.hash(),
+        signature: draw.signature(),
+    };
+    ToServer => Draw::frame_to_server;
+    ToEnd => Draw::frame_to_end;
+    SignIn => |draw| SignIn {
+        suite: draw.byte(),
+        account: AccountId(draw.array()),
+        device: DeviceId(draw.array()),
+        origin: draw.text(),
+        challenge: draw.hash(),
+        at: draw.time(),
+    };
+    AccountDeletion => |draw| AccountDeletion { suite: draw.byte(), account: AccountId(draw.array()), at: draw.time() };
+    WriterMint => |draw| WriterMint {
+        suite: draw.byte(),
+        account: AccountId(draw.array()),
+        writer: SigningKeyBytes(draw.array()),
+        record: RecordId(draw.array()),
+        h0: draw.hash(),
+        at: draw.time(),
+    };
+    Hash => Draw::hash;
+    UnixMillis => Draw::time;
+    Bytes => |draw| draw.octets(300);
+    ErrorCode => Draw::code;
+}
