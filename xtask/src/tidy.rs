@@ -16,7 +16,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::run::{command, output};
 
 /// Folders that hold no sources of ours.
-const NOT_OURS: [&str; 8] = ["target", "dist", ".git", ".venv", "node_modules", "corpus", "artifacts", "__pycache__"];
+pub(crate) const NOT_OURS: [&str; 8] =
+    ["target", "dist", ".git", ".venv", "node_modules", "corpus", "artifacts", "__pycache__"];
 /// Lines above which a source file is told to be large.
 const LARGE: usize = 500;
 
@@ -124,6 +125,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("crates forbid unsafe code", house::unsafe_code),
     ("default members and features", house::manifests),
     ("tests run and do not sleep", house::honest_tests),
+    ("dependencies are pinned to bytes", house::pinned_dependencies),
     ("the repository stands alone", house::stands_alone),
 ];
 

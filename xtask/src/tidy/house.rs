@@ -71,6 +71,40 @@ pub(super) fn stands_alone(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
+/// Every dependency is one of crates.io with the checksum of its bytes, and every build takes the versions of Cargo.lock.
+pub(super) fn pinned_dependencies(tree: &Tree) -> Vec<Problem> {
+    const CRATES_IO: &str = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+    let lock = tree.get("Cargo.lock").unwrap_or_default();
+    let mut problems = Vec::new();
+    let packages: Vec<&str> = lock.split("[[package]]").skip(1).collect();
+    if packages.len() < 2 {
+        problems.push(Problem::new("Cargo.lock", "lists no packages"));
+    }
+    for package in packages {
+        let name = package.lines().find_map(|line| line.strip_prefix("name = ")).unwrap_or("a package");
+        let from_elsewhere = package.contains("source = ") && !package.contains(CRATES_IO);
+        let unchecked = package.contains("source = ") && !package.contains("checksum = ");
+        if from_elsewhere || unchecked {
+            problems.push(Problem::new("Cargo.lock", format!("{name} is not pinned to bytes of crates.io")));
+        }
+    }
+    for (path, text) in tree.below("xtask/src/", ".rs").chain(tree.below(".ci/", "")) {
+        for (number, line) in super::code(text) {
+            let builds = ["\"test\", \"", "\"clippy\", \"", "\"build\", \"--workspace", "\"fetch\""]
+                .iter()
+                .any(|call| line.contains(call));
+            if builds
+                && line.contains(".args([")
+                && !line.contains("--locked")
+                && !line.contains("[\"build\", \"--quiet\"]")
+            {
+                problems.push(Problem::new(format!("{path}:{number}"), "cargo is called without --locked"));
+            }
+        }
+    }
+    problems
+}
+
 /// Rows of the attacks for which no test carries the number.
 pub(super) fn rows_without_a_test(tree: &Tree) -> Vec<u32> {
     let tested = |row: &u32| {
@@ -121,6 +155,25 @@ mod tests {
     fn a_path_out_of_the_repository_is_found() {
         assert_eq!(stands_alone(&tree(&[("docs/a.md", concat!("see ../", "shared/DESIGN.md"))])).len(), 1);
         assert_eq!(stands_alone(&tree(&[("docs/a.md", "see ../docs/shared.md")])), []);
+    }
+
+    #[test]
+    fn t086_a_swapped_dependency_is_found() {
+        let own = "[[package]]\nname = \"xtask\"\nversion = \"0.1.0\"\n";
+        let fine = "[[package]]\nname = \"a\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"00\"\n";
+        let lock = |second: &str| pinned_dependencies(&tree(&[("Cargo.lock", &format!("{own}{second}"))])).len();
+        assert_eq!(lock(fine), 0);
+        assert_eq!(
+            lock(&fine.replace("registry+https://github.com/rust-lang/crates.io-index", "git+https://x.example/a")),
+            1
+        );
+        assert_eq!(lock(&fine.replace("checksum = \"00\"\n", "")), 1);
+        assert_eq!(pinned_dependencies(&tree(&[])).len(), 1, "no lock file has not passed");
+        let loose = "cargo.args([\"test\", \"--workspace\"]);";
+        let call = |line: &str| {
+            pinned_dependencies(&tree(&[("Cargo.lock", &format!("{own}{fine}")), ("xtask/src/a.rs", line)])).len()
+        };
+        assert_eq!((call(loose), call(&loose.replace("workspace", "locked"))), (1, 0));
     }
 
     #[test]
