@@ -21,7 +21,7 @@ usage: cargo xtask <command>
   demo    a server, an account with a sample record, and a code to type into a browser; --headless: all of it by itself
   test    every test: format, tidy, lints, native, browser, whole system (some 20 minutes when nothing is built yet)
   tidy    the invariants of ARCHITECTURE.md that a machine can check
-  page    the static site in dist/, as `trunk build` makes it, reproducible; `page --twice` proves that it is
+  page    the static site in dist/, as `trunk build` makes it, reproducible
   pin     Trunk's post_build hook: names the page's files by content and pins them by hash
 ";
 
@@ -33,11 +33,6 @@ fn main() -> ExitCode {
         ["demo", "--headless"] => root().and_then(|root| demo::run(&root, true)),
         ["test"] => root().and_then(|root| test::run(&root)),
         ["tidy"] => root().and_then(|root| tidy::run(&root)),
-        ["page", "--twice"] => root().and_then(|root| {
-            tools::for_page(&root)?;
-            page::build(&root)?;
-            page::t084_another_folder_gives_the_same_bytes(&root)
-        }),
         ["page"] => root().and_then(|root| tools::for_page(&root).and_then(|()| page::build(&root))),
         ["pin"] => pin::run_as_hook(),
         _ => {

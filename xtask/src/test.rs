@@ -69,7 +69,6 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     });
     phase("dependencies", &|| dependencies(root));
     phase("page", &|| done(page::build(root).and_then(|()| tidy::built_page(root))));
-    phase("reproducible page", &|| done(page::t084_another_folder_gives_the_same_bytes(root)));
     phase("binaries", &|| done(check(cargo(root).args(["build", "--workspace", "--bins", "--locked", "--quiet"]))));
     phase("native tests", &|| native(root));
     phase("documentation tests", &|| {

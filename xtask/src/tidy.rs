@@ -16,8 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::run::{command, output};
 
 /// Folders that hold no sources of ours.
-pub(crate) const NOT_OURS: [&str; 8] =
-    ["target", "dist", ".git", ".venv", "node_modules", "corpus", "artifacts", "__pycache__"];
+const NOT_OURS: [&str; 8] = ["target", "dist", ".git", ".venv", "node_modules", "corpus", "artifacts", "__pycache__"];
 /// Lines above which a source file is told to be large.
 const LARGE: usize = 500;
 
