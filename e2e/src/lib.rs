@@ -12,4 +12,5 @@ pub mod program;
 pub mod proxy;
 pub mod scan;
 pub mod server;
+pub mod stage;
 pub mod wait;

@@ -2,5 +2,8 @@
 
 mod altered;
 mod delivery;
+mod elsewhere;
 mod exfiltration;
 mod ready;
+mod reproducible;
+mod stories;
