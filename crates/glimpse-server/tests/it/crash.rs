@@ -52,14 +52,14 @@ impl Process {
 
     async fn ready(&self) {
         let deadline = std::time::Instant::now() + Duration::from_secs(30);
-        while crate::actors::client().get(format!("http://{}/readyz", self.address)).send().await.is_err() {
+        while crate::http::client().get(format!("http://{}/readyz", self.address)).send().await.is_err() {
             assert!(std::time::Instant::now() < deadline, "the server does not come up");
             tokio::task::yield_now().await;
         }
     }
 
     fn http(&self) -> Http {
-        Http { client: crate::actors::client(), url: format!("http://{}", self.address), token: None }
+        Http { client: crate::http::client(), url: format!("http://{}", self.address), token: None }
     }
 }
 

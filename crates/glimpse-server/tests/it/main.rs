@@ -14,6 +14,7 @@ mod accounts;
 mod actors;
 mod crash;
 mod hostile;
+mod http;
 mod operation;
 mod pairing;
 mod records;

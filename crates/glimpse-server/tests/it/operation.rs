@@ -73,7 +73,7 @@ async fn records_and_sign_ins_survive_a_restart_and_a_crash() {
         }
         assert!(phone.http.client.get(phone.http.url.clone()).send().await.is_err(), "nobody answers");
         server.resume().await.expect("starts");
-        phone.http.client = crate::actors::client();
+        phone.http.client = crate::http::client();
         assert_eq!(phone.list(0).await.changes.len(), 1);
         let path = format!("/v1/contents/{}", version.envelope.header.h0());
         assert_eq!(phone.http.get(&path).await.body, version.content);
@@ -107,7 +107,7 @@ async fn rotation_keeps_old_records_and_uses_the_new_key() {
     std::fs::write(&key, format!("2 {}\n{before}", "5a".repeat(32))).expect("rotated");
     assert!(KeyFile::read(&key, server.data()).is_ok());
     server.resume().await.expect("starts");
-    phone.http.client = crate::actors::client();
+    phone.http.client = crate::http::client();
     let new = phone.add(10).await;
     assert_eq!((old.share.kid, new.share.kid), (1, 2));
     assert_eq!(phone.release(&old).await.json::<glimpse_wire::api::Share>(), old.share);
@@ -202,7 +202,7 @@ async fn the_program_checks_its_settings_makes_a_key_serves_logs_no_user_data_an
     while !run("healthcheck", &["--listen", &address]).status().expect("runs").success() {
         tokio::task::yield_now().await;
     }
-    let http = Http { client: crate::actors::client(), url: format!("http://{address}"), token: None };
+    let http = Http { client: crate::http::client(), url: format!("http://{address}"), token: None };
     let phone = Phone::found(http).await;
     let version = phone.add(100).await;
     phone.release(&version).await.ok();

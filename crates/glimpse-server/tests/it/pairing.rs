@@ -212,7 +212,7 @@ async fn a_restart_in_order_keeps_sessions_and_what_their_ends_said() {
     let mut viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
     assert_eq!(viewer.joined().await, 3, "and numbers go on");
     let mut visit = visit;
-    visit.http.client = crate::actors::client();
+    visit.http.client = crate::http::client();
     assert_eq!(visit.open(id, 1).await.body, first, "an identical request still gets the identical answer");
     let other = session::OpenRequest { to: 5, ..visit.request(id, 1, Hash::ZERO) };
     assert_eq!(visit.send(&other).await.code(), ErrorCode::CounterReused, "and the counter stays used");
