@@ -63,6 +63,9 @@ struct Inner {
     told: Option<Status>,
     units: usize,
     was_refused: bool,
+    /// Whether the viewer changed since the page was told, and the second of the countdown that it was told.
+    changed: bool,
+    second: u64,
     /// The end of a pairing, told at the next tick, so that a last frame still leaves.
     over: Option<ErrorCode>,
 }
@@ -90,6 +93,8 @@ impl Pump {
             told: None,
             units: 0,
             was_refused: false,
+            changed: false,
+            second: 0,
             over: None,
         };
         inner.reporter.snapshot(&inner.model, now());
@@ -115,9 +120,12 @@ impl Pump {
         inner.feed(&self.0, Input::Tick);
         if let Some(code) = inner.over.take() {
             inner.model.status(Status::Over(code), now());
+            inner.changed = true;
         }
         inner.model.tick(now());
-        inner.draw();
+        if inner.changed || inner.second != now() / 1000 {
+            inner.draw();
+        }
     }
 }
 
@@ -190,8 +198,9 @@ impl Inner {
             }
             Output::SocketClose => self.socket = None,
             Output::Content(content) => self.content(&content),
-            Output::Changed => {}
+            Output::Changed => self.changed = true,
             Output::Ended(code) => {
+                self.changed = true;
                 let told = matches!(self.told, Some(Status::Session(_)));
                 if told {
                     self.model.status(Status::Over(code), now());
@@ -260,7 +269,9 @@ impl Inner {
         }
     }
 
-    fn draw(&self) {
+    fn draw(&mut self) {
+        self.changed = false;
+        self.second = now() / 1000;
         self.reporter.snapshot(&self.model, now());
     }
 }

@@ -1,7 +1,5 @@
 //! The records of a session, searched and filtered here so that the page only draws what is in sight.
 
-use std::collections::BTreeMap;
-
 use glimpse_wire::{ErrorCode, UnitId, UnixMillis};
 use serde::Serialize;
 
@@ -9,6 +7,9 @@ use serde::Serialize;
 const FIRST_WINDOW: usize = 60;
 /// The most rows that one snapshot carries.
 const MAX_WINDOW: usize = 400;
+
+/// The most kinds that can be filtered by; there are eight, unless a record makes up its own.
+const MAX_KINDS: usize = 40;
 
 /// A record that was lent, as the grant describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,12 +72,13 @@ pub(super) struct ListView<'a> {
     rows: Vec<Row<'a>>,
     query: &'a str,
     kind: &'a str,
-    kinds: Vec<KindView<'a>>,
+    kinds: &'a [Kind],
 }
 
+/// A kind of record, and how many there are.
 #[derive(Debug, Serialize)]
-struct KindView<'a> {
-    kind: &'a str,
+struct Kind {
+    kind: String,
     count: usize,
 }
 
@@ -94,6 +96,7 @@ pub(super) struct List {
     /// Newest first.
     items: Vec<Item>,
     matching: Vec<usize>,
+    kinds: Vec<Kind>,
     query: String,
     kind: String,
     window: (usize, usize),
@@ -113,6 +116,14 @@ impl List {
             match self.items.iter_mut().find(|old| old.unit.unit == item.unit.unit) {
                 Some(old) => *old = Item { mark: old.mark, ..item },
                 None => self.items.push(item),
+            }
+        }
+        self.kinds.clear();
+        for Item { unit: Unit { kind, .. }, .. } in &self.items {
+            if let Some(known) = self.kinds.iter_mut().find(|known| known.kind == *kind) {
+                known.count = known.count.saturating_add(1);
+            } else if self.kinds.len() < MAX_KINDS {
+                self.kinds.push(Kind { kind: kind.clone(), count: 1 });
             }
         }
         self.items.sort_by(|a, b| b.unit.created.cmp(&a.unit.created).then_with(|| a.unit.title.cmp(&b.unit.title)));
@@ -157,11 +168,6 @@ impl List {
         let (first, count) = if self.window == (0, 0) { (0, FIRST_WINDOW) } else { self.window };
         let first = first.min(self.matching.len().saturating_sub(1));
         let rows = self.matching.iter().skip(first).take(count).filter_map(|index| self.items.get(*index));
-        let mut counts = BTreeMap::new();
-        for item in &self.items {
-            let count: &mut usize = counts.entry(item.unit.kind.as_str()).or_default();
-            *count = count.saturating_add(1);
-        }
         ListView {
             revision: self.revision,
             total: self.items.len(),
@@ -170,7 +176,7 @@ impl List {
             rows: rows.map(row).collect(),
             query: &self.query,
             kind: &self.kind,
-            kinds: counts.into_iter().map(|(kind, count)| KindView { kind, count }).collect(),
+            kinds: &self.kinds,
         }
     }
 

@@ -1,8 +1,7 @@
 //! What crosses from the Worker to the page: everything on the screen, and no key.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use super::entry::Entry;
 use super::session::SessionView;
@@ -14,7 +13,8 @@ pub struct Announcement {
     /// Rises with every announcement, so that the same words can be said again.
     pub(super) number: u32,
     key: &'static str,
-    values: BTreeMap<&'static str, Value>,
+    #[serde(serialize_with = "as_map")]
+    values: Vec<(&'static str, Value)>,
     /// Interrupts what is being read.
     urgent: bool,
 }
@@ -28,22 +28,30 @@ enum Value {
 
 impl Announcement {
     pub(super) const fn polite(key: &'static str) -> Self {
-        Self { number: 0, key, values: BTreeMap::new(), urgent: false }
+        Self { number: 0, key, values: Vec::new(), urgent: false }
     }
 
     pub(super) const fn urgent(key: &'static str) -> Self {
-        Self { number: 0, key, values: BTreeMap::new(), urgent: true }
+        Self { number: 0, key, values: Vec::new(), urgent: true }
     }
 
     pub(super) fn count(mut self, count: usize) -> Self {
-        self.values.insert("count", Value::Count(count));
+        self.values.push(("count", Value::Count(count)));
         self
     }
 
     pub(super) fn titled(mut self, title: &str) -> Self {
-        self.values.insert("title", Value::Text(title.to_owned()));
+        self.values.push(("title", Value::Text(title.to_owned())));
         self
     }
+}
+
+fn as_map<S: Serializer>(values: &[(&'static str, Value)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(values.len()))?;
+    for (name, value) in values {
+        map.serialize_entry(name, value)?;
+    }
+    map.end()
 }
 
 /// Everything that the page draws.

@@ -25,7 +25,7 @@
 //!
 //! # Settings
 //!
-//! `GLIMPSE_SERVER=https://api.example` builds a page that talks to a server on another origin: the page carries
+//! `GLIMPSE_PAGE_SERVER=https://api.example` builds a page that talks to a server on another origin: the page carries
 //! `<meta name="glimpse-server">` and its policy allows that origin. Without it the page talks to its own origin.
 
 mod headers;
@@ -69,7 +69,7 @@ type Assets = BTreeMap<String, Asset>;
 pub(crate) fn run_as_hook() -> Result<()> {
     let staging = std::env::var("TRUNK_STAGING_DIR")
         .context("`cargo xtask pin` is the post_build hook of `trunk build`, which sets TRUNK_STAGING_DIR")?;
-    let server = std::env::var("GLIMPSE_SERVER").ok().filter(|origin| !origin.is_empty());
+    let server = std::env::var("GLIMPSE_PAGE_SERVER").ok().filter(|origin| !origin.is_empty());
     pin(Path::new(&staging), server.as_deref())
 }
 

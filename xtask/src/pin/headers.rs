@@ -111,11 +111,11 @@ pub(super) fn content_security_policy(scripts: &BTreeSet<&str>, server: Option<&
 /// An origin goes into a policy and into HTML, so nothing else may pass for one.
 pub(super) fn check_origin(origin: &str) -> Result<()> {
     let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    let host = rest.with_context(|| format!("GLIMPSE_SERVER={origin:?} is not an http or https origin"))?;
+    let host = rest.with_context(|| format!("GLIMPSE_PAGE_SERVER={origin:?} is not an http or https origin"))?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     ensure!(
         !host.is_empty() && host.chars().all(plain),
-        "GLIMPSE_SERVER={origin:?} is more than scheme, host and port"
+        "GLIMPSE_PAGE_SERVER={origin:?} is more than scheme, host and port"
     );
     Ok(())
 }
