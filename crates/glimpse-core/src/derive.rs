@@ -129,3 +129,6 @@ fn mac(key: &Secret<32>, message: &[u8]) -> Secret<32> {
     hmac.update(message);
     Secret::fill_with(|out| out.copy_from_slice(&hmac.finalize().into_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,3 +222,6 @@ fn require_contributory(ends_with_point: &[u8]) -> Result<(), OpenError> {
     let probe = x25519_dalek::StaticSecret::from([1; 32]);
     if probe.diffie_hellman(&x25519_dalek::PublicKey::from(point)).was_contributory() { Ok(()) } else { Err(OpenError) }
 }
+
+#[cfg(test)]
+mod tests;

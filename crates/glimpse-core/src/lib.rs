@@ -60,6 +60,8 @@ impl Monotonic {
 }
 
 #[cfg(test)]
+mod known_answers;
+#[cfg(test)]
 mod redaction;
 #[cfg(test)]
 mod testing;

@@ -55,3 +55,58 @@ pub(crate) fn output(
 pub(crate) fn scalar(drawn: &[u8; 64]) -> Scalar {
     Scalar::from_bytes_mod_order_wide(drawn)
 }
+
+/// The key schedule of HPKE (RFC 9180 section 5.1) for X-Wing, HKDF-SHA-256 and ChaCha20-Poly1305, from the shared
+/// secret of the KEM on.
+pub(crate) struct Schedule {
+    pub(crate) key: [u8; 32],
+    pub(crate) base_nonce: [u8; 12],
+    pub(crate) exporter_secret: [u8; 32],
+}
+
+/// `"HPKE" ‖ KEM 0x647A ‖ KDF 1 ‖ AEAD 3`
+const SUITE_ID: &[u8] = b"HPKE\x64\x7A\x00\x01\x00\x03";
+
+fn labelled_extract(salt: &[u8], label: &str, input: &[u8]) -> Hkdf<Sha256> {
+    Hkdf::new(Some(salt), &[b"HPKE-v1", SUITE_ID, label.as_bytes(), input].concat())
+}
+
+fn labelled_expand<const N: usize>(prk: &Hkdf<Sha256>, label: &str, info: &[u8]) -> [u8; N] {
+    let length = u16::try_from(N).unwrap().to_be_bytes();
+    let mut out = [0; N];
+    prk.expand(&[&length, b"HPKE-v1".as_slice(), SUITE_ID, label.as_bytes(), info].concat(), &mut out).unwrap();
+    out
+}
+
+fn labelled_extract_bytes(salt: &[u8], label: &str, input: &[u8]) -> Vec<u8> {
+    let labelled = [b"HPKE-v1", SUITE_ID, label.as_bytes(), input].concat();
+    Hkdf::<Sha256>::extract(Some(salt), &labelled).0.to_vec()
+}
+
+impl Schedule {
+    /// Base mode without a PSK, PSK mode with one.
+    pub(crate) fn new(shared_secret: &[u8], info: &[u8], psk: Option<(&[u8], &[u8])>) -> Self {
+        let (mode, psk, psk_id) = match psk {
+            None => (0u8, b"".as_slice(), b"".as_slice()),
+            Some((psk, id)) => (1, psk, id),
+        };
+        let context = [
+            [mode].as_slice(),
+            &labelled_extract_bytes(b"", "psk_id_hash", psk_id),
+            &labelled_extract_bytes(b"", "info_hash", info),
+        ]
+        .concat();
+        let secret = labelled_extract(shared_secret, "secret", psk);
+        Self {
+            key: labelled_expand(&secret, "key", &context),
+            base_nonce: labelled_expand(&secret, "base_nonce", &context),
+            exporter_secret: labelled_expand(&secret, "exp", &context),
+        }
+    }
+
+    /// `Context.Export(exporter context, 32)`
+    pub(crate) fn export(&self, context: &[u8]) -> [u8; 32] {
+        let prk = Hkdf::<Sha256>::from_prk(&self.exporter_secret).unwrap();
+        labelled_expand(&prk, "sec", context)
+    }
+}
