@@ -79,7 +79,7 @@ async fn a_page_on_a_plain_static_host_talks_to_a_server_that_lists_its_origin()
     browser.type_code(&lending.code).await?;
     let words = browser.words().await?;
     lending.approve(&words).await?;
-    browser.open("note.txt").await?;
+    browser.open("note").await?;
     browser.reads("Take the blue pills at seven.").await?;
     lending.end().await?;
     browser.reason().await?;

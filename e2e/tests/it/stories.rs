@@ -13,10 +13,10 @@ async fn a_note_is_lent_read_and_gone() -> Result<()> {
     let stage = Stage::new().await?;
     stage.device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
     let mut look = stage.lend(&["--everything"]).await?;
-    stage.browser.open("note.txt").await?;
+    stage.browser.open("note").await?;
     stage.browser.reads("Take the blue pills at seven.").await?;
     let opened = look.lending.event("opened").await?;
-    assert_eq!(field(&opened, "title")?, "note.txt", "the device is told what was opened");
+    assert_eq!(field(&opened, "title")?, "note", "the device is told what was opened");
 
     let ended = look.lending.end().await?;
     assert!(is(&ended, "ended"), "{ended}");
@@ -126,7 +126,7 @@ async fn t019_a_second_browser_with_the_same_code_is_refused() -> Result<()> {
     second.type_code(&look.lending.code).await?;
     let told = second.failure().await?;
     assert!(told.contains("used before") || told.contains("No device is showing"), "{told}");
-    stage.browser.open("note.txt").await.context("control: the first goes on")?;
+    stage.browser.open("note").await.context("control: the first goes on")?;
     Ok(())
 }
 
