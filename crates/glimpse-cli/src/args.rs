@@ -53,6 +53,18 @@ pub(crate) enum Command {
     Rm(Rm),
     /// Write everything to a folder, in clear, for its owner
     Export(Export),
+    /// Lend a look: show a code, ask, mirror what is opened
+    Lend(Lend),
+    /// List the sessions that run, and those that ended today
+    Sessions,
+    /// End sessions, whichever process runs them
+    End(End),
+    /// Show and verify the log of a session
+    Receipts(ReceiptsOf),
+    /// Print the account's contact card, for those who are to write to it
+    Card,
+    /// Print completions for a shell
+    Completions(Completions),
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,6 +157,45 @@ pub(crate) struct Rm {
 pub(crate) struct Export {
     /// A folder that is not there yet
     pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lend {
+    /// Records, by the beginning of their ids; asked when nothing is chosen
+    #[arg(value_name = "ID", allow_hyphen_values = true, conflicts_with_all = ["kinds", "everything"])]
+    pub(crate) ids: Vec<String>,
+    /// All records of this kind; may be given several times
+    #[arg(long = "kind", value_name = "KIND", conflicts_with = "everything")]
+    pub(crate) kinds: Vec<String>,
+    /// Every record that may be lent
+    #[arg(long)]
+    pub(crate) everything: bool,
+    /// For how long: minutes, or 90s, or 2h [default: 15]
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+    /// The other side may look, not save
+    #[arg(long, conflicts_with = "save")]
+    pub(crate) view_only: bool,
+    /// The other side may save copies
+    #[arg(long)]
+    pub(crate) save: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct End {
+    /// The sessions, by the beginning of their ids [default: all that run]
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub(crate) sessions: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptsOf {
+    /// The session, by the beginning of its id [default: the newest]
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub(crate) session: Option<String>,
+    /// Write the log as the server signed and linked it, for others to verify
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<std::path::PathBuf>,
 }
 
 /// Prints completions for a shell.

@@ -179,6 +179,10 @@ impl From<DeviceError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        // Whoever reads, such as `head`, has seen enough: nothing to tell.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(EXIT_FILE, "output", "", "");
+        }
         Self::new(EXIT_FILE, "output", format!("The output cannot be written: {error}."), "Check where it goes.")
     }
 }

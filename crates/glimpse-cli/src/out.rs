@@ -96,6 +96,9 @@ impl Out {
 
     /// A failure among others; the command goes on.
     pub(crate) fn report(self, failure: &Failure, file: Option<&str>) -> Result<(), Failure> {
+        if failure.message.is_empty() {
+            return Ok(());
+        }
         self.event(&ErrorEvent {
             event: "error",
             code: &failure.code,

@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod api;
+pub mod card;
 pub mod content;
 pub mod error;
 pub mod home;

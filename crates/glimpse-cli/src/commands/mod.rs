@@ -2,11 +2,17 @@
 
 mod account;
 mod add;
+mod card;
+mod completions;
+mod end;
 mod export;
+mod lend;
 mod ls;
 mod passphrase;
 mod put;
+mod receipts;
 mod rm;
+mod sessions;
 mod show;
 
 use crate::args::{AccountCommand, Arguments, Command, PassphraseCommand};
@@ -29,6 +35,12 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::Show(show) => show::run(&shared, &show, out).await,
         Command::Rm(rm) => rm::run(&shared, &rm, out).await,
         Command::Export(export) => export::run(&shared, &export, out).await,
+        Command::Lend(lend) => lend::run(&shared, &lend, out).await,
+        Command::Sessions => sessions::run(&shared, out).await,
+        Command::End(end) => end::run(&shared, &end, out).await,
+        Command::Receipts(of) => receipts::run(&shared, &of, out).await,
+        Command::Card => card::run(&shared, out).await,
+        Command::Completions(completions) => completions::run(&completions),
     }
 }
 

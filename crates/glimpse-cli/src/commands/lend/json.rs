@@ -1,0 +1,221 @@
+//! `glimpse lend --json`: one event a line out, one command a line in. README.md has the table.
+
+use futures_channel::mpsc;
+use futures_util::future::{Either, select};
+use glimpse_device::Device;
+use glimpse_device::lend::{Command, Event, Lent, Plan};
+use glimpse_wire::{ErrorCode, RecordId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{finished, interruptible, lines, next_line};
+use crate::failure::Failure;
+use crate::out::Out;
+
+const MINUTE: u64 = 60 * 1000;
+
+/// A command as a program writes it.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+enum Line {
+    Approve { words: String, minutes: Option<u64>, save: Option<bool> },
+    Decline,
+    Cancel,
+    Extend { minutes: u64 },
+    Shorten { minutes: u64 },
+    Add { records: Vec<RecordId> },
+    Refuse,
+    End,
+}
+
+impl From<Line> for Command {
+    fn from(line: Line) -> Self {
+        match line {
+            Line::Approve { words, minutes, save } => {
+                Self::Approve { words, millis: minutes.map(|minutes| minutes.saturating_mul(MINUTE)), save }
+            }
+            Line::Decline => Self::Decline,
+            Line::Cancel => Self::Cancel,
+            Line::Extend { minutes } => Self::Extend { millis: minutes.saturating_mul(MINUTE) },
+            Line::Shorten { minutes } => Self::Shorten { millis: minutes.saturating_mul(MINUTE) },
+            Line::Add { records } => Self::Add(records),
+            Line::Refuse => Self::Refuse,
+            Line::End => Self::End,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Record<'l> {
+    unit: String,
+    record: String,
+    title: &'l str,
+    kind: &'l str,
+    bytes: u64,
+    by_key: bool,
+}
+
+impl<'l> From<&'l Lent> for Record<'l> {
+    fn from(lent: &'l Lent) -> Self {
+        Self {
+            unit: lent.unit.to_string(),
+            record: lent.record.to_string(),
+            title: &lent.title,
+            kind: &lent.kind,
+            bytes: lent.bytes,
+            by_key: lent.by_key,
+        }
+    }
+}
+
+fn records(lent: &[Lent]) -> Vec<Record<'_>> {
+    lent.iter().map(Record::from).collect()
+}
+
+pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Failure> {
+    let (todo, mut commands) = mpsc::unbounded();
+    let mut broken = None;
+    let ended = {
+        let mut show = |event| {
+            // An event that nobody reads ends the command, and with it the session.
+            if broken.is_none()
+                && let Err(failure) = out.event(&described(event))
+            {
+                broken = Some(failure);
+                drop(todo.unbounded_send(Command::End));
+            }
+        };
+        let lending = device.lend(plan, &mut commands, &mut show);
+        let reading = async {
+            let mut lines = lines();
+            loop {
+                let line = next_line(&mut lines).await;
+                match serde_json::from_str::<Line>(&line) {
+                    Ok(line) => drop(todo.unbounded_send(line.into())),
+                    Err(_) if line.trim().is_empty() => {}
+                    Err(error) => {
+                        let failure = Failure::usage(
+                            format!("This line is no command: {error}."),
+                            "Nothing was done. The table of commands is in README.md.",
+                        );
+                        drop(out.report(&failure, None));
+                    }
+                }
+            }
+        };
+        let attended = async {
+            futures_util::pin_mut!(lending, reading);
+            match select(lending, reading).await {
+                Either::Left((ended, _)) => ended,
+                Either::Right((never, _)) => never,
+            }
+        };
+        interruptible(attended, &todo).await
+    };
+    if let Some(failure) = broken {
+        return Err(failure);
+    }
+    let ending = ended?;
+    let verified = ending.audit.is_some();
+    out.event(&json!({
+        "event": "ended",
+        "session": ending.session.to_string(),
+        "code": ending.code.slug(),
+        "message": ending.code.happened(),
+        "openings": ending.audit.as_ref().map_or(0, |audit| audit.openings),
+        "refusals": ending.audit.as_ref().map_or(0, |audit| audit.refusals),
+        "verified": verified,
+        "told": ending.told,
+    }))?;
+    Ok(finished(&ending))
+}
+
+fn described(event: Event) -> Value {
+    match event {
+        Event::Code { code, site, expires_in } => {
+            json!({ "event": "code", "code": code.as_str(), "site": site, "expires_in": expires_in })
+        }
+        Event::Connecting => json!({ "event": "connecting" }),
+        Event::Peer { session, peer, words, expires_in } => json!({
+            "event": "peer",
+            "session": session.to_string(),
+            "origin": peer.origin,
+            "build": peer.build,
+            "program": peer.program,
+            "words": words.map(|words| words.to_string()),
+            "expires_in": expires_in,
+        }),
+        Event::Granted { session, expires, expires_in, records: lent } => json!({
+            "event": "granted",
+            "session": session.to_string(),
+            "expires_at": expires,
+            "expires_in": expires_in,
+            "records": records(&lent),
+        }),
+        Event::Changed { expires, expires_in, added } => json!({
+            "event": "changed", "expires_at": expires, "expires_in": expires_in, "records": records(&added),
+        }),
+        Event::Ready(lent) => about("ready", &lent),
+        Event::Viewing(lent) => about("viewing", &lent),
+        Event::Unavailable { lent, code } => with(about("unavailable", &lent), &[("code", json!(code.slug()))]),
+        Event::Opened { lent, seq, at } => with(about("opened", &lent), &[("seq", json!(seq)), ("at", json!(at))]),
+        Event::Refused { unit, code, seq } => {
+            json!({ "event": "refused", "unit": unit.to_string(), "code": code.slug(), "seq": seq })
+        }
+        Event::AskedTime { minutes } => json!({ "event": "asked", "what": "time", "minutes": minutes }),
+        Event::AskedRecord { text } => json!({ "event": "asked", "what": "record", "text": text }),
+        Event::NotChanged(error) => {
+            let code = error.code().unwrap_or(ErrorCode::Internal);
+            let failure = Failure::from(error);
+            json!({ "event": "not-changed", "code": code.slug(), "message": failure.message, "next": failure.next })
+        }
+        Event::Connection { up } => json!({ "event": "connection", "up": up }),
+        Event::Viewer { present } => json!({ "event": "viewer", "present": present }),
+    }
+}
+
+fn about(event: &str, lent: &Lent) -> Value {
+    json!({
+        "event": event,
+        "unit": lent.unit.to_string(),
+        "record": lent.record.to_string(),
+        "title": lent.title,
+    })
+}
+
+fn with(mut event: Value, fields: &[(&str, Value)]) -> Value {
+    if let Some(object) = event.as_object_mut() {
+        object.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    }
+    event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_read_as_the_table_says() {
+        let read = |line: &str| serde_json::from_str::<Line>(line).map(Command::from);
+        assert!(matches!(
+            read(r#"{"do":"approve","words":"apple river","minutes":5,"save":true,"later":1}"#),
+            Ok(Command::Approve { words, millis: Some(300_000), save: Some(true) }) if words == "apple river"
+        ));
+        assert!(matches!(
+            read(r#"{"do":"approve","words":"a b"}"#),
+            Ok(Command::Approve { millis: None, save: None, .. })
+        ));
+        assert!(matches!(read(r#"{"do":"extend","minutes":15}"#), Ok(Command::Extend { millis: 900_000 })));
+        assert!(matches!(read(r#"{"do":"shorten","minutes":0}"#), Ok(Command::Shorten { millis: 0 })));
+        assert!(
+            matches!(read(r#"{"do":"add","records":["AAAAAAAAAAAAAAAAAAAAAA"]}"#), Ok(Command::Add(ids)) if ids.len() == 1)
+        );
+        for (line, expected) in [("decline", "Decline"), ("cancel", "Cancel"), ("refuse", "Refuse"), ("end", "End")] {
+            assert_eq!(format!("{:?}", read(&format!(r#"{{"do":"{line}"}}"#)).unwrap()), expected);
+        }
+        // An approval without words is none.
+        for wrong in [r#"{"do":"approve"}"#, r#"{"do":"add","records":["../x"]}"#, r#"{"do":"explode"}"#, "yes", "[]"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

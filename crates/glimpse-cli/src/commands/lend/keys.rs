@@ -1,0 +1,129 @@
+//! Single keys from the terminal, in a thread of their own. Line endings of the output and Ctrl-C stay as they are, and
+//! the terminal is put back when the reader is dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_channel::mpsc;
+use futures_util::StreamExt;
+
+use crate::failure::Failure;
+
+/// Reads keys until it is dropped.
+pub(super) struct Keys {
+    pressed: mpsc::UnboundedReceiver<char>,
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    _mode: mode::Mode,
+}
+
+impl Keys {
+    pub(super) fn start() -> Result<Self, Failure> {
+        let mode = mode::Mode::set().map_err(|error| {
+            Failure::other(&format!("The terminal cannot be used: {error}."), "Use another one, or --json.")
+        })?;
+        let (send, pressed) = mpsc::unbounded();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                match mode::read() {
+                    Ok(Some(key)) if send.unbounded_send(key).is_err() => break,
+                    Ok(_) => {}
+                    Err(_) => break,
+                }
+            }
+        });
+        Ok(Self { pressed, stop, thread: Some(thread), _mode: mode })
+    }
+
+    /// The next key. Never comes when the terminal is gone.
+    pub(super) async fn next(&mut self) -> char {
+        self.pressed.select_next_some().await
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // It looks at the flag every tenth of a second; a prompt that follows must not share its input.
+        if let Some(thread) = self.thread.take()
+            && mode::STOPS
+        {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+#[cfg(unix)]
+mod mode {
+    use std::io;
+
+    use rustix::stdio::stdin;
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+
+    /// Reading gives up after a while.
+    pub(super) const STOPS: bool = true;
+
+    /// Keys one by one and unseen, in place of lines.
+    pub(super) struct Mode(Termios);
+
+    impl Mode {
+        pub(super) fn set() -> io::Result<Self> {
+            let before = tcgetattr(stdin())?;
+            let mut single = before.clone();
+            single.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+            // Reading returns with what is there after a tenth of a second.
+            single.special_codes[SpecialCodeIndex::VMIN] = 0;
+            single.special_codes[SpecialCodeIndex::VTIME] = 1;
+            tcsetattr(stdin(), OptionalActions::Flush, &single)?;
+            Ok(Self(before))
+        }
+    }
+
+    impl Drop for Mode {
+        fn drop(&mut self) {
+            // The terminal may be gone.
+            let _gone = tcsetattr(stdin(), OptionalActions::Flush, &self.0);
+        }
+    }
+
+    /// One key; nothing if none came, or for a key that sends more than one byte.
+    pub(super) fn read() -> io::Result<Option<char>> {
+        let mut bytes = [0u8; 16];
+        let read = match rustix::io::read(stdin(), &mut bytes) {
+            Ok(read) => read,
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        match (read, bytes) {
+            (1, [byte, ..]) if byte.is_ascii() => Ok(Some(char::from(byte).to_ascii_lowercase())),
+            _ => Ok(None),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod mode {
+    use std::io;
+
+    /// Reading waits for a line.
+    pub(super) const STOPS: bool = false;
+
+    /// Lines, whose first character counts.
+    pub(super) struct Mode;
+
+    impl Mode {
+        pub(super) fn set() -> io::Result<Self> {
+            Ok(Self)
+        }
+    }
+
+    pub(super) fn read() -> io::Result<Option<char>> {
+        let mut line = String::new();
+        if io::stdin().read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.chars().next().map(|character| character.to_ascii_lowercase()))
+    }
+}

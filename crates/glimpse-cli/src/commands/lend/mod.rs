@@ -1,0 +1,160 @@
+//! `glimpse lend`: shows a code, asks, lends, mirrors, ends.
+
+mod choose;
+mod json;
+mod keys;
+mod large;
+mod screen;
+
+use core::cell::RefCell;
+
+use futures_channel::mpsc;
+use futures_util::future::{Either, select};
+use futures_util::{FutureExt, StreamExt, select_biased};
+use glimpse_device::lend::{Command, Ending, Plan};
+use glimpse_device::{Device, DeviceError};
+use glimpse_wire::ErrorCode;
+
+use crate::args::{Lend, Shared};
+use crate::failure::{Failure, exit_code};
+use crate::out::Out;
+use crate::{home, passphrase};
+use keys::Keys;
+use screen::{Again, Screen};
+
+pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Failure> {
+    if !out.is_json() && !out.can_ask() {
+        return Err(Failure::usage(
+            "Lending needs a person to say yes, and there is nobody to ask.",
+            "Run it in a terminal, or with --json and approve with the words on the other screen.",
+        ));
+    }
+    let ground = home::known_ground(shared).await?;
+    let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out)?;
+    let device = Device::unlock(&ground, &passphrase).await?;
+    if shared.passphrase_file.is_none() && !out.is_json() {
+        // Typed by hand a moment ago, which is what ten failures in a day ask for.
+        device.forgive_failures().await?;
+    }
+    let choice = choose::choose(&device, lend, out).await?;
+    if out.is_json() {
+        let plan = choice.plan(&device, out).await?;
+        return json::run(&device, plan, out).await;
+    }
+    loop {
+        let plan = choice.plan(&device, out).await?;
+        match one_code(&device, plan, out).await {
+            Ok(ending) => return Ok(finished(&ending)),
+            Err(failure) => {
+                out.report(&failure, None)?;
+                match screen::again(out).await? {
+                    Again::NewCode => {}
+                    Again::Leave => return Ok(failure.exit),
+                }
+            }
+        }
+    }
+}
+
+/// One code in a terminal.
+async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Ending, Failure> {
+    let (todo, mut commands) = mpsc::unbounded();
+    let mut pressed = Keys::start()?;
+    let screen = RefCell::new(Screen::new(&plan, todo.clone(), out));
+    let ended = {
+        let mut show = |event| screen.borrow_mut().event(event);
+        let lending = device.lend(plan, &mut commands, &mut show);
+        let watching = async {
+            loop {
+                select_biased! {
+                    key = pressed.next().fuse() => screen.borrow_mut().key(key),
+                    () = tokio::time::sleep(core::time::Duration::from_secs(1)).fuse() => screen.borrow_mut().tick(),
+                }
+            }
+        };
+        let attended = async {
+            futures_util::pin_mut!(lending, watching);
+            match select(lending, watching).await {
+                Either::Left((ended, _)) => ended,
+                Either::Right((never, _)) => never,
+            }
+        };
+        interruptible(attended, &todo).await
+    };
+    drop(pressed);
+    screen.borrow_mut().over(&ended);
+    Ok(ended?)
+}
+
+/// Runs `lending`; an interrupt asks it to end, and it tells the other side and closes everything before it does.
+async fn interruptible(
+    lending: impl Future<Output = Result<Ending, DeviceError>>,
+    todo: &mpsc::UnboundedSender<Command>,
+) -> Result<Ending, DeviceError> {
+    futures_util::pin_mut!(lending);
+    let mut asked = false;
+    loop {
+        match select(lending, std::pin::pin!(interrupt())).await {
+            Either::Left((ended, _)) => return ended,
+            // Asked twice: what could not be told to the server ends there by itself.
+            Either::Right(((), _)) if asked => return Err(ErrorCode::SessionEnded.into()),
+            Either::Right(((), waiting)) => {
+                asked = true;
+                // Nobody takes it any more: then it is ending already.
+                drop(todo.unbounded_send(Command::End));
+                lending = waiting;
+            }
+        }
+    }
+}
+
+/// Done at Ctrl-C, or when the system asks the process to stop.
+#[cfg(unix)]
+async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    let (_which, _, _) = futures_util::future::select_all(waits).await;
+}
+
+#[cfg(not(unix))]
+async fn interrupt() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        futures_util::future::pending::<()>().await;
+    }
+}
+
+/// The exit code of a session that ran.
+fn finished(ending: &Ending) -> u8 {
+    match (ending.code, &ending.audit) {
+        // The trail does not hold, whatever else happened.
+        (_, None) if ending.told => exit_code(ErrorCode::RecordTampered),
+        (ErrorCode::SessionEnded | ErrorCode::SessionExpired, _) => 0,
+        (code, _) => exit_code(code),
+    }
+}
+
+/// The next line of standard input, from a thread of its own.
+fn lines() -> mpsc::UnboundedReceiver<String> {
+    let (send, receive) = mpsc::unbounded();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            let Ok(line) = line else { break };
+            if send.unbounded_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receive
+}
+
+/// Used by `receive` as well.
+pub(super) async fn next_line(lines: &mut mpsc::UnboundedReceiver<String>) -> String {
+    lines.select_next_some().await
+}
+
+/// Used by `receive` as well.
+pub(super) fn read_lines() -> mpsc::UnboundedReceiver<String> {
+    lines()
+}

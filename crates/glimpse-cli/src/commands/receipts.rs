@@ -1,0 +1,132 @@
+//! `glimpse receipts`: the log of a session, verified.
+
+use glimpse_core::receipts::Audit;
+use glimpse_device::Device;
+use glimpse_device::sessions::SessionTrail;
+use glimpse_wire::account::Signed;
+use glimpse_wire::limits::MAX_RECEIPT;
+use glimpse_wire::pairing::Terms;
+use glimpse_wire::session::{Event, OpenRequest, Receipt, Side};
+use glimpse_wire::{ErrorCode, SessionId, decode, encode};
+use serde_json::{Value, json};
+
+use crate::args::{ReceiptsOf, Shared};
+use crate::failure::{Failure, exit_code};
+use crate::files::Target;
+use crate::home;
+use crate::out::{Out, Style};
+use crate::text::{clean, date};
+
+pub(super) async fn run(shared: &Shared, of: &ReceiptsOf, out: Out) -> Result<u8, Failure> {
+    let device = home::unlock(shared, out).await?;
+    let session = choose(&device, of.session.as_deref()).await?;
+    let trail = device.trail(session).await?;
+    if let Some(path) = &of.output {
+        let mut target = Target::begin(path, false)?;
+        target.write(&encode(&trail.receipts)).map_err(|error| Failure::output(path, &error))?;
+        target.finish()?;
+    }
+    for receipt in trail.decoded()? {
+        let (what, detail) = told(&receipt);
+        let mut event = json!({
+            "event": "receipt", "session": session.to_string(), "seq": receipt.seq, "at": receipt.at, "what": what,
+        });
+        if let (Some(event), Some(detail)) = (event.as_object_mut(), detail.as_object()) {
+            event.extend(detail.clone());
+        }
+        out.event(&event)?;
+        let detail = detail.as_object().map(|detail| {
+            detail.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect::<Vec<_>>().join(", ")
+        });
+        let detail = clean(&detail.unwrap_or_default());
+        out.line(&format!("{:>4}  {} UTC  {what:<13} {detail}", receipt.seq, date(receipt.at.0)))?;
+    }
+    summary(&trail, out)
+}
+
+fn summary(trail: &SessionTrail, out: Out) -> Result<u8, Failure> {
+    let audit = trail.audit.clone().unwrap_or_else(Audit::default);
+    let countersigned = trail.is_countersigned();
+    out.event(&json!({
+        "event": "trail",
+        "session": trail.session.to_string(),
+        "receipts": trail.receipts.len(),
+        "openings": audit.openings,
+        "refusals": audit.refusals,
+        "ended": audit.ended,
+        "deleted": audit.deleted,
+        "countersigned": countersigned,
+        "verified": trail.audit.is_some(),
+    }))?;
+    if trail.audit.is_some() {
+        out.note(&out.styled(Style::Green, "Every link and every signature holds."));
+        return Ok(0);
+    }
+    out.note(&out.styled(Style::Red, "This log does not hold: it was changed, or cut. Tell whoever runs the server."));
+    Ok(exit_code(ErrorCode::RecordTampered))
+}
+
+/// By the beginning of its id; otherwise the newest.
+async fn choose(device: &Device, prefix: Option<&str>) -> Result<SessionId, Failure> {
+    let mut known: Vec<SessionId> = device.sessions().await?.iter().map(|session| session.session).collect();
+    for kept in device.kept_trails().await? {
+        if !known.contains(&kept) {
+            known.push(kept);
+        }
+    }
+    let none = || Failure::not_there("There is no log of such a session.", "`glimpse sessions` shows which there are.");
+    match prefix {
+        None => known.first().copied().ok_or_else(none),
+        Some(prefix) => {
+            let mut found = known.iter().filter(|session| session.to_string().starts_with(prefix));
+            match (found.next(), found.next()) {
+                (Some(session), None) => Ok(*session),
+                (Some(_), Some(_)) => Err(Failure::not_there("Several sessions have such an id.", "Give more of it.")),
+                (None, _) => Err(none()),
+            }
+        }
+    }
+}
+
+/// What a receipt tells, for people and programs.
+fn told(receipt: &Receipt) -> (&'static str, Value) {
+    match &receipt.event {
+        Event::Granted { terms, .. } => match decode::<Terms>(terms.as_slice(), MAX_RECEIPT) {
+            Ok(terms) => (
+                "granted",
+                json!({ "records": terms.units.len(), "expires_at": terms.expires, "rights": terms.rights, "budget": terms.budget }),
+            ),
+            Err(_) => ("granted", json!({})),
+        },
+        Event::Opened { request, .. } => ("opened", request_of(request.as_slice())),
+        Event::Refused { code, request, .. } => {
+            let mut detail = request_of(request.as_slice());
+            if let Some(detail) = detail.as_object_mut() {
+                detail.insert("code".to_owned(), json!(code.slug()));
+            }
+            ("refused", detail)
+        }
+        Event::Ended { code, statement, signature } => {
+            let signed = Signed { statement: statement.clone(), signature: *signature };
+            let by = match signed.peek::<glimpse_wire::session::End>() {
+                Ok(end) if end.side == Side::Device => "device",
+                Ok(_) => "viewer",
+                Err(_) => "server",
+            };
+            ("ended", json!({ "code": code.slug(), "by": by }))
+        }
+        Event::Deleted => ("deleted", json!({})),
+        Event::Countersigned { .. } => ("countersigned", json!({})),
+    }
+}
+
+fn request_of(bytes: &[u8]) -> Value {
+    match decode::<OpenRequest>(bytes, MAX_RECEIPT) {
+        Ok(request) => json!({ "unit": request.unit.to_string(), "counter": request.counter }),
+        Err(_) => json!({}),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
