@@ -63,6 +63,10 @@ pub(crate) enum Command {
     Receipts(ReceiptsOf),
     /// Print the account's contact card, for those who are to write to it
     Card,
+    /// Look at what somebody lends: a viewer in a terminal, also for programs
+    Receive(Receive),
+    /// Send a record to somebody's account, holding only their card
+    Write(Write),
     /// Print completions for a shell
     Completions(Completions),
 }
@@ -196,6 +200,33 @@ pub(crate) struct ReceiptsOf {
     /// Write the log as the server signed and linked it, for others to verify
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Receive {
+    /// The code on the other screen; asked when left out, which keeps it out of the shell's history
+    pub(crate) code: Vec<String>,
+    /// Save what was lent into this folder, where the lender allows it
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Write {
+    /// The card, or a file that holds it
+    #[arg(long, value_name = "CARD")]
+    pub(crate) to: String,
+    /// What to send
+    pub(crate) file: PathBuf,
+    /// The title [default: the file's name]
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// Who writes, as the owner reads it
+    #[arg(long, default_value = "")]
+    pub(crate) from: String,
+    /// The writer's key, made when it is not there [default: writer.key in the home]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// Prints completions for a shell.

@@ -161,6 +161,12 @@ impl From<DeviceError> for Failure {
                 format!("The content could not be written: {error}."),
                 "Choose another place, or make room there.",
             ),
+            DeviceError::StaleHead => Self::new(
+                EXIT_ALARM,
+                "stale-head",
+                "No device of this account was seen for a day, or the clocks differ.",
+                "Nothing was written. Ask the owner to open Glimpse, then try again.",
+            ),
             DeviceError::Paused { millis } => {
                 let mut failure = Self::from(ErrorCode::PausedAfterFailures);
                 let minutes = millis.div_ceil(60_000);

@@ -127,3 +127,33 @@ fn private() -> OpenOptions {
 fn private() -> OpenOptions {
     OpenOptions::new()
 }
+
+/// Refuses a file of secrets that others can read, or that somebody else made.
+#[cfg(unix)]
+pub(crate) fn require_private(file: &File, shown: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata()?;
+    let owner = metadata.uid();
+    let mode = metadata.mode() & 0o777;
+    if !metadata.is_file() {
+        return Err(Failure::passphrase(format!("{shown} is no file."), "Name a plain file with mode 0600."));
+    }
+    if owner != rustix::process::geteuid().as_raw() {
+        return Err(Failure::passphrase(
+            format!("{shown} belongs to somebody else."),
+            "Make one of your own, with mode 0600.",
+        ));
+    }
+    if mode & 0o077 != 0 {
+        return Err(Failure::passphrase(
+            format!("Others may read {shown} (mode {mode:04o})."),
+            format!("Close it first: chmod 600 {shown}"),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn require_private(_file: &File, _shown: &str) -> Result<(), Failure> {
+    Ok(())
+}

@@ -7,6 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::files::require_private;
 use crate::out::Out;
 
 /// Longest passphrase, in bytes.
@@ -87,33 +88,4 @@ fn from_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
         return Err(unreadable("it has more than one line"));
     }
     Ok(bytes)
-}
-
-#[cfg(unix)]
-fn require_private(file: &File, shown: &str) -> Result<(), Failure> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = file.metadata()?;
-    let owner = metadata.uid();
-    let mode = metadata.mode() & 0o777;
-    if !metadata.is_file() {
-        return Err(Failure::passphrase(format!("{shown} is no file."), "Name a plain file with mode 0600."));
-    }
-    if owner != rustix::process::geteuid().as_raw() {
-        return Err(Failure::passphrase(
-            format!("The passphrase file {shown} belongs to somebody else."),
-            "Make one of your own, with mode 0600.",
-        ));
-    }
-    if mode & 0o077 != 0 {
-        return Err(Failure::passphrase(
-            format!("Others may read the passphrase file {shown} (mode {mode:04o})."),
-            format!("Close it first: chmod 600 {shown}"),
-        ));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn require_private(_file: &File, _shown: &str) -> Result<(), Failure> {
-    Ok(())
 }

@@ -33,7 +33,7 @@ const MAX_BUSY_WAIT: u64 = 15;
 /// A token this close to its end is not used any more, in milliseconds.
 const TOKEN_MARGIN: u64 = 60 * 1000;
 /// Waits before a request is sent again whose answer was lost, in milliseconds.
-const LOST_ANSWER_WAITS: [u64; 3] = [200, 1_000, 3_000];
+pub(crate) const LOST_ANSWER_WAITS: [u64; 3] = [200, 1_000, 3_000];
 
 /// What a device stands on.
 #[derive(Clone)]

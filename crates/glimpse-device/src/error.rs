@@ -43,6 +43,9 @@ pub enum DeviceError {
     /// The content could not be written where it should go.
     #[error("the content could not be written: {0}")]
     Output(std::io::Error),
+    /// No device of the account has said within a day that its chain is whole.
+    #[error("no device of the account was seen for a day")]
+    StaleHead,
     /// Lending is paused after failed pairings.
     #[error("lending is paused")]
     Paused {
@@ -69,7 +72,8 @@ impl DeviceError {
             | Self::AccountExists
             | Self::Ambiguous(_)
             | Self::Content(_)
-            | Self::Output(_) => None,
+            | Self::Output(_)
+            | Self::StaleHead => None,
         }
     }
 }

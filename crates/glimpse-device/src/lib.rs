@@ -22,6 +22,7 @@ pub mod sessions;
 pub mod storage;
 pub mod surroundings;
 pub mod transport;
+pub mod writer;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;

@@ -11,9 +11,11 @@ mod ls;
 mod passphrase;
 mod put;
 mod receipts;
+mod receive;
 mod rm;
 mod sessions;
 mod show;
+mod write;
 
 use crate::args::{AccountCommand, Arguments, Command, PassphraseCommand};
 use crate::failure::Failure;
@@ -40,6 +42,8 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::End(end) => end::run(&shared, &end, out).await,
         Command::Receipts(of) => receipts::run(&shared, &of, out).await,
         Command::Card => card::run(&shared, out).await,
+        Command::Receive(receive) => receive::run(&shared, &receive, out).await,
+        Command::Write(write) => write::run(&shared, &write, out).await,
         Command::Completions(completions) => completions::run(&completions),
     }
 }

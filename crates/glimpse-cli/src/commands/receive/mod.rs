@@ -1,0 +1,125 @@
+//! `glimpse receive CODE`: a viewer in a terminal, and for programs.
+
+mod json;
+mod terminal;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use glimpse_core::pairing::viewer::{Asking, Claims};
+use glimpse_core::viewer::{Config, Content, Input, Running, Stage};
+use glimpse_device::home::Home;
+use glimpse_device::native::{Files, Machine};
+use glimpse_device::receive::Receiver;
+use glimpse_wire::pairing::Purpose;
+use glimpse_wire::{ErrorCode, UnitId};
+use zeroize::Zeroizing;
+
+use crate::args::{Receive, Shared};
+use crate::failure::{Failure, exit_code};
+use crate::files::Target;
+use crate::home;
+use crate::out::Out;
+use crate::text::file_name;
+
+pub(super) async fn run(shared: &Shared, receive: &Receive, out: Out) -> Result<u8, Failure> {
+    let code = code(receive, out)?;
+    let network = home::network(&server(shared).await?)?;
+    if let Some(folder) = &receive.out {
+        fs::create_dir_all(folder).map_err(|error| Failure::output(folder, &error))?;
+    }
+    let claims = Claims {
+        origin: String::new(),
+        build: concat!("glimpse ", env!("CARGO_PKG_VERSION")).to_owned(),
+        program: format!("glimpse receive on {}", std::env::consts::OS),
+    };
+    let config = Config { claims, purpose: Purpose::View, asking: Asking::default() };
+    let mut receiver = Receiver::new(Rc::new(network), Rc::new(Machine::new()), config);
+    receiver.input(Input::Code(code.as_str().to_owned())).await;
+    let folder = receive.out.as_deref();
+    if out.is_json() { json::run(receiver, folder, out).await } else { terminal::run(receiver, folder, out).await }
+}
+
+/// From the command line, or asked, so that it stays out of the shell's history.
+fn code(receive: &Receive, out: Out) -> Result<Zeroizing<String>, Failure> {
+    if !receive.code.is_empty() {
+        return Ok(Zeroizing::new(receive.code.join(" ")));
+    }
+    let missing = || Failure::usage("No code was given.", "Give the one that the other screen shows.");
+    if !out.can_ask() {
+        return Err(missing());
+    }
+    let typed = dialoguer::Input::<String>::new().with_prompt("The code on the other screen").interact_text();
+    typed.map(Zeroizing::new).map_err(|_| missing())
+}
+
+/// The server that the command line names, or that of the account in the home.
+async fn server(shared: &Shared) -> Result<String, Failure> {
+    if let Some(server) = &shared.server {
+        return Ok(server.clone());
+    }
+    let home = Home::new(Rc::new(Files::new(home::folder(shared)?)));
+    home.profile().await?.map(|profile| profile.server).ok_or_else(|| {
+        Failure::usage("No server was named.", "Give --server URL: the site that the other screen shows.")
+    })
+}
+
+/// The exit code of a session that was looked at.
+const fn finished(code: ErrorCode) -> u8 {
+    match code {
+        ErrorCode::SessionEnded | ErrorCode::SessionExpired => 0,
+        other => exit_code(other),
+    }
+}
+
+/// Why a unit failed, once it has.
+fn failure_of(running: &Running, unit: UnitId) -> Option<ErrorCode> {
+    running.openings().find(|opening| opening.unit == unit).and_then(|opening| match opening.stage {
+        Stage::Failed(code) => Some(code),
+        Stage::Preparing | Stage::Asking | Stage::Loading | Stage::Done => None,
+    })
+}
+
+/// Units on their way into a folder.
+struct Saving {
+    folder: PathBuf,
+    targets: BTreeMap<UnitId, (PathBuf, Target)>,
+}
+
+impl Saving {
+    fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), targets: BTreeMap::new() }
+    }
+
+    /// Writes a piece; gives the file's name with the last.
+    fn take(&mut self, running: &Running, piece: &Content) -> Result<Option<PathBuf>, Failure> {
+        if !self.targets.contains_key(&piece.unit) {
+            let path = self.folder.join(name(running, piece.unit));
+            let target = Target::begin(&path, false)?;
+            self.targets.insert(piece.unit, (path, target));
+        }
+        if let Some((path, target)) = self.targets.get_mut(&piece.unit) {
+            target.write(&piece.bytes).map_err(|error| Failure::output(path, &error))?;
+        }
+        if !piece.last {
+            return Ok(None);
+        }
+        match self.targets.remove(&piece.unit) {
+            Some((path, target)) => target.finish().map(|()| Some(path)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The lender's file name, made safe, with the unit's id so that no two are the same.
+fn name(running: &Running, unit: UnitId) -> String {
+    let meta = running.unit(&unit).map(|unit| &unit.meta);
+    let own = meta.map(|meta| if meta.file_name.is_empty() { &meta.title } else { &meta.file_name });
+    let safe = file_name(own.map_or("", String::as_str));
+    match safe.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 10 => format!("{stem}-{unit}.{extension}"),
+        Some(_) | None => format!("{safe}-{unit}"),
+    }
+}
