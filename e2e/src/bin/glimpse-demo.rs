@@ -25,28 +25,34 @@ async fn main() -> Result<()> {
     if headless { unattended().await } else { attended().await }
 }
 
-/// Files of the sample record.
-fn sample() -> Result<Vec<PathBuf>> {
-    let folder = root()?.join("examples");
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder)? {
-        let path = entry?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if matches!(extension, Some("csv" | "json" | "pdf" | "jpg" | "txt")) {
-            files.push(path);
-        }
+/// The sample record: files of `examples/`, and what their owner calls them.
+const SAMPLE: [(&str, &str); 12] = [
+    ("heart-rate.csv", "Heart rate, 9 to 15 November"),
+    ("steps.json", "Steps, 9 to 15 November"),
+    ("sleep.json", "Sleep, 9 to 15 November"),
+    ("lab-results.json", "Blood tests and pressure, one year"),
+    ("prescription.json", "Ramipril"),
+    ("vaccination.json", "Flu vaccination 2026"),
+    ("allergy.json", "Penicillin allergy"),
+    ("patient.json", "About me"),
+    ("letter.pdf", "Letter from the cardiologist"),
+    ("photo.jpg", "The bay at dawn"),
+    ("expenses.csv", "Household, autumn"),
+    ("note.txt", "For the appointment"),
+];
+
+async fn add_sample(device: &Device) -> Result<()> {
+    for (file, title) in SAMPLE {
+        let path = root()?.join("examples").join(file);
+        device.run(&["add", &path.display().to_string(), "--title", title]).await?;
     }
-    files.sort();
-    ensure!(!files.is_empty(), "no sample record in {}", folder.display());
-    Ok(files)
+    Ok(())
 }
 
 async fn attended() -> Result<()> {
     let server = Server::start().await?;
-    let device = Device::create(&server.url()).await?;
-    for file in sample()? {
-        device.add(&file).await?;
-    }
+    let device = Device::named(&server.url(), "Mara Lind").await?;
+    add_sample(&device).await?;
     println!("\nOpen {} in a browser, and type the code that follows.\n", server.url());
     let mut lend = device.speaking(&["lend", "--everything", "--for", "15"])?;
     let status = lend.status().await?;
@@ -103,25 +109,31 @@ impl Camera {
         Ok(Self { tools, page, folder: folder.to_owned(), taken: Vec::new() })
     }
 
-    /// Takes a picture once two in a row are alike: pictures and PDF pages take a moment to be drawn.
+    /// Takes a picture once what is on the screen has come to rest: pictures take a moment to be drawn, and the
+    /// browser's own viewer of PDF a second, in a process of its own.
     async fn take(&mut self, name: &str) -> Result<()> {
-        let mut before = String::new();
-        let give_up = Instant::now();
-        let picture = loop {
-            let picture =
-                self.tools.call(Some(&self.page), "Page.captureScreenshot", json!({ "format": "png" })).await?;
-            let picture = field(&picture, "data")?;
-            if picture == before || give_up.elapsed() > Duration::from_secs(3) {
-                break picture;
+        let rest = Duration::from_millis(if name.starts_with("pdf") { 1500 } else { 100 });
+        let start = Instant::now();
+        let mut picture = self.shoot().await?;
+        let mut since = Instant::now();
+        while since.elapsed() < rest && start.elapsed() < Duration::from_secs(8) {
+            let next = self.shoot().await?;
+            if next != picture {
+                picture = next;
+                since = Instant::now();
             }
-            before = picture;
-        };
+        }
         let bytes = Base64::decode_vec(&picture).map_err(|_| anyhow::anyhow!("a picture that is no base64"))?;
         let number = self.taken.len().saturating_add(1);
         let file = format!("{number:02}-{name}.png");
         std::fs::write(self.folder.join(&file), bytes)?;
         self.taken.push(file);
         Ok(())
+    }
+
+    async fn shoot(&mut self) -> Result<String> {
+        let picture = self.tools.call(Some(&self.page), "Page.captureScreenshot", json!({ "format": "png" })).await?;
+        field(&picture, "data")
     }
 
     /// Shows the page in another size; `None` gives the window's own back.
@@ -148,11 +160,9 @@ async fn unattended() -> Result<()> {
     let mut laps = Laps::new();
     let server = Server::start().await?;
     laps.lap("server_ready");
-    let device = Device::create(&server.url()).await?;
+    let device = Device::named(&server.url(), "Mara Lind").await?;
     laps.lap("account_created");
-    for file in sample()? {
-        device.add(&file).await?;
-    }
+    add_sample(&device).await?;
     laps.lap("sample_record_added");
     let browser = Browser::start().await?;
     let mut camera = Camera::new(&browser, &root()?.join("target/demo")).await?;
@@ -172,7 +182,8 @@ async fn unattended() -> Result<()> {
     laps.last = Instant::now();
     let granted = lending.approve(&words).await?;
     browser.screen("session").await?;
-    let records = granted.get("records").and_then(Value::as_array).context("records")?.clone();
+    let mut records = granted.get("records").and_then(Value::as_array).context("records")?.clone();
+    records.sort_by_key(|record| ["kind", "title"].map(|name| field(record, name).unwrap_or_default()));
     let first = records.first().context("nothing was granted")?;
     browser.lists(&field(first, "title")?).await?;
     laps.lap("approval_to_list");
@@ -277,7 +288,7 @@ async fn wiped_after_the_end(
 ) -> Result<()> {
     let titles: Vec<String> = records.iter().map(|record| field(record, "title")).collect::<Result<_>>()?;
     let needles: Vec<Needle> = SENTENCES.iter().map(|sentence| Needle::text(sentence, sentence)).collect();
-    browser.open("note").await?;
+    browser.open("For the appointment").await?;
     browser.reads(SENTENCES[0]).await?;
     let before = camera.tools.scan_heap(&camera.page.clone(), &needles).await?;
     ensure!(before.get(SENTENCES[0]).is_some_and(|&hits| hits > 0), "the scan does not find what is shown: {before:?}");
