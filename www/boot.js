@@ -31,6 +31,7 @@ class Page {
   /** What the open record was drawn from, to draw it again in another language. @type {Report[]} */
   #opened = [];
   #touched = 0;
+  #cancelled = false;
   /** The error code of the run before, told above the code field. @type {string | null} */
   #failure = null;
 
@@ -73,6 +74,7 @@ class Page {
   /** @param {Intent} intent */
   #send = (intent) => {
     if (intent.type === "submit") this.#failure = null;
+    this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
     this.#engine?.send(intent);
   };
 
@@ -99,7 +101,9 @@ class Page {
     if (snapshot.screen === "over") {
       if (snapshot.over.session) return this.#leave(snapshot.over.code);
       // Nothing was lent: the code is gone, and so is everything that this run knew.
-      this.#failure = snapshot.over.code;
+      // A person who cancelled need not be told that it was cancelled.
+      this.#failure = this.#cancelled ? null : snapshot.over.code;
+      this.#cancelled = false;
       return this.#run();
     }
     if (snapshot.screen === "ending") return this.#blank();

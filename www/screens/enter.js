@@ -1,13 +1,15 @@
 // Type the code. The form is part of the static page, so that it is there before any script.
 
 import { byId, fill, h, say } from "../dom.js";
-import { t } from "../text.js";
+import { chosen, t } from "../text.js";
 
 export class Enter {
   #field = /** @type {HTMLInputElement} */ (byId("code"));
   #send;
   /** Counts the edits, so that an answer to an older one is not written over what was typed since. */
   #edit = 0;
+  /** The failure that stands above the field, and in which language. */
+  #told = "";
   #listening = new AbortController();
 
   /** @param {(intent: import("../engine.js").Intent) => void} send */
@@ -35,10 +37,10 @@ export class Enter {
     field.setAttribute("aria-invalid", String(wrong));
     say(byId("code-error"), wrong ? `${t("error.code-mistyped")} ${t("error.code-mistyped.next")}` : "");
     const panel = byId("failure");
-    if (panel.hidden === !failure) return;
     panel.hidden = !failure;
-    fill(panel, failure && h("strong", {}, t(`error.${failure}`)), failure && " ", failure && t(`error.${failure}.next`));
-    if (failure) this.focus();
+    if (!failure || this.#told === failure + chosen()) return;
+    this.#told = failure + chosen();
+    fill(panel, h("strong", {}, t(`error.${failure}`)), " ", t(`error.${failure}.next`));
   }
 
   #typed() {
@@ -57,5 +59,6 @@ export class Enter {
   close() {
     this.#listening.abort();
     this.#field.value = "";
+    byId("failure").hidden = true;
   }
 }
