@@ -28,7 +28,7 @@ pub(crate) fn new_ground(shared: &Shared) -> Result<Ground, Failure> {
     let server = shared.server.as_deref().ok_or_else(|| {
         Failure::usage("No server was named.", "Give --server URL, such as --server https://glimpse.example")
     })?;
-    Ok(ground(shared, network(server)?)?)
+    ground(shared, network(server)?)
 }
 
 /// The ground of the account in the home.

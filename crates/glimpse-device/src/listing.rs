@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use glimpse_core::record::{OpenedVersion, Origin};
 use glimpse_wire::account::Signed;
-use glimpse_wire::limits::{MAX_ENVELOPE, MAX_PAGE};
+use glimpse_wire::limits::{HEAD_STATEMENT_MILLIS, MAX_ENVELOPE, MAX_PAGE};
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::record::{Change, Deletion, Envelope, Meta, Page};
 use glimpse_wire::{ErrorCode, Hash, RecordId, UnixMillis, decode, encode};
@@ -18,6 +18,8 @@ use crate::home::Home;
 use crate::transport::Method;
 
 const NAME: &str = "listing";
+/// How often a device that is in use states its head for writers, in milliseconds: a quarter of what they rely on.
+const STATE_AFTER: u64 = HEAD_STATEMENT_MILLIS / 4;
 /// A page as it arrives, in bytes: what the server puts into one, with room for other servers.
 const MAX_PAGE_BYTES: usize = MAX_PAGE * MAX_ENVELOPE + 64 * 1024;
 /// The sealed copy, in bytes: some hundred thousand records.
@@ -104,13 +106,23 @@ struct Stored {
     cursor: u64,
     #[n(2)]
     entries: Vec<Entry>,
+    #[n(3)]
+    stated: UnixMillis,
 }
 
 /// What the account holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     cursor: u64,
+    /// When this device last stated its head for writers.
+    stated: UnixMillis,
     entries: BTreeMap<RecordId, Entry>,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        Self { cursor: 0, stated: UnixMillis(0), entries: BTreeMap::new() }
+    }
 }
 
 impl Listing {
@@ -237,14 +249,15 @@ impl Listing {
     }
 
     fn to_stored(&self) -> Vec<u8> {
-        encode(&Stored { version: 1, cursor: self.cursor, entries: self.entries.values().cloned().collect() })
+        let entries = self.entries.values().cloned().collect();
+        encode(&Stored { version: 1, cursor: self.cursor, entries, stated: self.stated })
     }
 
     fn from_stored(bytes: &[u8]) -> Result<Self, DeviceError> {
         match decode::<Stored>(bytes, MAX_LISTING) {
             Ok(stored) if stored.version == 1 => {
                 let entries = stored.entries.into_iter().map(|entry| (entry.record, entry)).collect();
-                Ok(Self { cursor: stored.cursor, entries })
+                Ok(Self { cursor: stored.cursor, entries, stated: stored.stated })
             }
             Ok(_) | Err(_) => Err(Home::damaged_listing()),
         }
@@ -278,7 +291,7 @@ impl Device {
     /// As [`Device::listing`].
     pub async fn listing_with(&self, progress: &mut dyn FnMut(usize)) -> Result<Listing, DeviceError> {
         let mut listing = self.stored_listing().await?;
-        let before = listing.cursor;
+        let before = (listing.cursor, listing.stated);
         let mut taken = 0usize;
         loop {
             let page = self.page(listing.cursor, MAX_PAGE).await?;
@@ -295,7 +308,12 @@ impl Device {
                 break;
             }
         }
-        if listing.cursor != before {
+        let now = self.machine.now();
+        // A listing does not fail for this; it is tried again with the next.
+        if now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok() {
+            listing.stated = now;
+        }
+        if (listing.cursor, listing.stated) != before {
             self.store_listing(&listing).await?;
         }
         Ok(listing)
@@ -314,7 +332,8 @@ impl Device {
     /// Stores `listing`, unless another process has stored a later one meanwhile.
     async fn store_listing(&self, listing: &Listing) -> Result<(), DeviceError> {
         let _held = self.home.lock_listing().await?;
-        if self.stored_listing().await?.cursor < listing.cursor {
+        let there = self.stored_listing().await?;
+        if (there.cursor, there.stated) < (listing.cursor, listing.stated) {
             let stored = zeroize::Zeroizing::new(listing.to_stored());
             let sealed = self.vault.seal_cache(NAME, &stored, &mut self.rng())?;
             self.home.store_listing(&sealed).await?;

@@ -40,11 +40,12 @@ pub(super) async fn create(shared: &Shared, name: &str, out: Out) -> Result<u8, 
 pub(super) async fn delete(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
     confirm("Delete the account, every record and every key? This cannot be undone", yes, out)?;
+    let server = device.server().to_owned();
     let event = AccountEvent {
         event: "deleted",
         account: device.account().to_string(),
         device: device.keys().id().to_string(),
-        server: &device.server().to_owned(),
+        server: &server,
         name: "",
     };
     device.delete_account().await?;

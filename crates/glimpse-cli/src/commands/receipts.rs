@@ -1,6 +1,5 @@
 //! `glimpse receipts`: the log of a session, verified.
 
-use glimpse_core::receipts::Audit;
 use glimpse_device::Device;
 use glimpse_device::sessions::SessionTrail;
 use glimpse_wire::account::Signed;
@@ -45,7 +44,7 @@ pub(super) async fn run(shared: &Shared, of: &ReceiptsOf, out: Out) -> Result<u8
 }
 
 fn summary(trail: &SessionTrail, out: Out) -> Result<u8, Failure> {
-    let audit = trail.audit.clone().unwrap_or_else(Audit::default);
+    let audit = trail.audit.clone().unwrap_or_default();
     let countersigned = trail.is_countersigned();
     out.event(&json!({
         "event": "trail",

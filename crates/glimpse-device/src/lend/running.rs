@@ -68,8 +68,11 @@ pub(super) struct Running<'d> {
     link: Link,
     mailbox: Mailbox,
     clock: ServerClock,
-    granted: Monotonic,
+    /// When the first Terms were made: the hard cap counts from there.
+    issued: UnixMillis,
     ends: Monotonic,
+    /// What the first grant lends, in its order, until it was told.
+    first: Vec<Lent>,
     units: BTreeMap<UnitId, Unit>,
     /// Newest first, and what the viewer waits for before everything else.
     queue: VecDeque<UnitId>,
@@ -89,7 +92,8 @@ impl<'d> Running<'d> {
         let Granted { session, link, mailbox, clock, first, later, lent } = granted;
         let now = device.machine.monotonic();
         let terms = session.terms();
-        let life = terms.expires.since(terms.issued).min(MAX_SESSION_MILLIS);
+        let issued = terms.issued;
+        let life = terms.expires.since(issued).min(MAX_SESSION_MILLIS);
         let trail = Trail::new(session.session(), terms.viewer);
         let in_first: BTreeSet<UnitId> = first.iter().map(|planned| planned.lent.unit).collect();
         let pending = lent.into_iter().filter(|planned| !in_first.contains(&planned.lent.unit));
@@ -100,8 +104,9 @@ impl<'d> Running<'d> {
             link,
             mailbox,
             clock,
-            granted: now,
+            issued,
             ends: now.plus(life),
+            first: first.iter().map(|planned| planned.lent.clone()).collect(),
             units: BTreeMap::new(),
             queue: VecDeque::new(),
             ahead: 0,
@@ -122,12 +127,10 @@ impl<'d> Running<'d> {
             session: self.session.session(),
             expires: self.session.terms().expires,
             expires_in: self.now().until(self.ends),
-            records: self.units.values().map(|unit| unit.planned.lent.clone()).collect(),
+            records: core::mem::take(&mut self.first),
         });
         let end = loop {
-            if let Err(code) = self.work() {
-                break code;
-            }
+            self.work(events);
             match self.next(commands).await {
                 Some(happened) => match self.take(happened, events).await {
                     Ok(()) => {}
@@ -161,7 +164,7 @@ impl<'d> Running<'d> {
     }
 
     /// Starts what can be started.
-    fn work(&mut self) -> Result<(), ErrorCode> {
+    fn work(&mut self, events: &mut dyn FnMut(Event)) {
         let making = self.units.values().filter(|unit| unit.stage == Stage::Making).count();
         for _ in making..MAKING {
             let Some(id) = self.queue.pop_front() else { break };
@@ -176,10 +179,11 @@ impl<'d> Running<'d> {
             && let Some(change) = self.later.pop_front()
         {
             let now = self.clock.at(self.now());
-            let grant = self.session.amend(change, now, self.device.keys(), &mut self.device.rng())?;
-            self.submit(Box::new(grant), 0);
+            match self.session.amend(change, now, self.device.keys(), &mut self.device.rng()) {
+                Ok(grant) => self.submit(Box::new(grant), 0),
+                Err(code) => events(Event::NotChanged(code.into())),
+            }
         }
-        Ok(())
     }
 
     /// Sends Terms to the server, the same bytes each time.
@@ -348,7 +352,7 @@ impl<'d> Running<'d> {
         match command {
             Command::End | Command::Cancel => return Err(ErrorCode::SessionEnded),
             Command::Extend { millis } => {
-                let cap = self.clock.at(self.granted).plus(MAX_SESSION_MILLIS);
+                let cap = self.issued.plus(MAX_SESSION_MILLIS);
                 let wanted = self.session.terms().expires.plus(millis);
                 self.change_end(UnixMillis(wanted.0.min(cap.0)));
             }

@@ -1,18 +1,15 @@
 //! Lending to a viewer, over a real server.
 
-use core::cell::RefCell;
-use std::rc::Rc;
-
 use futures_channel::mpsc;
-use futures_util::future::join3;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
+use futures_util::future::join;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Input, State};
 use glimpse_device::lend::{Command, Ending, Event, Plan};
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_device::{Device, DeviceError};
-use glimpse_wire::ErrorCode;
 use glimpse_wire::pairing::Purpose;
+use glimpse_wire::{ErrorCode, UnitId};
 
 use crate::world::{World, add};
 
@@ -23,7 +20,8 @@ pub(crate) fn receiver(world: &World) -> Receiver {
     Receiver::new(ground.transport, ground.machine, config)
 }
 
-async fn plan(device: &Device, millis: u64) -> Plan {
+/// Everything that the device has.
+pub(crate) async fn plan(device: &Device, millis: u64) -> Plan {
     let listing = device.listing().await.unwrap();
     let records = device.open_entries(&listing.newest_first()).await.unwrap();
     Plan { records, save: false, millis }
@@ -31,8 +29,8 @@ async fn plan(device: &Device, millis: u64) -> Plan {
 
 /// What the user sees, and what the user does.
 pub(crate) struct User {
-    pub(crate) events: mpsc::UnboundedReceiver<Event>,
-    pub(crate) commands: mpsc::UnboundedSender<Command>,
+    events: mpsc::UnboundedReceiver<Event>,
+    commands: mpsc::UnboundedSender<Command>,
 }
 
 impl User {
@@ -46,8 +44,8 @@ impl User {
         }
     }
 
-    pub(crate) async fn does(&mut self, command: Command) {
-        self.commands.send(command).await.unwrap();
+    pub(crate) fn does(&self, command: Command) {
+        self.commands.unbounded_send(command).unwrap();
     }
 
     pub(crate) async fn code(&mut self) -> String {
@@ -65,9 +63,21 @@ impl User {
         })
         .await
     }
+
+    pub(crate) fn approves(&self, words: &str) {
+        self.does(Command::Approve { words: words.to_owned(), millis: None, save: None });
+    }
+
+    pub(crate) async fn opening(&mut self) -> String {
+        self.sees(|event| match event {
+            Event::Opened { lent, .. } => Some(lent.title),
+            _ => None,
+        })
+        .await
+    }
 }
 
-/// Runs a lending; `story` plays the user and the viewer.
+/// Runs a lending while `story` plays the user and the viewer.
 pub(crate) async fn lend<T>(
     device: &Device,
     plan: Plan,
@@ -76,41 +86,55 @@ pub(crate) async fn lend<T>(
     let (commands, mut todo) = mpsc::unbounded();
     let (seen, events) = mpsc::unbounded();
     let lending = async {
-        // The events end with the lending.
+        // Owned here, so that the events end with the lending.
         let seen = seen;
         device.lend(plan, &mut todo, &mut |event| drop(seen.unbounded_send(event))).await
     };
-    let user = User { events, commands };
-    let (ending, told, ()) = join3(lending, story(user), async {}).await;
-    (ending, told)
+    join(lending, story(User { events, commands })).await
 }
 
-/// Pumps the viewer until it waits with words.
-pub(crate) async fn until_words(viewer: &mut Receiver) -> String {
+/// Pumps the viewer until it shows words, or fails.
+pub(crate) async fn try_words(viewer: &mut Receiver) -> Result<String, ErrorCode> {
     loop {
-        if let State::Waiting { words, .. } = viewer.state() {
-            return words.to_string();
+        match viewer.state() {
+            State::Waiting { words, .. } => return Ok(words.to_string()),
+            State::EnterCode { problem: Some(code) } => return Err(code),
+            _ => {}
         }
         if let Shown::Ended(code) = viewer.next().await {
-            panic!("ended with {code}");
-        }
-        if let State::EnterCode { problem: Some(code) } = viewer.state() {
-            panic!("back to the code with {code}");
+            return Err(code);
         }
     }
 }
 
-pub(crate) async fn until_session(viewer: &mut Receiver) -> Vec<(glimpse_wire::UnitId, String)> {
+/// Pumps the viewer until the session runs, or the pairing fails.
+pub(crate) async fn try_session(viewer: &mut Receiver) -> Result<Vec<(UnitId, String)>, ErrorCode> {
     loop {
-        if let State::Session(running) = viewer.state() {
-            return running.units().map(|(id, unit)| (id, unit.meta.title.clone())).collect();
+        match viewer.state() {
+            State::Session(running) => {
+                return Ok(running.units().map(|(id, unit)| (id, unit.meta.title.clone())).collect());
+            }
+            State::EnterCode { problem: Some(code) } => return Err(code),
+            _ => {}
         }
-        viewer.next().await;
+        if let Shown::Ended(code) = viewer.next().await {
+            return Err(code);
+        }
     }
+}
+
+/// From the code to the session.
+pub(crate) async fn pair(user: &mut User, viewer: &mut Receiver) -> Vec<(UnitId, String)> {
+    viewer.input(Input::Code(user.code().await)).await;
+    let words = try_words(viewer).await.unwrap();
+    let offered = user.peer().await;
+    assert!(offered.contains(&words) && offered.len() == 4, "{words} in {offered:?}");
+    user.approves(&words);
+    try_session(viewer).await.unwrap()
 }
 
 /// Opens a unit and reads it to its end.
-pub(crate) async fn read(viewer: &mut Receiver, unit: glimpse_wire::UnitId) -> Vec<u8> {
+pub(crate) async fn read(viewer: &mut Receiver, unit: UnitId) -> Vec<u8> {
     viewer.input(Input::Open(unit)).await;
     let mut content = Vec::new();
     loop {
@@ -144,28 +168,18 @@ async fn a_person_lends_a_look_and_ends_it() {
     add(&device, "Scan", &scan).await;
     let film: Vec<u8> = (0..17_000_000u32).map(|n| (n % 249) as u8).collect();
     add(&device, "Film", &film).await;
-    let viewer = Rc::new(RefCell::new(receiver(&world)));
-    let (ending, ()) = lend(&device, plan(&device, 600_000).await, async |mut user: User| {
-        let mut viewer = viewer.borrow_mut();
-        let code = user.code().await;
-        viewer.input(Input::Code(code)).await;
-        let words = until_words(&mut viewer).await;
-        let offered = user.peer().await;
-        assert!(offered.contains(&words) && offered.len() == 4);
-        user.does(Command::Approve { words: words.to_uppercase(), millis: None, save: None }).await;
-        let units = until_session(&mut viewer).await;
+    let (ending, ()) = lend(&device, plan(&device, 600_000).await, async |mut user| {
+        let mut viewer = receiver(&world);
+        let units = pair(&mut user, &mut viewer).await;
         assert_eq!(units.iter().map(|(_, title)| title.as_str()).collect::<Vec<_>>(), ["Film", "Scan", "Letter"]);
+        // Small enough to be made ahead; made when it is asked for; lent by its key.
         assert_eq!(read(&mut viewer, units[2].0).await, b"Dear reader");
         assert_eq!(read(&mut viewer, units[1].0).await, scan);
         assert_eq!(read(&mut viewer, units[0].0).await, film);
         for title in ["Letter", "Scan", "Film"] {
-            let opened = user.sees(|event| match event {
-                Event::Opened { lent, .. } => Some(lent.title),
-                _ => None,
-            });
-            assert_eq!(opened.await, title);
+            assert_eq!(user.opening().await, title);
         }
-        user.does(Command::End).await;
+        user.does(Command::End);
         assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
     })
     .await;
@@ -177,4 +191,127 @@ async fn a_person_lends_a_look_and_ends_it() {
     let trail = device.trail(ending.session).await.unwrap();
     assert!(trail.audit.is_some() && trail.is_countersigned());
     assert_eq!(device.sessions().await.unwrap()[0].ended.as_deref(), Some("session-ended"));
+}
+
+#[tokio::test]
+async fn time_and_records_can_be_added_while_it_runs() {
+    let world = World::start().await;
+    let device = world.device("mara").await;
+    let letter = add(&device, "Letter", b"Dear reader").await;
+    let listing = device.listing().await.unwrap();
+    let records = device.open_entries(&[listing.find(&letter.to_string()).unwrap()]).await.unwrap();
+    let plan = Plan { records, save: true, millis: 60_000 };
+    let note = add(&device, "Note", b"Milk").await;
+    let (ending, ()) = lend(&device, plan, async |mut user| {
+        let mut viewer = receiver(&world);
+        pair(&mut user, &mut viewer).await;
+        viewer.input(Input::AskTime(10)).await;
+        let minutes = user.sees(|event| match event {
+            Event::AskedTime { minutes } => Some(minutes),
+            _ => None,
+        });
+        assert_eq!(minutes.await, 10);
+        let changed = |event| match event {
+            Event::Changed { expires_in, added, .. } => Some((expires_in, added)),
+            _ => None,
+        };
+        user.does(Command::Extend { millis: 600_000 });
+        let (left, added) = user.sees(changed).await;
+        assert!((640_000..=660_000).contains(&left) && added.is_empty(), "{left}");
+        // Beyond the hard cap there is the hard cap.
+        user.does(Command::Extend { millis: 100 * 3_600_000 });
+        let (left, _) = user.sees(changed).await;
+        assert!((7_190_000..=7_200_000).contains(&left), "{left}");
+        user.does(Command::Shorten { millis: 30_000 });
+        let (left, _) = user.sees(changed).await;
+        assert!((28_000..=30_000).contains(&left), "{left}");
+        user.does(Command::Add(vec![note]));
+        let (_, added) = user.sees(changed).await;
+        assert_eq!(added[0].title, "Note");
+        while try_session(&mut viewer).await.unwrap().len() < 2 {
+            viewer.next().await;
+        }
+        let units = try_session(&mut viewer).await.unwrap();
+        assert_eq!(read(&mut viewer, units[1].0).await, b"Milk");
+        // A record that is not there changes nothing.
+        user.does(Command::Add(vec![glimpse_wire::RecordId([9; 16])]));
+        user.sees(|event| matches!(event, Event::NotChanged(_)).then_some(())).await;
+        viewer.input(Input::End).await;
+        assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
+    })
+    .await;
+    let audit = ending.unwrap().audit.expect("the whole trail holds, with all five Terms");
+    assert_eq!(audit.openings, 1);
+}
+
+#[tokio::test]
+async fn t067_another_process_of_the_device_ends_the_session() {
+    let world = World::start().await;
+    let device = world.device("mara").await;
+    add(&device, "Letter", b"Dear reader").await;
+    let other = Device::unlock(&world.ground("mara"), crate::world::PASSPHRASE).await.unwrap();
+    let (ending, ()) = lend(&device, plan(&device, 600_000).await, async |mut user| {
+        let mut viewer = receiver(&world);
+        let units = pair(&mut user, &mut viewer).await;
+        // Control: it opens before.
+        assert_eq!(read(&mut viewer, units[0].0).await, b"Dear reader");
+        let running = other.sessions().await.unwrap();
+        assert!(running[0].ended.is_none());
+        other.end_session(running[0].session).await.unwrap();
+        assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
+    })
+    .await;
+    assert_eq!(ending.unwrap().code, ErrorCode::SessionEnded);
+}
+
+#[tokio::test]
+async fn a_session_survives_a_network_that_breaks_all_the_time() {
+    let world = World::start().await;
+    world.device("mara").await;
+    let (ground, meddling) = world.meddled("mara");
+    let device = Device::unlock(&ground, crate::world::PASSPHRASE).await.unwrap();
+    add(&device, "Letter", b"Dear reader").await;
+    add(&device, "Note", b"Milk").await;
+    // Joined and two more: then the socket is gone.
+    meddling.cut_after.set(Some(3));
+    let (ending, ()) = lend(&device, plan(&device, 600_000).await, async |mut user| {
+        let mut viewer = receiver(&world);
+        let units = pair(&mut user, &mut viewer).await;
+        assert_eq!(read(&mut viewer, units[0].0).await, b"Milk");
+        assert_eq!(read(&mut viewer, units[1].0).await, b"Dear reader");
+        // Told by receipts, each once, whether they came by socket or were fetched.
+        assert_eq!(user.opening().await, "Note");
+        assert_eq!(user.opening().await, "Letter");
+        user.does(Command::End);
+        assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
+    })
+    .await;
+    assert_eq!(ending.unwrap().audit.unwrap().openings, 2);
+}
+
+#[tokio::test]
+async fn many_records_go_out_in_several_grants() {
+    let world = World::start().await;
+    let device = world.device("mara").await;
+    for number in 0..300 {
+        add(&device, &format!("Note {number}"), b"x").await;
+    }
+    let (ending, ()) = lend(&device, plan(&device, 600_000).await, async |mut user| {
+        let mut viewer = receiver(&world);
+        pair(&mut user, &mut viewer).await;
+        loop {
+            let units = try_session(&mut viewer).await.unwrap();
+            if units.len() == 300 {
+                // The oldest comes with the last grant and is not made ahead.
+                assert_eq!(units[299].1, "Note 0");
+                assert_eq!(read(&mut viewer, units[299].0).await, b"x");
+                break;
+            }
+            viewer.next().await;
+        }
+        user.does(Command::End);
+        until_end(&mut viewer).await;
+    })
+    .await;
+    assert!(ending.unwrap().audit.is_some());
 }

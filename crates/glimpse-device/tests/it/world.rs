@@ -5,10 +5,13 @@ use std::rc::Rc;
 
 use glimpse_device::native::{Files, Machine, Network};
 use glimpse_device::publish::NewContent;
+use glimpse_device::transport::Transport;
 use glimpse_device::{Device, DeviceError, Ground};
 use glimpse_server::test_server::{ScratchFolder, TestServer};
 use glimpse_wire::record::Meta;
 use glimpse_wire::{RecordId, UnixMillis};
+
+use crate::meddling::Meddling;
 
 pub(crate) const PASSPHRASE: &[u8] = b"correct horse battery";
 
@@ -32,6 +35,14 @@ impl World {
             transport: Rc::new(Network::new(&self.server.url()).unwrap()),
             machine: Rc::new(Machine::new()),
         }
+    }
+
+    /// The same ground, with a network that meddles.
+    pub(crate) fn meddled(&self, name: &str) -> (Ground, Rc<Meddling>) {
+        let ground = self.ground(name);
+        let meddling = Meddling::new(ground.transport);
+        let transport: Rc<dyn Transport> = meddling.clone();
+        (Ground { transport, ..ground }, meddling)
     }
 
     pub(crate) async fn device(&self, name: &str) -> Device {

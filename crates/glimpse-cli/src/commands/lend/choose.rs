@@ -144,7 +144,7 @@ fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Result<Choi
         let spans = [5, 15, 60, 120];
         let named: Vec<String> = spans.iter().map(|minutes| format!("{minutes} minutes")).collect();
         let span = Select::new().with_prompt("For how long?").items(&named).default(1).interact().map_err(aborted)?;
-        millis = spans.get(span).map_or(DEFAULT, |minutes| minutes * MINUTE);
+        millis = spans.get(span).map_or(DEFAULT, |minutes| MINUTE.saturating_mul(*minutes));
     }
     let save = if lend.save || lend.view_only {
         lend.save

@@ -66,7 +66,7 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
         while let Some(shown) = receiver.show() {
             match shown {
                 Shown::Ended(code) => return told.ended(code),
-                Shown::Changed => told.changed(receiver.state())?,
+                Shown::Changed => told.changed(&receiver.state())?,
                 Shown::Content(piece) => {
                     if let State::Session(running) = receiver.state() {
                         told.content(running, &piece)?;
@@ -107,9 +107,9 @@ impl Told {
         Ok(finished(code))
     }
 
-    fn changed(&mut self, state: State<'_>) -> Result<(), Failure> {
+    fn changed(&mut self, state: &State<'_>) -> Result<(), Failure> {
         match state {
-            State::EnterCode { problem: Some(code) } => Err(code.into()),
+            State::EnterCode { problem: Some(code) } => Err((*code).into()),
             State::Waiting { words, name, .. } if !self.words => {
                 self.words = true;
                 self.out.event(&json!({ "event": "words", "words": words.to_string(), "name": name }))

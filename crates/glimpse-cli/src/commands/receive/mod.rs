@@ -68,10 +68,7 @@ async fn server(shared: &Shared) -> Result<String, Failure> {
 
 /// The exit code of a session that was looked at.
 const fn finished(code: ErrorCode) -> u8 {
-    match code {
-        ErrorCode::SessionEnded | ErrorCode::SessionExpired => 0,
-        other => exit_code(other),
-    }
+    if matches!(code, ErrorCode::SessionEnded | ErrorCode::SessionExpired) { 0 } else { exit_code(code) }
 }
 
 /// Why a unit failed, once it has.

@@ -37,13 +37,15 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
     };
     loop {
         let input = match receiver.next().await {
-            Shown::Ended(code) if code == ErrorCode::SessionEnded => return Ok(looking.exit),
+            Shown::Ended(ErrorCode::SessionEnded) => return Ok(looking.exit),
             Shown::Ended(code) => return Err(ended(code)),
             Shown::Content(piece) => match receiver.state() {
                 State::Session(running) => looking.content(running, &piece)?,
-                _ => None,
+                State::EnterCode { .. } | State::Connecting { .. } | State::Waiting { .. } | State::Ended { .. } => {
+                    None
+                }
             },
-            Shown::Changed => looking.changed(receiver.state())?,
+            Shown::Changed => looking.changed(&receiver.state())?,
         };
         if let Some(input) = input {
             receiver.input(input).await;
@@ -56,9 +58,9 @@ fn ended(code: ErrorCode) -> Failure {
 }
 
 impl Looking {
-    fn changed(&mut self, state: State<'_>) -> Result<Option<Input>, Failure> {
+    fn changed(&mut self, state: &State<'_>) -> Result<Option<Input>, Failure> {
         match state {
-            State::EnterCode { problem: Some(code) } => Err(code.into()),
+            State::EnterCode { problem: Some(code) } => Err((*code).into()),
             State::Waiting { words, name, .. } => {
                 if !self.told_words {
                     self.told_words = true;

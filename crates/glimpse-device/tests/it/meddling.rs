@@ -1,0 +1,146 @@
+//! A network in hostile or clumsy hands: records what passes, changes answers, loses them, and cuts sockets.
+
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use glimpse_core::Monotonic;
+use glimpse_device::Local;
+use glimpse_device::native::Machine;
+use glimpse_device::surroundings::Surroundings;
+use glimpse_device::transport::{Method, Request, Response, Socket, Transport, Unreachable};
+use glimpse_wire::UnixMillis;
+use glimpse_wire::mailbox::ToServer;
+
+type Rewrite = Box<dyn FnMut(&str, Vec<u8>) -> Vec<u8>>;
+
+/// A transport that meddles.
+pub(crate) struct Meddling {
+    inner: Rc<dyn Transport>,
+    /// Method and path of every request.
+    pub(crate) requests: RefCell<Vec<String>>,
+    /// Every message that the device sent through its mailbox.
+    pub(crate) sent: Rc<RefCell<Vec<Vec<u8>>>>,
+    /// Changes the body of an answer, by the request's path.
+    pub(crate) rewrite: RefCell<Option<Rewrite>>,
+    /// Loses the answer to the next request whose path begins so.
+    pub(crate) lose: RefCell<Option<String>>,
+    /// Cuts each socket after so many frames from the server.
+    pub(crate) cut_after: Cell<Option<u32>>,
+}
+
+impl Meddling {
+    pub(crate) fn new(inner: Rc<dyn Transport>) -> Rc<Self> {
+        Rc::new(Self {
+            inner,
+            requests: RefCell::default(),
+            sent: Rc::default(),
+            rewrite: RefCell::default(),
+            lose: RefCell::default(),
+            cut_after: Cell::default(),
+        })
+    }
+}
+
+impl Transport for Meddling {
+    fn origin(&self) -> &str {
+        self.inner.origin()
+    }
+
+    fn request(&self, request: Request) -> Local<'_, Result<Response, Unreachable>> {
+        let path = request.path.clone();
+        let method = match request.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+        };
+        self.requests.borrow_mut().push(format!("{method} {path}"));
+        Box::pin(async move {
+            let mut response = self.inner.request(request).await?;
+            let lost = self.lose.borrow_mut().take_if(|lost| path.starts_with(lost.as_str())).is_some();
+            if lost {
+                return Err(Unreachable);
+            }
+            if self.rewrite.borrow().is_some() && (200..300).contains(&response.status) {
+                let mut whole = Vec::new();
+                while let Some(piece) = response.body.next().await {
+                    whole.extend_from_slice(&piece?);
+                }
+                if let Some(rewrite) = self.rewrite.borrow_mut().as_mut() {
+                    whole = rewrite(&path, whole);
+                }
+                response.body = Box::pin(futures_util::stream::iter([Ok(whole)]));
+            }
+            Ok(response)
+        })
+    }
+
+    fn connect<'a>(&'a self, path: &'a str) -> Local<'a, Result<Box<dyn Socket>, Unreachable>> {
+        Box::pin(async move {
+            let inner = self.inner.connect(path).await?;
+            let socket: Box<dyn Socket> =
+                Box::new(Watched { inner, sent: Rc::clone(&self.sent), left: self.cut_after.get() });
+            Ok(socket)
+        })
+    }
+}
+
+struct Watched {
+    inner: Box<dyn Socket>,
+    sent: Rc<RefCell<Vec<Vec<u8>>>>,
+    left: Option<u32>,
+}
+
+impl Socket for Watched {
+    fn send(&mut self, frame: Vec<u8>) -> Local<'_, Result<(), Unreachable>> {
+        if let Ok(ToServer::Send { body, .. }) = glimpse_wire::decode(&frame, 1 << 20) {
+            self.sent.borrow_mut().push(body.0);
+        }
+        self.inner.send(frame)
+    }
+
+    fn receive(&mut self) -> Local<'_, Option<Vec<u8>>> {
+        Box::pin(async move {
+            if self.left == Some(0) {
+                return None;
+            }
+            let frame = self.inner.receive().await;
+            self.left = self.left.map(|left| left.saturating_sub(1));
+            frame
+        })
+    }
+}
+
+/// A machine on which time passes faster, and whose wall clock anyone may set.
+pub(crate) struct Hurried {
+    machine: Machine,
+    /// How many times faster.
+    pub(crate) speed: u64,
+    /// Added to the wall clock.
+    pub(crate) offset: Cell<i64>,
+}
+
+impl Hurried {
+    pub(crate) fn new(speed: u64) -> Self {
+        Self { machine: Machine::new(), speed, offset: Cell::new(0) }
+    }
+}
+
+impl Surroundings for Hurried {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.machine.now().0.saturating_add_signed(self.offset.get()))
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic(self.machine.monotonic().0.saturating_mul(self.speed))
+    }
+
+    fn sleep(&self, millis: u64) -> Local<'_, ()> {
+        self.machine.sleep(millis.div_ceil(self.speed))
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.machine.fill_random(bytes);
+    }
+}
