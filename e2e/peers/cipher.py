@@ -1,0 +1,234 @@
+"""The choices of section 2: HKDF, strict Ed25519, HPKE with X-Wing, Padmé, STREAM and Merkle trees, on PyPI's `cryptography`."""
+
+import hashlib
+import hmac
+import os
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from wire import Refused, parts
+
+CHUNK = 65_536
+TAG = 16
+
+
+def mac(key, message):
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def same(a, b):
+    return hmac.compare_digest(a, b)
+
+
+def extract(salt, secret):
+    """HKDF-Extract of RFC 5869; without a salt it is 32 zero bytes."""
+    return mac(salt or bytes(32), secret)
+
+
+def expand(prk, info, length):
+    """HKDF-Expand of RFC 5869."""
+    out, block = b"", b""
+    for count in range(1, -(-length // 32) + 1):
+        block = mac(prk, block + info + bytes([count]))
+        out += block
+    return out[:length]
+
+
+def hkdf(salt, info, secret, length):
+    return expand(extract(salt, secret), info, length)
+
+
+def seal(key, nonce, plaintext, associated):
+    return ChaCha20Poly1305(key).encrypt(nonce, plaintext, associated)
+
+
+def unseal(key, nonce, sealed, associated):
+    """The plaintext; a failure to open anything says no more than that."""
+    try:
+        return ChaCha20Poly1305(key).decrypt(nonce, sealed, associated)
+    except (InvalidTag, ValueError) as why:
+        raise Refused("record-tampered", "a tag") from why
+
+
+# Ed25519. OpenSSL checks s < L and compares R as bytes, so that R is canonical; the rest of "strictly" is checked here.
+
+_P = 2**255 - 19
+_Y8 = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+_SMALL_ORDER_Y = {0, 1, _P - 1, _Y8, _P - _Y8}
+
+
+def sound_point(encoded):
+    """Whether 32 bytes can be the canonical encoding of a point that has not small order."""
+    y = int.from_bytes(encoded, "little") & (2**255 - 1)
+    return y < _P and y not in _SMALL_ORDER_Y
+
+
+def signed_by(key, signature, message):
+    """Whether this is a strictly valid signature."""
+    if len(key) != 32 or len(signature) != 64 or not sound_point(key) or not sound_point(signature[:32]):
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+# X-Wing (draft-connolly-cfrg-xwing-kem): the `cryptography` package has it inside HPKE's base mode only, so it is put together here
+# from its ML-KEM-768 and X25519. Its shared secret is the KEM's, as it is: HPKE's own ExtractAndExpand is not used.
+
+
+class XWingKey:
+    """A private key: 32 bytes of seed."""
+
+    def __init__(self, seed=None):
+        expanded = hashlib.shake_256(os.urandom(32) if seed is None else seed).digest(96)
+        self._mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
+        self._x25519 = X25519PrivateKey.from_private_bytes(expanded[64:])
+        self._x25519_public = self._x25519.public_key().public_bytes_raw()
+        self.public = self._mlkem.public_key().public_bytes_raw() + self._x25519_public
+
+    def decapsulate(self, enc):
+        if len(enc) != 1120:
+            raise Refused("malformed", "an encapsulated key")
+        point = enc[1088:]
+        try:
+            of_mlkem = self._mlkem.decapsulate(enc[:1088])
+            of_x25519 = self._x25519.exchange(X25519PublicKey.from_public_bytes(point))
+        except ValueError as why:  # among others: an all-zero shared secret
+            raise Refused("record-tampered", "an encapsulated key") from why
+        return hashlib.sha3_256(of_mlkem + of_x25519 + point + self._x25519_public + rb"\.//^" + b"\\").digest()
+
+
+# HPKE (RFC 9180), the receiver's side. Suite id: section 5.1; key schedule: section 5.1; export: section 5.3.
+
+_HPKE_SUITE = b"HPKE" + bytes.fromhex("647a" "0001" "0003")
+_MODE_BASE, _MODE_PSK = 0, 1
+
+
+def _labeled_extract(salt, label, secret):
+    return extract(salt, b"HPKE-v1" + _HPKE_SUITE + label + secret)
+
+
+def _labeled_expand(prk, label, info, length):
+    return expand(prk, length.to_bytes(2, "big") + b"HPKE-v1" + _HPKE_SUITE + label + info, length)
+
+
+class HpkeReceiver:
+    """One context: opens one message, exports secrets."""
+
+    def __init__(self, private, enc, info, psk=b"", psk_id=b""):
+        shared = private.decapsulate(enc)
+        mode = bytes([_MODE_PSK if psk else _MODE_BASE])
+        context = mode + _labeled_extract(b"", b"psk_id_hash", psk_id) + _labeled_extract(b"", b"info_hash", info)
+        secret = _labeled_extract(shared, b"secret", psk)
+        self._key = _labeled_expand(secret, b"key", context, 32)
+        self._nonce = _labeled_expand(secret, b"base_nonce", context, 12)
+        self._exporter = _labeled_expand(secret, b"exp", context, 32)
+
+    def open(self, sealed, associated):
+        return unseal(self._key, self._nonce, sealed, associated)
+
+    def export(self, context, length):
+        return _labeled_expand(self._exporter, b"sec", context, length)
+
+
+# Two shares, one key (3.4).
+
+
+def key_and_commitment(salt, info, client_share, server_share):
+    both = hkdf(salt, info, parts(client_share, server_share), 64)
+    return both[:32], both[32:]
+
+
+# Padding (5.2) and STREAM (5.3).
+
+
+def padme(length):
+    if length <= 512:
+        return 512
+    e = length.bit_length() - 1
+    s = e.bit_length()
+    mask = (1 << (e - s)) - 1
+    return (length + mask) & ~mask
+
+
+def chunk_count(size):
+    return max(1, -(-size // CHUNK))
+
+
+def sealed_length(size):
+    return size + TAG * chunk_count(size)
+
+
+def pad(content):
+    return (len(content).to_bytes(8, "big") + content).ljust(padme(8 + len(content)), b"\0")
+
+
+def unpad(padded):
+    """The content; refuses a length that pads to another size, and padding that is not zero."""
+    length = int.from_bytes(padded[:8], "big")
+    if len(padded) < 8 or padme(8 + length) != len(padded) or any(padded[8 + length :]):
+        raise Refused("record-tampered", "padding")
+    return padded[8 : 8 + length]
+
+
+def _nonce(index, last):
+    return index.to_bytes(11, "big") + bytes([last])
+
+
+def seal_stream(key, padded, associated):
+    count = chunk_count(len(padded))
+    return [
+        seal(key, _nonce(i, i == count - 1), padded[i * CHUNK : (i + 1) * CHUNK], associated) for i in range(count)
+    ]
+
+
+class Stream:
+    """Opens sealed chunks in their order. With a Merkle root, the last one opens only if it is the root over all of them."""
+
+    def __init__(self, key, size, associated, root=None):
+        self._key, self._associated, self._root = key, associated, root
+        self._size, self._count = size, chunk_count(size)
+        self._next = 0
+        self._leaves = []
+
+    def lengths(self):
+        """How long each sealed chunk is."""
+        return [min(CHUNK, self._size - i * CHUNK) + TAG for i in range(self._count)]
+
+    def open(self, sealed):
+        last = self._next == self._count - 1
+        if self._next >= self._count or len(sealed) != self.lengths()[self._next]:
+            raise Refused("record-tampered", "the length of a chunk")
+        if self._root is not None:
+            self._leaves.append(leaf_hash(sealed))
+            if last and not same(merkle_root(self._leaves), self._root):
+                raise Refused("record-tampered", "the content root")
+        opened = unseal(self._key, _nonce(self._next, last), sealed, self._associated)
+        self._next += 1
+        return opened
+
+    def done(self):
+        return self._next == self._count
+
+
+# Merkle trees: RFC 6962 section 2.1.
+
+
+def leaf_hash(leaf):
+    return hashlib.sha256(b"\0" + leaf).digest()
+
+
+def merkle_root(hashes):
+    """The root over leaf hashes."""
+    if not hashes:
+        return hashlib.sha256().digest()
+    if len(hashes) == 1:
+        return hashes[0]
+    split = 1 << ((len(hashes) - 1).bit_length() - 1)
+    return hashlib.sha256(b"\1" + merkle_root(hashes[:split]) + merkle_root(hashes[split:])).digest()

@@ -1,0 +1,48 @@
+"""The code as a person types it (section 6.1)."""
+
+import re
+import unicodedata
+
+from wire import Refused
+
+_DAMM = [
+    "0317598642", "7092154863", "4206871359", "1750983426", "6123045978",
+    "3674209581", "5869720134", "8945362017", "9438617205", "2581436790",
+]  # fmt: skip
+_NAMEPLATE = {**{str(first): 3 for first in range(8)}, "8": 5, "9": 7}
+SECRET = 6  # purposes view and agent
+
+# One run: digits with any spaces, dashes and dots between them.
+_RUN = re.compile(r"\d(?:[\s\u00ad\u2010-\u2015\u2212\u200b.\u00b7\-]*\d)*")
+
+
+def check_digit(digits):
+    interim = 0
+    for digit in digits:
+        interim = int(_DAMM[interim][int(digit)])
+    return str(interim)
+
+
+def is_code(digits):
+    return len(digits) == _NAMEPLATE[digits[0]] + SECRET + 1 and check_digit(digits) == "0"
+
+
+def read_code(typed):
+    """(nameplate, secret), both as ASCII digits."""
+    runs = []
+    for run in _RUN.findall(typed):
+        runs.append("".join(str(unicodedata.decimal(each)) for each in run if each.isdecimal()))
+    codes = [run for run in runs if is_code(run)]
+    if len(codes) != 1:
+        raise Refused("code-mistyped", "the code")
+    length = _NAMEPLATE[codes[0][0]]
+    return codes[0][:length], codes[0][length : length + SECRET]
+
+
+def grouped(digits):
+    """In groups of three, with as many groups of four at the end as leave no shorter group."""
+    fours = len(digits) % 3
+    threes = (len(digits) - 4 * fours) // 3
+    groups = [digits[3 * i : 3 * i + 3] for i in range(threes)]
+    groups += [digits[3 * threes + 4 * i : 3 * threes + 4 * i + 4] for i in range(fours)]
+    return " ".join(groups)
