@@ -363,9 +363,9 @@ fn echo(confirm_a: &[u8]) -> Vec<u8> {
 }
 
 /// What comes of offering bytes to the end that `offered_as` names; "accepted" where nothing is refused.
-pub(crate) fn outcome(offered_as: &str, bytes: &[u8]) -> String {
+pub(crate) fn outcome(story: &lent::Story, offered_as: &str, bytes: &[u8]) -> String {
     match offered_as {
-        "offer" | "hello" | "answer" | "confirm-a" | "confirm-b" | "grant" => pairing(offered_as, bytes),
+        "offer" | "hello" | "answer" | "confirm-a" | "confirm-b" | "grant" => pairing(story, offered_as, bytes),
         "envelope" => envelope(bytes),
         "content" => content(bytes),
         "genesis" => {
@@ -377,7 +377,6 @@ pub(crate) fn outcome(offered_as: &str, bytes: &[u8]) -> String {
             }
         }
         "receipts" => {
-            let story = lent::story();
             let receipts: Vec<Bytes> = decode(bytes, 1 << 20).unwrap();
             let audited = audit(story.viewer.session(), &story.account.device.public().signing, &receipts);
             if audited.is_ok() { "accepted".to_owned() } else { "broken".to_owned() }
@@ -391,9 +390,8 @@ pub(crate) fn outcome(offered_as: &str, bytes: &[u8]) -> String {
 }
 
 /// The pairing of pairing.json, with one message replaced.
-fn pairing(replaced: &str, bytes: &[u8]) -> String {
+fn pairing(story: &lent::Story, replaced: &str, bytes: &[u8]) -> String {
     let run = || -> Result<(), ErrorCode> {
-        let story = lent::story();
         let opened = lent::opened(&story.account);
         let at = |name: &str, message: &[u8]| if name == replaced { bytes.to_vec() } else { message.to_vec() };
         let typed = lent::typed(&opened.code);
