@@ -222,6 +222,12 @@ impl Device {
         self.genesis.account
     }
 
+    /// The account's genesis link, checked.
+    #[must_use]
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
     /// The device's keys.
     #[must_use]
     pub const fn keys(&self) -> &DeviceKeys {

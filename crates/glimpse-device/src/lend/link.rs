@@ -44,6 +44,8 @@ pub(super) enum News {
     Peer { present: bool },
     /// A receipt was written.
     Receipt(Bytes),
+    /// Somebody else tried the code, and was refused.
+    Crowded,
     /// The mailbox is over.
     Over(ErrorCode),
 }
@@ -166,6 +168,7 @@ impl Link {
             }
             ToEnd::Over { code } => Some(News::Over(code)),
             ToEnd::Pong => None,
+            ToEnd::Crowded => Some(News::Crowded),
         }
     }
 

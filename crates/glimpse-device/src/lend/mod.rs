@@ -172,6 +172,8 @@ pub enum Event {
         /// Whether it is there.
         present: bool,
     },
+    /// Somebody tried the code again after a browser had used it, and was refused. May come more than once.
+    Crowded,
 }
 
 /// What the user does.

@@ -321,6 +321,7 @@ impl Pairing<'_, '_> {
             News::Joined { .. } => (self.events)(Event::Connection { up: true }),
             News::Lost => (self.events)(Event::Connection { up: false }),
             News::Peer { present } => (self.events)(Event::Viewer { present }),
+            News::Crowded => (self.events)(Event::Crowded),
             News::Receipt(_) => {}
         }
         Ok(None)

@@ -404,6 +404,7 @@ impl<'d> Running<'d> {
             }
             News::Lost => events(Event::Connection { up: false }),
             News::Peer { present } => events(Event::Viewer { present }),
+            News::Crowded => events(Event::Crowded),
             News::Receipt(receipt) => self.receipt(&receipt, events)?,
             // A server that was started again has forgotten its mailboxes: there is no live channel any more.
             News::Over(ErrorCode::NotFound) => return Err(ErrorCode::ServerUnreachable),
