@@ -100,4 +100,7 @@ pub enum ToEnd {
     /// Answers [`ToServer::Ping`].
     #[n(7)]
     Pong,
+    /// To the device: somebody tried this code after it was claimed, and was refused. May come again after a reconnect.
+    #[n(8)]
+    Crowded,
 }

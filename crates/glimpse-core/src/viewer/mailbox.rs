@@ -140,7 +140,7 @@ impl Mailbox {
                 Received::Changed
             }
             ToEnd::Over { code } => Received::Over(code),
-            ToEnd::Receipt { .. } | ToEnd::Pong => Received::Nothing,
+            ToEnd::Receipt { .. } | ToEnd::Pong | ToEnd::Crowded => Received::Nothing,
         }
     }
 

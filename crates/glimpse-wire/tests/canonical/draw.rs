@@ -231,14 +231,15 @@ impl Draw {
     }
 
     fn frame_to_end(&mut self) -> ToEnd {
-        match self.below(7) {
+        match self.below(8) {
             0 => ToEnd::Joined { now: self.time(), sent: self.number(), peer: self.flag() },
             1 => ToEnd::Deliver { seq: self.number(), body: self.octets(100) },
             2 => ToEnd::Stored { sent: self.number() },
             3 => ToEnd::Peer { present: self.flag() },
             4 => ToEnd::Receipt { receipt: self.octets(100) },
             5 => ToEnd::Over { code: self.code() },
-            _ => ToEnd::Pong,
+            6 => ToEnd::Pong,
+            _ => ToEnd::Crowded,
         }
     }
 

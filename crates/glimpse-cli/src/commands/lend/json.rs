@@ -171,6 +171,7 @@ fn described(event: Event) -> Value {
         }
         Event::Connection { up } => json!({ "event": "connection", "up": up }),
         Event::Viewer { present } => json!({ "event": "viewer", "present": present }),
+        Event::Crowded => json!({ "event": "crowded" }),
     }
 }
 

@@ -130,6 +130,10 @@ impl Screen {
             Event::Connection { up: true } => {}
             Event::Connection { up: false } => self.line("The connection to the server broke; trying again…"),
             Event::Viewer { present } => self.viewer(present),
+            Event::Crowded => {
+                let again = self.out.styled(Style::Yellow, "Somebody tried this code again");
+                self.line(&format!("{again} and was refused. If that was not you, press q."));
+            }
         }
         self.tick();
     }
