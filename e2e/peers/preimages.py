@@ -2,7 +2,6 @@
 
 from wire import H, b1, lp, n8
 
-
 # The account (section 4).
 
 

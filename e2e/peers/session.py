@@ -83,6 +83,7 @@ EVENT = choice(
 RECEIPT = array(
     "Receipt", suite=suite, session=octets(16), seq=uint, previous=octets(32), at=uint, event=EVENT
 )
+END = array("End", suite=suite, session=octets(16), side=uint, last_receipt=octets(32), at=uint)
 LIVE_FROM_DEVICE = choice(
     _3=array("Ready", tag=only(3), units=many(octets(16), UNITS_IN_SESSION)),
     _4=array("Unavailable", tag=only(4), unit=octets(16), error=uint),
@@ -99,49 +100,57 @@ def _tampered(where):
 
 
 class Receipts:
-    """The chain of receipts, as far as this viewer holds it (7.3)."""
+    """The chain of receipts, as far as it is held here (7.3)."""
 
     def __init__(self, session, transcript, viewer_kem_hash, device_key, viewer_key):
         self._session, self._transcript, self._viewer_kem_hash = session, transcript, viewer_kem_hash
         self._device_key, self._viewer_key = device_key, viewer_key
-        self.count, self.head = 0, ZERO32
+        self._ended = False
+        self.count, self.head, self.newest = 0, ZERO32, None
 
-    def take(self, received, request, signature):
-        """Takes what an Opened brought, if it chains onto what is held and its last is the opening that was asked for."""
-        count, head, last = self.count, self.head, None
-        for raw in received:
-            receipt = decode(raw, RECEIPT, MESSAGE)
-            if receipt.session != self._session or receipt.seq != count or receipt.previous != head:
-                raise _tampered("the receipts do not chain")
-            self._check(receipt.event, count, head)
-            count, head, last = count + 1, H(preimages.receipt_hash(raw)), receipt.event
-        if type(last).__name__ != "OpenedUnit" or (last.request, last.signature) != (request, signature):
-            raise _tampered("the last receipt is not the opening's own")
-        self.count, self.head = count, head
+    def take(self, raw):
+        """Takes the next receipt, if it chains onto what is held and whoever it is about signed it."""
+        receipt = decode(raw, RECEIPT, MESSAGE)
+        if (receipt.session, receipt.seq, receipt.previous) != (self._session, self.count, self.head):
+            raise _tampered("the receipts do not chain")
+        self._check(receipt.event)
+        self.count, self.head, self.newest = self.count + 1, H(preimages.receipt_hash(raw)), receipt.event
 
-    def _check(self, event, count, head):
+    def _check(self, event):
         kind = type(event).__name__
-        if count == 0 and kind != "Granted":
+        if self.count == 0 and kind != "Granted":
             raise _tampered("the first receipt is not of a grant")
+        if self._ended and kind not in ("Deleted", "Countersigned"):
+            raise _tampered("a receipt that cannot follow the end")
         if kind == "Granted":
+            ours = (event.transcript, event.viewer_kem_hash) == (self._transcript, self._viewer_kem_hash)
             signed = preimages.grant_signature(
                 event.transcript, event.viewer_kem_hash, event.terms, event.grant_sealed_hash
             )
-            ours = (event.transcript, event.viewer_kem_hash) == (self._transcript, self._viewer_kem_hash)
-            if not ours or not signed_by(self._device_key, event.signature, signed):
-                raise _tampered("a receipt of a grant that the device did not sign")
+            sound = ours and signed_by(self._device_key, event.signature, signed)
         elif kind in ("OpenedUnit", "RefusedOpening"):
-            signed = preimages.statement("session/open", event.request)
-            if not signed_by(self._viewer_key, event.signature, signed):
-                raise _tampered("a receipt of a request that this viewer did not sign")
+            sound = signed_by(self._viewer_key, event.signature, preimages.statement("session/open", event.request))
+        elif kind == "Ended":
+            self._ended = True
+            sound = self._ended_by_whom(event) is not None
         elif kind == "Countersigned":
-            signed = preimages.statement(
-                "session/countersign", encode([SUITE, self._session, event.head, count - 1])
-            )
-            if event.head != head or not signed_by(self._device_key, event.signature, signed):
-                raise _tampered("a countersignature")
+            statement = encode([SUITE, self._session, event.head, self.count - 1])
+            signed = preimages.statement("session/countersign", statement)
+            sound = event.head == self.head and signed_by(self._device_key, event.signature, signed)
         else:
-            raise _tampered("an opening after the end")
+            sound = self._ended
+        if not sound:
+            raise _tampered(f"a receipt: {kind}")
+
+    def _ended_by_whom(self, event):
+        """0 the server, or the side that signed; None when nobody did."""
+        if event.end == b"" and event.signature == bytes(64):
+            return 0
+        end = decode(event.end, END, 1024)
+        key = {VIEWER: self._viewer_key, DEVICE: self._device_key}.get(end.side)
+        if key is None or end.session != self._session:
+            return None
+        return end.side if signed_by(key, event.signature, preimages.statement("session/end", event.end)) else None
 
 
 class Session:
@@ -228,7 +237,11 @@ class Session:
             raise _tampered("the size of a unit")
         if unit.h0 is not None and envelope.size != padme(8 + BLOB_LENGTH_MOST):
             raise _tampered("the size of a blob unit")
-        self.receipts.take(opened.receipts, *request)
+        for each in opened.receipts:
+            self.receipts.take(each)
+        newest = self.receipts.newest
+        if not opened.receipts or type(newest).__name__ != "OpenedUnit" or [newest.request, newest.signature] != request:
+            raise _tampered("the last receipt is not the opening's own")
         info = lp("session/unit-key")
         key, commit = key_and_commitment(envelope.salt, info, unit.client_share, opened.server_share)
         if not same(commit, envelope.commit):

@@ -10,7 +10,8 @@ _DAMM = [
     "3674209581", "5869720134", "8945362017", "9438617205", "2581436790",
 ]  # fmt: skip
 _NAMEPLATE = {**{str(first): 3 for first in range(8)}, "8": 5, "9": 7}
-SECRET = 6  # purposes view and agent
+SECRET_DIGITS = {1: 6, 2: 6, 3: 12}
+"""By purpose: view, agent, link."""
 
 # One run: digits with any spaces, dashes and dots between them.
 _RUN = re.compile(r"\d(?:[\s\u00ad\u2010-\u2015\u2212\u200b.\u00b7\-]*\d)*")
@@ -23,20 +24,24 @@ def check_digit(digits):
     return str(interim)
 
 
-def is_code(digits):
-    return len(digits) == _NAMEPLATE[digits[0]] + SECRET + 1 and check_digit(digits) == "0"
+def is_code(digits, purpose=1):
+    return len(digits) == _NAMEPLATE[digits[0]] + SECRET_DIGITS[purpose] + 1 and check_digit(digits) == "0"
 
 
-def read_code(typed):
-    """(nameplate, secret), both as ASCII digits."""
-    runs = []
-    for run in _RUN.findall(typed):
-        runs.append("".join(str(unicodedata.decimal(each)) for each in run if each.isdecimal()))
-    codes = [run for run in runs if is_code(run)]
+def find_code(typed, purpose=1):
+    """The digits of the one code in what was typed."""
+    runs = ["".join(str(unicodedata.decimal(each)) for each in run if each.isdecimal()) for run in _RUN.findall(typed)]
+    codes = [run for run in runs if is_code(run, purpose)]
     if len(codes) != 1:
         raise Refused("code-mistyped", "the code")
-    length = _NAMEPLATE[codes[0][0]]
-    return codes[0][:length], codes[0][length : length + SECRET]
+    return codes[0]
+
+
+def read_code(typed, purpose=1):
+    """(nameplate, secret), both as ASCII digits."""
+    digits = find_code(typed, purpose)
+    length = _NAMEPLATE[digits[0]]
+    return digits[:length], digits[length:-1]
 
 
 def grouped(digits):
