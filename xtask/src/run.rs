@@ -78,14 +78,12 @@ pub(crate) fn counted(command: &mut Command) -> Result<Outcome> {
         child.stdout.take().map(|stream| pass_on(stream, sender.clone())),
         child.stderr.take().map(|stream| pass_on(stream, sender)),
     ];
-    let mut outcome = Outcome::default();
+    let mut closing = Vec::new();
     for line in lines {
         println!("{line}");
-        if let Some(count) = closing_line(&line) {
-            outcome.count = outcome.count.plus(count);
-            outcome.closing.push(line.trim().to_owned());
-        }
+        closing.extend(closing_line(&line));
     }
+    let mut outcome = total(closing);
     for reader in readers.into_iter().flatten() {
         let _ = reader.join();
     }
@@ -104,15 +102,34 @@ fn pass_on(stream: impl Read + Send + 'static, sender: mpsc::Sender<String>) -> 
     })
 }
 
+/// Adds up what the runners said last. Where nextest ran, its own line is the only one that counts: it shows the output of
+/// each test that failed, with a closing line of its own in it.
+fn total(closing: Vec<Closing>) -> Outcome {
+    let nextest = closing.iter().any(|line| line.by_nextest);
+    let mut outcome = Outcome::default();
+    for line in closing.into_iter().filter(|line| line.by_nextest == nextest) {
+        outcome.count = outcome.count.plus(line.count);
+        outcome.closing.push(line.text);
+    }
+    outcome
+}
+
+/// A test runner's last line.
+#[derive(Debug, PartialEq, Eq)]
+struct Closing {
+    by_nextest: bool,
+    count: Count,
+    text: String,
+}
+
 /// Reads the closing line of nextest (`Summary [ 1.2s] 3 tests run: 2 passed, 1 failed, 0 skipped`) or of libtest and
 /// wasm-bindgen-test (`test result: ok. 3 passed; 0 failed; …`).
-fn closing_line(line: &str) -> Option<Count> {
+fn closing_line(line: &str) -> Option<Closing> {
     let line = without_colour(line);
     let line = line.trim();
-    let numbers = if let Some(rest) = line.strip_prefix("test result: ") {
-        rest
-    } else {
-        line.strip_prefix("Summary [")?.split_once(" run: ")?.1
+    let (by_nextest, numbers) = match line.strip_prefix("test result: ") {
+        Some(rest) => (false, rest),
+        None => (true, line.strip_prefix("Summary [")?.split_once(" run: ")?.1),
     };
     let mut count = Count::default();
     for part in numbers.split([',', ';', '.', '(', ')']) {
@@ -124,7 +141,7 @@ fn closing_line(line: &str) -> Option<Count> {
             _ => {}
         }
     }
-    Some(count)
+    Some(Closing { by_nextest, count, text: line.to_owned() })
 }
 
 /// The line without the escape sequences that colour it.
@@ -192,8 +209,17 @@ mod tests {
             ("Summary of changes", None),
         ] {
             let expected = expected.map(|(passed, failed)| Count { passed, failed });
-            assert_eq!(closing_line(line), expected, "{line}");
+            assert_eq!(closing_line(line).map(|line| line.count), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn what_nextest_shows_of_a_failed_test_is_not_counted_twice() {
+        let inner = "    test result: FAILED. 0 passed; 1 failed; 0 ignored";
+        let own = "     Summary [   0.412s] 3 tests run: 2 passed, 1 failed, 0 skipped";
+        let count = |lines: &[&str]| total(lines.iter().filter_map(|line| closing_line(line)).collect()).count;
+        assert_eq!(count(&[inner, own]), Count { passed: 2, failed: 1 });
+        assert_eq!(count(&[inner, inner]), Count { passed: 0, failed: 2 });
     }
 
     #[test]
