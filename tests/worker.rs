@@ -1,6 +1,6 @@
 //! The pump in a real Worker of a real browser, without a server: what it reports and what it does with nonsense.
 #![cfg(target_arch = "wasm32")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
