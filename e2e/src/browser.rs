@@ -55,6 +55,7 @@ impl Browser {
     /// # Errors
     /// When Chromium or chromedriver is missing or does not start.
     pub async fn with(flags: &[&str]) -> Result<Self> {
+        crate::provide_tls();
         let port = free_port()?;
         let program = named("CHROMEDRIVER", "chromedriver");
         let chromedriver = Program::start(Command::new(program).arg(format!("--port={port}")))

@@ -14,3 +14,10 @@ pub mod scan;
 pub mod server;
 pub mod stage;
 pub mod wait;
+
+/// Nothing here speaks TLS, but another package of the workspace has reqwest built with it, and then every client wants a
+/// provider before it is made.
+pub(crate) fn provide_tls() {
+    // The second call of a process finds it installed.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+}

@@ -43,6 +43,7 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub async fn with(more: &[&str]) -> Result<Self> {
+        crate::provide_tls();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let folder = ScratchFolder::new()?;
         let key = folder.path().join("glimpse.key").display().to_string();
