@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn another_origin_is_found() {
+    fn t087_anything_of_another_origin_is_found() {
         for (path, bad) in [
             ("www/a.js", "fetch(\"https://x.example\")"),
             ("www/style.css", "background: url(x.png)"),
