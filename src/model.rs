@@ -58,6 +58,8 @@ pub enum Status {
         words: [String; 2],
         /// When the device stops waiting.
         until: Millis,
+        /// Is the device connected?
+        present: bool,
     },
     /// Records are lent. Also told when the facts of a session change.
     Session(Facts),
@@ -140,6 +142,7 @@ impl Model {
                 }
             },
             Status::Finding | Status::Proving | Status::Approving { .. } => {
+                let waited = matches!(self.screen, Screen::Wait(Status::Approving { .. }));
                 let key = if matches!(status, Status::Finding) {
                     "say.finding"
                 } else if matches!(status, Status::Proving) {
@@ -148,7 +151,9 @@ impl Model {
                     "say.approving"
                 };
                 self.screen = Screen::Wait(status);
-                self.announce(Some(Announcement::polite(key)));
+                if !waited {
+                    self.announce(Some(Announcement::polite(key)));
+                }
             }
         }
     }

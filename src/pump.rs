@@ -239,9 +239,13 @@ impl Inner {
             State::EnterCode { problem: None } | State::Ended { .. } => return,
             State::Connecting { step: Step::Claiming } => Status::Finding,
             State::Connecting { step: Step::Agreeing } => Status::Proving,
-            State::Waiting { words, until, .. } => {
+            State::Waiting { words, until, device_present, .. } => {
                 let (first, second) = words.words();
-                Status::Approving { words: [first.to_owned(), second.to_owned()], until: until.0 }
+                Status::Approving {
+                    words: [first.to_owned(), second.to_owned()],
+                    until: until.0,
+                    present: device_present,
+                }
             }
             State::Session(running) => Status::Session(facts(running)),
         };

@@ -105,19 +105,21 @@ pub(super) struct WaitView<'a> {
     stage: &'static str,
     words: Option<&'a [String; 2]>,
     seconds_left: Option<u64>,
+    present: bool,
 }
 
 impl<'a> WaitView<'a> {
     pub(super) fn new(status: &'a Status, now: Millis) -> Self {
         match status {
-            Status::Approving { words, until } => Self {
+            Status::Approving { words, until, present } => Self {
                 stage: "approving",
                 words: Some(words),
                 seconds_left: Some(until.saturating_sub(now).div_ceil(1000)),
+                present: *present,
             },
-            Status::Proving => Self { stage: "proving", words: None, seconds_left: None },
+            Status::Proving => Self { stage: "proving", words: None, seconds_left: None, present: true },
             Status::Finding | Status::Session(_) | Status::Over(_) => {
-                Self { stage: "finding", words: None, seconds_left: None }
+                Self { stage: "finding", words: None, seconds_left: None, present: true }
             }
         }
     }

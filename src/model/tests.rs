@@ -258,6 +258,21 @@ fn whoever_does_nothing_is_asked_before_the_end() {
 }
 
 #[test]
+fn words_are_said_once_and_the_device_may_come_and_go() {
+    let mut model = Model::default();
+    let approving =
+        |present| Status::Approving { words: ["sun".to_owned(), "dash".to_owned()], until: 120_000, present };
+    model.status(Status::Finding, 0);
+    model.status(approving(true), 0);
+    let shown = json(&model, 1_500);
+    assert_eq!((&shown["wait"]["words"], &shown["wait"]["secondsLeft"]), (&json!(["sun", "dash"]), &json!(119)));
+    model.status(approving(false), 0);
+    let later = json(&model, 0);
+    assert_eq!((&later["wait"]["present"], &later["announcement"]), (&json!(false), &shown["announcement"]));
+    assert_eq!(model.intent(Intent::End, 0), [Command::End]);
+}
+
+#[test]
 fn nothing_is_drawn_from_the_moment_of_the_end() {
     let mut model = session(900_000);
     assert_eq!(model.intent(Intent::End, 0), [Command::End]);

@@ -10,6 +10,7 @@ export class Wait {
   #stages = STAGES.map((name) => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("span", {}, t(`wait.${name}`))));
   #words = h("div", { class: "words", translate: false });
   #left = h("span", { class: "number" });
+  #absent = h("p", { class: "notice", role: "status", hidden: true }, t("wait.absent"));
   #compare;
 
   /** @param {HTMLElement} main @param {(intent: import("../engine.js").Intent) => void} send */
@@ -23,7 +24,7 @@ export class Wait {
       h("p", { class: "hint" }, t("wait.silence"), " ", this.#left),
     );
     const cancel = h("button", { type: "button", class: "plain", onclick: () => send({ type: "end" }) }, t("cancel"));
-    const screen = h("section", { class: "screen narrow" }, this.#heading, h("ol", { class: "stages" }, ...this.#stages), this.#compare, cancel);
+    const screen = h("section", { class: "screen narrow" }, this.#heading, h("ol", { class: "stages" }, ...this.#stages), this.#absent, this.#compare, cancel);
     main.append(screen);
   }
 
@@ -40,6 +41,7 @@ export class Wait {
       if (index === at) stage.setAttribute("aria-current", "step");
       else stage.removeAttribute("aria-current");
     });
+    this.#absent.hidden = wait.present;
     this.#compare.hidden = !wait.words;
     if (wait.words && !this.#words.firstChild) {
       fill(this.#words, ...wait.words.map((/** @type {string} */ word) => h("span", { lang: "en", dir: "ltr" }, word)));
