@@ -1,9 +1,34 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use glimpse_wire::RecordId;
+
+/// What an id may be written with, so that one that begins with a dash is no option: `id:-abc`.
+const ID_MARK: &str = "id:";
+/// Characters of a whole id; no option has so many.
+const ID_LEN: usize = 22;
+
+/// Whole ids that begin with a dash, as they are copied from a list, are marked as such.
+pub(crate) fn marked(argument: OsString) -> OsString {
+    let is_id = argument
+        .to_str()
+        .is_some_and(|text| text.starts_with('-') && text.len() == ID_LEN && text.parse::<RecordId>().is_ok());
+    if !is_id {
+        return argument;
+    }
+    let mut marked = OsString::from(ID_MARK);
+    marked.push(argument);
+    marked
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
+fn plain_id(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.strip_prefix(ID_MARK).unwrap_or(text).to_owned())
+}
 
 /// Lend a short look at your data to a browser that is not yours, end to end encrypted.
 #[derive(Debug, Parser)]
@@ -116,7 +141,7 @@ pub(crate) struct Add {
 #[derive(Debug, Args)]
 pub(crate) struct Put {
     /// The record, by the beginning of its id
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = plain_id)]
     pub(crate) id: String,
     /// What it holds from now on
     pub(crate) file: PathBuf,
@@ -137,7 +162,7 @@ pub(crate) struct Ls {
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     /// The record, by the beginning of its id
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = plain_id)]
     pub(crate) id: String,
     /// Write it to a file; a file that is there is replaced only with --force
     #[arg(short, long, value_name = "FILE")]
@@ -150,7 +175,7 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 pub(crate) struct Rm {
     /// The records, by the beginning of their ids
-    #[arg(required = true, value_name = "ID", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "ID", value_parser = plain_id)]
     pub(crate) ids: Vec<String>,
     /// Do not ask
     #[arg(long)]
@@ -166,7 +191,7 @@ pub(crate) struct Export {
 #[derive(Debug, Args)]
 pub(crate) struct Lend {
     /// Records, by the beginning of their ids; asked when nothing is chosen
-    #[arg(value_name = "ID", allow_hyphen_values = true, conflicts_with_all = ["kinds", "everything"])]
+    #[arg(value_name = "ID", value_parser = plain_id, conflicts_with_all = ["kinds", "everything"])]
     pub(crate) ids: Vec<String>,
     /// All records of this kind; may be given several times
     #[arg(long = "kind", value_name = "KIND", conflicts_with = "everything")]
@@ -188,14 +213,14 @@ pub(crate) struct Lend {
 #[derive(Debug, Args)]
 pub(crate) struct End {
     /// The sessions, by the beginning of their ids [default: all that run]
-    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    #[arg(value_name = "SESSION", value_parser = plain_id)]
     pub(crate) sessions: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReceiptsOf {
     /// The session, by the beginning of its id [default: the newest]
-    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    #[arg(value_name = "SESSION", value_parser = plain_id)]
     pub(crate) session: Option<String>,
     /// Write the log as the server signed and linked it, for others to verify
     #[arg(short, long, value_name = "FILE")]
@@ -234,4 +259,30 @@ pub(crate) struct Write {
 pub(crate) struct Completions {
     /// Which
     pub(crate) shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Command, clap::Error> {
+        let arguments = ["glimpse"].iter().chain(arguments).map(OsString::from).map(marked);
+        Arguments::try_parse_from(arguments).map(|arguments| arguments.command)
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn an_id_that_begins_with_a_dash_is_an_id() {
+        let dashed = "-bcdefghijklmnopqrstuQ";
+        for id in [dashed, "--cdefghijklmnopqrstuQ"] {
+            let parsed = parse(&["rm", "abc", id, "--yes"]);
+            assert!(matches!(parsed, Ok(Command::Rm(Rm { ids, yes: true })) if ids == ["abc", id]));
+        }
+        assert!(matches!(parse(&["show", "id:-bc"]), Ok(Command::Show(Show { id, .. })) if id == "-bc"));
+        assert!(parse(&["show", "-bc"]).is_err(), "control: what is no whole id is an option");
+    }
 }

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::out::Out;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(std::env::args_os().map(args::marked));
     let out = Out::new(arguments.shared.json);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

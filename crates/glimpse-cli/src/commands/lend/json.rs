@@ -8,7 +8,7 @@ use glimpse_wire::{ErrorCode, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{finished, interruptible, lines, next_line};
+use super::{finished, interruptible, next_line, read_lines};
 use crate::failure::Failure;
 use crate::out::Out;
 
@@ -87,7 +87,7 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
         };
         let lending = device.lend(plan, &mut commands, &mut show);
         let reading = async {
-            let mut lines = lines();
+            let mut lines = read_lines();
             loop {
                 let line = next_line(&mut lines).await;
                 match serde_json::from_str::<Line>(&line) {

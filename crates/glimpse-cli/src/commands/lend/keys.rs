@@ -27,10 +27,9 @@ impl Keys {
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                match mode::read() {
-                    Ok(Some(key)) if send.unbounded_send(key).is_err() => break,
-                    Ok(_) => {}
-                    Err(_) => break,
+                let Ok(keys) = mode::read() else { break };
+                if keys.into_iter().any(|key| send.unbounded_send(key).is_err()) {
+                    break;
                 }
             }
         });
@@ -39,7 +38,10 @@ impl Keys {
 
     /// The next key. Never comes when the terminal is gone.
     pub(super) async fn next(&mut self) -> char {
-        self.pressed.select_next_some().await
+        match self.pressed.next().await {
+            Some(key) => key,
+            None => futures_util::future::pending().await,
+        }
     }
 }
 
@@ -52,6 +54,37 @@ impl Drop for Keys {
         {
             let _panicked = thread.join();
         }
+    }
+}
+
+/// Letters and digits, small. An arrow or a function key sends several bytes, of which none is a key of its own
+/// (ECMA-48 sections 5.4 and 5.5).
+fn plain_keys(bytes: impl Iterator<Item = u8>) -> Vec<char> {
+    let mut keys = Vec::new();
+    let mut bytes = bytes.peekable();
+    while let Some(byte) = bytes.next() {
+        if byte == 0x1B {
+            if bytes.next_if(|next| matches!(next, b'[' | b'O')).is_some() {
+                while bytes.next().is_some_and(|part| !(0x40..=0x7E).contains(&part)) {}
+            } else {
+                bytes.next();
+            }
+        } else if byte.is_ascii_alphanumeric() {
+            keys.push(char::from(byte).to_ascii_lowercase());
+        }
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_send_several_bytes_are_no_letters() {
+        let read = |text: &str| plain_keys(text.bytes()).into_iter().collect::<String>();
+        assert_eq!(read("x\x1b[AY\x1bOBn\x1b[15~1\x1bq0ü\n "), "xyn10");
+        assert_eq!(read("\x1b["), "");
     }
 }
 
@@ -88,17 +121,13 @@ mod mode {
         }
     }
 
-    /// One key; nothing if none came, or for a key that sends more than one byte.
-    pub(super) fn read() -> io::Result<Option<char>> {
-        let mut bytes = [0u8; 16];
-        let read = match rustix::io::read(stdin(), &mut bytes) {
-            Ok(read) => read,
-            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        match (read, bytes) {
-            (1, [byte, ..]) if byte.is_ascii() => Ok(Some(char::from(byte).to_ascii_lowercase())),
-            _ => Ok(None),
+    /// The keys that came, if any.
+    pub(super) fn read() -> io::Result<Vec<char>> {
+        let mut bytes = [0u8; 64];
+        match rustix::io::read(stdin(), &mut bytes) {
+            Ok(read) => Ok(super::plain_keys(bytes.iter().take(read).copied())),
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -119,11 +148,11 @@ mod mode {
         }
     }
 
-    pub(super) fn read() -> io::Result<Option<char>> {
+    pub(super) fn read() -> io::Result<Vec<char>> {
         let mut line = String::new();
         if io::stdin().read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(line.chars().next().map(|character| character.to_ascii_lowercase()))
+        Ok(super::plain_keys(line.bytes().take(1)))
     }
 }

@@ -135,8 +135,8 @@ fn finished(ending: &Ending) -> u8 {
     }
 }
 
-/// The next line of standard input, from a thread of its own.
-fn lines() -> mpsc::UnboundedReceiver<String> {
+/// Lines of standard input, from a thread of their own.
+pub(super) fn read_lines() -> mpsc::UnboundedReceiver<String> {
     let (send, receive) = mpsc::unbounded();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines() {
@@ -149,12 +149,10 @@ fn lines() -> mpsc::UnboundedReceiver<String> {
     receive
 }
 
-/// Used by `receive` as well.
+/// The next of them. Never comes once the input is closed: that is no command.
 pub(super) async fn next_line(lines: &mut mpsc::UnboundedReceiver<String>) -> String {
-    lines.select_next_some().await
-}
-
-/// Used by `receive` as well.
-pub(super) fn read_lines() -> mpsc::UnboundedReceiver<String> {
-    lines()
+    match lines.next().await {
+        Some(line) => line,
+        None => futures_util::future::pending().await,
+    }
 }

@@ -77,7 +77,7 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.status.println(text);
+        self.status.suspend(|| self.out.note(text));
     }
 
     fn does(&self, command: Command) {

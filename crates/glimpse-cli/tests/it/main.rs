@@ -1,0 +1,16 @@
+//! The real command against a real server, as people and programs use it.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    reason = "a test that meets what it does not expect has failed, and says where"
+)]
+
+mod files;
+mod lending;
+mod person;
+mod world;

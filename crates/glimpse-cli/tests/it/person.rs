@@ -1,0 +1,151 @@
+//! `lend` as a person uses it, in a terminal.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::json;
+
+use crate::world::World;
+
+/// A terminal with a command in it.
+struct Terminal {
+    child: Child,
+    keys: File,
+    pieces: Receiver<Vec<u8>>,
+    shown: String,
+}
+
+impl Terminal {
+    fn start(world: &World, arguments: &[&str]) -> Self {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap();
+        let theirs = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let stdio = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
+        let mut command = world.command(arguments);
+        command.env("TERM", "xterm").stdin(stdio()).stdout(stdio()).stderr(stdio());
+        let child = command.spawn().unwrap();
+        let keys = File::from(ours);
+        let mut screen = keys.try_clone().unwrap();
+        let (send, pieces) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read) = screen.read(&mut buffer) {
+                if read == 0 || send.send(buffer[..read].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, keys, pieces, shown: String::new() }
+    }
+
+    /// Waits until `text` is on the screen; gives everything from it on.
+    fn sees(&mut self, text: &str) -> String {
+        while !self.shown.contains(text) {
+            let piece = self.pieces.recv_timeout(Duration::from_secs(20));
+            let piece = piece.unwrap_or_else(|_| panic!("no {text:?} in {}", self.shown));
+            self.shown.push_str(&String::from_utf8_lossy(&piece));
+        }
+        self.shown.split_off(self.shown.find(text).unwrap())
+    }
+
+    /// As `sees`, and the rest of what comes until a line ends with `end`.
+    fn sees_until(&mut self, text: &str, end: &str) -> String {
+        let begun = self.sees(text);
+        self.shown = begun;
+        while !self.shown.contains(end) {
+            let piece = self.pieces.recv_timeout(Duration::from_secs(20));
+            self.shown.push_str(&String::from_utf8_lossy(&piece.expect("the rest comes")));
+        }
+        self.shown.clone()
+    }
+
+    fn presses(&mut self, key: &str) {
+        self.keys.write_all(key.as_bytes()).unwrap();
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// The digits of a code, between two blank lines.
+fn code_in(screen: &str) -> String {
+    let groups = |line: &&str| {
+        let line = line.trim();
+        line.len() >= 10 && line.chars().all(|character| character.is_ascii_digit() || character == ' ')
+    };
+    screen.lines().find(groups).unwrap_or_else(|| panic!("no code in {screen}")).trim().to_owned()
+}
+
+/// The key of the pair, as the screen numbers it.
+fn key_for(screen: &str, words: &str) -> String {
+    let line =
+        screen.lines().find(|line| line.trim().ends_with(words)).unwrap_or_else(|| panic!("{words} in {screen}"));
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    // The last digit before the words: what comes before may be a colour.
+    digits.chars().next_back().unwrap().to_string()
+}
+
+#[test]
+fn a_person_sees_the_code_picks_the_words_says_yes_and_ends() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    let mut person = Terminal::start(&world, &["lend", "--everything", "--view-only"]);
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    assert!(screen.contains(&world.server.url()) && screen.contains('█'), "{screen}");
+    let mut viewer = world.program(&["receive", &code_in(&screen)]);
+    let words = viewer.event("words")["words"].as_str().unwrap().to_owned();
+    let screen = person.sees_until("Which two words are on its screen?", "none of these");
+    person.presses(&key_for(&screen, &words));
+    person.sees("Is the screen in front of you, and is nobody on the phone asking for this?");
+    person.presses("y");
+    let granted = viewer.event("granted");
+    person.sees("Lent:");
+    viewer.does(&json!({ "do": "open", "unit": granted["records"][0]["unit"] }));
+    viewer.event("content");
+    person.sees("opened");
+    person.presses("e");
+    viewer.event("changed");
+    person.sees("The session ends in");
+    person.presses("q");
+    person.sees("The session was ended.");
+    assert!(person.child.wait().unwrap().success());
+    assert_eq!(viewer.ends().0.last().unwrap()["code"], "session-ended");
+}
+
+#[test]
+fn none_of_these_words_shares_nothing_and_a_new_code_can_be_shown() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    let mut person = Terminal::start(&world, &["lend", "--everything"]);
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    let mut viewer = world.program(&["receive", &code_in(&screen)]);
+    viewer.event("words");
+    person.sees_until("Which two words are on its screen?", "none of these");
+    // Other keys, among them the arrows, do nothing.
+    person.presses("x");
+    person.presses("\x1b[A");
+    person.presses("0");
+    person.sees("Then somebody may be in between. Nothing is shared.");
+    let (said, _) = viewer.ends();
+    assert_eq!(said.last().unwrap()["code"], "declined");
+    person.sees("n shows a new code");
+    person.presses("n");
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    assert!(code_in(&screen).len() >= 10);
+    person.presses("q");
+    person.sees("n shows a new code");
+    person.presses("x");
+    assert_eq!(person.child.wait().unwrap().code(), Some(6));
+    assert!(world.events(&["sessions"]).is_empty());
+}
