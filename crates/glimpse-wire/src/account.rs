@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::codec::{Malformed, decode, encode};
+use crate::codec::{Malformed, array, choice, decode, encode};
 use crate::ids::{AccountId, Bytes, DeviceId, Hash, SignatureBytes, SigningKeyBytes, UnixMillis};
 use crate::limits::MAX_LINK;
 use crate::preimage;
@@ -14,29 +14,28 @@ pub const KEM_KEY_LEN: usize = 1216;
 pub const KEM_ENC_LEN: usize = 1120;
 
 /// A place in the chain: the newest link that the one who names it has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Its number; genesis is 0.
-    #[n(0)]
     pub seq: u64,
     /// Its hash.
-    #[n(1)]
     pub hash: Hash,
 }
 
+array!(Head { seq, hash });
+
 /// The public half of a linked device.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DevicePublic {
     /// Ed25519.
-    #[n(0)]
     pub signing: SigningKeyBytes,
     /// X-Wing, [`KEM_KEY_LEN`] bytes.
-    #[n(1)]
     pub kem: Bytes,
     /// Hash of the hardware serial number, salted with a secret of the account; empty when not given.
-    #[n(2)]
     pub serial: Bytes,
 }
+
+array!(DevicePublic { signing, kem, serial });
 
 impl DevicePublic {
     /// The id that these keys have.
@@ -47,96 +46,89 @@ impl DevicePublic {
 }
 
 /// One generation of the account seed, as the chain commits to it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// Its number; genesis starts epoch 1.
-    #[n(0)]
     pub number: u32,
     /// The account's X-Wing public key in this epoch, [`KEM_KEY_LEN`] bytes.
-    #[n(1)]
     pub account_key: Bytes,
     /// For each device, the hash of the seed wrapped to it; by rising device id.
-    #[n(2)]
     pub wraps: Vec<WrapCommitment>,
     /// The previous epoch's seed sealed under this one; empty in epoch 1.
-    #[n(3)]
     pub previous_seed: Bytes,
 }
 
+array!(Epoch { number, account_key, wraps, previous_seed });
+
 /// Commits the chain to one wrap of a seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrapCommitment {
     /// To whom.
-    #[n(0)]
     pub device: DeviceId,
     /// `H(lp(label, wrap))`.
-    #[n(1)]
     pub hash: Hash,
 }
 
+array!(WrapCommitment { device, hash });
+
 /// Keys that a recovery kit opens.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveryKeys {
     /// Ed25519.
-    #[n(0)]
     pub signing: SigningKeyBytes,
     /// X-Wing.
-    #[n(1)]
     pub kem: Bytes,
 }
 
+array!(RecoveryKeys { signing, kem });
+
 /// What a link says. Suite 1 has more bodies than this build writes; an unknown one is malformed.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(flat)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkBody {
     /// The first link; its hash is the account id.
-    #[n(1)]
     Genesis {
         /// 32 random bytes, so that two accounts of one device differ.
-        #[n(0)]
         random: Hash,
         /// The device that begins.
-        #[n(1)]
         device: DevicePublic,
         /// Epoch 1.
-        #[n(2)]
         epoch: Epoch,
         /// At most one set; none means that the account has no recovery kit.
-        #[n(3)]
         recovery: Vec<RecoveryKeys>,
     },
 }
 
+choice!(LinkBody {
+    1 => Genesis { random, device, epoch, recovery },
+});
+
 /// One entry of the chain.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// [`crate::SUITE`].
-    #[n(0)]
     pub suite: u8,
     /// Rising by one from 0.
-    #[n(1)]
     pub seq: u64,
     /// Hash of the link before; zero in genesis.
-    #[n(2)]
     pub previous: Hash,
     /// What it says.
-    #[n(3)]
     pub body: LinkBody,
     /// The device that signs it.
-    #[n(4)]
     pub signer: DeviceId,
 }
 
+array!(Link { suite, seq, previous, body, signer });
+
 /// A link with its signature: what is stored and resent byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedLink {
     /// The canonical encoding of a [`Link`].
-    #[n(0)]
     pub link: Bytes,
     /// By the signer, over `lp(label, link)`.
-    #[n(1)]
     pub signature: SignatureBytes,
 }
+
+array!(SignedLink { link, signature });
 
 /// Why a genesis link is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -205,46 +197,43 @@ impl Genesis {
 }
 
 /// A device's word that a head is the newest at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadStatement {
     /// [`crate::SUITE`].
-    #[n(0)]
     pub suite: u8,
     /// Whose chain.
-    #[n(1)]
     pub account: AccountId,
     /// The newest link that the device knows.
-    #[n(2)]
     pub head: Head,
     /// When it says so.
-    #[n(3)]
     pub at: UnixMillis,
     /// Who says so.
-    #[n(4)]
     pub device: DeviceId,
 }
 
+array!(HeadStatement { suite, account, head, at, device });
+
 /// A contact card: a writer's root of trust, handed over by the user, never by the server alone.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
     /// The statement of the head at the time of printing.
-    #[n(0)]
     pub statement: HeadStatement,
     /// Where the account lives: an origin such as `https://glimpse.example`.
-    #[n(1)]
     pub server: String,
 }
 
+array!(Card { statement, server });
+
 /// A statement (a [`HeadStatement`], [`Card`], deletion, end or opening) with the signature of whoever made it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     /// The canonical encoding of what is signed.
-    #[n(0)]
     pub statement: Bytes,
     /// Over `lp(label of that kind of statement, statement)`.
-    #[n(1)]
     pub signature: SignatureBytes,
 }
+
+array!(Signed { statement, signature });
 
 impl Signed {
     /// Checks the signature by `key` under the label that `kind` names, then decodes.

@@ -38,7 +38,7 @@
 //! Devices and mailbox ends present tokens as `Authorization: Bearer <base64url>`. Errors are problem documents
 //! (RFC 9457), [`Problem`]. Of a session that is over, every route answers 410 with the tombstone's reason.
 
-use minicbor::{Decode, Encode};
+use crate::codec::array;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
@@ -162,27 +162,23 @@ pub struct Challenge {
 }
 
 /// Answers a challenge; signed by the device.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignIn {
     /// [`crate::SUITE`].
-    #[n(0)]
     pub suite: u8,
     /// Which account.
-    #[n(1)]
     pub account: AccountId,
     /// Which device.
-    #[n(2)]
     pub device: DeviceId,
     /// The origin that the device connected to, so that an answer is good at one server only.
-    #[n(3)]
     pub origin: String,
     /// As received.
-    #[n(4)]
     pub challenge: Hash,
     /// The device's clock.
-    #[n(5)]
     pub at: UnixMillis,
 }
+
+array!(SignIn { suite, account, device, origin, challenge, at });
 
 /// A bearer token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,18 +190,17 @@ pub struct Token {
 }
 
 /// Deletes an account and everything in it; signed by a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountDeletion {
     /// [`crate::SUITE`].
-    #[n(0)]
     pub suite: u8,
     /// Which account.
-    #[n(1)]
     pub account: AccountId,
     /// When, by the device's clock; the server takes it within [`crate::limits::CLOCK_SLACK_MILLIS`].
-    #[n(2)]
     pub at: UnixMillis,
 }
+
+array!(AccountDeletion { suite, account, at });
 
 /// Asks for server shares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,27 +265,23 @@ impl core::fmt::Debug for Share {
 }
 
 /// By which a writer has a share minted; signed by the writer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterMint {
     /// [`crate::SUITE`].
-    #[n(0)]
     pub suite: u8,
     /// For whose account.
-    #[n(1)]
     pub account: AccountId,
     /// The writer's public key.
-    #[n(2)]
     pub writer: SigningKeyBytes,
     /// A new record.
-    #[n(3)]
     pub record: RecordId,
     /// Its h0, as version 1.
-    #[n(4)]
     pub h0: Hash,
     /// When, by the writer's clock; taken within [`crate::limits::CLOCK_SLACK_MILLIS`].
-    #[n(5)]
     pub at: UnixMillis,
 }
+
+array!(WriterMint { suite, account, writer, record, h0, at });
 
 /// Answers a published version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

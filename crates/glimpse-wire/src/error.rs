@@ -3,20 +3,19 @@
 use core::fmt;
 use core::str::FromStr;
 
-use minicbor::{Decode, Encode};
-
-use crate::codec::Malformed;
+use crate::codec::{Malformed, number};
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $slug:literal, $happened:literal, $next:literal;)+) => {
         /// What went wrong, in one stable word: the slug of a problem document, the reason of a tombstone, the code of a
         /// refusal on the socket.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
-        #[cbor(index_only)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorCode {
-            $($(#[$doc])* #[n($number)] $name,)+
+            $($(#[$doc])* $name,)+
         }
+
+        number!(ErrorCode { $($name = $number),+ });
 
         impl ErrorCode {
             /// Every code.

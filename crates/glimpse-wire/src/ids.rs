@@ -6,17 +6,30 @@ use core::fmt;
 use core::str::FromStr;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use minicbor::{Decode, Encode};
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::codec::Malformed;
+use crate::codec::{Malformed, refused};
 
 macro_rules! byte_id {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Encode, Decode)]
-        #[cbor(transparent)]
-        pub struct $name(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; $len]);
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub [u8; $len]);
+
+        impl<C> Encode<C> for $name {
+            fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+                encoder.bytes(&self.0)?;
+                Ok(())
+            }
+        }
+
+        impl<'b, C> Decode<'b, C> for $name {
+            fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+                decoder.bytes()?.try_into().map(Self).map_err(|_| refused())
+            }
+        }
 
         impl $name {
             /// Length in bytes.
@@ -132,10 +145,22 @@ impl From<DeviceId> for AuthorId {
 }
 
 /// Milliseconds since the Unix epoch, UTC, by the server's clock as its owner knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
-#[cbor(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct UnixMillis(#[n(0)] pub u64);
+pub struct UnixMillis(pub u64);
+
+impl<C> Encode<C> for UnixMillis {
+    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        encoder.u64(self.0)?;
+        Ok(())
+    }
+}
+
+impl<'b, C> Decode<'b, C> for UnixMillis {
+    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        decoder.u64().map(Self)
+    }
+}
 
 impl UnixMillis {
     /// This time and `millis` more, held at the far end rather than wrapping.
@@ -152,9 +177,21 @@ impl UnixMillis {
 }
 
 /// Public bytes of any length: a byte string in CBOR, base64url without padding in JSON.
-#[derive(Clone, PartialEq, Eq, Hash, Default, Encode, Decode)]
-#[cbor(transparent)]
-pub struct Bytes(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Bytes(pub Vec<u8>);
+
+impl<C> Encode<C> for Bytes {
+    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        encoder.bytes(&self.0)?;
+        Ok(())
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Bytes {
+    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        decoder.bytes().map(|bytes| Self(bytes.to_vec()))
+    }
+}
 
 impl Bytes {
     /// The bytes.

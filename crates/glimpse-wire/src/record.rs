@@ -1,9 +1,7 @@
 //! Records at rest (protocol section 5).
 
-use minicbor::{Decode, Encode};
-
 use crate::account::{Head, KEM_ENC_LEN};
-use crate::codec::{Malformed, decode, encode};
+use crate::codec::{Malformed, array, choice, decode, encode};
 use crate::ids::{AccountId, AuthorId, Bytes, Hash, RecordId, Salt, SignatureBytes, SigningKeyBytes, UnixMillis};
 use crate::limits::{MAX_ENVELOPE, MAX_META, MAX_PADDED_CONTENT};
 use crate::preimage;
@@ -14,39 +12,31 @@ use crate::size::{MIN_PADDED, TAG, padme};
 pub const WRAPPED_LEN: usize = KEM_ENC_LEN + 32 + 16;
 
 /// What identifies a record version before any key exists; [`preimage::h0`] hashes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// [`crate::SUITE`].
-    #[n(0)]
     pub suite: u8,
     /// Whose record.
-    #[n(1)]
     pub account: AccountId,
     /// Which record.
-    #[n(2)]
     pub record: RecordId,
     /// Rising by one from 1.
-    #[n(3)]
     pub version: u64,
     /// h1 of the version before; zero for version 1.
-    #[n(4)]
     pub previous: Hash,
     /// The epoch whose account key the client share is wrapped to.
-    #[n(5)]
     pub epoch: u32,
     /// Who wrote it: a device id, or a writer id.
-    #[n(6)]
     pub author: AuthorId,
     /// When, by the author's clock.
-    #[n(7)]
     pub created: UnixMillis,
     /// Fresh for each version.
-    #[n(8)]
     pub salt: Salt,
     /// Padded size of the content, in bytes.
-    #[n(9)]
     pub size: u64,
 }
+
+array!(Header { suite, account, record, version, previous, epoch, author, created, salt, size });
 
 impl Header {
     /// `h0`, the associated data of every chunk of this version.
@@ -57,39 +47,42 @@ impl Header {
 }
 
 /// Everything about a record version except the chunks of its content.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// See [`Header`].
-    #[n(0)]
     pub header: Header,
     /// The key identifier of the server's share.
-    #[n(1)]
     pub kid: u32,
     /// The client share, by HPKE to the epoch's account key: encapsulated key ‖ ciphertext, [`WRAPPED_LEN`] bytes.
-    #[n(2)]
     pub wrapped: Bytes,
     /// Commits to the meta key.
-    #[n(3)]
     pub commit_meta: Hash,
     /// A [`Meta`], sealed as one chunk.
-    #[n(4)]
     pub sealed_meta: Bytes,
     /// Commits to the content key.
-    #[n(5)]
     pub commit_content: Hash,
     /// Merkle root over the sealed chunks of the content.
-    #[n(6)]
     pub content_root: Hash,
     /// The chain head under which the author signed.
-    #[n(7)]
     pub head: Head,
     /// The writer's public key; empty when the author is a device of the account.
-    #[n(8)]
     pub writer: Bytes,
     /// By the author over `lp(label, h1, head)`.
-    #[n(9)]
     pub signature: SignatureBytes,
 }
+
+array!(Envelope {
+    header,
+    kid,
+    wrapped,
+    commit_meta,
+    sealed_meta,
+    commit_content,
+    content_root,
+    head,
+    writer,
+    signature
+});
 
 impl Envelope {
     /// `h1`, which fixes the version's plaintext through its commitments.
@@ -154,36 +147,29 @@ impl Envelope {
 }
 
 /// What a record is, known to its owner and to those it is lent to; sealed everywhere else.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// For people.
-    #[n(0)]
     pub title: String,
     /// One of the words of protocol section 5.4: `text`, `json`, `table`, `series`, `fhir`, `image`, `pdf`, `file`, …
-    #[n(1)]
     pub kind: String,
     /// A media type.
-    #[n(2)]
     pub content_type: String,
     /// The name that the file had; empty when it had none.
-    #[n(3)]
     pub file_name: String,
     /// For searching.
-    #[n(4)]
     pub tags: Vec<String>,
     /// True length of the content, in bytes.
-    #[n(5)]
     pub length: u64,
     /// Bits of [`Policy`].
-    #[n(6)]
     pub policy: u32,
     /// Who a writer says it is; empty in the user's own records.
-    #[n(7)]
     pub from: String,
     /// When the content was made, by the author's clock.
-    #[n(8)]
     pub created: UnixMillis,
 }
+
+array!(Meta { title, kind, content_type, file_name, tags, length, policy, from, created });
 
 /// Policy bits of a record. A bit that this build does not know is refused, never ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,77 +185,67 @@ impl Policy {
 }
 
 /// Says that a record is deleted; a leaf of its own in later checkpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// [`crate::SUITE`].
-    #[n(0)]
     pub suite: u8,
     /// Whose record.
-    #[n(1)]
     pub account: AccountId,
     /// Which record; all its versions go.
-    #[n(2)]
     pub record: RecordId,
     /// The newest version that the device knew.
-    #[n(3)]
     pub version: u64,
     /// Its h1.
-    #[n(4)]
     pub h1: Hash,
     /// When, by the device's clock.
-    #[n(5)]
     pub at: UnixMillis,
     /// The chain head of the signer.
-    #[n(6)]
     pub head: Head,
 }
 
+array!(Deletion { suite, account, record, version, h1, at, head });
+
 /// One entry of a listing, in the order in which the server took them.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(flat)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A version by a device of the account.
-    #[n(1)]
     Version {
         /// The server's number for this change.
-        #[n(0)]
         seq: u64,
         /// An [`Envelope`].
-        #[n(1)]
         envelope: Bytes,
     },
     /// A version that a writer submitted and that no device has approved.
-    #[n(2)]
     Pending {
         /// The server's number for this change.
-        #[n(0)]
         seq: u64,
         /// An [`Envelope`].
-        #[n(1)]
         envelope: Bytes,
     },
     /// A deletion.
-    #[n(3)]
     Deleted {
         /// The server's number for this change.
-        #[n(0)]
         seq: u64,
         /// A [`Signed`](crate::account::Signed) [`Deletion`].
-        #[n(1)]
         deletion: Bytes,
     },
 }
 
+choice!(Change {
+    1 => Version { seq, envelope },
+    2 => Pending { seq, envelope },
+    3 => Deleted { seq, deletion },
+});
+
 /// A page of a listing.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// By rising seq; versions that a later version or a deletion replaced are left out.
-    #[n(0)]
     pub changes: Vec<Change>,
     /// Where the next page starts: pass it as `after`.
-    #[n(1)]
     pub next: u64,
     /// Whether there is more at this moment.
-    #[n(2)]
     pub more: bool,
 }
+
+array!(Page { changes, next, more });
