@@ -156,11 +156,7 @@ impl Store {
         now: UnixMillis,
     ) -> Answer<Option<Entry>> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let owner: Option<Vec<u8>> = sqlx::query_scalar("SELECT account FROM receipts WHERE session = ? LIMIT 1")
-            .bind(session.0.as_slice())
-            .fetch_optional(&mut *tx)
-            .await?;
-        if owner.is_some_and(|owner| owner != account.0) {
+        if owner(&mut tx, session).await?.is_some_and(|owner| owner != account.0) {
             return Err(ErrorCode::Conflict.into());
         }
         let last: Option<Vec<u8>> =
@@ -214,6 +210,10 @@ impl Store {
         now: UnixMillis,
     ) -> Answer<()> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        // The viewer knows the head as well, and may have an account of its own.
+        if owner(&mut tx, session).await?.is_none_or(|owner| owner != account.0) {
+            return Err(ErrorCode::NotFound.into());
+        }
         let head = head(&mut tx, session).await?.ok_or(ErrorCode::NotFound)?;
         if (head.seq, head.hash) != named {
             let repeated: Option<i64> = sqlx::query_scalar(
@@ -301,6 +301,15 @@ async fn append(
         .execute(tx)
         .await?;
     Ok(Entry { seq, body })
+}
+
+/// Whose session the receipts are about.
+async fn owner(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<Vec<u8>>> {
+    let owner = sqlx::query_scalar("SELECT account FROM receipts WHERE session = ? LIMIT 1")
+        .bind(session.0.as_slice())
+        .fetch_optional(tx)
+        .await?;
+    Ok(owner)
 }
 
 async fn head(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<Head>> {
