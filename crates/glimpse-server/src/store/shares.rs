@@ -138,30 +138,44 @@ impl Store {
 
     /// Erases reservations that lapsed; one whose version was published all the same is kept for good.
     pub(crate) async fn sweep_reservations(&self, now: UnixMillis) -> Answer<()> {
-        let lapsed: Vec<(Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("SELECT account, h0 FROM record_shares WHERE reserved <= ? LIMIT 1000")
-                .bind(int(now.0))
-                .fetch_all(&self.shares)
-                .await?;
-        for (account, h0) in &lapsed {
-            // Any version of this h0 that is reachable, or that is doomed and goes its own way.
-            let used: Option<i64> =
-                sqlx::query_scalar("SELECT 1 FROM contents WHERE account = ? AND h0 = ? AND state = 3")
+        let mut swept = false;
+        loop {
+            let lapsed: Vec<(Vec<u8>, Vec<u8>)> =
+                sqlx::query_as("SELECT account, h0 FROM record_shares WHERE reserved <= ? LIMIT 500")
+                    .bind(int(now.0))
+                    .fetch_all(&self.shares)
+                    .await?;
+            if lapsed.is_empty() {
+                break;
+            }
+            let mut used = Vec::with_capacity(lapsed.len());
+            for (account, h0) in &lapsed {
+                // Any version of this h0 that is reachable, or that is doomed and goes its own way.
+                let there: Option<i64> =
+                    sqlx::query_scalar("SELECT 1 FROM contents WHERE account = ? AND h0 = ? AND state = 3")
+                        .bind(account)
+                        .bind(h0)
+                        .fetch_optional(&self.main)
+                        .await?;
+                used.push(there.is_some());
+            }
+            // One transaction for all of them: each alone would cost a write to disk, and more lapse meanwhile.
+            let mut tx = self.shares.begin_with("BEGIN IMMEDIATE").await?;
+            for ((account, h0), used) in lapsed.iter().zip(used) {
+                // `reserved <= now` again: a publication that began meanwhile has prolonged the reservation.
+                let settle = "UPDATE record_shares SET reserved = NULL WHERE account = ? AND h0 = ? AND reserved <= ?";
+                let erase = "DELETE FROM record_shares WHERE account = ? AND h0 = ? AND reserved <= ?";
+                sqlx::query(if used { settle } else { erase })
                     .bind(account)
                     .bind(h0)
-                    .fetch_optional(&self.main)
+                    .bind(int(now.0))
+                    .execute(&mut *tx)
                     .await?;
-            // `reserved <= now` again: a publication that began meanwhile has prolonged the reservation.
-            let settle = "UPDATE record_shares SET reserved = NULL WHERE account = ? AND h0 = ? AND reserved <= ?";
-            let erase = "DELETE FROM record_shares WHERE account = ? AND h0 = ? AND reserved <= ?";
-            sqlx::query(if used.is_some() { settle } else { erase })
-                .bind(account)
-                .bind(h0)
-                .bind(int(now.0))
-                .execute(&self.shares)
-                .await?;
+            }
+            tx.commit().await?;
+            swept = true;
         }
-        if !lapsed.is_empty() {
+        if swept {
             wipe_log(&self.shares).await?;
         }
         Ok(())
