@@ -66,12 +66,14 @@ impl Mailboxes {
                 expires: UnixMillis(0),
                 session: Some(kept.session),
                 over: None,
+                crowded: false,
                 device_token: kept.device_token,
                 viewer_token: Some(kept.viewer_token),
                 device_end: End::restore(kept.device_end),
                 viewer_end: End::restore(kept.viewer_end),
             };
             state.mailboxes.insert(kept.mailbox, mailbox);
+            state.live += 1;
         }
     }
 }

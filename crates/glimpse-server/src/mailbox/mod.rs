@@ -8,7 +8,7 @@ mod kept;
 mod nameplates;
 mod pipe;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, MailboxId, SUITE, Sessi
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
-use self::nameplates::Nameplates;
+use self::nameplates::{Found, Nameplates};
 use self::pipe::End;
 use crate::problem::Answer;
 use crate::settings::Limits;
@@ -29,6 +29,8 @@ use crate::store::{SignedIn, random};
 
 /// How long a mailbox that is over still says so.
 const TOMBSTONE_MILLIS: u64 = 10 * 60 * 1000;
+/// Mailboxes that are over and still say so, at one time; beyond that the oldest is forgotten early.
+const MOST_OVER: usize = 100_000;
 /// How long an account's codes are longer after somebody claimed one twice.
 const LONGER_MILLIS: u64 = 15 * 60 * 1000;
 
@@ -42,6 +44,12 @@ pub(crate) struct Mailboxes {
 #[derive(Debug, Default)]
 struct State {
     mailboxes: HashMap<MailboxId, Mailbox>,
+    /// How many are not over.
+    live: usize,
+    /// How many of those have no session yet, by account.
+    pairing: HashMap<AccountId, usize>,
+    /// Those that are over, in the order in which they ended, and until when they say so.
+    over: VecDeque<(UnixMillis, MailboxId)>,
     nameplates: Nameplates,
     /// Accounts one of whose codes was claimed twice, and until when theirs are longer.
     crowded: HashMap<AccountId, UnixMillis>,
@@ -60,6 +68,8 @@ struct Mailbox {
     expires: UnixMillis,
     session: Option<SessionId>,
     over: Option<ErrorCode>,
+    /// Somebody tried the code after it was claimed, and was refused.
+    crowded: bool,
     /// SHA-256 of the tokens; a viewer has one from its claim on.
     device_token: Hash,
     viewer_token: Option<Hash>,
@@ -120,6 +130,14 @@ impl Mailbox {
         }
     }
 
+    /// Tells the device, once, that its code was tried again.
+    fn crowd(&mut self) {
+        if !self.crowded {
+            self.crowded = true;
+            self.device_end.tell(ToEnd::Crowded);
+        }
+    }
+
     /// Which end a token belongs to. Tokens are compared by their hashes, whose order tells nothing of the token.
     fn side_of(&self, token: &Hash) -> Option<Side> {
         let hash = digest(token);
@@ -141,7 +159,7 @@ impl Mailboxes {
 
     /// How many are live.
     pub(crate) fn live(&self) -> usize {
-        self.state().mailboxes.values().filter(|mailbox| mailbox.over.is_none()).count()
+        self.state().live
     }
 
     /// Opens a mailbox for a pairing.
@@ -154,18 +172,18 @@ impl Mailboxes {
     ) -> Answer<NewMailbox> {
         let (mailbox, token, server_nonce) = (MailboxId(random()?), Hash(random()?), Hash(random()?));
         let mut state = self.state();
-        let live = || state.mailboxes.values().filter(|mailbox| mailbox.over.is_none());
-        let pairing = live().filter(|mailbox| mailbox.session.is_none() && mailbox.account == device.account);
-        if pairing.count() >= limits.mailboxes_per_account {
+        if state.pairing.get(&device.account).is_some_and(|pairing| *pairing >= limits.mailboxes_per_account) {
             return Err(ErrorCode::RateLimited.into());
         }
-        if live().count() >= limits.mailboxes {
+        if state.live >= limits.mailboxes {
             return Err(ErrorCode::Busy.into());
         }
         let longer = state.crowded.get(&device.account).is_some_and(|until| until.0 > now.0);
         let draw = || getrandom::u32().ok();
         let nameplate = state.nameplates.assign(purpose, mailbox, longer, draw).ok_or(ErrorCode::Busy)?;
         let expires = now.plus(PAIRING_MILLIS);
+        state.live += 1;
+        *state.pairing.entry(device.account).or_default() += 1;
         state.mailboxes.insert(
             mailbox,
             Mailbox {
@@ -178,6 +196,7 @@ impl Mailboxes {
                 expires,
                 session: None,
                 over: None,
+                crowded: false,
                 device_token: digest(&token),
                 viewer_token: None,
                 device_end: End::default(),
@@ -225,7 +244,17 @@ impl Mailboxes {
         let token = Hash(random()?);
         let number = nameplates::parse(nameplate).ok_or(ErrorCode::CodeMistyped)?;
         let mut state = self.state();
-        let id = state.nameplates.find(purpose, number)?;
+        let id = match state.nameplates.find(purpose, number) {
+            Found::Live(id) => id,
+            Found::Resting(code, id) => {
+                // Of a code that led to a session the device hears as well.
+                if let Some(mailbox) = state.mailboxes.get_mut(&id).filter(|mailbox| mailbox.over.is_none()) {
+                    mailbox.crowd();
+                }
+                return Err(code.into());
+            }
+            Found::Nothing => return Err(ErrorCode::CodeUnknown.into()),
+        };
         let mailbox = state.mailboxes.get_mut(&id).ok_or(ErrorCode::CodeUnknown)?;
         if mailbox.expires.0 <= now.0 {
             state.finish(&id, ErrorCode::CodeExpired, now);
@@ -234,6 +263,7 @@ impl Mailboxes {
         // Until the device has said what it offers, the code is not shown anywhere.
         let offer = mailbox.offer.clone().ok_or(ErrorCode::CodeUnknown)?;
         if mailbox.viewer_token.is_some() {
+            mailbox.crowd();
             let account = mailbox.account;
             state.crowded.insert(account, now.plus(LONGER_MILLIS));
             return Err(ErrorCode::Crowded.into());
@@ -258,8 +288,11 @@ impl Mailboxes {
     pub(crate) fn bind(&self, id: &MailboxId, device: &SignedIn, session: &SessionId, now: UnixMillis) -> Answer<()> {
         let mut state = self.state();
         let mailbox = state.bindable(id, device, session, now)?;
-        mailbox.session = Some(*session);
+        let paired = mailbox.session.replace(*session).is_none();
         let (purpose, nameplate) = (mailbox.purpose, mailbox.nameplate.take());
+        if paired {
+            state.paired(&device.account);
+        }
         if let Some(nameplate) = nameplate {
             state.nameplates.rest(purpose, nameplate, ErrorCode::CodeUsed, now);
         }
@@ -285,6 +318,9 @@ impl Mailboxes {
         let sent = mailbox.end(side.other()).total();
         let peer = mailbox.end(side.other()).is_connected();
         mailbox.end(side).tell(ToEnd::Joined { now, sent, peer });
+        if side == Side::Device && mailbox.crowded {
+            mailbox.end(side).tell(ToEnd::Crowded);
+        }
         mailbox.end(side.other()).tell(ToEnd::Peer { present: true });
         Ok(connection)
     }
@@ -388,7 +424,9 @@ impl Mailboxes {
         for id in expired.map(|(id, _)| *id).collect::<Vec<_>>() {
             state.finish(&id, ErrorCode::CodeExpired, now);
         }
-        state.mailboxes.retain(|_, mailbox| mailbox.over.is_none() || mailbox.expires.0 > now.0);
+        while let Some((_, id)) = state.over.pop_front_if(|(until, _)| until.0 <= now.0) {
+            state.mailboxes.remove(&id);
+        }
         state.crowded.retain(|_, until| until.0 > now.0);
         state.nameplates.sweep(now);
     }
@@ -413,7 +451,8 @@ impl State {
         session: &SessionId,
         now: UnixMillis,
     ) -> Answer<&mut Mailbox> {
-        let mailbox = self.mailboxes.get_mut(id).filter(|mailbox| mailbox.device == device.device);
+        let theirs = |mailbox: &&mut Mailbox| (mailbox.account, mailbox.device) == (device.account, device.device);
+        let mailbox = self.mailboxes.get_mut(id).filter(theirs);
         let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
         match (mailbox.over, mailbox.session) {
             (Some(code), _) => Err(code.into()),
@@ -431,8 +470,8 @@ impl State {
             return;
         }
         mailbox.over = Some(code);
-        mailbox.expires = now.plus(TOMBSTONE_MILLIS);
         mailbox.offer = None;
+        let pairing = mailbox.session.is_none().then_some(mailbox.account);
         for end in [&mut mailbox.device_end, &mut mailbox.viewer_end] {
             if !end.is_connected() {
                 end.clear();
@@ -443,6 +482,26 @@ impl State {
         let told = if code == ErrorCode::CodeExpired { code } else { ErrorCode::CodeUsed };
         if let Some(nameplate) = mailbox.nameplate.take() {
             self.nameplates.rest(mailbox.purpose, nameplate, told, now);
+        }
+        self.live = self.live.saturating_sub(1);
+        if let Some(account) = pairing {
+            self.paired(&account);
+        }
+        self.over.push_back((now.plus(TOMBSTONE_MILLIS), *id));
+        if self.over.len() > MOST_OVER
+            && let Some((_, oldest)) = self.over.pop_front()
+        {
+            self.mailboxes.remove(&oldest);
+        }
+    }
+
+    /// One pairing less of this account: it became a session, or ended.
+    fn paired(&mut self, account: &AccountId) {
+        if let Some(count) = self.pairing.get_mut(account) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.pairing.remove(account);
+            }
         }
     }
 }

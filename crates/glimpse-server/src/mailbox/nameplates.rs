@@ -1,9 +1,10 @@
 //! Nameplates: the public digits of a pairing code, drawn at random, short while few are live.
 //!
-//! At most one nameplate in a hundred of each length is live, so that claiming at random burns few codes. Each purpose is a
-//! code space of its own.
+//! At most one nameplate in a hundred of each length is live, so that claiming at random burns few codes; of the longest, one
+//! in ten before pairing is refused: whoever fills that many fills them with codes of their own, and a claim at random still
+//! hits an honest one as rarely. Each purpose is a code space of its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, MailboxId, UnixMillis};
@@ -20,7 +21,7 @@ struct Length {
 const LENGTHS: [Length; 3] = [
     Length { first: 0, last: 799, digits: 3, live: 8 },
     Length { first: 80_000, last: 89_999, digits: 5, live: 100 },
-    Length { first: 9_000_000, last: 9_999_999, digits: 7, live: 10_000 },
+    Length { first: 9_000_000, last: 9_999_999, digits: 7, live: 100_000 },
 ];
 /// How long a dead nameplate is remembered and not given out again.
 const REST_MILLIS: u64 = 10 * 60 * 1000;
@@ -31,7 +32,28 @@ const DRAWS: u32 = 64;
 #[derive(Debug, Default)]
 pub(super) struct Nameplates {
     live: HashMap<(Purpose, u32), MailboxId>,
-    resting: HashMap<(Purpose, u32), (ErrorCode, UnixMillis)>,
+    /// How many are live, by purpose and length.
+    counts: HashMap<(Purpose, usize), usize>,
+    resting: HashMap<(Purpose, u32), Rest>,
+    /// The resting ones in the order in which they wake.
+    wakes: VecDeque<(UnixMillis, Purpose, u32)>,
+}
+
+#[derive(Debug)]
+struct Rest {
+    code: ErrorCode,
+    mailbox: MailboxId,
+}
+
+/// What stands behind a nameplate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A mailbox that waits for its viewer, or has it.
+    Live(MailboxId),
+    /// A nameplate that died lately, what to say of it, and the mailbox that it led to.
+    Resting(ErrorCode, MailboxId),
+    /// Nothing.
+    Nothing,
 }
 
 impl Nameplates {
@@ -44,8 +66,8 @@ impl Nameplates {
         mut random: impl FnMut() -> Option<u32>,
     ) -> Option<u32> {
         for length in LENGTHS.iter().skip(usize::from(longer)) {
-            let inside = |number: &u32| (length.first..=length.last).contains(number);
-            if self.live.keys().filter(|(live, number)| *live == purpose && inside(number)).count() >= length.live {
+            let count = self.counts.entry((purpose, length.digits)).or_default();
+            if *count >= length.live {
                 continue;
             }
             for _ in 0..DRAWS {
@@ -53,6 +75,7 @@ impl Nameplates {
                 let key = (purpose, number);
                 if !self.live.contains_key(&key) && !self.resting.contains_key(&key) {
                     self.live.insert(key, mailbox);
+                    *count += 1;
                     return Some(number);
                 }
             }
@@ -61,23 +84,28 @@ impl Nameplates {
     }
 
     /// Whose nameplate this is, or what to say of it.
-    pub(super) fn find(&self, purpose: Purpose, number: u32) -> Result<MailboxId, ErrorCode> {
+    pub(super) fn find(&self, purpose: Purpose, number: u32) -> Found {
         match (self.live.get(&(purpose, number)), self.resting.get(&(purpose, number))) {
-            (Some(mailbox), _) => Ok(*mailbox),
-            (None, Some((code, _))) => Err(*code),
-            (None, None) => Err(ErrorCode::CodeUnknown),
+            (Some(mailbox), _) => Found::Live(*mailbox),
+            (None, Some(rest)) => Found::Resting(rest.code, rest.mailbox),
+            (None, None) => Found::Nothing,
         }
     }
 
     /// Ends a nameplate; for a while, whoever claims it is told why.
     pub(super) fn rest(&mut self, purpose: Purpose, number: u32, code: ErrorCode, now: UnixMillis) {
-        if self.live.remove(&(purpose, number)).is_some() {
-            self.resting.insert((purpose, number), (code, now.plus(REST_MILLIS)));
+        let Some(mailbox) = self.live.remove(&(purpose, number)) else { return };
+        if let Some(count) = length(number).and_then(|length| self.counts.get_mut(&(purpose, length.digits))) {
+            *count = count.saturating_sub(1);
         }
+        self.resting.insert((purpose, number), Rest { code, mailbox });
+        self.wakes.push_back((now.plus(REST_MILLIS), purpose, number));
     }
 
     pub(super) fn sweep(&mut self, now: UnixMillis) {
-        self.resting.retain(|_, (_, until)| until.0 > now.0);
+        while let Some((_, purpose, number)) = self.wakes.pop_front_if(|(until, ..)| until.0 <= now.0) {
+            self.resting.remove(&(purpose, number));
+        }
     }
 }
 
@@ -93,10 +121,13 @@ fn uniform(bound: u32, random: &mut impl FnMut() -> Option<u32>) -> Option<u32> 
     None
 }
 
+fn length(number: u32) -> Option<&'static Length> {
+    LENGTHS.iter().find(|length| (length.first..=length.last).contains(&number))
+}
+
 /// The digits of a nameplate.
 pub(super) fn digits(number: u32) -> String {
-    let length = LENGTHS.iter().find(|length| (length.first..=length.last).contains(&number));
-    let width = length.map_or(0, |length| length.digits);
+    let width = length(number).map_or(0, |length| length.digits);
     format!("{number:0width$}")
 }
 
@@ -106,10 +137,7 @@ pub(super) fn parse(text: &str) -> Option<u32> {
         return None;
     }
     let number: u32 = text.parse().ok()?;
-    LENGTHS
-        .iter()
-        .any(|length| length.digits == text.len() && (length.first..=length.last).contains(&number))
-        .then_some(number)
+    length(number).is_some_and(|length| length.digits == text.len()).then_some(number)
 }
 
 #[cfg(test)]
@@ -149,14 +177,33 @@ mod tests {
         let mut nameplates = Nameplates::default();
         let now = UnixMillis(0);
         let number = nameplates.assign(Purpose::View, MailboxId([1; 16]), false, draws()).expect("room");
-        assert_eq!(nameplates.find(Purpose::Link, number), Err(ErrorCode::CodeUnknown), "another code space");
-        assert_eq!(nameplates.find(Purpose::View, number), Ok(MailboxId([1; 16])));
+        assert_eq!(nameplates.find(Purpose::Link, number), Found::Nothing, "another code space");
+        assert_eq!(nameplates.find(Purpose::View, number), Found::Live(MailboxId([1; 16])));
         nameplates.rest(Purpose::View, number, ErrorCode::CodeExpired, now);
-        assert_eq!(nameplates.find(Purpose::View, number), Err(ErrorCode::CodeExpired));
+        let resting = Found::Resting(ErrorCode::CodeExpired, MailboxId([1; 16]));
+        assert_eq!(nameplates.find(Purpose::View, number), resting);
         let next = nameplates.assign(Purpose::View, MailboxId([2; 16]), false, draws()).expect("room");
         assert_ne!(next, number, "the same draws, but that one rests");
+        nameplates.sweep(now.plus(REST_MILLIS - 1));
+        assert_eq!(nameplates.find(Purpose::View, number), resting);
         nameplates.sweep(now.plus(REST_MILLIS));
-        assert_eq!(nameplates.find(Purpose::View, number), Err(ErrorCode::CodeUnknown));
+        assert_eq!(nameplates.find(Purpose::View, number), Found::Nothing);
+    }
+
+    #[test]
+    fn t101_a_hundred_thousand_live_codes_leave_room_for_another() {
+        let mut nameplates = Nameplates::default();
+        let mut random = draws();
+        let mut assign =
+            |nameplates: &mut Nameplates| nameplates.assign(Purpose::View, MailboxId([1; 16]), false, &mut random);
+        let bogus: Vec<u32> = (0..100_000).map(|_| assign(&mut nameplates).expect("room")).collect();
+        assert!(assign(&mut nameplates).is_some());
+        // Codes that end make room for short ones again.
+        for number in bogus {
+            nameplates.rest(Purpose::View, number, ErrorCode::CodeExpired, UnixMillis(0));
+        }
+        nameplates.sweep(UnixMillis(REST_MILLIS));
+        assert_eq!(assign(&mut nameplates).map(|number| digits(number).len()), Some(3));
     }
 
     #[test]
