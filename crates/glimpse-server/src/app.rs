@@ -46,13 +46,17 @@ pub(crate) struct Rates {
     pub(crate) accounts: Throttle<Address>,
     pub(crate) sign_ins: Throttle<Address>,
     pub(crate) claims: Throttle<Address>,
+    pub(crate) claims_by_network: Throttle<Address>,
     pub(crate) mailboxes: Throttle<AccountId>,
     pub(crate) mints: Throttle<DeviceId>,
     pub(crate) releases: Throttle<DeviceId>,
     pub(crate) submissions: Throttle<(AuthorId, AccountId)>,
     pub(crate) submissions_by_address: Throttle<Address>,
+    pub(crate) submissions_by_network: Throttle<Address>,
 }
 
+/// How many times the rate of one address a whole network has, where what is asked for is scarce.
+const NETWORK: u32 = 8;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * 60;
 
@@ -63,11 +67,13 @@ impl Rates {
             accounts: Throttle::new(limits.accounts_per_address_hour, HOUR),
             sign_ins: Throttle::new(limits.sign_ins_per_address, MINUTE),
             claims: Throttle::new(limits.claims_per_address, MINUTE),
+            claims_by_network: Throttle::new(limits.claims_per_address.saturating_mul(NETWORK), MINUTE),
             mailboxes: Throttle::new(limits.mailboxes_per_account_minute, MINUTE),
             mints: Throttle::new(limits.mints_per_signer, MINUTE),
             releases: Throttle::new(limits.releases_per_device, MINUTE),
             submissions: Throttle::new(limits.submissions_per_writer, MINUTE),
             submissions_by_address: Throttle::new(limits.submissions_per_address, MINUTE),
+            submissions_by_network: Throttle::new(limits.submissions_per_address.saturating_mul(NETWORK), MINUTE),
         }
     }
 }

@@ -1,32 +1,39 @@
-//! Things that are good for a moment and once: sign-in challenges and writers' upload tokens. In memory; a restart ends them.
+//! Things that are good for a moment: sign-in challenges and writers' upload tokens. A restart ends them.
+//!
+//! Anyone may ask for a challenge, so nothing is remembered of it: it carries its end and a MAC under a key that is drawn at the
+//! start. What is remembered is which ones were used, and using one takes a device's signature.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use glimpse_wire::limits::RESERVATION_MILLIS;
 use glimpse_wire::{AccountId, AuthorId, DeviceId, ErrorCode, Hash, RecordId, UnixMillis};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
+use crate::lapsing::Lapsing;
 use crate::problem::Answer;
 use crate::store::random;
 
 /// Life of a sign-in challenge.
 const CHALLENGE_MILLIS: u64 = 60 * 1000;
-/// Tickets of one sort at one time; the rate of an address is far below.
-const MOST: usize = 100_000;
+/// Upload tokens at one time; the rate of an address is far below.
+const MOST_UPLOADS: usize = 100_000;
+/// Bytes of a challenge's MAC: one guess in 2^128.
+const TAG: usize = 16;
 
 /// Challenges and upload tokens that have been given out.
-#[derive(Debug, Default)]
 pub(crate) struct Tickets {
-    challenges: Mutex<HashMap<Hash, Challenged>>,
-    uploads: Mutex<HashMap<Hash, WriterUpload>>,
+    /// Of this run alone, and of nothing but challenges.
+    key: Zeroizing<[u8; 32]>,
+    used: Mutex<Lapsing<Hash, ()>>,
+    uploads: Mutex<Lapsing<Hash, WriterUpload>>,
 }
 
-#[derive(Debug)]
-struct Challenged {
-    account: AccountId,
-    device: DeviceId,
-    expires: UnixMillis,
+impl std::fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tickets").finish_non_exhaustive()
+    }
 }
 
 /// What a writer may upload and submit.
@@ -36,62 +43,76 @@ pub(crate) struct WriterUpload {
     pub(crate) writer: AuthorId,
     pub(crate) record: RecordId,
     pub(crate) h0: Hash,
-    expires: UnixMillis,
 }
 
 impl Tickets {
-    /// A challenge for a device that may or may not exist.
-    pub(crate) fn challenge(
-        &self,
-        account: AccountId,
-        device: DeviceId,
-        now: UnixMillis,
-    ) -> Answer<(Hash, UnixMillis)> {
-        let challenge = Hash(random()?);
-        let expires = now.plus(CHALLENGE_MILLIS);
-        let mut challenges = lock(&self.challenges);
-        if challenges.len() >= MOST {
-            challenges.retain(|_, challenged| challenged.expires.0 > now.0);
-        }
-        if challenges.len() >= MOST {
-            return Err(ErrorCode::Busy.into());
-        }
-        challenges.insert(challenge, Challenged { account, device, expires });
-        Ok((challenge, expires))
-    }
-
-    /// Uses a challenge up; whether it was given to this device and has not lapsed.
-    pub(crate) fn answer(&self, challenge: &Hash, account: &AccountId, device: &DeviceId, now: UnixMillis) -> bool {
-        lock(&self.challenges).remove(challenge).is_some_and(|challenged| {
-            challenged.account == *account && challenged.device == *device && challenged.expires.0 > now.0
+    /// # Errors
+    /// When the operating system gives no random numbers.
+    pub(crate) fn new() -> Answer<Self> {
+        Ok(Self {
+            key: Zeroizing::new(random()?),
+            used: Mutex::new(Lapsing::new()),
+            uploads: Mutex::new(Lapsing::new()),
         })
     }
 
-    /// A token by which a writer uploads one record version.
-    pub(crate) fn admit_upload(
+    /// A challenge for a device that may or may not exist: its end, eight random bytes, and the MAC over both and whom it is for.
+    pub(crate) fn challenge(
         &self,
-        account: AccountId,
-        writer: AuthorId,
-        record: RecordId,
-        h0: Hash,
+        account: &AccountId,
+        device: &DeviceId,
         now: UnixMillis,
-    ) -> Answer<Hash> {
+    ) -> Answer<(Hash, UnixMillis)> {
+        let expires = now.plus(CHALLENGE_MILLIS);
+        let mut challenge = [0u8; 32];
+        let (front, tag) = challenge.split_at_mut(TAG);
+        let (end, nonce) = front.split_at_mut(8);
+        end.copy_from_slice(&expires.0.to_be_bytes());
+        nonce.copy_from_slice(&random::<8>()?);
+        let mac = self.mac(front, account, device)?.finalize().into_bytes();
+        tag.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
+        Ok((Hash(challenge), expires))
+    }
+
+    /// Uses a challenge up; whether it was given to this device, has not lapsed and was not used before. The caller has checked
+    /// the device's signature over it.
+    pub(crate) fn answer(&self, challenge: &Hash, account: &AccountId, device: &DeviceId, now: UnixMillis) -> bool {
+        let Some((end, _)) = challenge.0.split_first_chunk() else { return false };
+        let expires = UnixMillis(u64::from_be_bytes(*end));
+        let (front, tag) = challenge.0.split_at(TAG);
+        let ours = self.mac(front, account, device).is_ok_and(|mac| mac.verify_truncated_left(tag).is_ok());
+        if !ours || expires.0 <= now.0 {
+            return false;
+        }
+        let mut used = lock(&self.used);
+        let fresh = used.find(challenge, now).is_none();
+        used.insert(*challenge, (), expires, now);
+        fresh
+    }
+
+    /// All three parts have one length each, so that no two questions are the same bytes.
+    fn mac(&self, front: &[u8], account: &AccountId, device: &DeviceId) -> Answer<Hmac<Sha256>> {
+        let mut mac = Hmac::new_from_slice(self.key.as_slice()).map_err(|_| ErrorCode::Internal)?;
+        mac.update(front);
+        mac.update(&account.0);
+        mac.update(&device.0);
+        Ok(mac)
+    }
+
+    /// A token by which a writer uploads one record version.
+    pub(crate) fn admit_upload(&self, upload: WriterUpload, now: UnixMillis) -> Answer<Hash> {
         let token = Hash(random()?);
         let mut uploads = lock(&self.uploads);
-        if uploads.len() >= MOST {
-            uploads.retain(|_, upload| upload.expires.0 > now.0);
-        }
-        if uploads.len() >= MOST {
+        if uploads.len() >= MOST_UPLOADS {
             return Err(ErrorCode::Busy.into());
         }
-        let expires = now.plus(RESERVATION_MILLIS);
-        uploads.insert(digest(&token), WriterUpload { account, writer, record, h0, expires });
+        uploads.insert(digest(&token), upload, now.plus(RESERVATION_MILLIS), now);
         Ok(token)
     }
 
     /// What this token admits to.
     pub(crate) fn upload(&self, token: &Hash, now: UnixMillis) -> Option<WriterUpload> {
-        lock(&self.uploads).get(&digest(token)).filter(|upload| upload.expires.0 > now.0).copied()
+        lock(&self.uploads).find(&digest(token), now).map(|(_, upload)| *upload)
     }
 }
 
@@ -102,4 +123,43 @@ fn digest(token: &Hash) -> Hash {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_good_once_in_time_for_its_device_and_for_this_run() {
+        let (tickets, other_run) = (Tickets::new().expect("random"), Tickets::new().expect("random"));
+        let (account, device, now) = (AccountId([1; 32]), DeviceId([2; 32]), UnixMillis(1_000_000));
+        let fresh = || tickets.challenge(&account, &device, now).expect("random");
+        let (challenge, expires) = fresh();
+        assert!(!other_run.answer(&challenge, &account, &device, now));
+        assert!(!tickets.answer(&challenge, &AccountId([3; 32]), &device, now));
+        assert!(!tickets.answer(&challenge, &account, &DeviceId([3; 32]), now));
+        for byte in 0..32 {
+            let mut changed = challenge;
+            if let Some(byte) = changed.0.get_mut(byte) {
+                *byte ^= 1;
+            }
+            assert!(!tickets.answer(&changed, &account, &device, now), "byte {byte}");
+        }
+        assert!(!tickets.answer(&challenge, &account, &device, expires), "lapsed");
+        assert!(tickets.answer(&challenge, &account, &device, now), "control");
+        assert!(!tickets.answer(&challenge, &account, &device, now), "used");
+        assert_ne!(fresh().0, fresh().0);
+    }
+
+    #[test]
+    fn challenges_that_nobody_answers_take_no_room_from_those_that_do() {
+        let tickets = Tickets::new().expect("random");
+        let (account, device, now) = (AccountId([1; 32]), DeviceId([2; 32]), UnixMillis(1_000_000));
+        for _ in 0..=100_000u32 {
+            tickets.challenge(&account, &device, now).expect("never busy");
+        }
+        let (challenge, _) = tickets.challenge(&account, &device, now).expect("never busy");
+        assert!(tickets.answer(&challenge, &account, &device, now));
+        assert_eq!(lock(&tickets.used).len(), 1);
+    }
 }

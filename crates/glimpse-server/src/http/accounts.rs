@@ -57,7 +57,7 @@ pub(super) async fn challenge(
 ) -> Answer<JsonAnswer<Challenge>> {
     let now = app.clock.now();
     app.rates.sign_ins.admit(address, 1, now)?;
-    let (challenge, expires) = app.tickets.challenge(body.account, body.device, now)?;
+    let (challenge, expires) = app.tickets.challenge(&body.account, &body.device, now)?;
     Ok(JsonAnswer(Challenge { challenge, now, expires }))
 }
 
@@ -74,15 +74,14 @@ pub(super) async fn sign_in(
     if claimed.suite != SUITE {
         return Err(ErrorCode::UnsupportedSuite.into());
     }
-    // The challenge is used up whatever comes of it; unknown account, wrong device and bad signature are one answer.
-    let fresh = app.tickets.answer(&claimed.challenge, &claimed.account, &claimed.device, now);
+    // Unknown account, wrong device, bad signature and used challenge are one answer.
     let key = app.store.device_key(&claimed.account, &claimed.device).await?.ok_or(ErrorCode::Unauthorised)?;
     let statement: SignIn = signed.open(StatementKind::SignIn, &key).map_err(|_| ErrorCode::Unauthorised)?;
     if !app.origins.contains(&statement.origin) {
         tracing::warn!("a sign-in named an origin that is not among public_origins");
         return Err(ErrorCode::Unauthorised.into());
     }
-    if !fresh {
+    if !app.tickets.answer(&statement.challenge, &statement.account, &statement.device, now) {
         return Err(ErrorCode::Unauthorised.into());
     }
     let token = Hash(random()?);

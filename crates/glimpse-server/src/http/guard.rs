@@ -1,11 +1,11 @@
-//! What surrounds every request: a request id, the rate of its address, strict headers, one log line, one count.
+//! What surrounds every request: strict headers, a request id, the rate of its address, one log line, one count.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use glimpse_wire::ErrorCode;
@@ -32,6 +32,12 @@ impl Address {
                 Self(a << 48 | b << 32 | c << 16 | d)
             }
         }
+    }
+
+    /// The network that one customer of a provider may have: of IPv6 a /48, which holds 65,536 addresses of this sort, of IPv4
+    /// the address.
+    pub(crate) const fn network(self) -> Self {
+        if self.0 >> 32 != 0 { Self(self.0 & !0xffff) } else { self }
     }
 }
 
@@ -61,11 +67,6 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     app.metrics.request_seconds.observe(elapsed.as_secs_f64());
     app.metrics.requests.get_or_create(&RequestLabels { route, status }).inc();
 
-    strict(response.headers_mut());
-    if app.settings.tls_cert.is_some() {
-        let two_years = HeaderValue::from_static("max-age=63072000");
-        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, two_years);
-    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -73,7 +74,9 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
 }
 
 /// Headers of every answer that does not say otherwise; pages bring their own.
-fn strict(headers: &mut HeaderMap) {
+pub(crate) async fn strict(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (
@@ -86,19 +89,26 @@ fn strict(headers: &mut HeaderMap) {
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+    if app.settings.tls_cert.is_some() {
+        let two_years = HeaderValue::from_static("max-age=63072000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, two_years);
+    }
+    response
 }
 
 /// The last address of `X-Forwarded-For` when the peer is a proxy that the operator trusts; else the peer.
 fn client_address(app: &App, request: &Request) -> Address {
     let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else { return Address(0) };
-    let trusted = &app.settings.trusted_proxies;
-    if !trusted.contains(&peer) {
+    if !app.settings.trusts(peer) {
         return Address::of(peer);
     }
-    let hops = request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> = hops.flat_map(|line| line.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    // From the right: what a trusted proxy wrote can be believed, what stood there before cannot.
-    Address::of(hops.into_iter().rev().find(|hop| !trusted.contains(hop)).unwrap_or(peer))
+    let lines = request.headers().get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or(""));
+    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+    // From the right: what a trusted proxy wrote can be believed, what stood there before cannot. What a proxy wrote and we
+    // cannot read is not skipped, for behind it stands what the client wrote.
+    let read = hops.into_iter().rev().map(|hop| hop.trim().parse::<IpAddr>().ok().map(|hop| hop.to_canonical()));
+    let client = read.take_while(Option::is_some).flatten().find(|hop| !app.settings.trusts(*hop));
+    Address::of(client.unwrap_or(peer))
 }
 
 /// Eight random bytes in hex: enough to find one request in a log.
@@ -116,5 +126,8 @@ mod tests {
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("2001:db8:1:2::1").network(), of("2001:db8:1:3::1").network());
+        assert_ne!(of("2001:db8:1:2::1").network(), of("2001:db8:2:2::1").network());
+        assert_ne!(of("192.0.2.1").network(), of("192.0.2.2").network());
     }
 }
