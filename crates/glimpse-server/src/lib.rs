@@ -13,6 +13,7 @@
 //! lifecycle  a session across mailboxes and databases: grant, open, end          session   its rules, as pure functions
 //! store/     three SQLite files and two folders of blobs, split by concern       share     the one derivation
 //! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see
+//! lapsing    what is remembered for a while                              pace               connections that stand still
 //! ```
 //!
 //! Invariants:
@@ -30,10 +31,12 @@ mod app;
 mod clock;
 mod http;
 mod key_file;
+mod lapsing;
 mod lifecycle;
 mod listen;
 mod mailbox;
 mod metrics;
+mod pace;
 mod problem;
 mod server;
 mod session;

@@ -3,11 +3,12 @@
 //! Over TLS the protocol is what ALPN agreed; in plain text it is HTTP/1.1 alone, so that no connection waits without a
 //! time limit for the preface that would tell the two apart.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,11 +21,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+use crate::http::guard::Address;
+use crate::pace::Paced;
+use crate::settings::Settings;
+
+/// Bytes of a request's head, and of what is read ahead of a body.
+const READ_BUFFER: usize = 64 * 1024;
 
 /// Who is at the other end of the connection: the client, or a reverse proxy.
 #[derive(Clone, Copy, Debug)]
@@ -35,10 +43,75 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 pub(crate) struct Listening {
     /// Connections at one time; more wait in the operating system's queue.
     pub(crate) connections: usize,
+    /// Connections of one address at one time; more are closed.
+    pub(crate) connections_per_address: usize,
+    /// Proxies, whose connections are those of many.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
     /// For the handshake, and for the head of each request.
     pub(crate) head: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub(crate) stall: Duration,
     /// For open requests after the end of accepting.
     pub(crate) drain: Duration,
+}
+
+impl Listening {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let limits = &settings.limits;
+        Self {
+            connections: limits.connections,
+            connections_per_address: limits.connections_per_address,
+            trusted_proxies: settings.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+            head: Duration::from_secs(limits.head_seconds),
+            stall: Duration::from_secs(limits.stall_seconds),
+            drain: Duration::from_secs(limits.drain_seconds),
+        }
+    }
+}
+
+/// The room that a connection takes up, until the last who holds this lets go: a socket outlives the HTTP that it began as.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    _room: Arc<(OwnedSemaphorePermit, Option<Place>)>,
+}
+
+/// How many connections each address has.
+#[derive(Debug, Default)]
+struct Places(Mutex<HashMap<Address, usize>>);
+
+/// One of the places of an address.
+#[derive(Debug)]
+struct Place {
+    places: Arc<Places>,
+    address: Address,
+}
+
+impl Places {
+    fn counts(&self) -> MutexGuard<'_, HashMap<Address, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(self: &Arc<Self>, address: Address, most: usize) -> Option<Place> {
+        let mut counts = self.counts();
+        let count = counts.entry(address).or_default();
+        // The entry of an address that has none is not left behind: `most` is at least one.
+        (*count < most).then(|| {
+            *count += 1;
+            Place { places: Arc::clone(self), address }
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.places.counts();
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
 }
 
 /// Why TLS cannot be offered.
@@ -87,34 +160,44 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(listening.connections));
+    let places = Arc::new(Places::default());
     let open = TaskTracker::new();
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        let accepting = async {
+            let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|(stream, address)| (slot, stream, address))
+        };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accepting => accepted,
         };
-        let (stream, address) = match accepted {
+        let (slot, stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 pause_after(&error).await;
                 continue;
             }
         };
+        let peer = address.ip().to_canonical();
+        let place = places.take(Address::of(peer), listening.connections_per_address);
+        if place.is_none() && !listening.trusted_proxies.contains(&peer) {
+            continue;
+        }
+        let room = Room { _room: Arc::new((slot, place)) };
         // Messages are small and both ends wait for them.
         let _ = stream.set_nodelay(true);
         let (router, tls, listening, stop) = (router.clone(), tls.clone(), listening.clone(), stop.clone());
+        let stream = Paced::new(stream, listening.stall);
         open.spawn(async move {
             match tls {
-                None => connection(stream, address, false, router, &listening, &stop).await,
+                None => connection(stream, Peer(peer), room, false, router, &listening, &stop).await,
                 Some(tls) => {
                     if let Ok(Ok(stream)) = tokio::time::timeout(listening.head, tls.accept(stream)).await {
                         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                        connection(stream, address, h2, router, &listening, &stop).await;
+                        connection(stream, Peer(peer), room, h2, router, &listening, &stop).await;
                     }
                 }
             }
-            drop(slot);
         });
     }
     drop(listener);
@@ -126,7 +209,8 @@ pub(crate) async fn serve(
 
 async fn connection<S>(
     stream: S,
-    address: SocketAddr,
+    peer: Peer,
+    room: Room,
     h2: bool,
     router: Router,
     listening: &Listening,
@@ -136,7 +220,8 @@ async fn connection<S>(
 {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(address.ip().to_canonical()));
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(room.clone());
         router.clone().oneshot(request)
     });
     let stream = TokioIo::new(stream);
@@ -160,6 +245,7 @@ async fn connection<S>(
             .timer(TokioTimer::new())
             .header_read_timeout(listening.head)
             .max_headers(64)
+            .max_buf_size(READ_BUFFER)
             .serve_connection(stream, service)
             .with_upgrades();
         let mut connection = pin!(connection);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Json as JsonAnswer;
 use axum::body::Body;
 use axum::extract::State;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::auth::{Bearer, Device, From};
 use super::extract::{Json, Path, collect};
 use crate::app::App;
+use crate::listen::Room;
 use crate::mailbox::{Connection, Next};
 use crate::problem::{Answer, Problem};
 
@@ -86,6 +88,7 @@ pub(super) async fn claim(
 ) -> Answer<JsonAnswer<Claimed>> {
     let now = app.clock.now();
     app.rates.claims.admit(address, 1, now)?;
+    app.rates.claims_by_network.admit(address.network(), 1, now)?;
     let claimed = app.mailboxes.claim(&body.nameplate, body.purpose.into(), now)?;
     Ok(JsonAnswer(Claimed { mailbox: claimed.mailbox, token: claimed.token, offer: claimed.offer, now }))
 }
@@ -93,6 +96,7 @@ pub(super) async fn claim(
 /// `GET /v1/mailboxes/{mailbox}/socket`
 pub(super) async fn socket(
     State(app): State<Arc<App>>,
+    Extension(room): Extension<Room>,
     Path(mailbox): Path<MailboxId>,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
@@ -109,7 +113,7 @@ pub(super) async fn socket(
         app.metrics.sockets.inc();
         serve(&app, &mailbox, socket).await;
         app.metrics.sockets.dec();
-        drop(token);
+        drop((token, room));
     }))
 }
 
