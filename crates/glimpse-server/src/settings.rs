@@ -60,12 +60,16 @@ pub enum LogFormat {
 pub struct Limits {
     /// Connections at one time.
     pub connections: usize,
+    /// Connections of one address at one time; those of `trusted_proxies` are not counted.
+    pub connections_per_address: usize,
     /// Seconds that a client may take for a TLS handshake or for the head of a request.
     pub head_seconds: u64,
     /// Seconds that one request may take, uploads and downloads of content excepted.
     pub request_seconds: u64,
     /// Seconds that an upload or download may stand still.
     pub stall_seconds: u64,
+    /// The slowest pace of an upload, in bytes a second, once it has stood still for as long as it may.
+    pub upload_bytes_per_second: u64,
     /// Seconds that open requests and live channels get to finish after SIGTERM.
     pub drain_seconds: u64,
     /// Bytes of the content of one record version, before padding and sealing.
@@ -78,6 +82,10 @@ pub struct Limits {
     pub records_per_account: u64,
     /// Bytes of sealed content of one account.
     pub bytes_per_account: u64,
+    /// Bytes of the content of one submission by a writer, before padding and sealing.
+    pub submission_bytes: u64,
+    /// Bytes of sealed content that writers have left with one account, a part of the account's own.
+    pub pending_bytes_per_account: u64,
     /// Submissions that wait for one account's approval.
     pub pending_per_account: u64,
     /// Sessions of one account that live at one time.
@@ -138,15 +146,19 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: 512,
             head_seconds: 10,
             request_seconds: 30,
             stall_seconds: 30,
+            upload_bytes_per_second: 4 * 1024,
             drain_seconds: 20,
             content_bytes: MAX_CONTENT,
             unit_bytes: 64 * 1024 * 1024,
             session_bytes: 1024 * 1024 * 1024,
             records_per_account: 100_000,
             bytes_per_account: 64 * 1024 * 1024 * 1024,
+            submission_bytes: 64 * 1024 * 1024,
+            pending_bytes_per_account: 1024 * 1024 * 1024,
             pending_per_account: 1_000,
             sessions_per_account: 32,
             mailboxes_per_account: 8,
@@ -222,6 +234,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether `peer`, an address in its canonical form, is a reverse proxy that the operator trusts.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer)
+    }
+
     /// Refuses combinations that would start and then fail, or that would weaken the server quietly.
     ///
     /// # Errors
@@ -246,8 +263,11 @@ impl Settings {
         if self.limits.content_bytes > MAX_CONTENT {
             return Err(SettingsError::Contradiction("limits.content_bytes cannot be more than the protocol's 4 GiB"));
         }
-        if self.limits.page == 0 || self.limits.connections == 0 {
-            return Err(SettingsError::Contradiction("limits.page and limits.connections must be at least 1"));
+        let Limits { page, connections, connections_per_address, .. } = self.limits;
+        if page == 0 || connections == 0 || connections_per_address == 0 {
+            return Err(SettingsError::Contradiction(
+                "limits.page, limits.connections and limits.connections_per_address must be at least 1",
+            ));
         }
         Ok(())
     }

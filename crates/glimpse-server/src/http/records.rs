@@ -1,7 +1,6 @@
 //! Shares of records, contents, envelopes, listings, deletions; by devices and by writers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json as JsonAnswer;
 use axum::body::Body;
@@ -16,6 +15,7 @@ use glimpse_wire::record::{Deletion, Envelope};
 use glimpse_wire::size::{padded, sealed};
 use glimpse_wire::{AccountId, ErrorCode, Hash, RecordId, SUITE, encode};
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use super::accounts::is_recent;
 use super::auth::{Bearer, Device, From, device};
@@ -23,7 +23,8 @@ use super::extract::{Json, Path, Query, collect};
 use super::transfer::{Incoming, UploadLimits, send, to_the_end};
 use crate::app::App;
 use crate::problem::Answer;
-use crate::store::{SignedIn, State as RecordState, VersionScope};
+use crate::store::{SignedIn, State as RecordState, Uploader, VersionScope};
+use crate::tickets::WriterUpload;
 
 /// `POST /v1/shares`
 pub(super) async fn mint(
@@ -68,14 +69,18 @@ pub(super) async fn put_content(
 ) -> Answer<StatusCode> {
     let now = app.clock.now();
     let limits = &app.settings.limits;
-    let account = uploader(&app, &token, &h0).await?;
+    let (account, by) = uploader(&app, &token, &h0).await?;
     if !app.store.is_reserved(&account, &h0, now).await? {
         return Err(ErrorCode::NotFound.into());
     }
-    let stall = Duration::from_secs(limits.stall_seconds);
-    let incoming = Incoming::new(body, UploadLimits { bytes: sealed(padded(limits.content_bytes)), stall })?;
+    let most = match by {
+        Uploader::Device => limits.content_bytes,
+        Uploader::Writer => limits.content_bytes.min(limits.submission_bytes),
+    };
+    let most = sealed(padded(most));
+    let incoming = Incoming::new(body, UploadLimits::new(most, limits, CancellationToken::new()))?;
     to_the_end(&app, async move |app| {
-        let upload = app.store.begin_content(&account, &h0, now).await?;
+        let upload = app.store.begin_content(&account, &h0, by, now).await?;
         let outcome = async {
             let received = incoming.store(&upload.path).await?;
             app.store.finish_content(&upload, received.bytes, &received.root, &app.settings.limits).await
@@ -90,12 +95,12 @@ pub(super) async fn put_content(
 }
 
 /// Whose content a token may upload: a device its account's, a writer the one version that its token names.
-async fn uploader(app: &App, token: &Hash, h0: &Hash) -> Answer<AccountId> {
+async fn uploader(app: &App, token: &Hash, h0: &Hash) -> Answer<(AccountId, Uploader)> {
     if let Some(SignedIn { account, .. }) = device(app, token).await? {
-        return Ok(account);
+        return Ok((account, Uploader::Device));
     }
     let upload = app.tickets.upload(token, app.clock.now()).filter(|upload| upload.h0 == *h0);
-    upload.map(|upload| upload.account).ok_or_else(|| ErrorCode::Unauthorised.into())
+    upload.map(|upload| (upload.account, Uploader::Writer)).ok_or_else(|| ErrorCode::Unauthorised.into())
 }
 
 /// `GET /v1/contents/{h0}`
@@ -106,7 +111,7 @@ pub(super) async fn content(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let (path, bytes) = app.store.published_content(&device.account, &h0).await?;
-    send(&path, bytes, &headers).await
+    send(&app, (&path, bytes), &headers, CancellationToken::new()).await
 }
 
 /// `POST /v1/records`
@@ -198,6 +203,7 @@ pub(super) async fn writer_mint(
 ) -> Answer<JsonAnswer<Minted>> {
     let now = app.clock.now();
     app.rates.submissions_by_address.admit(address, 1, now)?;
+    app.rates.submissions_by_network.admit(address.network(), 1, now)?;
     let signed = Signed::from(body);
     let claimed: WriterMint = signed.peek()?;
     let mint: WriterMint =
@@ -211,7 +217,8 @@ pub(super) async fn writer_mint(
     app.store.head(&mint.account).await?;
     let scope = VersionScope { record: mint.record, version: 1, h0: mint.h0 };
     let shares = app.store.mint_record_shares(&app.keys, &mint.account, &[scope], now).await?;
-    let upload = app.tickets.admit_upload(mint.account, writer, mint.record, mint.h0, now)?;
+    let upload = WriterUpload { account: mint.account, writer, record: mint.record, h0: mint.h0 };
+    let upload = app.tickets.admit_upload(upload, now)?;
     app.metrics.shares_minted.inc();
     Ok(JsonAnswer(Minted { shares, upload: Some(upload) }))
 }

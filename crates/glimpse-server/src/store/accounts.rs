@@ -8,6 +8,9 @@ use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SigningKeyBytes, UnixMi
 use super::{Store, fixed, int, nat};
 use crate::problem::Answer;
 
+/// Tokens of one device that are good at one time. Several processes may act for one device.
+const TOKENS_PER_DEVICE: i64 = 32;
+
 /// A device that proved who it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignedIn {
@@ -145,7 +148,7 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps a token, by its hash alone.
+    /// Keeps a token, by its hash alone. A device has a few at most; the oldest goes.
     pub(crate) async fn put_token(
         &self,
         hash: &Hash,
@@ -153,13 +156,24 @@ impl Store {
         device: &DeviceId,
         expires: UnixMillis,
     ) -> Answer<()> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("INSERT INTO tokens (hash, account, device, expires) VALUES (?, ?, ?, ?)")
             .bind(hash.0.as_slice())
             .bind(account.0.as_slice())
             .bind(device.0.as_slice())
             .bind(int(expires.0))
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
+        sqlx::query(
+            "DELETE FROM tokens WHERE hash IN
+             (SELECT hash FROM tokens WHERE account = ? AND device = ? ORDER BY expires DESC LIMIT -1 OFFSET ?)",
+        )
+        .bind(account.0.as_slice())
+        .bind(device.0.as_slice())
+        .bind(TOKENS_PER_DEVICE)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
         Ok(())
     }
 

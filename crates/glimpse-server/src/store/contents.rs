@@ -8,12 +8,30 @@ use super::{Store, file_name, fixed, int, nat, random};
 use crate::problem::Answer;
 use crate::settings::Limits;
 
-/// Uploads of one account that may arrive at one time.
+/// Uploads of one account that may arrive at one time, from its devices; from writers, as many again.
 const ARRIVING_PER_ACCOUNT: i64 = 8;
 
 // The states of a row of `contents` (main.sql): leaving, arriving, complete, published.
 const ARRIVING: i64 = 1;
 const COMPLETE: i64 = 2;
+
+/// Who uploads. Anyone can be a writer, so what writers take is a part of the account and apart from what its devices need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Uploader {
+    /// A device of the account.
+    Device,
+    /// A writer.
+    Writer,
+}
+
+impl Uploader {
+    const fn number(self) -> i64 {
+        match self {
+            Self::Device => 0,
+            Self::Writer => 1,
+        }
+    }
+}
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -28,15 +46,23 @@ impl Store {
     }
 
     /// Makes room for an upload; the file may be written after this.
-    pub(crate) async fn begin_content(&self, account: &AccountId, h0: &Hash, now: UnixMillis) -> Answer<Upload> {
+    pub(crate) async fn begin_content(
+        &self,
+        account: &AccountId,
+        h0: &Hash,
+        by: Uploader,
+        now: UnixMillis,
+    ) -> Answer<Upload> {
         let file: [u8; 16] = random()?;
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let (published, arriving): (i64, i64) = sqlx::query_as(
             "SELECT (SELECT COUNT(*) FROM contents WHERE account = ?1 AND h0 = ?2 AND state = 3),
-                    (SELECT COUNT(*) FROM contents WHERE account = ?1 AND state = 1)",
+                    (SELECT COUNT(*) FROM contents INDEXED BY contents_by_state
+                     WHERE account = ?1 AND state = 1 AND writer = ?3)",
         )
         .bind(account.0.as_slice())
         .bind(h0.0.as_slice())
+        .bind(by.number())
         .fetch_one(&mut *tx)
         .await?;
         if published > 0 {
@@ -45,10 +71,11 @@ impl Store {
         if arriving >= ARRIVING_PER_ACCOUNT {
             return Err(ErrorCode::RateLimited.into());
         }
-        sqlx::query("INSERT INTO contents (file, account, h0, state, begun) VALUES (?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO contents (file, account, h0, writer, state, begun) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(file.as_slice())
             .bind(account.0.as_slice())
             .bind(h0.0.as_slice())
+            .bind(by.number())
             .bind(ARRIVING)
             .bind(int(now.0))
             .execute(&mut *tx)
@@ -60,15 +87,26 @@ impl Store {
     /// The file is whole and on disk; an envelope may name it. What an earlier upload for the same version left goes.
     pub(crate) async fn finish_content(&self, upload: &Upload, bytes: u64, root: &Hash, limits: &Limits) -> Answer<()> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let arriving: Option<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
-            "SELECT account, h0, accounts.bytes FROM contents JOIN accounts USING (account) WHERE file = ? AND state = 1",
+        let arriving: Option<(Vec<u8>, Vec<u8>, i64, i64)> = sqlx::query_as(
+            "SELECT account, h0, writer, accounts.bytes FROM contents JOIN accounts USING (account)
+             WHERE file = ? AND state = 1",
         )
         .bind(upload.file.as_slice())
         .fetch_optional(&mut *tx)
         .await?;
-        let (account, h0, used) = arriving.ok_or(ErrorCode::NotFound)?;
+        let (account, h0, writer, used) = arriving.ok_or(ErrorCode::NotFound)?;
         if nat(used).saturating_add(bytes) > limits.bytes_per_account {
             return Err(ErrorCode::TooLarge.into());
+        }
+        if writer == Uploader::Writer.number() {
+            let left: i64 =
+                sqlx::query_scalar("SELECT COALESCE(SUM(bytes), 0) FROM contents WHERE account = ? AND writer = 1")
+                    .bind(&account)
+                    .fetch_one(&mut *tx)
+                    .await?;
+            if nat(left).saturating_add(bytes) > limits.pending_bytes_per_account {
+                return Err(ErrorCode::TooLarge.into());
+            }
         }
         let before: Vec<Vec<u8>> = sqlx::query_scalar(
             "UPDATE contents SET state = 0 WHERE account = ? AND h0 = ? AND state = 2 RETURNING file",
@@ -135,17 +173,24 @@ impl Store {
 
     /// Removes uploads that nobody published, and, at the start, those that were arriving when the server stopped.
     pub(crate) async fn sweep_uploads(&self, begun_before: UnixMillis, at_start: bool) -> Answer<()> {
-        sqlx::query("UPDATE contents SET state = 0 WHERE (state IN (1, 2) AND begun <= ?) OR (state = 1 AND ?)")
-            .bind(int(begun_before.0))
-            .bind(at_start)
-            .execute(&self.writer)
-            .await?;
-        let leaving: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT file FROM contents WHERE state = 0 LIMIT 1000").fetch_all(&self.main).await?;
-        for file in leaving {
-            self.drop_leaving(&file).await?;
+        sqlx::query(
+            "UPDATE contents SET state = 0 WHERE (state = 2 AND begun <= ?1) OR (state = 1 AND (?2 OR begun <= ?1))",
+        )
+        .bind(int(begun_before.0))
+        .bind(at_start)
+        .execute(&self.writer)
+        .await?;
+        loop {
+            let leaving: Vec<Vec<u8>> = sqlx::query_scalar("SELECT file FROM contents WHERE state = 0 LIMIT 1000")
+                .fetch_all(&self.main)
+                .await?;
+            if leaving.is_empty() {
+                return Ok(());
+            }
+            for file in leaving {
+                self.drop_leaving(&file).await?;
+            }
         }
-        Ok(())
     }
 }
 

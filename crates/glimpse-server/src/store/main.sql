@@ -9,6 +9,8 @@ CREATE TABLE accounts (
     deleting INTEGER NOT NULL DEFAULT 0  -- 1: gone for everyone; the sweep removes what is left
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX accounts_deleting ON accounts (account) WHERE deleting = 1;
+
 CREATE TABLE links (
     account BLOB NOT NULL REFERENCES accounts ON DELETE CASCADE,
     seq     INTEGER NOT NULL,
@@ -46,7 +48,7 @@ CREATE TABLE tokens (
     expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tokens_by_expiry ON tokens (expires);
-CREATE INDEX tokens_by_account ON tokens (account);
+CREATE INDEX tokens_by_device ON tokens (account, device, expires);
 
 -- One row for each record id that ever was: its newest version, or its deletion.
 CREATE TABLE records (
@@ -67,6 +69,7 @@ CREATE TABLE contents (
     file    BLOB PRIMARY KEY, -- random; the name under blobs/
     account BLOB NOT NULL REFERENCES accounts ON DELETE CASCADE,
     h0      BLOB NOT NULL,
+    writer  INTEGER NOT NULL, -- 1: uploaded by a writer, who is not of the account
     state   INTEGER NOT NULL, -- 0 leaving, 1 arriving, 2 complete, 3 published
     begun   INTEGER NOT NULL,
     bytes   INTEGER NOT NULL DEFAULT 0,
@@ -74,6 +77,7 @@ CREATE TABLE contents (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX contents_by_h0 ON contents (account, h0);
 CREATE INDEX contents_by_state ON contents (state, begun);
+CREATE INDEX contents_of_writers ON contents (account, bytes) WHERE writer = 1;
 
 -- What must go from the blobs and from shares.db, written in the transaction that made it unreachable.
 CREATE TABLE doomed (
@@ -94,7 +98,8 @@ CREATE TABLE releases (
     version INTEGER NOT NULL,
     at      INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX releases_by_account ON releases (account, at);
+CREATE INDEX releases_by_account ON releases (account);
+CREATE INDEX releases_by_time ON releases (at);
 
 -- The audit trail of sessions; outlives them.
 CREATE TABLE receipts (

@@ -6,7 +6,7 @@
 //! data/sessions.db   live sessions, units and their r, tombstones              never back up
 //! data/blobs/        sealed content of record versions                         back up
 //! data/session-blobs/  sealed content of units                                 never back up
-//! //! ```
+//! ```
 //!
 //! The three files are three failure domains and never one transaction. Each operation that touches two of them writes in
 //! the order that leaves, after a crash at any point, at most something that nobody can reach and that the sweep removes.
@@ -21,6 +21,7 @@ mod shares;
 mod units;
 
 pub(crate) use accounts::SignedIn;
+pub(crate) use contents::Uploader;
 pub(crate) use receipts::Entry;
 pub(crate) use records::State;
 pub(crate) use sessions::Session;
@@ -28,8 +29,8 @@ pub(crate) use shares::VersionScope;
 pub(crate) use units::{NewUnit, Unit};
 
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ use crate::server::StartError;
 
 /// Connections that read the main database beside the one that writes.
 const READERS: u32 = 8;
+/// Of the data folder and what is in it.
+const OWNER_ONLY: u32 = 0o700;
 /// How long SQLite waits for another connection.
 const BUSY: Duration = Duration::from_secs(10);
 /// How long a start waits for an earlier server to let go of the data folder.
@@ -66,10 +69,12 @@ impl Store {
     /// Makes the data folder and what belongs in it, for the owner alone.
     pub(crate) fn make_folder(data: &Path) -> Result<(), StartError> {
         for folder in [data.to_owned(), data.join("blobs"), data.join("session-blobs")] {
+            // One that was there before is closed to others as well: SQLite makes its files as the umask says.
             DirBuilder::new()
                 .recursive(true)
-                .mode(0o700)
+                .mode(OWNER_ONLY)
                 .create(&folder)
+                .and_then(|()| std::fs::set_permissions(&folder, Permissions::from_mode(OWNER_ONLY)))
                 .map_err(|source| StartError::Data { path: folder, source })?;
         }
         Ok(())
@@ -177,7 +182,9 @@ async fn open(file: &Path, connections: u32, steps: &[&'static str]) -> Result<S
         .foreign_keys(true)
         .busy_timeout(BUSY)
         // Deleted content is overwritten with zeros, in the file; `wipe_log` sees to the write-ahead log.
-        .pragma("secure_delete", "ON");
+        .pragma("secure_delete", "ON")
+        // What SQLite sorts or keeps aside never lies in the system's temporary folder.
+        .pragma("temp_store", "MEMORY");
     let pool = SqlitePoolOptions::new().max_connections(connections).connect_with(options).await?;
     let done: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&pool).await?;
     for (index, step) in (1i64..).zip(steps).filter(|(index, _)| *index > done) {
