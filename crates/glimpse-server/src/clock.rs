@@ -77,6 +77,12 @@ impl ManualClock {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.0.fetch_add(by, Ordering::SeqCst);
     }
+
+    /// Sets the clock back, as somebody may while the server is down.
+    pub fn set_back(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_sub(by, Ordering::SeqCst);
+    }
 }
 
 impl Clock for ManualClock {

@@ -14,6 +14,7 @@ use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::session::{End, Event, OpenRequest, Opened, Side};
 use glimpse_wire::{AccountId, ErrorCode, SUITE, SessionId, UnixMillis};
 use tokio::sync::MutexGuard;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::problem::{Answer, Problem};
@@ -22,44 +23,71 @@ use crate::store::{Entry, Session, SignedIn};
 
 /// Sessions that take turns together; many more than there are cores.
 const TURNS: usize = 64;
+/// How far a clock may step back over a restart without an alarm: time services correct by less.
+const CLOCK_STEP_MILLIS: u64 = 5_000;
 
 /// What is known of live sessions in memory alone.
 #[derive(Debug)]
 pub(crate) struct Lives {
     turns: Vec<tokio::sync::Mutex<()>>,
+    lives: Mutex<HashMap<SessionId, Life>>,
+}
+
+#[derive(Debug)]
+struct Life {
     /// When the viewer last did something. A restart counts as such.
-    active: Mutex<HashMap<SessionId, UnixMillis>>,
+    active: UnixMillis,
+    /// Cancelled when the session ends, for what goes on beside its turns: uploads and downloads.
+    ended: CancellationToken,
 }
 
 impl Lives {
     pub(crate) fn new() -> Self {
-        Self { turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(), active: Mutex::default() }
+        Self { turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(), lives: Mutex::default() }
     }
 
-    /// Notes that the viewer did something.
+    /// Notes that the viewer did something, if the session lives.
     pub(crate) fn touch(&self, session: &SessionId, now: UnixMillis) {
-        self.active().insert(*session, now);
+        if let Some(life) = self.lives().get_mut(session) {
+            life.active = now;
+        }
     }
 
+    /// What is cancelled when the session ends; if it has ended, it is cancelled.
+    pub(crate) fn ended(&self, session: &SessionId) -> CancellationToken {
+        let lives = self.lives();
+        lives.get(session).map_or_else(
+            || {
+                let ended = CancellationToken::new();
+                ended.cancel();
+                ended
+            },
+            |life| life.ended.clone(),
+        )
+    }
+
+    /// The caller knows that the session lives.
     fn idle_since(&self, session: &SessionId, now: UnixMillis) -> UnixMillis {
-        *self.active().entry(*session).or_insert(now)
+        self.lives().entry(*session).or_insert_with(|| Life { active: now, ended: CancellationToken::new() }).active
     }
 
     /// How many sessions live.
     pub(crate) fn count(&self) -> usize {
-        self.active().len()
+        self.lives().len()
     }
 
     fn idle(&self, now: UnixMillis, limit: u64) -> Vec<SessionId> {
-        self.active().iter().filter(|(_, since)| now.since(**since) >= limit).map(|(id, _)| *id).collect()
+        self.lives().iter().filter(|(_, life)| now.since(life.active) >= limit).map(|(id, _)| *id).collect()
     }
 
     fn forget(&self, session: &SessionId) {
-        self.active().remove(session);
+        if let Some(life) = self.lives().remove(session) {
+            life.ended.cancel();
+        }
     }
 
-    fn active(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, UnixMillis>> {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lives(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Life>> {
+        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,14 +152,23 @@ impl App {
         }
         let session = signed.first(device, now)?;
         self.check_grant(device, &signed).await?;
-        let live = self.store.sessions_of(&device.account).await?;
-        let live = live.iter().filter(|session| session.ended.is_none()).count();
+        let live = self.store.live_sessions_of(&device.account).await?.len();
         if u64::try_from(live).unwrap_or(u64::MAX) >= self.settings.limits.sessions_per_account {
             return Err(ErrorCode::RateLimited.into());
         }
         self.mailboxes.check_bind(&session.mailbox, device, &id, now)?;
         self.put_terms(&session, &signed, now).await?;
-        self.mailboxes.bind(&session.mailbox, device, &id, now)
+        let bound = self.mailboxes.bind(&session.mailbox, device, &id, now);
+        if bound.is_err() {
+            // The pairing ended since it was asked, so nobody can be given the grant.
+            self.finish(&session, ErrorCode::SessionEnded, None, now).await?;
+        }
+        if self.store.device_key(&device.account, &device.device).await?.is_none() {
+            // The account was deleted meanwhile, and its sessions may have been ended before there was this one.
+            self.finish(&session, ErrorCode::SessionRevoked, None, now).await?;
+            self.store.blank_owner(&device.account).await?;
+        }
+        bound
     }
 
     /// Takes the next Terms of a session, or finds them taken.
@@ -186,6 +223,7 @@ impl App {
         let written = self.store.write_granted(&session.session, &session.account, event, now).await?;
         self.store.put_session(session, &signed.units()).await?;
         self.tell(session, written);
+        self.lives.idle_since(&session.session, now);
         self.lives.touch(&session.session, now);
         Ok(())
     }
@@ -245,24 +283,25 @@ impl App {
     ) -> Answer<()> {
         let (id, account) = (&session.session, &session.account);
         self.store.mark_ended(id, reason, signed, now).await?;
+        self.lives.forget(id);
         let (statement, signature) = self.store.end_statement(id).await?.unwrap_or((Vec::new(), [0; 64]));
         let ended = Event::Ended { code: reason, statement: Bytes(statement), signature: SignatureBytes(signature) };
-        let written = self.store.write_once(id, account, ended, now).await?;
-        self.tell(session, written);
+        let written = self.store.write_once(id, account, ended, now).await;
+        // A main database that takes no receipt, because its disk is full, must not hold up what is to be destroyed.
+        self.tell(session, written.as_ref().ok().cloned().flatten());
         self.mailboxes.finish(&session.mailbox, reason, now);
         self.store.destroy_units(id).await?;
+        written?;
         self.store.write_once(id, account, Event::Deleted, now).await?;
-        self.store.mark_destroyed(id).await?;
-        self.lives.forget(id);
-        Ok(())
+        self.store.mark_destroyed(id).await
     }
 
     /// Ends every session of an account that is being deleted.
     pub(crate) async fn finish_account(&self, account: &AccountId) -> Answer<()> {
         let now = self.clock.now();
-        for session in self.store.sessions_of(account).await? {
-            let _turn = self.turn(&session.session).await?;
-            if session.ended.is_none() {
+        for id in self.store.live_sessions_of(account).await? {
+            let _turn = self.turn(&id).await?;
+            if let Some(session) = self.store.session(&id).await?.filter(|session| session.ended.is_none()) {
                 self.finish(&session, ErrorCode::SessionRevoked, None, now).await?;
             }
         }
@@ -274,15 +313,22 @@ impl App {
     /// Takes up live sessions at the start. One whose mailbox a crash lost cannot go on, and ends.
     pub(crate) async fn resume(&self) -> Answer<()> {
         let now = self.clock.now();
+        // While the server was down somebody set the clock back: nobody knows how long its sessions have lasted.
+        let went_back = self.store.time_seen().await?.is_some_and(|seen| now.plus(CLOCK_STEP_MILLIS).0 < seen.0);
+        if went_back {
+            tracing::warn!("the clock went back since the last run; sessions that were live have ended");
+        }
         self.mailboxes.restore(&self.store.take_mailboxes().await?);
         for id in self.store.live_sessions().await? {
             let Some(session) = self.store.session(&id).await? else { continue };
-            match self.lapsed(&session, now) {
+            let lapsed = if went_back { Some(ErrorCode::SessionExpired) } else { self.lapsed(&session, now) };
+            match lapsed {
                 Some(code) => self.finish(&session, code, None, now).await?,
-                None if self.mailboxes.is_live(&session.mailbox) => self.lives.touch(&id, now),
+                None if self.mailboxes.is_live(&session.mailbox) => {}
                 None => self.finish(&session, ErrorCode::SessionEnded, None, now).await?,
             }
         }
+        self.store.see_time(now).await?;
         self.store.sweep_unit_files().await
     }
 
@@ -290,6 +336,7 @@ impl App {
     pub(crate) async fn sweep(&self, at_start: bool) -> Answer<()> {
         let now = self.clock.now();
         self.sweep_sessions(now).await?;
+        self.store.see_time(now).await?;
         let stale = UnixMillis(now.0.saturating_sub(self.settings.limits.staged_upload_seconds.saturating_mul(1_000)));
         self.store.sweep_uploads(stale, at_start).await?;
         self.store.sweep_reservations(now).await?;

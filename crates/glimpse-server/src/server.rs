@@ -58,6 +58,9 @@ pub enum StartError {
     /// What an earlier run left behind could not be removed; the log says why.
     #[error("cannot remove what an earlier run left behind; the log says why")]
     Sweep,
+    /// The operating system gives no random numbers.
+    #[error("the operating system gives no random numbers")]
+    Random,
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -172,7 +175,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
         store,
         mailboxes: Mailboxes::default(),
         lives: Lives::new(),
-        tickets: Tickets::default(),
+        tickets: Tickets::new().map_err(|_| StartError::Random)?,
         metrics: Metrics::new(),
         rates,
         site,
@@ -199,12 +202,7 @@ async fn run(
     tls: Option<tokio_rustls::TlsAcceptor>,
     metrics_listener: Option<TcpListener>,
 ) {
-    let limits = &app.settings.limits;
-    let listening = Listening {
-        connections: limits.connections,
-        head: Duration::from_secs(limits.head_seconds),
-        drain: Duration::from_secs(limits.drain_seconds),
-    };
+    let listening = Listening::of(&app.settings);
     let api = listen::serve(listener, tls, http::router(&app), listening.clone(), app.stop.clone());
     let metrics = async {
         if let Some(listener) = metrics_listener {
@@ -217,6 +215,7 @@ async fn run(
         tracing::warn!("some sockets did not close in time");
     }
     // The cause of a failure is logged where it arises; those sessions then end with the next start.
+    let _ = app.store.see_time(app.clock.now()).await;
     let _ = app.store.keep_mailboxes(&app.mailboxes.keep()).await;
     app.store.close().await;
 }

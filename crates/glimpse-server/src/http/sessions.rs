@@ -1,7 +1,6 @@
 //! Sessions: grants, units, openings, receipts, ends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json as JsonAnswer;
 use axum::body::Body;
@@ -31,7 +30,7 @@ const MAX_SIGNED: usize = 4 * 1024;
 /// `POST /v1/sessions`
 pub(super) async fn grant(State(app): State<Arc<App>>, Device(device): Device, body: Body) -> Answer<StatusCode> {
     let bytes = collect(body, MAX_FRAME).await?;
-    app.grant(&device, &bytes).await?;
+    to_the_end(&app, async move |app| app.grant(&device, &bytes).await).await?;
     Ok(StatusCode::CREATED)
 }
 
@@ -43,7 +42,7 @@ pub(super) async fn amend(
     body: Body,
 ) -> Answer<StatusCode> {
     let bytes = collect(body, MAX_FRAME).await?;
-    app.amend(&device, &session, &bytes).await?;
+    to_the_end(&app, async move |app| app.amend(&device, &session, &bytes).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -73,8 +72,8 @@ pub(super) async fn put_unit(
     let limits = &app.settings.limits;
     app.session_of(&session, &device.account).await?;
     let listed = app.store.unit(&session, &unit).await?.ok_or(ErrorCode::NotFound)?;
-    let stall = Duration::from_secs(limits.stall_seconds);
-    let mut incoming = Incoming::new(body, UploadLimits { bytes: limits.unit_bytes, stall })?;
+    let ended = app.lives.ended(&session);
+    let mut incoming = Incoming::new(body, UploadLimits::new(limits.unit_bytes, limits, ended))?;
     let length = incoming.take(4).await?.try_into().map(u32::from_be_bytes).map_err(|_| ErrorCode::Malformed)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= MAX_UNIT_ENVELOPE);
     let front = incoming.take(length.ok_or(ErrorCode::Malformed)?).await?;
@@ -114,7 +113,7 @@ pub(super) async fn put_unit(
 /// `POST /v1/sessions/{session}/open`
 pub(super) async fn open(State(app): State<Arc<App>>, Path(session): Path<SessionId>, body: Body) -> Answer<Response> {
     let signed: Signed = decode(&collect(body, MAX_SIGNED).await?, MAX_SIGNED)?;
-    let opened = app.open(&session, &signed).await?;
+    let opened = to_the_end(&app, async move |app| app.open(&session, &signed).await).await?;
     Ok(cbor(encode(&opened)))
 }
 
@@ -126,7 +125,7 @@ pub(super) async fn content(
 ) -> Answer<Response> {
     let (_, unit) = opened_unit(&app, &session, &unit).await?;
     let sealed = unit.sealed.ok_or(ErrorCode::NotFound)?;
-    send(&sealed.path, sealed.bytes, &headers).await
+    send(&app, (&sealed.path, sealed.bytes), &headers, app.lives.ended(&session)).await
 }
 
 /// `GET /v1/sessions/{session}/units/{unit}/blob`: the record version's own ciphertext, where Terms lend that.
@@ -135,10 +134,10 @@ pub(super) async fn blob(
     Path((session, unit)): Path<(SessionId, UnitId)>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let (session, unit) = opened_unit(&app, &session, &unit).await?;
+    let (live, unit) = opened_unit(&app, &session, &unit).await?;
     let h0 = unit.blob.ok_or(ErrorCode::NotFound)?;
-    let (path, bytes) = app.store.published_content(&session.account, &h0).await?;
-    send(&path, bytes, &headers).await
+    let (path, bytes) = app.store.published_content(&live.account, &h0).await?;
+    send(&app, (&path, bytes), &headers, app.lives.ended(&session)).await
 }
 
 /// A unit of a live session that was opened: until then its ciphertext is for nobody.
@@ -155,7 +154,7 @@ async fn opened_unit(app: &App, session: &SessionId, unit: &UnitId) -> Answer<(S
 /// `POST /v1/sessions/{session}/end`
 pub(super) async fn end(State(app): State<Arc<App>>, Path(session): Path<SessionId>, body: Body) -> Answer<StatusCode> {
     let signed: Signed = decode(&collect(body, MAX_SIGNED).await?, MAX_SIGNED)?;
-    app.end(&session, &signed).await?;
+    to_the_end(&app, async move |app| app.end(&session, &signed).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -85,13 +85,37 @@ impl Store {
         Ok(row.as_ref().map(read).transpose()?)
     }
 
-    /// Sessions of an account, newest first.
+    /// The newest sessions of an account, live or ended, newest first.
     pub(crate) async fn sessions_of(&self, account: &AccountId) -> Answer<Vec<Session>> {
         let rows = sqlx::query("SELECT * FROM sessions WHERE account = ? ORDER BY granted DESC LIMIT 500")
             .bind(account.0.as_slice())
             .fetch_all(&self.sessions)
             .await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Live sessions of an account, all of them.
+    pub(crate) async fn live_sessions_of(&self, account: &AccountId) -> Answer<Vec<SessionId>> {
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT session FROM sessions WHERE account = ? AND ended IS NULL")
+            .bind(account.0.as_slice())
+            .fetch_all(&self.sessions)
+            .await?;
+        Ok(rows.iter().map(|id| fixed(id).map(SessionId)).collect::<Result<_, _>>()?)
+    }
+
+    /// The latest time that an earlier run saw.
+    pub(crate) async fn time_seen(&self) -> Answer<Option<UnixMillis>> {
+        let seen: Option<i64> = sqlx::query_scalar("SELECT seen FROM clock").fetch_optional(&self.sessions).await?;
+        Ok(seen.map(|seen| UnixMillis(nat(seen))))
+    }
+
+    /// Notes the time for the next run.
+    pub(crate) async fn see_time(&self, now: UnixMillis) -> Answer<()> {
+        sqlx::query("INSERT OR REPLACE INTO clock (one, seen) VALUES (1, ?)")
+            .bind(int(now.0))
+            .execute(&self.sessions)
+            .await?;
+        Ok(())
     }
 
     /// Live sessions whose time is up.
@@ -230,4 +254,46 @@ fn read(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         expires: time("expires")?,
         ended: reason.map(|slug| slug.parse().unwrap_or(ErrorCode::SessionEnded)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_server::ScratchFolder;
+
+    #[tokio::test]
+    async fn every_live_session_is_found_behind_any_number_of_ended_ones() {
+        let folder = ScratchFolder::new().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        let account = AccountId([1; 32]);
+        let mut session = Session {
+            session: SessionId([0; 16]),
+            account,
+            device: DeviceId([2; 32]),
+            mailbox: MailboxId([3; 16]),
+            viewer: SigningKeyBytes([4; 32]),
+            transcript: Hash([5; 32]),
+            seq: 1,
+            terms: Hash([6; 32]),
+            units: 0,
+            budget: 1,
+            rate: 1,
+            issued: UnixMillis(0),
+            granted: UnixMillis(0),
+            expires: UnixMillis(1_000_000),
+            ended: None,
+        };
+        store.put_session(&session, &[]).await.expect("stored");
+        for number in 1..=501u16 {
+            let [high, low] = number.to_be_bytes();
+            session.session = SessionId([high, low, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
+            session.granted = UnixMillis(number.into());
+            store.put_session(&session, &[]).await.expect("stored");
+            let now = UnixMillis(1_000);
+            store.mark_ended(&session.session, ErrorCode::SessionEnded, None, now).await.expect("ended");
+        }
+        let newest = store.sessions_of(&account).await.expect("read");
+        assert!(newest.iter().all(|session| session.ended.is_some()), "control: the newest are all ended");
+        assert_eq!(store.live_sessions_of(&account).await.expect("read"), [SessionId([0; 16])]);
+    }
 }

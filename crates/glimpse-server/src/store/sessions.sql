@@ -13,7 +13,7 @@ CREATE TABLE sessions (
     budget     INTEGER NOT NULL,
     rate       INTEGER NOT NULL,
     issued     INTEGER NOT NULL, -- as the first Terms say
-    granted    INTEGER NOT NULL, -- when, by this server's clock: the hard cap counts from here
+    granted    INTEGER NOT NULL, -- when, by this server's clock
     expires    INTEGER NOT NULL,
     ended      INTEGER,          -- when; NULL while it lives
     reason     TEXT,             -- the slug that everyone is told from then on
@@ -60,3 +60,9 @@ CREATE TABLE kept_mailboxes (
     session BLOB PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
     body    BLOB NOT NULL -- messages are ciphertext between the two ends
 ) STRICT, WITHOUT ROWID;
+
+-- The latest time that this server saw, in one row: a clock that is set back while it is down must not lengthen a session.
+CREATE TABLE clock (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    seen INTEGER NOT NULL
+) STRICT;
