@@ -28,6 +28,12 @@ impl Problem {
         Self { status: status_of(code), code, retry_after: None }
     }
 
+    /// The same with another status, where HTTP has one of its own.
+    #[must_use]
+    pub(crate) const fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
     /// The code that the client sees.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
@@ -115,6 +121,10 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 section 11.6.1 asks for it.
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         // For the log of the request; it does not travel.
         response.extensions_mut().insert(self.code);

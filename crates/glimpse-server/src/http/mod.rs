@@ -33,10 +33,14 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(site)
-        .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
+        .method_not_allowed_fallback(async || {
+            Problem::new(ErrorCode::Malformed).with_status(StatusCode::METHOD_NOT_ALLOWED)
+        })
         .layer(CatchPanicLayer::custom(|_| Problem::new(ErrorCode::Internal).into_response()))
-        .layer(cors(&app.settings.allow_origins))
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))
+        // Around the guard, so that a page on another origin can read that it asked too often.
+        .layer(cors(&app.settings.allow_origins))
+        .layer(from_fn_with_state(Arc::clone(app), guard::strict))
         .with_state(Arc::clone(app))
 }
 

@@ -12,6 +12,7 @@
 
 mod accounts;
 mod actors;
+mod adversary;
 mod crash;
 mod hostile;
 mod http;
@@ -19,3 +20,4 @@ mod operation;
 mod pairing;
 mod records;
 mod sessions;
+mod socket;

@@ -1,4 +1,4 @@
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use glimpse_server::ManualClock;
 use glimpse_server::test_server::TestServer;
 use glimpse_wire::api::*;
@@ -12,47 +12,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::actors::*;
-
-/// One end's connection.
-struct Socket(tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>);
-
-impl Socket {
-    async fn open(server: &TestServer, mailbox: &MailboxId) -> Self {
-        let url = format!("{}/v1/mailboxes/{mailbox}/socket", server.url().replace("http", "ws"));
-        Self(tokio_tungstenite::connect_async(url).await.expect("a socket").0)
-    }
-
-    async fn join(server: &TestServer, mailbox: &MailboxId, token: Hash, received: u64) -> Self {
-        let mut socket = Self::open(server, mailbox).await;
-        socket.send(&ToServer::Join { token, received }).await;
-        socket
-    }
-
-    async fn send(&mut self, frame: &ToServer) {
-        self.0.send(Message::Binary(encode(frame).into())).await.expect("sent");
-    }
-
-    /// The next frame that is not about who is there; `None` once the server closed.
-    async fn hear(&mut self) -> Option<ToEnd> {
-        loop {
-            match tokio::time::timeout(Duration::from_secs(10), self.0.next()).await.expect("in time") {
-                Some(Ok(Message::Binary(bytes))) => match decode(&bytes, usize::MAX).expect("a frame") {
-                    ToEnd::Peer { .. } => {}
-                    frame => return Some(frame),
-                },
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Text(_) | Message::Close(_) | Message::Frame(_)) | Err(_)) | None => return None,
-            }
-        }
-    }
-
-    async fn joined(&mut self) -> u64 {
-        match self.hear().await {
-            Some(ToEnd::Joined { sent, .. }) => sent,
-            other => panic!("{other:?}"),
-        }
-    }
-}
+use crate::socket::Socket;
 
 fn message(n: u8) -> Bytes {
     Bytes(vec![n; 100])

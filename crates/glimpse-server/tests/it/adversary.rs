@@ -1,0 +1,587 @@
+//! Attacks on the server itself: one account's rights used on another's, slow and greedy clients, broken connections.
+
+use glimpse_server::test_server::TestServer;
+use glimpse_server::{ManualClock, Settings, SystemClock};
+use glimpse_wire::api::*;
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::mailbox::ToEnd;
+use glimpse_wire::preimage::{self, StatementKind};
+use glimpse_wire::record::Header;
+use glimpse_wire::session::{Event, Receipt, UnitEnvelope};
+use glimpse_wire::size::{padded, sealed};
+use glimpse_wire::*;
+use reqwest::{Method, StatusCode};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::actors::*;
+use crate::sessions::files_with;
+use crate::socket::Socket;
+
+async fn server(change: impl FnOnce(&mut Settings)) -> TestServer {
+    TestServer::start_with(Arc::new(SystemClock::new()), change).await
+}
+
+async fn connect(server: &TestServer) -> TcpStream {
+    let address = server.url().replace("http://", "");
+    TcpStream::connect(address).await.expect("connects")
+}
+
+/// What comes until the other side closes, within `seconds`.
+async fn rest(stream: &mut TcpStream, seconds: u64) -> Option<Vec<u8>> {
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(seconds), stream.read_to_end(&mut rest)).await;
+    // A reset is an end as well.
+    read.ok().map(|_| rest)
+}
+
+#[tokio::test]
+async fn another_account_cannot_write_into_a_sessions_receipts() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let visit = phone.lend(vec![unit().1], |_| {}).await;
+    let receipts = phone.receipts(&visit.session).await.receipts;
+    let head = preimage::receipt_hash(receipts[0].as_slice());
+    // The viewer knows the head, and may well have an account of its own.
+    let viewer = Phone::new(&server).await;
+    assert_eq!(viewer.countersign(visit.session, 0, head).await.code(), ErrorCode::NotFound);
+    assert_eq!(phone.receipts(&visit.session).await.receipts, receipts);
+    phone.countersign(visit.session, 0, head).await.ok();
+    // Nor learn by repeating it whether it was written.
+    assert_eq!(viewer.countersign(visit.session, 0, head).await.code(), ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn sockets_are_connections_and_count_as_such() {
+    let server = server(|settings| settings.limits.connections = 2).await;
+    let mailbox = MailboxId(random());
+    let first = Socket::open(&server, &mailbox).await;
+    let second = Socket::open(&server, &mailbox).await;
+    let mut third = connect(&server).await;
+    third.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("queued");
+    let mut byte = [0u8; 1];
+    let early = tokio::time::timeout(Duration::from_millis(300), third.read(&mut byte)).await;
+    assert!(early.is_err(), "two sockets are open, and a third connection was served");
+    drop((first, second));
+    let answer = rest(&mut third, 10).await.expect("served once there is room");
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_all_connections() {
+    let server = server(|settings| {
+        settings.limits.connections_per_address = 3;
+        settings.limits.head_seconds = 30;
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(connect(&server).await);
+    }
+    let mut one_more = connect(&server).await;
+    assert_eq!(rest(&mut one_more, 5).await.as_deref(), Some(b"".as_slice()), "closed without a word");
+    drop(held);
+    // Control: the address is welcome again.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut stream = connect(&server).await;
+        let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        if rest(&mut stream, 5).await.is_some_and(|answer| answer.starts_with(b"HTTP/1.1 200")) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "still shut out");
+    }
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_room() {
+    let mut server = server(|settings| {
+        settings.limits.connections = 1;
+        settings.limits.drain_seconds = 1;
+    })
+    .await;
+    // A request whose body does not come holds the only connection.
+    let mut held = connect(&server).await;
+    held.write_all(
+        b"POST /v1/claims HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
+    )
+    .await
+    .expect("sent");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let stopped = tokio::time::timeout(Duration::from_secs(8), server.stop()).await;
+    assert!(stopped.is_ok(), "the drain hangs");
+}
+
+#[tokio::test]
+async fn an_upload_that_only_trickles_is_given_up() {
+    let server = server(|settings| {
+        settings.limits.stall_seconds = 1;
+        settings.limits.upload_bytes_per_second = 64 * 1024;
+    })
+    .await;
+    let phone = Phone::new(&server).await;
+    let header = phone.header(RecordId(random()), None, 300_000);
+    phone.mint(&header).await;
+    let mut stream = connect(&server).await;
+    let (token, length) = (phone.http.token.expect("signed in"), sealed(header.size));
+    let head = format!(
+        "PUT /v1/contents/{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n",
+        header.h0()
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let (mut reading, mut writing) = stream.into_split();
+    let trickle = tokio::spawn(async move {
+        while writing.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let mut answer = [0u8; 12];
+    let read = tokio::time::timeout(Duration::from_secs(6), reading.read_exact(&mut answer)).await;
+    assert!(matches!(read, Ok(Ok(_))), "never silent for a second, and still waited for");
+    assert_eq!(&answer, b"HTTP/1.1 400");
+    trickle.abort();
+    // Control: the same content at a fair pace.
+    let content = noise(length);
+    phone.http.bytes(Method::PUT, &format!("/v1/contents/{}", header.h0()), content).await.ok();
+}
+
+/// A download that its client does not read, past what the two kernels hold for it.
+async fn unread(phone: &Phone, server: &TestServer, path: &str) -> TcpStream {
+    let mut stream = connect(server).await;
+    let token = phone.http.token.expect("signed in");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut start = [0u8; 1_000];
+    stream.read_exact(&mut start).await.expect("it begins");
+    assert!(start.starts_with(b"HTTP/1.1 200"));
+    stream
+}
+
+/// Whether this process has a file open that lies in `folder`, removed or not.
+fn has_open(folder: &std::path::Path) -> bool {
+    std::fs::read_dir("/proc/self/fd").expect("a list").any(|entry| {
+        let target = entry.and_then(|entry| std::fs::read_link(entry.path()));
+        target.is_ok_and(|target| target.starts_with(folder))
+    })
+}
+
+async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(8);
+    while !is() {
+        assert!(tokio::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+const LARGE: u64 = 24 * 1024 * 1024;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_that_nobody_reads_is_given_up() {
+    let server = server(|settings| settings.limits.stall_seconds = 1).await;
+    let phone = Phone::new(&server).await;
+    let version = phone.add(LARGE).await;
+    let blobs = server.data().join("blobs");
+    let mut stream = unread(&phone, &server, &format!("/v1/contents/{}", version.envelope.header.h0())).await;
+    assert!(has_open(&blobs), "control: the file is open while it is being sent");
+    until("the file stays open for a client that does not read", || !has_open(&blobs)).await;
+    let got = rest(&mut stream, 10).await.expect("the connection is closed");
+    assert!(got.len() < version.content.len(), "it was given up, not finished");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_session_ends_its_downloads_and_uploads() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let ((a, unit_a), (b, unit_b)) = (unit(), unit());
+    let visit = phone.lend(vec![unit_a, unit_b], |_| {}).await;
+    phone.seal_unit(&visit, a, LARGE).await;
+    opened(&visit.open(a, 1).await);
+    let blobs = server.data().join("session-blobs");
+    let mut download = unread(&phone, &server, &format!("{}/content", unit_path(&visit, &a))).await;
+
+    let salt = Salt(random());
+    let scope = ShareScope::Session { session: visit.session, unit: b, salt };
+    phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.ok();
+    let envelope = UnitEnvelope {
+        suite: SUITE,
+        session: visit.session,
+        unit: b,
+        salt,
+        terms: preimage::terms_hash(&encode(&visit.terms)),
+        commit: Hash(random()),
+        size: padded(100_000),
+    };
+    let body = unit_body(&envelope, &noise(sealed(envelope.size)));
+    let mut upload = connect(&server).await;
+    let (token, length) = (phone.http.token.expect("signed in"), body.len());
+    let path = unit_path(&visit, &b);
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    );
+    upload.write_all(head.as_bytes()).await.expect("sent");
+    upload.write_all(&body[..body.len() / 2]).await.expect("sent");
+    let files = || std::fs::read_dir(&blobs).expect("a folder").count();
+    until("the upload does not begin", || files() == 2).await;
+
+    phone.end(&visit).await.ok();
+    until("bytes of an ended session are still open", || !has_open(&blobs)).await;
+    assert_eq!(files(), 0);
+    let answer = rest(&mut upload, 10).await.expect("the upload is answered before the rest of it comes");
+    assert!(answer.starts_with(b"HTTP/1.1 410"), "{}", String::from_utf8_lossy(&answer));
+    let got = rest(&mut download, 10).await.expect("the download is cut off");
+    assert!(u64::try_from(got.len()).expect("small") < LARGE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opening_is_told_to_the_device_even_when_its_viewer_hangs_up() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |terms| (terms.rate, terms.budget) = (10_000, 10_000)).await;
+    phone.seal_unit(&visit, id, 10).await;
+    let mut device = Socket::join(&server, &visit.mailbox, visit.device_token, 0).await;
+    device.joined().await;
+    // A viewer that hangs up at any moment: between the receipt and the word to the device as well.
+    let mut counter = 1;
+    for micros in (0..150).map(|n| n * 40) {
+        let signed = encode(&sign(&visit.key, StatementKind::Open, &visit.request(id, counter, Hash::ZERO)));
+        let path = format!("/v1/sessions/{}/open", visit.session);
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", signed.len()).into_bytes();
+        let mut stream = connect(&server).await;
+        stream.write_all(&[head, signed].concat()).await.expect("sent");
+        tokio::time::sleep(Duration::from_micros(micros)).await;
+        stream.set_zero_linger().expect("a reset");
+        drop(stream);
+        let listed: Sessions = phone.http.get("/v1/sessions").await.json();
+        counter = listed.sessions[0].opened + 1;
+    }
+    opened(&visit.open(id, counter).await);
+    let receipts = phone.receipts(&visit.session).await.receipts;
+    let openings = receipts.iter().skip(1).map(|bytes| decode::<Receipt>(bytes.as_slice(), usize::MAX).expect("one"));
+    assert!(openings.clone().count() > 10, "control: some were opened");
+    for receipt in openings {
+        assert!(matches!(receipt.event, Event::Opened { .. }));
+        let Some(ToEnd::Receipt { receipt: told }) = device.hear().await else { panic!("not told of {receipt:?}") };
+        assert_eq!(told.as_slice(), encode(&receipt), "told of every opening, in order");
+    }
+}
+
+#[tokio::test]
+async fn a_page_on_another_origin_can_read_every_refusal() {
+    let server = server(|settings| {
+        settings.allow_origins = vec!["https://look.example".to_owned()];
+        settings.limits.requests_per_address = 6;
+    })
+    .await;
+    let http = Http::to(&server);
+    let ask = |method: Method, path: &str| {
+        let request = http.request(method, path).header("origin", "https://look.example");
+        http.send(request.header("range", "bytes=9-"))
+    };
+    for (method, path, code) in [
+        (Method::GET, "/v1/nothing", ErrorCode::NotFound),
+        (Method::PATCH, "/v1/info", ErrorCode::Malformed),
+        (Method::POST, "/v1/claims", ErrorCode::Malformed),
+        (Method::GET, "/v1/account", ErrorCode::Unauthorised),
+    ] {
+        let said = ask(method, path).await;
+        assert_eq!(said.code(), code, "{path}");
+        assert_eq!(said.headers["access-control-allow-origin"], "https://look.example", "{path}");
+    }
+    let said = loop {
+        let said = ask(Method::GET, "/v1/info").await;
+        if !said.status.is_success() {
+            break said;
+        }
+    };
+    assert_eq!(said.code(), ErrorCode::RateLimited);
+    assert_eq!(said.headers["access-control-allow-origin"], "https://look.example", "too many requests");
+    assert!(said.headers["access-control-expose-headers"].to_str().expect("text").contains("retry-after"));
+    for header in ["content-security-policy", "x-content-type-options", "referrer-policy", "x-request-id"] {
+        assert!(said.headers.contains_key(header), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn a_range_beyond_the_end_is_a_problem_like_any_other() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let version = phone.add(10).await;
+    let path = format!("/v1/contents/{}", version.envelope.header.h0());
+    let ask = |name: &'static str, value: &'static str| {
+        phone.http.request(Method::GET, &path).header("range", "bytes=0-0").header(name, value)
+    };
+    let beyond = phone.http.send(phone.http.request(Method::GET, &path).header("range", "bytes=528-")).await;
+    assert_eq!((beyond.status, beyond.code()), (StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::Malformed));
+    assert_eq!(beyond.headers["content-range"], "bytes */528");
+    // There is nothing to compare a condition with, so it does not hold and the range is not used (RFC 9110 section 13.1.5).
+    assert_eq!(phone.http.send(ask("if-range", "\"etag\"")).await.status, StatusCode::OK);
+    assert_eq!(phone.http.send(ask("accept", "*/*")).await.body, version.content[..1], "control");
+}
+
+#[tokio::test]
+async fn what_a_proxy_did_not_write_is_not_believed() {
+    let server = server(|settings| {
+        settings.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+        settings.limits.claims_per_address = 1;
+    })
+    .await;
+    let http = Http::to(&server);
+    let claim = async |forwarded: &str| {
+        let claim = Claim { nameplate: "417".to_owned(), purpose: PurposeWord::View };
+        let request = http.request(Method::POST, "/v1/claims").header("x-forwarded-for", forwarded);
+        http.send(request.json(&claim)).await.code()
+    };
+    assert_eq!(claim("192.0.2.1").await, ErrorCode::CodeUnknown);
+    assert_eq!(claim("192.0.2.1").await, ErrorCode::RateLimited, "control: rates go by the forwarded address");
+    assert_eq!(claim("192.0.2.2").await, ErrorCode::CodeUnknown, "control: another address");
+    assert_eq!(
+        claim("192.0.2.3, ::ffff:192.0.2.1").await,
+        ErrorCode::RateLimited,
+        "the same address, written otherwise"
+    );
+    assert_eq!(claim("::ffff:192.0.2.9").await, ErrorCode::CodeUnknown, "mapped addresses are not all one");
+    // The proxy's own word cannot be read: what a client wrote before it counts for nothing.
+    assert_eq!(claim("192.0.2.4, not an address").await, ErrorCode::CodeUnknown);
+    assert_eq!(claim("192.0.2.5, not an address").await, ErrorCode::RateLimited);
+}
+
+#[tokio::test]
+async fn a_customer_with_many_addresses_claims_no_more_than_a_network_may() {
+    let server = server(|settings| {
+        settings.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+        settings.limits.claims_per_address = 2;
+    })
+    .await;
+    let http = Http::to(&server);
+    let claim = async |forwarded: &str| {
+        let claim = Claim { nameplate: "417".to_owned(), purpose: PurposeWord::View };
+        let request = http.request(Method::POST, "/v1/claims").header("x-forwarded-for", forwarded);
+        http.send(request.json(&claim)).await.code()
+    };
+    let mut admitted = 0;
+    for subnet in 0..40 {
+        admitted += u32::from(claim(&format!("2001:db8:1:{subnet:x}::1")).await == ErrorCode::CodeUnknown);
+    }
+    assert!((16..20).contains(&admitted), "{admitted} of 40 addresses of one /48");
+    assert_eq!(claim("2001:db8:2::1").await, ErrorCode::CodeUnknown, "control: another network");
+}
+
+#[tokio::test]
+async fn the_data_folder_is_its_owners_alone() {
+    let mut server = TestServer::start().await;
+    server.stop().await;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    for folder in ["", "blobs", "session-blobs"] {
+        std::fs::set_permissions(server.data().join(folder), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    }
+    server.resume().await.expect("starts");
+    for folder in ["", "blobs", "session-blobs"] {
+        assert_eq!(mode(&server.data().join(folder)), 0o700, "{folder}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_end_destroys_does_not_wait_for_its_receipt() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |terms| terms.expires = terms.issued.plus(60_000)).await;
+    let (_, content) = phone.seal_unit(&visit, id, 10).await;
+    // The main database takes no receipt, as when its disk is full.
+    let file = server.data().join("main.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.expect("opens");
+    sqlx::query("ALTER TABLE receipts RENAME TO away").execute(&pool).await.expect("renamed");
+    assert!(!files_with(server.data(), &content[..48]).is_empty(), "control");
+    clock.advance(Duration::from_secs(61));
+    assert!(server.running().sweep().await.is_err(), "the fault is reported");
+    assert_eq!(files_with(server.data(), &content[..48]), Vec::<String>::new());
+    assert_eq!(visit.open(id, 1).await.code(), ErrorCode::SessionExpired);
+    // Once it takes receipts again, the end is on record.
+    sqlx::query("ALTER TABLE away RENAME TO receipts").execute(&pool).await.expect("renamed");
+    pool.close().await;
+    server.running().sweep().await.expect("swept");
+    assert_eq!(phone.receipts(&visit.session).await.receipts.len(), 3);
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_over_a_restart_lengthens_no_session() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let mut server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let mut visit = phone.lend(vec![listed], |terms| terms.expires = terms.issued.plus(600_000)).await;
+    phone.seal_unit(&visit, id, 10).await;
+    clock.advance(Duration::from_secs(590));
+    server.stop().await;
+    server.resume().await.expect("starts");
+    visit.http.client = crate::http::client();
+    opened(&visit.open(id, 1).await);
+    server.stop().await;
+    clock.set_back(Duration::from_secs(300));
+    server.resume().await.expect("starts");
+    visit.http.client = crate::http::client();
+    assert_eq!(visit.open(id, 2).await.code(), ErrorCode::SessionExpired, "five minutes more");
+    // The accounts are there, and new sessions can begin.
+    let mut phone = phone;
+    phone.http.client = crate::http::client();
+    phone.lend(vec![unit().1], |_| {}).await;
+}
+
+/// A writer's request for a share, signed, and the header of what it would write.
+async fn writer_mint(phone: &Phone, key: &ed25519_dalek::SigningKey, length: u64) -> (Header, Said) {
+    let header = Header { author: preimage::writer_id(&public(key)), ..phone.header(RecordId(random()), None, length) };
+    let ask = WriterMint {
+        suite: SUITE,
+        account: phone.account,
+        writer: public(key),
+        record: header.record,
+        h0: header.h0(),
+        at: phone.now().await,
+    };
+    let signed: SignedJson = sign(key, StatementKind::WriterMint, &ask).into();
+    (header, phone.http.post("/v1/writes/shares", &signed).await)
+}
+
+#[tokio::test]
+async fn strangers_who_write_cannot_shut_out_the_owner() {
+    let server = server(|settings| {
+        let limits = &mut settings.limits;
+        (limits.bytes_per_account, limits.pending_bytes_per_account) = (2_000_000, 300_000);
+        limits.submission_bytes = 200_000;
+    })
+    .await;
+    let phone = Phone::new(&server).await;
+    let put = async |length: u64| {
+        let key = ed25519_dalek::SigningKey::from_bytes(&random());
+        let (header, minted) = writer_mint(&phone, &key, length).await;
+        let minted: Minted = minted.json();
+        let http = phone.http.with(minted.upload.expect("a token"));
+        let content = noise(sealed(header.size));
+        let said = http.bytes(Method::PUT, &format!("/v1/contents/{}", header.h0()), content.clone()).await;
+        if said.status.is_success() {
+            let writer = Bytes(public(&key).0.to_vec());
+            let envelope = envelope(header, minted.shares[0].kid, &content, phone.head, writer, &key);
+            http.bytes(Method::POST, "/v1/writes", envelope.to_bytes()).await.ok();
+        }
+        said
+    };
+    assert_eq!(put(1_000_000).await.code(), ErrorCode::TooLarge, "one submission is small");
+    put(150_000).await.ok();
+    assert_eq!(put(190_000).await.code(), ErrorCode::TooLarge, "and all of them together are a part of the account");
+    // Uploads that never end take none of the owner's places.
+    let mut held = Vec::new();
+    for _ in 0..12 {
+        let (header, minted) = writer_mint(&phone, &ed25519_dalek::SigningKey::from_bytes(&random()), 10).await;
+        let token = minted.json::<Minted>().upload.expect("a token");
+        let mut stream = connect(&server).await;
+        let head = format!(
+            "PUT /v1/contents/{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: 528\r\n\r\n",
+            header.h0()
+        );
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        held.push(stream);
+    }
+    let blobs = server.data().join("blobs");
+    until("no upload began", || std::fs::read_dir(&blobs).expect("a folder").count() > 3).await;
+    phone.add(500_000).await;
+    // What the owner deletes is free again for others.
+    for change in phone.list(0).await.changes {
+        if let record::Change::Pending { envelope, .. } = change {
+            let envelope = record::Envelope::parse(envelope.as_slice()).expect("one");
+            let share = Share { kid: 1, share: Hash::ZERO };
+            phone.delete(&Version { envelope, content: Vec::new(), share }).await.ok();
+        }
+    }
+    drop(held);
+    until("uploads that broke off stay", || std::fs::read_dir(&blobs).expect("a folder").count() == 1).await;
+    put(190_000).await.ok();
+}
+
+#[tokio::test]
+async fn an_account_keeps_a_bounded_number_of_tokens() {
+    let server = TestServer::start().await;
+    let mut phone = Phone::new(&server).await;
+    let first = phone.http.token.expect("signed in");
+    for _ in 0..40 {
+        phone.sign_in().await;
+    }
+    phone.http.get("/v1/account").await.ok();
+    assert_eq!(phone.http.with(first).get("/v1/account").await.code(), ErrorCode::Unauthorised, "the oldest went");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t101_a_thousand_bogus_mailboxes_and_claims_and_an_honest_pairing_works() {
+    let server = server(|settings| {
+        settings.limits.claims_per_address = 100_000;
+        settings.limits.mailboxes_per_account = 200;
+        settings.limits.mailboxes_per_account_minute = 10_000;
+    })
+    .await;
+    let http = Http::to(&server);
+    let mut bogus = Vec::new();
+    for _ in 0..5 {
+        let flooder = Phone::new(&server).await;
+        for _ in 0..200 {
+            bogus.push(flooder.show_code().await);
+        }
+    }
+    for mailbox in &bogus {
+        let claim = Claim { nameplate: mailbox.nameplate.clone(), purpose: PurposeWord::View };
+        http.post("/v1/claims", &claim).await.ok();
+    }
+    assert_eq!(bogus.iter().filter(|mailbox| mailbox.nameplate.len() == 3).count(), 8, "control: codes got longer");
+    let honest = async {
+        let phone = Phone::new(&server).await;
+        let (id, listed) = unit();
+        let visit = phone.lend(vec![listed], |_| {}).await;
+        phone.seal_unit(&visit, id, 10).await;
+        let mut viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+        viewer.joined().await;
+        opened(&visit.open(id, 1).await);
+    };
+    tokio::time::timeout(Duration::from_secs(20), honest).await.expect("an honest pairing goes through");
+}
+
+#[tokio::test]
+async fn t019_a_second_try_at_a_code_is_refused_and_told_to_the_device() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let http = Http::to(&server);
+    let shown = phone.show_code().await;
+    let claim = Claim { nameplate: shown.nameplate.clone(), purpose: PurposeWord::View };
+    let mut device = Socket::join(&server, &shown.mailbox, shown.token, 0).await;
+    device.joined().await;
+    let claimed: Claimed = http.post("/v1/claims", &claim).await.json();
+    let mut viewer = Socket::join(&server, &shown.mailbox, claimed.token, 0).await;
+    viewer.joined().await;
+    for _ in 0..3 {
+        assert_eq!(http.post("/v1/claims", &claim).await.code(), ErrorCode::Crowded);
+    }
+    assert_eq!(device.hear().await, Some(ToEnd::Crowded));
+    // Once: whoever goes on trying does not fill the screen. And the viewer is not concerned.
+    for socket in [&mut device, &mut viewer] {
+        socket.send(&mailbox::ToServer::Ping).await;
+        assert_eq!(socket.hear().await, Some(ToEnd::Pong));
+    }
+    // Who was away learns it on return.
+    let mut device = Socket::join(&server, &shown.mailbox, shown.token, 0).await;
+    device.joined().await;
+    assert_eq!(device.hear().await, Some(ToEnd::Crowded));
+
+    // After success as well: the session's device is told, and the session goes on.
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    let mut device = Socket::join(&server, &visit.mailbox, visit.device_token, 0).await;
+    device.joined().await;
+    let claim = Claim { nameplate: visit.nameplate.clone(), purpose: PurposeWord::View };
+    assert_eq!(http.post("/v1/claims", &claim).await.code(), ErrorCode::CodeUsed);
+    assert_eq!(device.hear().await, Some(ToEnd::Crowded));
+    opened(&visit.open(id, 1).await);
+    assert!(matches!(device.hear().await, Some(ToEnd::Receipt { .. })));
+}
