@@ -202,6 +202,9 @@ pub(crate) struct Lend {
     /// For how long: minutes, or 90s, or 2h [default: 15]
     #[arg(long = "for", value_name = "TIME")]
     pub(crate) duration: Option<String>,
+    /// Where the page is, when that is not the server
+    #[arg(long, value_name = "URL", env = "GLIMPSE_SITE")]
+    pub(crate) site: Option<String>,
     /// The other side may look, not save
     #[arg(long, conflicts_with = "save")]
     pub(crate) view_only: bool,

@@ -40,6 +40,8 @@ pub struct Plan {
     pub save: bool,
     /// For how long, in milliseconds.
     pub millis: u64,
+    /// Where the page is, when that is not the server: an origin.
+    pub site: Option<String>,
 }
 
 impl Plan {
@@ -83,7 +85,7 @@ pub enum Event {
     Code {
         /// In groups.
         code: Zeroizing<String>,
-        /// Where to type it: the server's origin.
+        /// Where to type it: an origin.
         site: String,
         /// Milliseconds until it ends.
         expires_in: u64,

@@ -130,7 +130,7 @@ type FirstGrant = (DeviceSession, Vec<Planned>, Vec<Vec<LentUnit>>, Vec<Planned>
 
 impl Pairing<'_, '_> {
     async fn grant(&mut self, plan: Plan) -> Result<FirstGrant, DeviceError> {
-        let state = self.show_code().await?;
+        let state = self.show_code(plan.site.as_deref()).await?;
         let (state, counted) = self.hello(state).await?;
         let confirmed = self.confirm(state, counted).await?;
         let (words, save, millis) = self.ask(&confirmed, &plan).await?;
@@ -158,7 +158,7 @@ impl Pairing<'_, '_> {
     }
 
     /// Opens the pairing and shows its code.
-    async fn show_code(&mut self) -> Result<ExpectHello, DeviceError> {
+    async fn show_code(&mut self, site: Option<&str>) -> Result<ExpectHello, DeviceError> {
         let life = self.mailbox.expires.since(self.mailbox.now).min(PAIRING_MILLIS);
         let genesis = &self.device.genesis;
         let setup = Setup {
@@ -182,7 +182,7 @@ impl Pairing<'_, '_> {
         self.device.again_if_lost(request).await?;
         (self.events)(Event::Code {
             code: opened.code.to_groups(),
-            site: self.device.server().to_owned(),
+            site: site.unwrap_or(self.device.server()).to_owned(),
             expires_in: self.device.machine.monotonic().until(deadline),
         });
         Ok(opened.state)

@@ -28,6 +28,7 @@ struct Skipped {
 
 /// What was chosen.
 pub(super) struct Choice {
+    site: Option<String>,
     records: Vec<RecordId>,
     save: bool,
     millis: u64,
@@ -43,7 +44,7 @@ impl Choice {
             out.note(&format!("Opening {} records…", entries.len()));
         }
         let records = device.open_entries(&entries).await?;
-        let plan = Plan { records, save: self.save, millis: self.millis };
+        let plan = Plan { records, save: self.save, millis: self.millis, site: self.site.clone() };
         plan.check()?;
         Ok(plan)
     }
@@ -67,6 +68,7 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
         Some(text) => parse_duration(text)?,
         None => DEFAULT,
     };
+    let site = lend.site.clone();
     if !lend.ids.is_empty() {
         let mut records = Vec::new();
         for id in &lend.ids {
@@ -78,11 +80,11 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
                 records.push(entry.record);
             }
         }
-        return Ok(Choice { records, save: lend.save, millis });
+        return Ok(Choice { site, records, save: lend.save, millis });
     }
     if lend.everything || !lend.kinds.is_empty() {
         let records = by_kind(&listing, lend, out)?;
-        return Ok(Choice { records, save: lend.save, millis });
+        return Ok(Choice { site, records, save: lend.save, millis });
     }
     if !out.can_ask() {
         return Err(Failure::usage(
@@ -90,7 +92,7 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
             "Name records by id, or give --kind or --everything.",
         ));
     }
-    ask(&listing, lend, millis, out)
+    Ok(Choice { site, ..ask(&listing, lend, millis, out)? })
 }
 
 fn by_kind(listing: &Listing, lend: &Lend, out: Out) -> Result<Vec<RecordId>, Failure> {
@@ -152,7 +154,7 @@ fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Result<Choi
         Confirm::new().with_prompt("May the other side save copies?").default(false).interact().map_err(aborted)?
     };
     out.note(&format!("{} records, {} minutes, {}", records.len(), millis / MINUTE, rights(save)));
-    Ok(Choice { records, save, millis })
+    Ok(Choice { site: None, records, save, millis })
 }
 
 pub(super) const fn rights(save: bool) -> &'static str {
