@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
-use glimpse_server::test_server::ScratchFolder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities as _;
 use thirtyfour::{DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
 use tokio::process::Command;
@@ -38,7 +38,7 @@ pub struct Browser {
     /// WebDriver's view of it.
     pub driver: WebDriver,
     _chromedriver: Program,
-    profile: ScratchFolder,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -60,7 +60,7 @@ impl Browser {
         let program = named("CHROMEDRIVER", "chromedriver");
         let chromedriver = Program::start(Command::new(program).arg(format!("--port={port}")))
             .context("Debian: apt-get install chromium-driver, or set CHROMEDRIVER")?;
-        let profile = ScratchFolder::new()?;
+        let profile = tempfile::tempdir()?;
         let mut chrome = DesiredCapabilities::chrome();
         chrome.set_binary(&named("GLIMPSE_CHROMIUM", "/usr/bin/chromium").to_string_lossy())?;
         for flag in QUIET.iter().chain(flags) {

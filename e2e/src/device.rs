@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use glimpse_server::test_server::ScratchFolder;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::program::{Program, own};
@@ -14,7 +14,7 @@ use crate::program::{Program, own};
 #[derive(Debug)]
 pub struct Device {
     server: String,
-    folder: ScratchFolder,
+    folder: TempDir,
 }
 
 impl Device {
@@ -23,7 +23,7 @@ impl Device {
     /// # Errors
     /// What the command says.
     pub async fn create(server: &str) -> Result<Self> {
-        Self::named(server, "Alex").await
+        Self::named(server, "Alex Quintessence").await
     }
 
     /// The same under a name.
@@ -31,7 +31,7 @@ impl Device {
     /// # Errors
     /// What the command says.
     pub async fn named(server: &str, name: &str) -> Result<Self> {
-        let folder = ScratchFolder::new()?;
+        let folder = tempfile::tempdir()?;
         let device = Self { server: server.to_owned(), folder };
         write_private(&device.passphrase_file(), "four walls and a door").await?;
         device.run(&["account", "create", "--name", name]).await?;

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -116,7 +117,10 @@ struct Inner {
     tamper: Arc<dyn Tamper>,
     seen: Mutex<Vec<Seen>>,
     sockets: AtomicU32,
+    open: AtomicU32,
     ends: Mutex<Vec<UnboundedSender<Vec<u8>>>>,
+    /// Whether the line is cut.
+    cut: watch::Sender<bool>,
     client: reqwest::Client,
 }
 
@@ -146,7 +150,9 @@ impl Proxy {
             tamper,
             seen: Mutex::default(),
             sockets: AtomicU32::new(0),
+            open: AtomicU32::new(0),
             ends: Mutex::default(),
+            cut: watch::Sender::new(false),
             client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?,
         });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&inner));
@@ -178,6 +184,22 @@ impl Proxy {
         self.seen().into_iter().filter_map(only).collect()
     }
 
+    /// Cuts the line: sockets break, and requests get no answer until it is mended.
+    pub fn cut(&self) {
+        self.inner.cut.send_replace(true);
+    }
+
+    /// WebSockets that are open.
+    #[must_use]
+    pub fn open_sockets(&self) -> u32 {
+        self.inner.open.load(Ordering::SeqCst)
+    }
+
+    /// Mends the line.
+    pub fn mend(&self) {
+        self.inner.cut.send_replace(false);
+    }
+
     /// Sends a frame to an end that the server never sent.
     pub fn inject(&self, socket: SocketId, frame: Vec<u8>) {
         let at = usize::try_from(socket.0).unwrap_or(usize::MAX);
@@ -198,11 +220,14 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
+    if *inner.cut.borrow() {
+        return broken();
+    }
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     if parts.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => upgrade.on_upgrade(move |socket| relay(inner, path, socket)),
+            Ok(upgrade) => upgrade.on_upgrade(move |socket| counted(inner, path, socket)),
             Err(refused) => refused.into_response(),
         };
     }
@@ -246,6 +271,12 @@ async fn forward(inner: &Inner, asked: &Asked) -> reqwest::Result<Answer> {
     Ok(Answer { status, headers, body: answer.bytes().await?.into() })
 }
 
+async fn counted(inner: Arc<Inner>, path: String, near: WebSocket) {
+    inner.open.fetch_add(1, Ordering::SeqCst);
+    relay(Arc::clone(&inner), path, near).await;
+    inner.open.fetch_sub(1, Ordering::SeqCst);
+}
+
 async fn relay(inner: Arc<Inner>, path: String, mut near: WebSocket) {
     let id = SocketId(inner.sockets.fetch_add(1, Ordering::SeqCst));
     locked(&inner.seen).push(Seen::Opened(id, path.clone()));
@@ -254,8 +285,10 @@ async fn relay(inner: Arc<Inner>, path: String, mut near: WebSocket) {
     let url = format!("{}{path}", inner.upstream.replacen("http", "ws", 1));
     let Ok(request) = url.into_client_request() else { return };
     let Ok((mut far, _)) = connect_async(request).await else { return };
+    let mut cut = inner.cut.subscribe();
     loop {
         tokio::select! {
+            () = is_cut(&mut cut) => return,
             frame = near.recv() => match frame {
                 Some(Ok(Message::Binary(bytes))) => {
                     for bytes in inner.tamper.to_server(id, bytes.to_vec()) {
@@ -292,4 +325,9 @@ async fn relay(inner: Arc<Inner>, path: String, mut near: WebSocket) {
 /// Removes a header from an answer, whatever its case.
 pub fn without(answer: &mut Answer, name: &'static str) {
     answer.headers.remove(HeaderName::from_static(name));
+}
+
+/// Waits until the line is cut.
+async fn is_cut(line: &mut watch::Receiver<bool>) {
+    let _ = line.wait_for(|cut| *cut).await;
 }

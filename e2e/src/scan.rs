@@ -1,4 +1,5 @@
-//! What is left in a browser's memory: looks for byte strings in every wasm memory and buffer, and in the JavaScript heap.
+//! What is left in a browser's memory: looks for byte strings in every wasm memory, in the JavaScript heap, and in the
+//! whole memory of the processes that drew the page.
 
 use std::collections::BTreeMap;
 
@@ -27,13 +28,11 @@ impl Needle {
     }
 }
 
-/// Counts in every memory and buffer of a realm. The last element of a needle's bytes must fit for a hit.
+/// Counts in every wasm memory of a realm.
 const COUNT: &str = "function(needles) {
-  const buffers = new Set(this.map(each => each instanceof WebAssembly.Memory ? each.buffer : each));
   const hits = needles.map(() => 0);
-  for (const buffer of buffers) {
-    if (buffer.byteLength === 0) continue;
-    const bytes = new Uint8Array(buffer);
+  for (const memory of this) {
+    const bytes = new Uint8Array(memory.buffer);
     needles.forEach((needle, at) => {
       for (let from = bytes.indexOf(needle[0]); from >= 0; from = bytes.indexOf(needle[0], from + 1)) {
         if (needle.every((byte, offset) => bytes[from + offset] === byte)) hits[at] += 1;
@@ -42,6 +41,60 @@ const COUNT: &str = "function(needles) {
   }
   return hits;
 }";
+
+/// Looks for needles in the whole memory of processes, what was freed and not yet used again included. Linux only, and
+/// only where the system lets a process read the memory of one that it started.
+///
+/// # Errors
+/// When a memory cannot be read.
+pub fn scan_processes(ids: &[u32], needles: &[Needle]) -> Result<Hits> {
+    let mut hits: Hits = needles.iter().map(|needle| (needle.name.clone(), 0)).collect();
+    for id in ids {
+        let maps = std::fs::read_to_string(format!("/proc/{id}/maps"))?;
+        let memory = std::fs::File::open(format!("/proc/{id}/mem"))?;
+        for line in maps.lines() {
+            let Some((range, rest)) = line.split_once(' ') else { continue };
+            let bounds = range
+                .split_once('-')
+                .and_then(|(from, to)| Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?)));
+            // What cannot be written holds code and files; nothing of a session.
+            let (Some((from, to)), true) = (bounds, rest.starts_with("rw")) else { continue };
+            count_in(&memory, from, to, needles, &mut hits);
+        }
+    }
+    Ok(hits)
+}
+
+/// Bytes that are read at a time; neighbours overlap by the longest needle.
+const PIECE: u64 = 4 * 1024 * 1024;
+
+fn count_in(memory: &std::fs::File, from: u64, to: u64, needles: &[Needle], hits: &mut Hits) {
+    use std::os::unix::fs::FileExt as _;
+    let longest = needles.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default();
+    let overlap = u64::try_from(longest).unwrap_or_default();
+    let mut at = from;
+    while at < to {
+        let end = to.min(at.saturating_add(PIECE).saturating_add(overlap));
+        let mut piece = vec![0; usize::try_from(end.saturating_sub(at)).unwrap_or_default()];
+        // Reserved and never touched: the kernel has nothing to read there.
+        if memory.read_exact_at(&mut piece, at).is_ok() {
+            for needle in needles {
+                let found = occurrences(&piece, &needle.bytes);
+                if let Some(count) = hits.get_mut(&needle.name) {
+                    *count = count.saturating_add(found);
+                }
+            }
+        }
+        at = at.saturating_add(PIECE);
+    }
+}
+
+/// How often `needle` occurs in `hay`.
+#[must_use]
+pub fn occurrences(hay: &[u8], needle: &[u8]) -> u64 {
+    let count = memchr::memmem::find_iter(hay, needle).count();
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
 
 impl DevTools {
     /// How many wasm memories a realm has.
@@ -54,22 +107,28 @@ impl DevTools {
         self.call_on(session, &objects, count, Value::Null).await?.as_u64().context("a count")
     }
 
-    /// Looks for needles in every wasm memory and every array buffer of a realm.
+    /// Looks for needles in every wasm memory of a realm.
     ///
     /// # Errors
     /// When the debugger could not be asked.
     pub async fn scan_memory(&mut self, session: &Session, needles: &[Needle]) -> Result<Hits> {
         let wanted: Vec<&[u8]> = needles.iter().map(|needle| needle.bytes.as_slice()).collect();
-        let mut hits = Hits::new();
-        for class in ["WebAssembly.Memory", "ArrayBuffer"] {
-            let objects = self.instances(session, class).await?;
-            let counts = self.call_on(session, &objects, COUNT, json!(wanted)).await?;
-            let counts = counts.as_array().context("counts")?;
-            for (needle, count) in needles.iter().zip(counts) {
-                *hits.entry(needle.name.clone()).or_default() += count.as_u64().unwrap_or_default();
-            }
-        }
-        Ok(hits)
+        let objects = self.instances(session, "WebAssembly.Memory").await?;
+        let counts = self.call_on(session, &objects, COUNT, json!(wanted)).await?;
+        let counts = counts.as_array().context("counts")?.iter().map(|count| count.as_u64().unwrap_or_default());
+        Ok(needles.iter().map(|needle| needle.name.clone()).zip(counts).collect())
+    }
+
+    /// Ids of the processes that draw pages and run their scripts.
+    ///
+    /// # Errors
+    /// When the browser could not be asked.
+    pub async fn renderers(&mut self) -> Result<Vec<u32>> {
+        let all = self.call(None, "SystemInfo.getProcessInfo", json!({})).await?;
+        let all = all.get("processInfo").and_then(Value::as_array).context("no processes")?;
+        let renderers = all.iter().filter(|process| process.get("type") == Some(&json!("renderer")));
+        let ids = renderers.filter_map(|process| process.get("id")?.as_u64());
+        Ok(ids.filter_map(|id| u32::try_from(id).ok()).collect())
     }
 
     /// Looks for needles, which are text, in a snapshot of a realm's JavaScript heap.

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use glimpse_server::test_server::ScratchFolder;
+use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::program::{Program, dist, own};
@@ -26,7 +26,7 @@ pub struct Server {
     arguments: Vec<String>,
     /// What the server wrote to its log before it was started again.
     earlier: String,
-    folder: ScratchFolder,
+    folder: TempDir,
 }
 
 impl Server {
@@ -45,7 +45,7 @@ impl Server {
     pub async fn with(more: &[&str]) -> Result<Self> {
         crate::provide_tls();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let folder = ScratchFolder::new()?;
+        let folder = tempfile::tempdir()?;
         let key = folder.path().join("glimpse.key").display().to_string();
         let made = Command::new(own("glimpse-server")?).args(["keygen", &key]).output().await?;
         ensure!(made.status.success(), "keygen: {}", String::from_utf8_lossy(&made.stderr));

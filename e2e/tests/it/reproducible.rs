@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::program::{dist, root};
-use glimpse_server::test_server::ScratchFolder;
 use sha2::Digest as _;
 use tokio::process::Command;
 
@@ -49,7 +48,7 @@ fn cargo_home() -> Result<PathBuf> {
 
 #[tokio::test]
 async fn t084_two_builds_in_two_places_are_the_same_to_the_byte() -> Result<()> {
-    let elsewhere = ScratchFolder::new()?;
+    let elsewhere = tempfile::tempdir()?;
     let sources = elsewhere.path().join("another/checkout");
     checkout(&sources).await?;
     // Another home for cargo, so that its path is seen to leave no trace; what was fetched is the same.

@@ -1,0 +1,241 @@
+//! How a look ends, and that it stays ended: rows 59, 60, 66 and 67.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use axum::http::StatusCode;
+use e2e::browser::Browser;
+use e2e::devtools::{DevTools, Session};
+use e2e::proxy::{Answer, Asked, Honest, Tamper};
+use e2e::stage::Stage;
+use e2e::wait::until;
+use serde_json::{Value, json};
+
+use crate::altered::{altered, is_page};
+
+const SECRET: &str = "The spare key lies under the third flower pot.";
+
+/// The newest request to open a unit that went through the proxy, and its answer.
+pub(crate) fn last_opening(stage: &Stage) -> Result<(Asked, Answer)> {
+    let proxy = stage.proxy.as_ref().context("no proxy")?;
+    proxy.exchanges().into_iter().rfind(|(asked, _)| asked.path.ends_with("/open")).context("nothing was opened")
+}
+
+/// Sends a request again, to the real server.
+pub(crate) async fn again(stage: &Stage, asked: &Asked) -> Result<(StatusCode, String)> {
+    let url = format!("{}{}", stage.server.url(), asked.path);
+    let mut request = reqwest::Client::new().request(asked.method.clone(), url).body(asked.body.clone());
+    if let Some(kind) = asked.headers.get("content-type") {
+        request = request.header("content-type", kind);
+    }
+    let answer = request.send().await?;
+    Ok((answer.status(), String::from_utf8_lossy(&answer.bytes().await?).into_owned()))
+}
+
+#[tokio::test]
+async fn t059_nothing_is_readable_after_the_time_is_up() -> Result<()> {
+    let stage = Stage::behind(Arc::new(Honest)).await?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    let mut look = stage.lend(&["--everything", "--for", "10s"]).await?;
+    stage.browser.open("secret").await?;
+    stage.browser.reads(SECRET).await?;
+    let (asked, _) = last_opening(&stage)?;
+    let content = stage.proxy.as_ref().context("no proxy")?.exchanges().into_iter();
+    let (content, _) =
+        content.into_iter().rfind(|(asked, _)| asked.path.ends_with("/content")).context("no content")?;
+    assert_eq!(again(&stage, &asked).await?.0, StatusCode::OK, "control: the same request again is answered");
+    assert!(again(&stage, &content).await?.0.is_success(), "control: the ciphertext is there");
+
+    assert_eq!(stage.browser.reason().await?, "session-expired");
+    assert!(!stage.browser.text().await?.contains(SECRET));
+    let last = look.lending.event_last().await?;
+    assert_eq!(last.get("code"), Some(&json!("session-expired")), "{last}");
+    for asked in [asked, content] {
+        let (status, problem) = again(&stage, &asked).await?;
+        assert_eq!(status, StatusCode::GONE, "{}: {problem}", asked.path);
+        assert!(problem.contains("session-expired"), "{problem}");
+    }
+    Ok(())
+}
+
+/// Loads the page with a script that runs in its Worker before the first line of the Worker's own.
+pub(crate) async fn go_with(browser: &Browser, url: &str, script: &str) -> Result<(DevTools, Session, Session)> {
+    let mut tools = browser.devtools().await?;
+    let page = tools.page().await?;
+    tools.follow(&page, true).await?;
+    browser.go(url).await?;
+    let worker = tools.attached().await?;
+    tools.evaluate(&worker, script).await?;
+    tools.call(Some(&worker), "Runtime.runIfWaitingForDebugger", json!({})).await?;
+    Ok((tools, page, worker))
+}
+
+/// Pairs on a page that is loaded already.
+pub(crate) async fn lend_here(stage: &Stage, arguments: &[&str]) -> Result<e2e::device::Lending> {
+    let mut lending = stage.device.lend(arguments).await?;
+    stage.browser.type_code(&lending.code).await?;
+    let words = stage.browser.words().await?;
+    lending.approve(&words).await?;
+    stage.browser.screen("session").await?;
+    Ok(lending)
+}
+
+const DAY: i64 = 86_400_000;
+
+/// Sets the wall clock of page and Worker a day off, for the whole session.
+async fn ends_in_time_whatever_the_clock_says(off: i64) -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    let shift = format!(
+        "{{ const real = Date; const off = {off}; \
+         globalThis.Date = class extends real {{ constructor(...a) {{ a.length ? super(...a) : super(real.now() + off) }} \
+         static now() {{ return real.now() + off }} }} }} Date.now()"
+    );
+    let (mut tools, page, worker) = go_with(&stage.browser, &stage.url(), &shift).await?;
+    tools.evaluate(&page, &shift).await?;
+    let _lending = lend_here(&stage, &["--everything", "--for", "12s"]).await?;
+    let begun = Instant::now();
+    stage.browser.open("secret").await.context("a clock that is ahead does not end it early")?;
+    let told = tools.evaluate(&worker, "Date.now()").await?.as_i64().context("a time")?;
+    let real = tools.evaluate(&page, "performance.timeOrigin + performance.now()").await?;
+    let real = real.as_f64().context("a time")?;
+    #[expect(clippy::as_conversions, reason = "milliseconds of this century")]
+    let distance = (told as f64 - real - off as f64).abs();
+    assert!(distance < 60_000.0, "control: the Worker's clock is {off} ms off, told {told}");
+    assert_eq!(stage.browser.reason().await?, "session-expired");
+    assert!(begun.elapsed() < Duration::from_secs(25), "a clock that is behind does not prolong it");
+    Ok(())
+}
+
+#[tokio::test]
+async fn t060_the_wall_clock_of_the_browser_changes_nothing() -> Result<()> {
+    tokio::try_join!(ends_in_time_whatever_the_clock_says(DAY), ends_in_time_whatever_the_clock_says(-DAY))?;
+    Ok(())
+}
+
+/// A page that shows a secret and does nothing when it is left.
+const CARELESS: &str = "<!doctype html><p id=s></p><script>\
+    onpageshow = e => { window.persisted = e.persisted; }; \
+    window.show = () => { document.getElementById('s').textContent = 'SECRET'; }</script>";
+
+#[tokio::test]
+async fn t066_back_shows_nothing() -> Result<()> {
+    // Twice: as it is, and with the headers taken away that make browsers restore such a page more rarely.
+    back_shows_nothing(Stage::behind(Arc::new(Honest)).await?).await?;
+    back_shows_nothing(Stage::behind(Arc::new(Storable)).await?).await
+}
+
+/// Takes `no-store` away.
+struct Storable;
+
+impl Tamper for Storable {
+    fn answer(&self, asked: &Asked, mut answer: Answer) -> Option<Answer> {
+        if is_page(asked) {
+            answer.headers.remove("cache-control");
+        }
+        Some(answer)
+    }
+}
+
+async fn back_shows_nothing(stage: Stage) -> Result<()> {
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    let careless = altered(&stage.server, |asked, answer| {
+        let page = || Answer::own(StatusCode::OK, "text/html", CARELESS.replace("SECRET", SECRET));
+        Some(if asked.path == "/careless" { page() } else { answer })
+    })
+    .await?;
+    let elsewhere = format!("{}/ended.html", stage.url());
+
+    // Control: a page that does not wipe itself is back with what it showed.
+    stage.browser.go(&format!("{}/careless", careless.url())).await?;
+    stage.browser.run("window.show()").await?;
+    leave_and_come_back(&stage.browser, &elsewhere).await?;
+    let restored = stage.browser.run("return [window.persisted, document.body.innerText.trim()]").await?;
+    assert_eq!(restored, json!([true, SECRET]), "control");
+
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("secret").await?;
+    stage.browser.reads(SECRET).await?;
+    leave_and_come_back(&stage.browser, &elsewhere).await?;
+    stage.browser.screen("enter").await?;
+    let html = stage.browser.run("return document.documentElement.outerHTML").await?;
+    assert!(!html.to_string().contains("flower pot"), "{html}");
+    Ok(())
+}
+
+/// Goes to another page and presses Back.
+async fn leave_and_come_back(browser: &Browser, elsewhere: &str) -> Result<()> {
+    let here = browser.run("return location.pathname").await?;
+    browser.go(elsewhere).await?;
+    browser.driver.back().await?;
+    let arrived = "return location.pathname";
+    until("Back arrives", async || (browser.run(arrived).await.ok()? == here).then_some(())).await
+}
+
+#[tokio::test]
+async fn t066_reloading_ends_the_look() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("secret").await?;
+    let warned = "const e = new Event('beforeunload', { cancelable: true }); return !dispatchEvent(e)";
+    assert_eq!(stage.browser.run(warned).await?, json!(true), "the page warns before it is left");
+    stage.browser.driver.refresh().await?;
+    stage.browser.screen("enter").await?;
+    assert!(!stage.browser.text().await?.contains(SECRET));
+    Ok(())
+}
+
+#[tokio::test]
+async fn t067_revoking_stops_it_within_five_seconds() -> Result<()> {
+    let stage = Stage::behind(Arc::new(Honest)).await?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    stage.device.add_bytes("other.txt", "never opened").await?;
+    let mut look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("secret").await?;
+    let (asked, _) = last_opening(&stage)?;
+    assert_eq!(again(&stage, &asked).await?.0, StatusCode::OK, "control: it runs");
+
+    let begun = Instant::now();
+    // Another process in the same home, as from another terminal.
+    let session = look.granted.get("session").and_then(Value::as_str).context("session")?.to_owned();
+    stage.device.run(&["end", &session]).await?;
+    let reason = stage.browser.reason().await?;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(matches!(reason.as_str(), "session-ended" | "session-revoked"), "{reason}");
+    assert!(!stage.browser.text().await?.contains(SECRET));
+    let (status, problem) = again(&stage, &asked).await?;
+    assert_eq!(status, StatusCode::GONE, "{problem}");
+    let last = look.lending.event_last().await?;
+    assert_eq!(last.get("event"), Some(&json!("ended")), "{last}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn offline_for_a_while_is_told_and_mended() -> Result<()> {
+    let stage = Stage::behind(Arc::new(Honest)).await?;
+    let line = stage.proxy.as_ref().context("no proxy")?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    stage.device.add_bytes("other.txt", "Read after the tunnel.").await?;
+    let mut look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("secret").await?;
+    let banner = "const b = document.querySelector('.offline'); return !!b && !b.hidden";
+    let shows = async |wanted: bool| {
+        let what = format!("the banner is {}", if wanted { "shown" } else { "gone" });
+        until(&what, async || (stage.browser.run(banner).await.ok()? == json!(wanted)).then_some(())).await
+    };
+    shows(false).await?;
+    line.cut();
+    shows(true).await?;
+    stage.browser.reads(SECRET).await.context("what is open stays open")?;
+    line.mend();
+    shows(false).await?;
+    stage.browser.open("other").await?;
+    stage.browser.reads("Read after the tunnel.").await?;
+    until("the device hears of the opening", async || {
+        let event = look.lending.next().await.ok()?;
+        (event.get("event") == Some(&json!("opened")) && event.get("title") == Some(&json!("other"))).then_some(())
+    })
+    .await
+}

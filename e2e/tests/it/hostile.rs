@@ -1,0 +1,371 @@
+//! The hostile server, end to end: real device, real browser, and one lie at a time. Rows 3, 5, 12, 39, 61, 62, 68, 73,
+//! 74, 103 and 107; the same rows are tested in the parts, where more can be tried.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, ensure};
+use axum::http::StatusCode;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use e2e::browser::Browser;
+use e2e::device::{Receiving, field, is};
+use e2e::proxy::{Answer, Asked, Seen, SocketId, Tamper};
+use e2e::stage::Stage;
+use e2e::wait::until;
+use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::pairing::{Message, Offer};
+use glimpse_wire::session::Opened;
+use glimpse_wire::{decode, encode};
+use serde_json::{Value, json};
+
+use crate::stories::wrong;
+
+const LIMIT: usize = 1024 * 1024;
+
+/// A lie that can be switched on in the middle of a story.
+struct Lie<F> {
+    on: Arc<AtomicBool>,
+    tell: F,
+}
+
+impl<F: Fn(&Asked, Answer) -> Option<Answer> + Send + Sync + 'static> Tamper for Lie<F> {
+    fn answer(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+        if self.on.load(Ordering::SeqCst) { (self.tell)(asked, answer) } else { Some(answer) }
+    }
+}
+
+/// A stage whose server lies about answers once the switch is on.
+async fn lying(
+    tell: impl Fn(&Asked, Answer) -> Option<Answer> + Send + Sync + 'static,
+) -> Result<(Stage, Arc<AtomicBool>)> {
+    let on = Arc::new(AtomicBool::new(false));
+    let stage = Stage::behind(Arc::new(Lie { on: Arc::clone(&on), tell })).await?;
+    Ok((stage, on))
+}
+
+const TAMPERED: &str = "This record was changed on the way and is not shown.";
+
+/// Chooses a record, and waits until the page says that it was tampered with.
+async fn is_tampered(browser: &Browser, title: &str) -> Result<()> {
+    browser.choose(title).await?;
+    browser.reads(TAMPERED).await
+}
+
+#[tokio::test]
+async fn t074_a_wrong_server_share_is_a_clean_error_and_the_rest_stays_usable() -> Result<()> {
+    let (stage, lie) = lying(|asked, mut answer| {
+        if asked.path.ends_with("/open") {
+            let mut opened: Opened = decode(&answer.body, LIMIT).ok()?;
+            opened.share.0[0] ^= 1;
+            answer.body = encode(&opened);
+        }
+        Some(answer)
+    })
+    .await?;
+    stage.device.add_bytes("first.txt", "The first text.").await?;
+    stage.device.add_bytes("second.txt", "The second text.").await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    lie.store(true, Ordering::SeqCst);
+    is_tampered(&stage.browser, "first").await?;
+    lie.store(false, Ordering::SeqCst);
+    stage.browser.open("second").await.context("control: with the right share")?;
+    stage.browser.reads("The second text.").await
+}
+
+#[tokio::test]
+async fn t073_t061_another_units_share_or_content_does_not_open() -> Result<()> {
+    // Answers every opening, and every fetch of content, with the first of its kind.
+    let first: Mutex<[Option<Answer>; 2]> = Mutex::default();
+    let (stage, lie) = lying(move |asked, answer| {
+        let kind = usize::from(asked.path.ends_with("/content"));
+        if kind == 0 && !asked.path.ends_with("/open") {
+            return Some(answer);
+        }
+        let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(first.get_mut(kind)?.get_or_insert(answer).clone())
+    })
+    .await?;
+    stage.device.add_bytes("first.txt", "The first text.").await?;
+    stage.device.add_bytes("second.txt", "The second text.").await?;
+    stage.device.add_bytes("third.txt", "The third text.").await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    lie.store(true, Ordering::SeqCst);
+    stage.browser.open("first").await.context("control: its own answers open it")?;
+    stage.browser.reads("The first text.").await?;
+    is_tampered(&stage.browser, "second").await?;
+    assert!(!stage.browser.text().await?.contains("The first text."), "nor is it shown in another's place");
+    lie.store(false, Ordering::SeqCst);
+    stage.browser.open("third").await?;
+    stage.browser.reads("The third text.").await
+}
+
+#[tokio::test]
+async fn t039_the_content_of_another_record_does_not_open_on_the_device() -> Result<()> {
+    let first: Mutex<Option<Answer>> = Mutex::default();
+    let (stage, lie) = lying(move |asked, answer| {
+        if asked.method != "GET" || !asked.path.starts_with("/v1/contents/") {
+            return Some(answer);
+        }
+        Some(first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(answer).clone())
+    })
+    .await?;
+    let one = stage.device.add_bytes("first.txt", "The first text.").await?;
+    let other = stage.device.add_bytes("other.txt", "The other text.").await?;
+    lie.store(true, Ordering::SeqCst);
+    stage.device.run(&["show", &one]).await.context("control: its own content opens")?;
+    let shown = stage.device.attempt(&["show", &other]).await?;
+    let said = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert_eq!(shown.status.code(), Some(8), "{said}");
+    assert!(said.contains("record-tampered") && !said.contains("text."), "{said}");
+    lie.store(false, Ordering::SeqCst);
+    stage.device.run(&["show", &other]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn t012_another_suite_in_the_offer_is_refused() -> Result<()> {
+    let (stage, lie) = lying(|asked, mut answer| {
+        if asked.path == "/v1/claims" {
+            let mut claimed: Value = serde_json::from_slice(&answer.body).ok()?;
+            let offer = Base64UrlUnpadded::decode_vec(claimed.get("offer")?.as_str()?).ok()?;
+            let mut offer: Offer = decode(&offer, LIMIT).ok()?;
+            offer.suite = 2;
+            *claimed.get_mut("offer")? = json!(Base64UrlUnpadded::encode_string(&encode(&offer)));
+            answer.body = claimed.to_string().into_bytes();
+        }
+        Some(answer)
+    })
+    .await?;
+    stage.device.add_bytes("first.txt", "x").await?;
+    lie.store(true, Ordering::SeqCst);
+    let mut lending = stage.device.lend(&["--everything"]).await?;
+    stage.browser.go(&stage.url()).await?;
+    stage.browser.type_code(&lending.code).await?;
+    assert!(stage.browser.failure().await?.contains("The other end speaks another version."));
+    lending.process.kill().await?;
+    lie.store(false, Ordering::SeqCst);
+    stage.lend(&["--everything"]).await.context("control: with the suite as it is")?;
+    Ok(())
+}
+
+/// Frames on the way to an end, changed while the switch is on.
+struct Frames<F> {
+    on: Arc<AtomicBool>,
+    change: F,
+}
+
+impl<F: Fn(SocketId, Vec<u8>) -> Vec<Vec<u8>> + Send + Sync + 'static> Tamper for Frames<F> {
+    fn to_end(&self, socket: SocketId, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        if self.on.load(Ordering::SeqCst) { (self.change)(socket, frame) } else { vec![frame] }
+    }
+}
+
+/// Flips one bit in every message of the live channel.
+fn flip_live(frame: Vec<u8>) -> Vec<u8> {
+    let Ok(ToEnd::Deliver { seq, body }) = decode::<ToEnd>(&frame, LIMIT) else { return frame };
+    let Ok(Message::Live { counter, mut sealed }) = decode::<Message>(body.as_slice(), LIMIT) else { return frame };
+    if let Some(last) = sealed.0.last_mut() {
+        *last ^= 1;
+    }
+    encode(&ToEnd::Deliver { seq, body: glimpse_wire::ids::Bytes(encode(&Message::Live { counter, sealed })) })
+}
+
+#[tokio::test]
+async fn t107_a_changed_live_message_ends_the_session_with_a_name() -> Result<()> {
+    let on = Arc::new(AtomicBool::new(false));
+    let change = |_, frame| vec![flip_live(frame)];
+    let stage = Stage::behind(Arc::new(Frames { on: Arc::clone(&on), change })).await?;
+    stage.device.add_bytes("first.txt", "The first text.").await?;
+    let mut look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("first").await.context("control: without the switch it runs")?;
+    on.store(true, Ordering::SeqCst);
+    look.lending.tell(json!({ "do": "extend", "minutes": 5 })).await?;
+    stage.browser.press("more-time").await?;
+    let reason = stage.browser.reason().await?;
+    let last = look.lending.event_last().await?;
+    let told = [reason, field(&last, "code")?];
+    assert!(told.iter().any(|code| code == "channel-broken"), "{told:?}");
+    Ok(())
+}
+
+/// Drops the connection of a viewer once its first message has left, as often as it comes.
+struct DropsAfterHello {
+    hellos: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Tamper for DropsAfterHello {
+    fn to_server(&self, _: SocketId, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        if let Ok(ToServer::Send { body, .. }) = decode::<ToServer>(&frame, LIMIT)
+            && let Ok(Message::Hello { .. }) = decode::<Message>(body.as_slice(), LIMIT)
+        {
+            self.hellos.lock().unwrap_or_else(PoisonError::into_inner).push(body.0);
+            return Vec::new();
+        }
+        vec![frame]
+    }
+
+    fn answer(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+        let gone = asked.path == "/v1/claims" && !self.hellos.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        (!gone).then_some(answer)
+    }
+}
+
+#[tokio::test]
+async fn t103_a_server_that_seems_unreachable_gets_no_second_run_on_one_code() -> Result<()> {
+    let hellos = Arc::new(Mutex::new(Vec::new()));
+    let stage = Stage::behind(Arc::new(DropsAfterHello { hellos: Arc::clone(&hellos) })).await?;
+    stage.device.add_bytes("first.txt", "x").await?;
+    let mut lending = stage.device.lend(&["--everything"]).await?;
+    stage.browser.go(&stage.url()).await?;
+    stage.browser.type_code(&lending.code).await?;
+    let line = stage.proxy.as_ref().context("no proxy")?;
+    let sent = || hellos.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    until("Hello has left", async || (!sent().is_empty()).then_some(())).await?;
+    // The line breaks and comes back; the viewer joins again and may resend what it has, and nothing else.
+    line.cut();
+    until("the sockets are gone", async || (line.open_sockets() == 0).then_some(())).await?;
+    line.mend();
+    until("device and viewer come back", async || (line.open_sockets() == 2).then_some(())).await?;
+    lending.tell(json!({ "do": "cancel" })).await?;
+    lending.event_last().await?;
+    let told = stage.browser.failure().await?;
+    assert!(told.contains("new code"), "{told}");
+    let left = stage.browser.run("return document.getElementById('code').value").await?;
+    assert_eq!(left, "", "nothing is left to send again");
+    let sent = sent();
+    assert!(sent.iter().all(|hello| hello == &sent[0]), "what is sent again is the same bytes, {} times", sent.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn t005_wrong_codes_pause_lending_whatever_the_server_and_a_restart_say() -> Result<()> {
+    let stage = Stage::behind(Arc::new(e2e::proxy::Honest)).await?;
+    stage.device.add_bytes("first.txt", "x").await?;
+    for attempt in 1..=3 {
+        // Each time another process: what it counts is on disk.
+        let mut lending = stage.device.lend(&["--everything"]).await?;
+        let _guess = Receiving::start(&stage.url(), &wrong(&lending.code), &[])?;
+        let last = lending.event_last().await?;
+        assert_eq!(field(&last, "code")?, "code-wrong", "attempt {attempt}: {last}");
+    }
+    let refused = stage.device.lend(&["--everything"]).await;
+    let told = format!("{:?}", refused.err().context("control: the fourth code is not shown")?);
+    ensure!(told.contains("paused-after-failures"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn t003_of_fifty_claims_at_once_one_is_answered() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("first.txt", "x").await?;
+    let lending = stage.device.lend(&["--everything"]).await?;
+    let nameplate: String = lending.code.chars().filter(char::is_ascii_digit).take(3).collect();
+    let body = json!({ "nameplate": nameplate, "purpose": "view" }).to_string();
+    let client = reqwest::Client::new();
+    let claims = (0..15).map(|_| {
+        let request = client.post(format!("{}/v1/claims", stage.url())).header("content-type", "application/json");
+        request.body(body.clone()).send()
+    });
+    let mut answered = 0;
+    for answer in futures_util::future::try_join_all(claims).await? {
+        let status = answer.status();
+        let text = String::from_utf8_lossy(&answer.bytes().await?).into_owned();
+        answered += usize::from(status == StatusCode::OK);
+        assert!(status == StatusCode::OK || text.contains("crowded"), "{status}: {text}");
+    }
+    assert_eq!(answered, 1);
+    Ok(())
+}
+
+/// Gives every viewer the mailbox, and the messages, that the first one got.
+#[derive(Default)]
+struct Replay {
+    claim: Mutex<Option<Answer>>,
+    frames: Mutex<Vec<Vec<u8>>>,
+    on: AtomicBool,
+}
+
+impl Tamper for Replay {
+    fn request(&self, asked: &mut Asked) -> Option<Answer> {
+        let replayed = self.on.load(Ordering::SeqCst) && asked.path == "/v1/claims";
+        replayed.then(|| self.claim.lock().unwrap_or_else(PoisonError::into_inner).clone()).flatten()
+    }
+
+    fn answer(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+        if asked.path == "/v1/claims" {
+            *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.clone());
+        }
+        Some(answer)
+    }
+
+    fn to_server(&self, _: SocketId, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        // The second viewer talks to nobody; what it must get is made here.
+        if self.on.load(Ordering::SeqCst) { Vec::new() } else { vec![frame] }
+    }
+
+    fn to_end(&self, socket: SocketId, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        // Socket 0 is the device's, 1 the first viewer's.
+        if socket.0 == 1 {
+            self.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame.clone());
+        }
+        vec![frame]
+    }
+}
+
+#[tokio::test]
+async fn t062_t068_a_copied_mailbox_and_grant_open_nothing_in_another_browser() -> Result<()> {
+    let replay = Arc::new(Replay::default());
+    let stage = Stage::behind(replay.clone()).await?;
+    stage.device.add_bytes("first.txt", "The first text.").await?;
+    let look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("first").await.context("control: the first browser reads")?;
+    let frames = replay.frames.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let granted = frames.iter().any(|frame| {
+        let Ok(ToEnd::Deliver { body, .. }) = decode::<ToEnd>(frame, LIMIT) else { return false };
+        matches!(decode::<Message>(body.as_slice(), LIMIT), Ok(Message::Grant { .. }))
+    });
+    assert!(granted, "control: the copy holds a grant");
+
+    replay.on.store(true, Ordering::SeqCst);
+    let line = stage.proxy.as_ref().context("no proxy")?;
+    let second = Browser::start().await?;
+    second.go(&stage.url()).await?;
+    second.type_code(&look.lending.code).await?;
+    let socket = until("the second viewer joins", async || {
+        line.seen().into_iter().rev().find_map(|seen| match seen {
+            Seen::Opened(socket, _) if socket.0 > 1 => Some(socket),
+            _ => None,
+        })
+    })
+    .await?;
+    for frame in frames {
+        line.inject(socket, frame);
+    }
+    let told = second.failure().await?;
+    assert!(told.contains("The code was wrong") || told.contains("Ask for a new code"), "{told}");
+    assert_eq!(second.titles().await?, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_dies_under_a_session_ends_it_on_both_screens() -> Result<()> {
+    let mut stage = Stage::new().await?;
+    stage.device.add_bytes("first.txt", "The first text.").await?;
+    stage.device.add_bytes("second.txt", "The second text.").await?;
+    let mut look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("first").await?;
+    stage.server.kill().await?;
+    let banner = "const b = document.querySelector('.offline'); return !!b && !b.hidden";
+    let what = "the banner";
+    until(what, async || (stage.browser.run(banner).await.ok()? == json!(true)).then_some(())).await?;
+    stage.server.resume().await?;
+    // Mailboxes live in memory: with them the live channel is gone, and so is the session, on both screens.
+    stage.browser.reason().await?;
+    let text = stage.browser.text().await?;
+    assert!(!text.contains("The first text."), "{text}");
+    let last = look.lending.event_last().await?;
+    assert!(is(&last, "ended"), "{last}");
+    stage.lend(&["--everything"]).await.context("and a new look can be lent")?;
+    stage.browser.open("second").await?;
+    stage.browser.reads("The second text.").await
+}
