@@ -356,3 +356,6 @@ impl core::fmt::Debug for KeyConfirmed {
         write!(f, "KeyConfirmed({}, {:?})", self.session, self.peer)
     }
 }
+
+#[cfg(test)]
+mod tests;

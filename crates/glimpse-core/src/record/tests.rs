@@ -269,6 +269,21 @@ fn t049_no_other_suite_is_read() {
         assert!(OpenedVersion::open(other, &account.genesis.account, &key, &devices).is_err());
     }
     assert!(open(&account, &envelope).is_ok(), "control");
+    // Nor one that its author sealed as such from the start, to this account or under another's name.
+    let sealed_as = |edit: fn(&mut Header)| {
+        let rng = &mut rng(3);
+        let recipient = recipient(&account);
+        let author = Author::Device(&account.device);
+        let mut draft = Draft::new(&recipient, Place::new_record(rng), author, UnixMillis(5), 0, rng).unwrap();
+        edit(&mut draft.header);
+        let sealer = draft.seal(meta("Letter"), 1, &server(SHARE), &recipient, rng).unwrap();
+        let envelope = sealer.finish(author, &mut |_chunk| {}).unwrap();
+        let key = account.seed.account_key();
+        OpenedVersion::open(envelope, &account.genesis.account, &key, &[account.device.public()]).map(|_opened| ())
+    };
+    assert_eq!(sealed_as(|header| header.suite = 2), Err(OpenError));
+    assert_eq!(sealed_as(|header| header.account = AccountId([7; 32])), Err(OpenError));
+    assert_eq!(sealed_as(|_header| {}), Ok(()), "control");
 }
 
 #[test]
@@ -389,6 +404,11 @@ fn t105_another_meta_under_the_same_key_does_not_pass_for_what_was_signed() {
     let opened = open(&account, &altered).unwrap();
     assert_eq!(opened.meta().title, "Invoice", "control: it opens");
     assert_eq!(opened.origin(), Origin::Unsigned);
+    // One that announces another length than the header has room for does not even open.
+    let key = derive::meta_key(&sealed.envelope.header.salt, &sealed.client).key;
+    other.length = 5_000;
+    altered.sealed_meta = Bytes(seal_small(key, altered.header.h0(), &encode(&other)).unwrap());
+    assert_eq!(open(&account, &altered).err(), Some(OpenError));
 }
 
 #[test]

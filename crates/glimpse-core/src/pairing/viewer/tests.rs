@@ -79,6 +79,17 @@ fn t104_a_nonce_other_than_the_committed_one_is_refused_even_under_a_right_confi
 }
 
 #[test]
+fn an_introduction_by_another_key_than_the_one_in_hello_is_refused() {
+    let (mut viewer, device, answer) = sent();
+    viewer.signing = Signing::generate(&mut rng(9));
+    let (_, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+    assert_eq!(device.receive(&confirm_a, NOW).err(), Some(ErrorCode::Malformed));
+    let (viewer, device, answer) = sent();
+    let (_, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+    assert!(device.receive(&confirm_a, NOW).is_ok(), "control");
+}
+
+#[test]
 fn claims_over_their_limit_never_leave() {
     let account = NewAccount::generate(&mut rng(1)).unwrap();
     let with = |origin: usize| {
