@@ -106,7 +106,22 @@ class Receipts:
         self._session, self._transcript, self._viewer_kem_hash = session, transcript, viewer_kem_hash
         self._device_key, self._viewer_key = device_key, viewer_key
         self._ended = False
-        self.count, self.head, self.newest = 0, ZERO32, None
+        self._hashes = []
+        self.newest = None
+
+    @property
+    def count(self):
+        return len(self._hashes)
+
+    @property
+    def head(self):
+        """The hash of the newest receipt that is held; zero for none."""
+        return self._hashes[-1] if self._hashes else ZERO32
+
+    def agree(self, seq, head):
+        """Refuses what another end says of a receipt that is held here as another one."""
+        if seq < self.count and self._hashes[seq] != head:
+            raise _tampered("the other end holds another receipt")
 
     def take(self, raw):
         """Takes the next receipt, if it chains onto what is held and whoever it is about signed it."""
@@ -114,7 +129,8 @@ class Receipts:
         if (receipt.session, receipt.seq, receipt.previous) != (self._session, self.count, self.head):
             raise _tampered("the receipts do not chain")
         self._check(receipt.event)
-        self.count, self.head, self.newest = self.count + 1, H(preimages.receipt_hash(raw)), receipt.event
+        self._hashes.append(H(preimages.receipt_hash(raw)))
+        self.newest = receipt.event
 
     def _check(self, event):
         kind = type(event).__name__

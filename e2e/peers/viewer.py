@@ -22,7 +22,9 @@ from wire import Refused, b64, encode, slug_of
 
 PROGRAM = "glimpse-peer 1, Python"
 ANSWER_SECONDS, APPROVAL_SECONDS, READY_SECONDS = 30, 130, 60
+RATE_SECONDS = 90
 IDLE_SECONDS = 15 * 60
+ENDS = ("session-ended", "session-expired", "session-revoked", "session-idle")
 RANGE_CHUNKS = 32
 
 
@@ -148,6 +150,7 @@ class Viewer:
         elif kind == "Over":
             raise Ended(slug_of(said.error))
         elif kind == "Newest":
+            self.session.receipts.agree(said.seq, said.head)
             say("newest", seq=said.seq, head=b64(said.head))
 
     def tell(self, message):
@@ -188,8 +191,16 @@ class Viewer:
         """The stream of the unit's own chunks, after the server counted the opening."""
         chunks = 1 if unit.h0 else chunk_count(_padded(unit))
         request = self.session.request(unit, chunks)
-        answer = self.http.open_unit(self.session.id, encode(request))
-        return self.session.take_opened(unit, answer, request)
+        until = time.monotonic() + RATE_SECONDS
+        while True:
+            try:
+                answer = self.http.open_unit(self.session.id, encode(request))
+                return self.session.take_opened(unit, answer, request)
+            except Refused as why:
+                # Too fast: the number is still free, and the same request may come again.
+                if why.slug != "rate-limited" or time.monotonic() > until:
+                    raise
+                self.pump(2)
 
     def _read_blob(self, unit):
         key = self._read(self._opened(unit), unit, "content")
@@ -234,7 +245,19 @@ class Viewer:
             self._stay()
             self.end()
         except Ended as why:
-            say("ended", code=why.slug, by="other")
+            self._ended(why.slug)
+        except Refused as why:
+            if why.slug not in ENDS:
+                raise
+            self._ended(why.slug)
+        finally:
+            self.mailbox.close()
+
+    def _ended(self, slug):
+        """The other end or the server ended it, which is how a viewer that stays expects it."""
+        say("ended", code=slug, by="other")
+        if not self.options.stay:
+            raise Refused(slug, "it ended before everything was opened")
 
     def _stay(self):
         until = time.monotonic() + min(self.options.stay, IDLE_SECONDS)
