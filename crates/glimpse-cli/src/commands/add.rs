@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use futures_util::StreamExt;
 use glimpse_device::Device;
 use glimpse_device::publish::NewContent;
-use glimpse_wire::record::Policy;
+use glimpse_wire::record::{Meta, Policy};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -17,6 +18,8 @@ use crate::text::{clean, size};
 
 /// Content of this size has a progress bar.
 const LONG: u64 = 4 * 1024 * 1024;
+/// Files that are added at one time.
+const SIDE_BY_SIDE: usize = 4;
 
 #[derive(Serialize)]
 struct Added<'a> {
@@ -35,22 +38,60 @@ pub(super) async fn run(shared: &Shared, add: &Add, out: Out) -> Result<u8, Fail
     }
     let device = home::unlock(shared, out).await?;
     let limit = device.info().await?.max_content;
+    let all = overall(add.files.len(), out);
+    let device = &device;
+    let adding = add.files.iter().map(|file| async move { (file, one(device, file, limit, add, out).await) });
+    // Side by side, because most of the time is spent waiting for disks; told in the order of the command line.
+    let mut adding = std::pin::pin!(futures_util::stream::iter(adding).buffered(SIDE_BY_SIDE));
     let mut exit = 0;
-    for file in &add.files {
+    while let Some((file, added)) = adding.next().await {
+        all.inc(1);
         // A file that cannot be added does not keep the others out.
-        if let Err(failure) = one(&device, file, limit, add, out).await {
-            out.report(&failure, Some(&file.display().to_string()))?;
-            exit = failure.exit;
+        match added {
+            Ok(added) => all.suspend(|| added.tell(file, out))?,
+            Err(failure) => {
+                all.suspend(|| out.report(&failure, Some(&file.display().to_string())))?;
+                exit = failure.exit;
+            }
         }
     }
+    all.finish_and_clear();
     Ok(exit)
 }
 
-async fn one(device: &Device, path: &Path, limit: u64, add: &Add, out: Out) -> Result<(), Failure> {
+struct Done {
+    record: String,
+    meta: Meta,
+}
+
+impl Done {
+    fn tell(&self, file: &Path, out: Out) -> Result<(), Failure> {
+        let Self { record, meta } = self;
+        out.event(&Added {
+            event: "added",
+            record: record.clone(),
+            title: &meta.title,
+            kind: &meta.kind,
+            content_type: &meta.content_type,
+            bytes: meta.length,
+            file: &file.display().to_string(),
+        })?;
+        out.line(&format!(
+            "{}  {:<7} {:>8}  {}",
+            out.styled(Style::Dim, record),
+            meta.kind,
+            size(meta.length),
+            clean(&meta.title)
+        ))
+    }
+}
+
+async fn one(device: &Device, path: &Path, limit: u64, add: &Add, out: Out) -> Result<Done, Failure> {
     let mut source = Source::open(path, limit)?;
     let policy = if add.never_lend { Policy::NEVER_LEND } else { 0 };
     let meta = source.meta(add.title.as_deref(), &add.tags, policy);
-    let bar = progress(source.length, &meta.title, out);
+    // One file has a bar of bytes; several have one of files.
+    let bar = if add.files.len() == 1 { progress(source.length, &meta.title, out) } else { ProgressBar::hidden() };
     let content = NewContent {
         meta: meta.clone(),
         length: source.length,
@@ -59,23 +100,19 @@ async fn one(device: &Device, path: &Path, limit: u64, add: &Add, out: Out) -> R
     };
     let record = device.add(content).await;
     bar.finish_and_clear();
-    let record = record?.to_string();
-    out.event(&Added {
-        event: "added",
-        record: record.clone(),
-        title: &meta.title,
-        kind: &meta.kind,
-        content_type: &meta.content_type,
-        bytes: source.length,
-        file: &path.display().to_string(),
-    })?;
-    out.line(&format!(
-        "{}  {:<7} {:>8}  {}",
-        out.styled(Style::Dim, &record),
-        meta.kind,
-        size(source.length),
-        clean(&meta.title)
-    ))
+    Ok(Done { record: record?.to_string(), meta })
+}
+
+/// A bar of files.
+fn overall(files: usize, out: Out) -> ProgressBar {
+    if out.is_json() || files < 2 {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(u64::try_from(files).unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{bar:30}  {pos} of {len} files  {eta} left") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// A bar for content that takes a while; nothing where nobody watches.

@@ -493,7 +493,10 @@ impl<'d> Running<'d> {
         let session = self.session.session();
         // What is under way is dropped: after the end nothing more is made.
         self.jobs.clear();
-        self.say(&Live::End { code }).await;
+        // An end in order is the server's to tell: said here too, the viewer would race to end it in its own name.
+        if !is_over(code) {
+            self.say(&Live::End { code }).await;
+        }
         let end = self.session.end(self.device.keys().signing(), self.trail.head(), self.clock.at(self.now()));
         let told = self.device.end_signed(session, &end).await.is_ok();
         if let Ok(rest) = self.device.receipts_after(session, self.trail.newest()).await {
