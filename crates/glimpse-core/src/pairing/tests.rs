@@ -43,14 +43,22 @@ pub(crate) fn claims() -> Claims {
 
 /// A device that waits, and a viewer that typed its code.
 pub(crate) fn ends(account: &NewAccount, seed: u64) -> (Opened, ExpectOffer) {
-    let opened = super::device::open(setup(account), &mut rng(seed)).unwrap();
+    ends_with(setup(account), seed)
+}
+
+fn ends_with(setup: Setup, seed: u64) -> (Opened, ExpectOffer) {
+    let opened = super::device::open(setup, &mut rng(seed)).unwrap();
     let typed = PairingCode::parse(&opened.code.to_groups(), Purpose::View).unwrap();
     (opened, ExpectOffer::new(typed, Purpose::View))
 }
 
 /// Runs a pairing up to the two ends that have confirmed each other.
 pub(crate) fn confirmed(account: &NewAccount, seed: u64) -> (KeyConfirmed, ExpectGrant) {
-    let (opened, viewer) = ends(account, seed);
+    confirmed_with(setup(account), seed)
+}
+
+pub(crate) fn confirmed_with(setup: Setup, seed: u64) -> (KeyConfirmed, ExpectGrant) {
+    let (opened, viewer) = ends_with(setup, seed);
     let rng = &mut rng(seed + 1);
     let (viewer, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), rng).unwrap();
     let (device, answer) = opened.state.receive(&hello, NOW, counted(), rng).unwrap();

@@ -507,3 +507,6 @@ impl UnitSealer {
         self.content.finish(emit).map(|_root| ())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -198,12 +198,14 @@ fn what_is_inside_must_follow_the_rules_too() {
     };
     assert!(inside(&|_| {}) == (content(SHORT), true), "control");
     type Alteration<'f> = (&'static str, &'f dyn Fn(&mut Vec<u8>));
-    let wrong: [Alteration<'_>; 5] = [
+    let wrong: [Alteration<'_>; 7] = [
         ("padding that is not zero", &|plaintext| plaintext[511] = 1),
         ("a first byte of padding that is not zero", &|plaintext| plaintext[8 + SHORT] = 1),
         ("a length of another size", &|plaintext| plaintext[..8].copy_from_slice(&505u64.to_be_bytes())),
         ("a length without end", &|plaintext| plaintext[..8].copy_from_slice(&u64::MAX.to_be_bytes())),
         ("a shorter length than there is content", &|plaintext| plaintext[..8].copy_from_slice(&99u64.to_be_bytes())),
+        ("more padding than the size has room for", &|plaintext| plaintext.resize(544, 0)),
+        ("less padding than the size says", &|plaintext| plaintext.resize(256, 0)),
     ];
     for (name, alter) in wrong {
         let (released, complete) = inside(alter);

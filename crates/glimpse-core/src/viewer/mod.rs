@@ -9,6 +9,7 @@
 
 mod mailbox;
 mod opening;
+mod redacted;
 mod running;
 
 use std::collections::VecDeque;
@@ -31,7 +32,6 @@ pub use opening::{OpeningView, Stage};
 pub use running::Running;
 
 /// What happened outside.
-#[derive(Debug)]
 pub enum Input {
     /// A person typed or pasted a code.
     Code(String),
@@ -72,7 +72,6 @@ pub enum Input {
 }
 
 /// What is to be done outside.
-#[derive(Debug)]
 pub enum Output {
     /// Send a request to the server.
     Http(HttpRequest),
@@ -94,7 +93,6 @@ pub enum Output {
 }
 
 /// A request.
-#[derive(Debug)]
 pub struct HttpRequest {
     /// To name it in the answer.
     pub id: u64,
@@ -111,7 +109,6 @@ pub struct HttpRequest {
 }
 
 /// A piece of content, opened.
-#[derive(Debug)]
 pub struct Content {
     /// Of which unit.
     pub unit: UnitId,
