@@ -35,7 +35,10 @@ async fn markup_in_a_record_is_text_and_runs_nothing() -> Result<()> {
     }
     let file = stage.device.folder().join("title.txt");
     std::fs::write(&file, "a title that is markup")?;
-    stage.device.run(&["add", &file.display().to_string(), "--title", HOSTILE, "--tag", HOSTILE]).await?;
+    stage
+        .device
+        .run(&["add", &file.display().to_string(), "--title", HOSTILE, "--tag", "<b onclick=x>tag</b>"])
+        .await?;
     let _look = stage.lend(&["--everything", "--save"]).await?;
     stage.browser.lists(HOSTILE).await.context("the title is shown as it is")?;
     for title in titles.into_iter().chain([HOSTILE]) {

@@ -190,7 +190,8 @@ const FAULTS: &str = "{ const Real = WebAssembly.Instance; globalThis.calls = 0;
       return new Real(module, imports) } } true";
 
 /// Sets the Worker's clock five minutes on.
-const LATER: &str = "{ const now = performance.now.bind(performance); performance.now = () => now() + 300000 } true";
+pub(crate) const LATER: &str =
+    "{ const now = performance.now.bind(performance); performance.now = () => now() + 300000 } true";
 
 #[tokio::test]
 async fn t091_a_fault_at_any_call_is_told_and_leaves_no_broken_instance() -> Result<()> {
