@@ -101,6 +101,7 @@ impl Tamper for Honest {}
 
 /// What went through, in order.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "the log of one test")]
 pub enum Seen {
     /// A request and its answer.
     Http(Asked, Answer),
