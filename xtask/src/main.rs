@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+mod bench;
 mod demo;
 mod page;
 mod pin;
 mod run;
+mod soak;
 mod test;
 mod tidy;
 mod tools;
@@ -20,6 +22,8 @@ usage: cargo xtask <command>
 
   demo    a server, an account with a sample record, and a code to type into a browser; --headless: all of it by itself
   test    every test: format, tidy, lints, native, browser, whole system (some 20 minutes when nothing is built yet)
+  bench   one JSON line a figure, some ten minutes; --quick: smaller numbers, three minutes
+  soak    the tests that have a full volume, at their full volume
   tidy    the invariants of ARCHITECTURE.md that a machine can check
   page    the static site in dist/, as `trunk build` makes it, reproducible
   pin     Trunk's post_build hook: names the page's files by content and pins them by hash
@@ -32,6 +36,9 @@ fn main() -> ExitCode {
         ["demo"] => root().and_then(|root| demo::run(&root, false)),
         ["demo", "--headless"] => root().and_then(|root| demo::run(&root, true)),
         ["test"] => root().and_then(|root| test::run(&root)),
+        ["bench"] => root().and_then(|root| bench::run(&root, false)),
+        ["bench", "--quick"] => root().and_then(|root| bench::run(&root, true)),
+        ["soak"] => root().and_then(|root| soak::run(&root)),
         ["tidy"] => root().and_then(|root| tidy::run(&root)),
         ["page"] => root().and_then(|root| tools::for_page(&root).and_then(|()| page::build(&root))),
         ["pin"] => pin::run_as_hook(),
