@@ -201,3 +201,31 @@ pub(super) async fn remove(path: PathBuf) -> std::io::Result<()> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_server::ScratchFolder;
+
+    #[tokio::test]
+    async fn finding_one_content_does_not_look_at_all_others() {
+        let folder = ScratchFolder::new().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        for sql in [
+            "SELECT file, bytes FROM contents WHERE account = x'' AND h0 = x'' AND state = 3",
+            "UPDATE contents SET state = 0 WHERE account = x'' AND h0 = x'' AND state = 2",
+            "UPDATE contents SET state = 3 WHERE account = x'' AND h0 = x'' AND state = 2 AND bytes = 1 AND root = x''",
+            "UPDATE contents SET state = 0 WHERE account = x'' AND h0 = x''",
+        ] {
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                    .fetch_all(&store.main)
+                    .await
+                    .expect("a plan");
+            assert!(
+                plan.iter().all(|(.., step)| step.contains("contents_by_h0 (account=? AND h0=?")),
+                "{sql}: {plan:?}"
+            );
+        }
+    }
+}

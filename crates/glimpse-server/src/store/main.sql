@@ -75,7 +75,7 @@ CREATE TABLE contents (
     bytes   INTEGER NOT NULL DEFAULT 0,
     root    BLOB              -- Merkle root over its chunks, once complete
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX contents_by_h0 ON contents (account, h0);
+CREATE INDEX contents_by_h0 ON contents (account, h0, state);
 CREATE INDEX contents_by_state ON contents (state, begun);
 CREATE INDEX contents_of_writers ON contents (account, bytes) WHERE writer = 1;
 
