@@ -23,7 +23,7 @@ use super::extract::{Json, Path, Query, collect};
 use super::transfer::{Incoming, UploadLimits, send, to_the_end};
 use crate::app::App;
 use crate::problem::Answer;
-use crate::store::{SignedIn, State as RecordState, Uploader, VersionScope};
+use crate::store::{SignedIn, State as RecordState, UnitScope, Uploader, VersionScope};
 use crate::tickets::WriterUpload;
 
 /// `POST /v1/shares`
@@ -38,24 +38,31 @@ pub(super) async fn mint(
     }
     let count = u32::try_from(body.shares.len()).unwrap_or(u32::MAX);
     app.rates.mints.admit(device.device, count, now)?;
-    let mut records = Vec::new();
+    let (mut records, mut units, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
     for scope in &body.shares {
-        if let ShareScope::Record { record, version, h0 } = scope {
-            records.push(VersionScope { record: *record, version: *version, h0: *h0 });
+        match scope {
+            ShareScope::Record { record, version, h0 } => {
+                records.push(VersionScope { record: *record, version: *version, h0: *h0 });
+            }
+            ShareScope::Session { session, unit, salt } => {
+                units.push(UnitScope { session: *session, unit: *unit, salt: *salt });
+                sessions.push(*session);
+            }
         }
     }
-    let minted = app.store.mint_record_shares(&app.keys, &device.account, &records, now).await?;
-    let mut minted = minted.into_iter();
-    let mut shares = Vec::with_capacity(body.shares.len());
-    for scope in &body.shares {
-        shares.push(match scope {
-            ShareScope::Record { .. } => minted.next().ok_or(ErrorCode::Internal)?,
-            ShareScope::Session { session, unit, salt } => {
-                app.session_of(session, &device.account).await?;
-                app.store.mint_unit_share(&app.keys, session, unit, salt).await?
-            }
-        });
+    sessions.sort_unstable();
+    sessions.dedup();
+    for session in &sessions {
+        app.session_of(session, &device.account).await?;
     }
+    let records = app.store.mint_record_shares(&app.keys, &device.account, &records, now).await?;
+    let units = app.store.mint_unit_shares(&app.keys, &units).await?;
+    let (mut records, mut units) = (records.into_iter(), units.into_iter());
+    let minted = body.shares.iter().map(|scope| match scope {
+        ShareScope::Record { .. } => records.next(),
+        ShareScope::Session { .. } => units.next(),
+    });
+    let shares = minted.collect::<Option<Vec<Share>>>().ok_or(ErrorCode::Internal)?;
     app.metrics.shares_minted.inc_by(u64::from(count));
     Ok(JsonAnswer(Minted { shares, upload: None }))
 }

@@ -26,7 +26,7 @@ pub(crate) use receipts::Entry;
 pub(crate) use records::State;
 pub(crate) use sessions::Session;
 pub(crate) use shares::VersionScope;
-pub(crate) use units::{NewUnit, Unit};
+pub(crate) use units::{NewUnit, Unit, UnitScope};
 
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, Permissions, TryLockError};

@@ -13,6 +13,17 @@ use crate::key_file::KeyFile;
 use crate::problem::{Answer, Problem};
 use crate::share::{R, Scope, derive};
 
+/// Sealings of one unit that a device may begin; one that it finished is the last.
+const SEALINGS_PER_UNIT: i64 = 16;
+
+/// One sealing of a unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnitScope {
+    pub(crate) session: SessionId,
+    pub(crate) unit: UnitId,
+    pub(crate) salt: Salt,
+}
+
 /// A unit as Terms list it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewUnit {
@@ -68,43 +79,47 @@ impl Store {
         Ok(Some(Unit { terms: Hash(fixed(&terms)?), blob, sealed }))
     }
 
-    /// Reserves the share of one sealing of a unit, or finds it reserved.
-    pub(crate) async fn mint_unit_share(
-        &self,
-        keys: &KeyFile,
-        session: &SessionId,
-        unit: &UnitId,
-        salt: &Salt,
-    ) -> Answer<Share> {
+    /// Reserves the shares of sealings of units, or finds them reserved: all of them, or none.
+    pub(crate) async fn mint_unit_shares(&self, keys: &KeyFile, scopes: &[UnitScope]) -> Answer<Vec<Share>> {
+        let mut shares = Vec::with_capacity(scopes.len());
         let mut tx = self.sessions.begin_with("BEGIN IMMEDIATE").await?;
-        let live: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM units JOIN sessions USING (session) WHERE session = ? AND unit = ? AND ended IS NULL",
-        )
-        .bind(session.0.as_slice())
-        .bind(unit.0.as_slice())
-        .fetch_optional(&mut *tx)
-        .await?;
-        if live.is_none() {
-            return Err(ErrorCode::NotFound.into());
-        }
-        let fresh: R = random()?;
-        sqlx::query("INSERT OR IGNORE INTO unit_shares (session, unit, salt, kid, r) VALUES (?, ?, ?, ?, ?)")
+        for UnitScope { session, unit, salt } in scopes {
+            let live: Option<i64> = sqlx::query_scalar(
+                "SELECT 1 FROM units JOIN sessions USING (session) WHERE session = ? AND unit = ? AND ended IS NULL",
+            )
+            .bind(session.0.as_slice())
+            .bind(unit.0.as_slice())
+            .fetch_optional(&mut *tx)
+            .await?;
+            if live.is_none() {
+                return Err(ErrorCode::NotFound.into());
+            }
+            let fresh: R = random()?;
+            sqlx::query(
+                "INSERT INTO unit_shares (session, unit, salt, kid, r)
+                 SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT COUNT(*) FROM unit_shares WHERE session = ?1 AND unit = ?2) < ?6
+                 ON CONFLICT DO NOTHING",
+            )
             .bind(session.0.as_slice())
             .bind(unit.0.as_slice())
             .bind(salt.0.as_slice())
             .bind(keys.current())
             .bind(fresh.as_slice())
+            .bind(SEALINGS_PER_UNIT)
             .execute(&mut *tx)
             .await?;
-        let (kid, r): (i64, Vec<u8>) =
-            sqlx::query_as("SELECT kid, r FROM unit_shares WHERE session = ? AND unit = ? AND salt = ?")
-                .bind(session.0.as_slice())
-                .bind(unit.0.as_slice())
-                .bind(salt.0.as_slice())
-                .fetch_one(&mut *tx)
-                .await?;
+            let row: Option<(i64, Vec<u8>)> =
+                sqlx::query_as("SELECT kid, r FROM unit_shares WHERE session = ? AND unit = ? AND salt = ?")
+                    .bind(session.0.as_slice())
+                    .bind(unit.0.as_slice())
+                    .bind(salt.0.as_slice())
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            let (kid, r) = row.ok_or(ErrorCode::RateLimited)?;
+            shares.push(unit_share(keys, session, unit, salt, kid, &fixed(&r)?)?);
+        }
         tx.commit().await?;
-        unit_share(keys, session, unit, salt, kid, &fixed(&r)?)
+        Ok(shares)
     }
 
     /// The share of the sealing that was uploaded. The caller has written the receipt.

@@ -503,6 +503,33 @@ async fn strangers_who_write_cannot_shut_out_the_owner() {
 }
 
 #[tokio::test]
+async fn shares_of_units_are_minted_all_or_none_and_not_without_end() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let units: Vec<_> = (0..256).map(|_| unit()).collect();
+    let visit = phone.lend(units.iter().map(|(_, listed)| *listed).collect(), |_| {}).await;
+    let scope = |unit: UnitId| ShareScope::Session { session: visit.session, unit, salt: Salt(random()) };
+    let mint = |shares: Vec<ShareScope>| {
+        let phone = &phone;
+        async move { phone.http.post("/v1/shares", &MintRequest { shares }).await }
+    };
+    let all: Vec<ShareScope> = units.iter().map(|(id, _)| scope(*id)).collect();
+    let minted: Minted = mint(all.clone()).await.json();
+    let again: Minted = mint(all.into_iter().rev().collect()).await.json();
+    assert!(minted.shares.iter().eq(again.shares.iter().rev()), "each share belongs to its question");
+    let (first, _) = units[0];
+    assert_eq!(mint(vec![scope(first), scope(UnitId(random()))]).await.code(), ErrorCode::NotFound);
+    let rest: Vec<ShareScope> = (0..15).map(|_| scope(first)).collect();
+    mint(rest.clone()).await.ok();
+    assert_eq!(
+        mint(vec![scope(first)]).await.code(),
+        ErrorCode::RateLimited,
+        "sixteen sealings of one unit are enough"
+    );
+    mint(rest).await.ok();
+}
+
+#[tokio::test]
 async fn an_account_keeps_a_bounded_number_of_tokens() {
     let server = TestServer::start().await;
     let mut phone = Phone::new(&server).await;
