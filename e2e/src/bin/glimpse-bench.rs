@@ -271,7 +271,8 @@ async fn long_list(records: usize) -> Result<()> {
         forget_listing(&device).await?;
         cold.push(list(&device, records).await?);
     }
-    let context = json!({ "records": records, "samples": 3, "includes": "start of the command, Argon2 of its passphrase" });
+    let context =
+        json!({ "records": records, "samples": 3, "includes": "start of the command, Argon2 of its passphrase" });
     tell("listing_warm", median(&mut warm)?, "ms", context.clone());
     tell("listing_cold", median(&mut cold)?, "ms", context);
     Ok(())

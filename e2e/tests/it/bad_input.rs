@@ -91,7 +91,7 @@ async fn a_hundred_megabytes_where_one_is_allowed_are_refused_and_nothing_is_hal
     assert!(!told.status.success() && said.contains("too-large"), "{said}");
     let listed = device.run(&["ls"]).await?;
     let records: Vec<String> = listed.iter().filter_map(|event| field(event, "record").ok()).collect();
-    assert_eq!(records, [kept.clone()], "the record that was there, and no other");
+    assert_eq!(records, std::slice::from_ref(&kept), "the record that was there, and no other");
     device.run(&["show", &kept]).await?;
     device.add_bytes("small.txt", vec![b'x'; 500_000]).await.context("control: what fits is taken")?;
 

@@ -38,7 +38,7 @@ fn files() -> Result<Vec<(String, Loss)>> {
             "svg" | "png" => None, // An image runs nothing, and browsers check no hash of it.
             "css" => Some(Loss::Plain),
             "wasm" => Some(Loss::Refuses),
-            "json" if file.starts_with("en-") => Some(Loss::Refuses),
+            "json" if path.starts_with("assets/lang/en-") => Some(Loss::Refuses),
             "json" => Some(Loss::Later),
             _ if file.starts_with("glimpse-web-") || file.starts_with("worker-") => Some(Loss::Refuses),
             _ if eager.iter().any(|tag| html.contains(tag)) => Some(Loss::Stuck),

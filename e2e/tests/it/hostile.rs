@@ -334,7 +334,7 @@ async fn t062_t068_a_copied_mailbox_and_grant_open_nothing_in_another_browser() 
     let socket = until("the second viewer joins", async || {
         line.seen().into_iter().rev().find_map(|seen| match seen {
             Seen::Opened(socket, _) if socket.0 > 1 => Some(socket),
-            _ => None,
+            Seen::Http(..) | Seen::Opened(..) | Seen::ToServer(..) | Seen::ToEnd(..) => None,
         })
     })
     .await?;
@@ -365,7 +365,7 @@ async fn a_server_that_dies_under_a_session_ends_it_on_both_screens() -> Result<
     assert!(!text.contains("The first text."), "{text}");
     let last = look.lending.event_last().await?;
     assert!(is(&last, "ended"), "{last}");
-    stage.lend(&["--everything"]).await.context("and a new look can be lent")?;
+    let _look = stage.lend(&["--everything"]).await.context("and a new look can be lent")?;
     stage.browser.open("second").await?;
     stage.browser.reads("The second text.").await
 }
