@@ -156,19 +156,29 @@ fn several_processes_in_one_home() {
     assert!(codes == [Some(0), Some(1)] || codes == [Some(1), Some(0)], "{codes:?}");
 }
 
+/// Bytes of the files in a folder.
+fn size(folder: &std::path::Path) -> u64 {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}
+
 #[test]
 fn a_process_that_is_killed_while_it_adds_leaves_nothing_half_done() {
     let world = World::start();
     let large = world.file("large.bin", vec![7; 12_000_000]);
     let mut whole = 0;
-    for wait in [5u64, 40, 80, 120, 200] {
+    // Killed as soon as so many bytes have arrived at the server, of twelve million.
+    for arrived in [0u64, 1, 2_000_000, 6_000_000, 12_000_000] {
+        let before = size(&world.server.data().join("blobs"));
         let mut child = world
             .command(&["add", large.to_str().unwrap()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(wait));
+        while child.try_wait().unwrap().is_none() && size(&world.server.data().join("blobs")) < before + arrived {
+            std::thread::yield_now();
+        }
         let _gone = child.kill();
         child.wait().unwrap();
         let listed = world.listed();

@@ -152,3 +152,46 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use glimpse_server::test_server::ScratchFolder;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_is_replaced_as_a_whole_and_read_by_its_owner_only() {
+        let folder = ScratchFolder::new().unwrap();
+        let files = Files::new(folder.path().join("home"));
+        assert_eq!(files.read("sub/a").await, Ok(None));
+        assert_eq!(files.list("sub").await, Ok(Vec::new()));
+        files.write("sub/a", b"one").await.unwrap();
+        files.write("sub/a", b"two").await.unwrap();
+        assert_eq!(files.read("sub/a").await, Ok(Some(b"two".to_vec())));
+        // What a crash left beside it is neither listed nor read.
+        fs::write(folder.path().join("home/sub/a.new-1"), b"half").unwrap();
+        assert_eq!(files.list("sub").await, Ok(vec!["a".to_owned()]));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode("home"), mode("home/sub/a")), (0o700, 0o600));
+        }
+        files.remove("sub/a").await.unwrap();
+        files.remove("sub/a").await.unwrap();
+        // A folder in the place of a file is an error that names it.
+        fs::create_dir(folder.path().join("home/b")).unwrap();
+        assert!(files.write("b", b"x").await.unwrap_err().name.ends_with("home/b"));
+    }
+
+    #[tokio::test]
+    async fn a_lock_keeps_everybody_else_out_until_it_is_dropped() {
+        let folder = ScratchFolder::new().unwrap();
+        let (ours, theirs) = (Files::new(folder.path().into()), Files::new(folder.path().into()));
+        let held = ours.lock("listing").await.unwrap();
+        assert!(theirs.try_lock("listing").unwrap().is_none());
+        assert!(theirs.try_lock("attempts").unwrap().is_some(), "another lock is another");
+        drop(held);
+        theirs.lock("listing").await.unwrap();
+    }
+}

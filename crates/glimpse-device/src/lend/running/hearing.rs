@@ -1,0 +1,108 @@
+//! What a running session hears: from the server about the mailbox and the trail, from the viewer over the live channel.
+
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::limits::MAX_MESSAGE;
+use glimpse_wire::live::Live;
+use glimpse_wire::pairing::Message;
+use glimpse_wire::{ErrorCode, UnitId, decode};
+
+use super::{Done, Running, Stage};
+use crate::lend::Event;
+use crate::lend::link::News;
+use crate::lend::trail::Noted;
+
+impl Running<'_> {
+    pub(super) async fn news(&mut self, news: News, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        match news {
+            News::Joined { peer } => {
+                events(Event::Connection { up: true });
+                events(Event::Viewer { present: peer });
+                // Receipts are told to a device that is connected; what was missed is fetched.
+                self.fetch();
+            }
+            News::Lost => events(Event::Connection { up: false }),
+            News::Peer { present } => events(Event::Viewer { present }),
+            News::Crowded => events(Event::Crowded),
+            News::Receipt(receipt) => self.receipt(&receipt, events)?,
+            // A server that was started again has forgotten its mailboxes: there is no live channel any more.
+            News::Over(ErrorCode::NotFound) => return Err(ErrorCode::ServerUnreachable),
+            News::Over(code) => return Err(code),
+            News::Message(message) => self.message(&message, events).await?,
+        }
+        Ok(())
+    }
+
+    async fn message(&mut self, message: &[u8], events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        let live = match decode::<Message>(message, MAX_MESSAGE) {
+            Ok(Message::Live { counter, sealed }) => {
+                self.session.live().ok_or(ErrorCode::ChannelBroken)?.open(counter, &sealed)?
+            }
+            Ok(
+                Message::Hello { .. }
+                | Message::Answer { .. }
+                | Message::ConfirmA { .. }
+                | Message::ConfirmB { .. }
+                | Message::Grant(_)
+                | Message::Abort { .. },
+            )
+            | Err(_) => return Err(ErrorCode::ChannelBroken),
+        };
+        match live {
+            Live::Opened { unit } => {
+                if let Some(unit) = self.units.get(&unit) {
+                    events(Event::Viewing(unit.planned.lent.clone()));
+                }
+            }
+            Live::Want { unit } => self.wanted(unit).await,
+            Live::AskTime { minutes } => events(Event::AskedTime { minutes }),
+            Live::AskRecord { text } => events(Event::AskedRecord { text }),
+            Live::End { code: _ } => return Err(ErrorCode::SessionEnded),
+            Live::Receipts { seq, head } => match self.trail.agrees(seq, &head) {
+                // The server tells the two ends different stories.
+                Some(false) => return Err(ErrorCode::RecordTampered),
+                Some(true) => {}
+                None => self.fetch(),
+            },
+            // What only a device says.
+            Live::Ready { .. } | Live::Unavailable { .. } | Live::Refused => return Err(ErrorCode::ChannelBroken),
+        }
+        Ok(())
+    }
+
+    /// The viewer waits for a unit: it is made before the others.
+    async fn wanted(&mut self, id: UnitId) {
+        let Some(unit) = self.units.get_mut(&id) else {
+            return self.say(&Live::Unavailable { unit: id, code: ErrorCode::NotGranted }).await;
+        };
+        match unit.stage {
+            Stage::Ready => self.say(&Live::Ready { units: vec![id] }).await,
+            Stage::Making => {}
+            Stage::Queued | Stage::Idle => {
+                unit.stage = Stage::Queued;
+                self.queue.retain(|queued| *queued != id);
+                self.queue.push_front(id);
+            }
+        }
+    }
+
+    pub(super) fn receipt(&mut self, receipt: &Bytes, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+        match self.trail.take(receipt)? {
+            Noted::Opened { request, seq, at } => {
+                let unit = self.units.get(&request.unit).ok_or(ErrorCode::RecordTampered)?;
+                events(Event::Opened { lent: unit.planned.lent.clone(), seq, at });
+            }
+            Noted::Refused { request, code, seq } => events(Event::Refused { unit: request.unit, code, seq }),
+            Noted::Gap => self.fetch(),
+            Noted::Other | Noted::Known => {}
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self) {
+        if !self.fetching {
+            self.fetching = true;
+            let (device, session, after) = (self.device, self.session.session(), self.trail.newest());
+            self.jobs.push(Box::pin(async move { Done::Receipts(device.receipts_after(session, after).await) }));
+        }
+    }
+}
