@@ -56,7 +56,7 @@ pub const BLOB_BORDER: u64 = 16 * 1024 * 1024;
 pub const AHEAD_UNIT: u64 = 1024 * 1024;
 /// All units made ahead together, in bytes: 16 MiB.
 pub const AHEAD_TOTAL: u64 = 16 * 1024 * 1024;
-/// Text that a viewer claims about itself (origin, build, program), in bytes each.
+/// Text that a viewer claims about itself (origin, build, program, case number), in bytes each.
 pub const MAX_CLAIM: usize = 200;
 /// A title, a file name, or the name of a writer, in bytes.
 pub const MAX_TITLE: usize = 512;
@@ -64,7 +64,7 @@ pub const MAX_TITLE: usize = 512;
 pub const MAX_TAG: usize = 64;
 /// Tags of one record.
 pub const MAX_TAGS: usize = 32;
-/// A free text in the live channel, in bytes.
+/// A free text in the live channel, or the reason in an introduction, in bytes.
 pub const MAX_ASK: usize = 500;
 /// Records in one page of a listing.
 pub const MAX_PAGE: usize = 500;

@@ -2,7 +2,7 @@
 
 use glimpse_wire::account::Head;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_MESSAGE};
+use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_ASK, MAX_MESSAGE};
 use glimpse_wire::pairing::{HelloCore, Identity, Introduction, Message, Offer, Purpose};
 use glimpse_wire::preimage;
 use glimpse_wire::session::Side;
@@ -217,6 +217,9 @@ impl ExpectConfirmA {
         aead::open(&self.keys.seal_a(), [0; NONCE], &self.transcript.0, &mut opened)
             .map_err(|_| ErrorCode::CodeWrong)?;
         let introduction: Introduction = decode(&opened, MAX_MESSAGE).map_err(|_| ErrorCode::Malformed)?;
+        if !claim_fits(&introduction.case) || introduction.reason.len() > MAX_ASK {
+            return Err(ErrorCode::Malformed);
+        }
         let signed = preimage::introduction(
             &self.transcript,
             introduction.credential.as_slice(),

@@ -161,3 +161,23 @@ fn relayed(opened: Opened, viewer: ExpectOffer, alter: &mut dyn FnMut(Step, &mut
 }
 
 const AGREED: Outcome = Outcome { device: Some(Ok(())), viewer: Some(Ok(())) };
+
+#[test]
+fn an_introduction_over_the_limits_ends_the_pairing() {
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let answer_to = |asking: &Asking| {
+        let (opened, viewer) = ends(&account, 31);
+        let (viewer, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), &mut rng(32)).unwrap();
+        let (device, answer) = opened.state.receive(&hello, NOW, counted(), &mut rng(33)).unwrap();
+        let (_, confirm_a) = viewer.receive(&answer, asking).unwrap();
+        device.receive(&confirm_a, NOW).err()
+    };
+    let asking = |case: usize, reason: usize| Asking {
+        credential: Vec::new(),
+        case: "c".repeat(case),
+        reason: "r".repeat(reason),
+    };
+    assert_eq!(answer_to(&asking(200, 500)), None, "control: what fits is taken");
+    assert_eq!(answer_to(&asking(201, 0)), Some(ErrorCode::Malformed));
+    assert_eq!(answer_to(&asking(0, 501)), Some(ErrorCode::Malformed));
+}
