@@ -12,6 +12,9 @@ use glimpse_server::{KeyFile, LogFormat, Settings, SystemClock};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tracing_subscriber::EnvFilter;
 
+/// How long a health check waits.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 type Failure = Box<dyn std::error::Error>;
 
 /// The blind Glimpse server. Settings: defaults < TOML file < environment (GLIMPSE_…) < flags.
@@ -161,6 +164,10 @@ fn log(settings: &Settings) -> Result<(), Failure> {
 
 /// One request to `/readyz` over plain TCP: the check runs on the machine itself. With TLS, that the port accepts.
 async fn healthcheck(settings: &Settings) -> Result<(), Failure> {
+    tokio::time::timeout(PATIENCE, ask(settings)).await.map_err(|_| "the server does not answer")?
+}
+
+async fn ask(settings: &Settings) -> Result<(), Failure> {
     let mut address = settings.listen;
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());

@@ -32,6 +32,10 @@ const PING: Duration = Duration::from_secs(25);
 const GONE: Duration = Duration::from_secs(70);
 /// How long a frame may take to leave.
 const WRITE: Duration = Duration::from_secs(20);
+/// What one frame costs its sender, who may run up a bill before it is waited for: a flood is read slowly, and nothing is lost.
+const FRAME: Duration = Duration::from_millis(10);
+/// That bill: two thousand frames, far more than a reconnect resends.
+const FRAMES: Duration = Duration::from_secs(20);
 /// Buffers of a socket: its messages are small, and thousands of sockets live at one time.
 const BUFFER: usize = 4 * 1024;
 /// WebSocket close codes (RFC 6455 section 7.4.1).
@@ -174,6 +178,7 @@ async fn join(app: &App, mailbox: &MailboxId, socket: &mut WebSocket) -> Result<
 /// Carries frames until somebody goes or the mailbox is over.
 async fn pump(app: &App, connection: &Connection, socket: &mut WebSocket) -> End {
     let mut heard = Instant::now();
+    let mut bill = heard;
     loop {
         loop {
             match app.mailboxes.next(connection) {
@@ -190,9 +195,10 @@ async fn pump(app: &App, connection: &Connection, socket: &mut WebSocket) -> End
         tokio::select! {
             () = app.stop.cancelled() => return End::Away,
             () = connection.wake.notified() => {}
-            message = timeout(PING, socket.next()) => match message {
+            message = paced(bill, socket) => match message {
                 Ok(Some(Ok(message))) => {
                     heard = Instant::now();
+                    bill = bill.max(heard) + FRAME;
                     if let Some(end) = receive(app, connection, message) {
                         return end;
                     }
@@ -207,6 +213,17 @@ async fn pump(app: &App, connection: &Connection, socket: &mut WebSocket) -> End
             },
         }
     }
+}
+
+/// The next message, once its sender has paid enough of its bill. Dropping the future loses nothing.
+async fn paced(
+    bill: Instant,
+    socket: &mut WebSocket,
+) -> Result<Option<Result<Message, axum::Error>>, tokio::time::error::Elapsed> {
+    if let Some(from) = bill.checked_sub(FRAMES) {
+        tokio::time::sleep_until(from).await;
+    }
+    timeout(PING, socket.next()).await
 }
 
 /// Takes one message; says why the socket closes, if it does.

@@ -612,3 +612,46 @@ async fn t019_a_second_try_at_a_code_is_refused_and_told_to_the_device() {
     opened(&visit.open(id, 1).await);
     assert!(matches!(device.hear().await, Some(ToEnd::Receipt { .. })));
 }
+
+#[tokio::test]
+async fn a_flood_of_frames_is_read_slowly_and_loses_nothing() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let shown = phone.show_code().await;
+    let mut device = Socket::join(&server, &shown.mailbox, shown.token, 0).await;
+    device.joined().await;
+    let begun = std::time::Instant::now();
+    for _ in 0..21 {
+        for _ in 0..100 {
+            device.send(&mailbox::ToServer::Ping).await;
+        }
+        for _ in 0..100 {
+            assert_eq!(device.hear().await, Some(ToEnd::Pong));
+        }
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(900), "a hundred frames too many cost ten milliseconds each");
+}
+
+#[tokio::test]
+async fn a_health_check_does_not_hang() {
+    // Somebody who accepts and says nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address").to_string();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_glimpse-server"))
+        .args(["healthcheck", "--listen", &address])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("runs");
+    let deadline = std::time::Instant::now() + Duration::from_secs(15);
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        if std::time::Instant::now() > deadline {
+            let _ = child.kill();
+            panic!("the check hangs");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(!status.success());
+}
