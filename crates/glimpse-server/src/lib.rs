@@ -9,7 +9,7 @@
 //! server     start, drain, sweep          settings, clock, key_file   what it is given
 //! listen     connections, TLS             site                        the page, from memory
 //! http/      routes and handlers; guard (id, rate, log), auth, extract (bytes become types), transfer (content)
-//! mailbox/   nameplates and the two directions of a mailbox, in memory
+//! mailbox/   nameplates, mailboxes, and the two directions of each, in memory
 //! lifecycle  a session across mailboxes and databases: grant, open, end          session   its rules, as pure functions
 //! store/     three SQLite files and two folders of blobs, split by concern       share     the one derivation
 //! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see

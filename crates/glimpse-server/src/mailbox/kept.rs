@@ -4,8 +4,9 @@ use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{AccountId, DeviceId, Hash, MailboxId, SessionId, UnixMillis, decode, encode};
 use minicbor::{Decode, Encode};
 
+use super::Mailboxes;
 use super::pipe::{End, KeptEnd};
-use super::{Mailbox, Mailboxes};
+use super::state::Mailbox;
 
 /// The mailbox of a live session, as it is kept through a restart.
 #[derive(Debug, Encode, Decode)]

@@ -7,8 +7,8 @@
 mod kept;
 mod nameplates;
 mod pipe;
+mod state;
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,20 +17,16 @@ use glimpse_wire::limits::{APPROVAL_MILLIS, PAIRING_MILLIS};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{Offer, Purpose};
 use glimpse_wire::session::Side;
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, MailboxId, SUITE, SessionId, UnixMillis, decode};
-use sha2::{Digest, Sha256};
+use glimpse_wire::{AccountId, ErrorCode, Hash, MailboxId, SUITE, SessionId, UnixMillis, decode};
 use tokio::sync::Notify;
 
-use self::nameplates::{Found, Nameplates};
+use self::nameplates::Found;
 use self::pipe::End;
+use self::state::{Mailbox, State, digest};
 use crate::problem::Answer;
 use crate::settings::Limits;
 use crate::store::{SignedIn, random};
 
-/// How long a mailbox that is over still says so.
-const TOMBSTONE_MILLIS: u64 = 10 * 60 * 1000;
-/// Mailboxes that are over and still say so, at one time; beyond that the oldest is forgotten early.
-const MOST_OVER: usize = 100_000;
 /// How long an account's codes are longer after somebody claimed one twice.
 const LONGER_MILLIS: u64 = 15 * 60 * 1000;
 
@@ -39,42 +35,6 @@ const LONGER_MILLIS: u64 = 15 * 60 * 1000;
 pub(crate) struct Mailboxes {
     state: Mutex<State>,
     connections: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    mailboxes: HashMap<MailboxId, Mailbox>,
-    /// How many are not over.
-    live: usize,
-    /// How many of those have no session yet, by account.
-    pairing: HashMap<AccountId, usize>,
-    /// Those that are over, in the order in which they ended, and until when they say so.
-    over: VecDeque<(UnixMillis, MailboxId)>,
-    nameplates: Nameplates,
-    /// Accounts one of whose codes was claimed twice, and until when theirs are longer.
-    crowded: HashMap<AccountId, UnixMillis>,
-}
-
-#[derive(Debug)]
-struct Mailbox {
-    account: AccountId,
-    device: DeviceId,
-    purpose: Purpose,
-    /// While the code can be claimed.
-    nameplate: Option<u32>,
-    server_nonce: Hash,
-    offer: Option<Bytes>,
-    /// When it ends by itself; a session, once there is one, ends it instead.
-    expires: UnixMillis,
-    session: Option<SessionId>,
-    over: Option<ErrorCode>,
-    /// Somebody tried the code after it was claimed, and was refused.
-    crowded: bool,
-    /// SHA-256 of the tokens; a viewer has one from its claim on.
-    device_token: Hash,
-    viewer_token: Option<Hash>,
-    device_end: End,
-    viewer_end: End,
 }
 
 /// A mailbox as its device gets it.
@@ -116,39 +76,6 @@ pub(crate) enum Next {
     Over(ErrorCode),
     /// Close: another connection of this end took its place.
     Replaced,
-}
-
-fn digest(token: &Hash) -> Hash {
-    Hash(Sha256::digest(token.0).into())
-}
-
-impl Mailbox {
-    fn end(&mut self, side: Side) -> &mut End {
-        match side {
-            Side::Viewer => &mut self.viewer_end,
-            Side::Device => &mut self.device_end,
-        }
-    }
-
-    /// Tells the device, once, that its code was tried again.
-    fn crowd(&mut self) {
-        if !self.crowded {
-            self.crowded = true;
-            self.device_end.tell(ToEnd::Crowded);
-        }
-    }
-
-    /// Which end a token belongs to. Tokens are compared by their hashes, whose order tells nothing of the token.
-    fn side_of(&self, token: &Hash) -> Option<Side> {
-        let hash = digest(token);
-        if hash == self.device_token {
-            Some(Side::Device)
-        } else if Some(hash) == self.viewer_token {
-            Some(Side::Viewer)
-        } else {
-            None
-        }
-    }
 }
 
 impl Mailboxes {
@@ -429,79 +356,5 @@ impl Mailboxes {
         }
         state.crowded.retain(|_, until| until.0 > now.0);
         state.nameplates.sweep(now);
-    }
-}
-
-impl State {
-    /// The live mailbox that `token` opened.
-    fn of_device(&mut self, id: &MailboxId, token: &Hash, now: UnixMillis) -> Answer<&mut Mailbox> {
-        let mailbox = self.mailboxes.get_mut(id).filter(|mailbox| mailbox.side_of(token) == Some(Side::Device));
-        let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
-        match mailbox.over {
-            Some(code) => Err(code.into()),
-            None if mailbox.session.is_none() && mailbox.expires.0 <= now.0 => Err(ErrorCode::CodeExpired.into()),
-            None => Ok(mailbox),
-        }
-    }
-
-    fn bindable(
-        &mut self,
-        id: &MailboxId,
-        device: &SignedIn,
-        session: &SessionId,
-        now: UnixMillis,
-    ) -> Answer<&mut Mailbox> {
-        let theirs = |mailbox: &&mut Mailbox| (mailbox.account, mailbox.device) == (device.account, device.device);
-        let mailbox = self.mailboxes.get_mut(id).filter(theirs);
-        let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
-        match (mailbox.over, mailbox.session) {
-            (Some(code), _) => Err(code.into()),
-            (None, Some(there)) if there == *session => Ok(mailbox),
-            (None, Some(_)) => Err(ErrorCode::Conflict.into()),
-            (None, None) if mailbox.viewer_token.is_none() => Err(ErrorCode::Conflict.into()),
-            (None, None) if mailbox.expires.0 <= now.0 => Err(ErrorCode::CodeExpired.into()),
-            (None, None) => Ok(mailbox),
-        }
-    }
-
-    fn finish(&mut self, id: &MailboxId, code: ErrorCode, now: UnixMillis) {
-        let Some(mailbox) = self.mailboxes.get_mut(id) else { return };
-        if mailbox.over.is_some() {
-            return;
-        }
-        mailbox.over = Some(code);
-        mailbox.offer = None;
-        let pairing = mailbox.session.is_none().then_some(mailbox.account);
-        for end in [&mut mailbox.device_end, &mut mailbox.viewer_end] {
-            if !end.is_connected() {
-                end.clear();
-            }
-            end.wake();
-        }
-        // Whoever comes with this code later is told about the code, not about what went on in the mailbox.
-        let told = if code == ErrorCode::CodeExpired { code } else { ErrorCode::CodeUsed };
-        if let Some(nameplate) = mailbox.nameplate.take() {
-            self.nameplates.rest(mailbox.purpose, nameplate, told, now);
-        }
-        self.live = self.live.saturating_sub(1);
-        if let Some(account) = pairing {
-            self.paired(&account);
-        }
-        self.over.push_back((now.plus(TOMBSTONE_MILLIS), *id));
-        if self.over.len() > MOST_OVER
-            && let Some((_, oldest)) = self.over.pop_front()
-        {
-            self.mailboxes.remove(&oldest);
-        }
-    }
-
-    /// One pairing less of this account: it became a session, or ended.
-    fn paired(&mut self, account: &AccountId) {
-        if let Some(count) = self.pairing.get_mut(account) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.pairing.remove(account);
-            }
-        }
     }
 }

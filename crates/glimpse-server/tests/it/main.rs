@@ -20,4 +20,5 @@ mod operation;
 mod pairing;
 mod records;
 mod sessions;
+mod slow;
 mod socket;
