@@ -3,9 +3,10 @@
 //! Without arguments a person types the code into a browser and approves in the terminal. With `--headless` Chromium
 //! types it, everything is opened and photographed, the device ends the session, and the page is checked for what is left.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "it speaks on its terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on its terminal")]
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,9 +21,16 @@ use e2e::wait::until;
 use serde_json::{Map, Value, json};
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let headless = std::env::args().any(|argument| argument == "--headless");
-    if headless { unattended().await } else { attended().await }
+    let outcome = if headless { unattended().await } else { attended().await };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The sample record: files of `examples/`, and what their owner calls them.
