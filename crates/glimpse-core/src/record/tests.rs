@@ -1,6 +1,7 @@
 //! Records at rest in hostile hands: flipped, moved, re-labelled, re-wrapped, opened with half of what it takes.
 
 mod salamander;
+mod shares;
 
 use glimpse_wire::ids::SignatureBytes;
 
@@ -284,55 +285,6 @@ fn t049_no_other_suite_is_read() {
     assert_eq!(sealed_as(|header| header.suite = 2), Err(OpenError));
     assert_eq!(sealed_as(|header| header.account = AccountId([7; 32])), Err(OpenError));
     assert_eq!(sealed_as(|_header| {}), Ok(()), "control");
-}
-
-#[test]
-fn t070_t071_either_share_alone_opens_nothing() {
-    let account = account(1);
-    let sealed = seal(&account, 2);
-    let envelope = &sealed.envelope;
-    let fits = |client: &[u8], server: &[u8]| {
-        let client = ClientShare(Secret::from_slice(client).unwrap());
-        let server = ServerShare(Secret::from_slice(server).unwrap());
-        derive::content_key(&envelope.header.salt, &client, &server).fits(&envelope.commit_content)
-    };
-    let client = sealed.client.0.expose_secret().as_slice();
-    assert!(fits(client, &SHARE.0), "control: both together open it");
-    // What else either of them holds, in the place of the half that it lacks.
-    let h0 = envelope.header.h0();
-    let public: [&[u8]; 8] = [
-        &[0; 32],
-        &h0.0,
-        &envelope.header.salt.0,
-        &envelope.commit_content.0,
-        &envelope.commit_meta.0,
-        &envelope.content_root.0,
-        &envelope.wrapped.as_slice()[..32],
-        &envelope.wrapped.as_slice()[1120..1152],
-    ];
-    for other in public.into_iter().chain([SHARE.0.as_slice()]) {
-        assert!(!fits(other, &SHARE.0), "the server alone");
-    }
-    for other in public.into_iter().chain([client]) {
-        assert!(!fits(client, other), "the client alone");
-    }
-}
-
-#[test]
-fn t073_t074_a_share_of_another_place_or_a_random_one_is_a_clean_error_before_any_chunk() {
-    let account = account(1);
-    let shares = [Hash([3; 32]), Hash([4; 32]), Hash([5; 32])];
-    let device = Author::Device(&account.device);
-    let first = seal_as(device, &account, Place::new_record(&mut rng(1)), "A", b"one", shares[0], 2);
-    let second = seal_as(device, &account, Place::after(&first.envelope), "A", b"two", shares[1], 3);
-    let other = seal_as(device, &account, Place::new_record(&mut rng(4)), "B", b"six", shares[2], 5);
-    for (index, sealed) in [&first, &second, &other].into_iter().enumerate() {
-        let opened = open(&account, &sealed.envelope).unwrap();
-        for (place, share) in shares.iter().enumerate() {
-            assert_eq!(opened.open_content(&server(*share)).is_ok(), index == place);
-        }
-        assert_eq!(opened.open_content(&server(Hash([0x55; 32]))).err(), Some(OpenError));
-    }
 }
 
 #[test]
