@@ -34,9 +34,7 @@ pub(crate) fn run(root: &Path, quick: bool) -> Result<()> {
         bench
     };
     let figures = [
-        step("content, X-Wing, handshake, natively", || {
-            run_to_the_end(&mut bench("glimpse-core", "native", "bench"))
-        }),
+        step("content, X-Wing, handshake, natively", || run_to_the_end(&mut bench("glimpse-core", "native", "bench"))),
         // As tested, and so built already: memory hardly depends on optimisation.
         step("memory of sessions", || run_to_the_end(&mut bench("glimpse-server", "sessions", "dev"))),
         step("whole system", || {

@@ -239,7 +239,7 @@ mod tests {
     use rand_core::Rng;
 
     use super::*;
-    use crate::testing::rng;
+    use crate::testing::{rng, volume};
 
     fn code(nameplate: &str, secret: &str) -> PairingCode {
         PairingCode::new(Nameplate::parse(nameplate).unwrap(), CodeSecret(secret.to_owned()))
@@ -338,27 +338,35 @@ mod tests {
 
     #[test]
     fn t016_secrets_are_uniform_and_never_short() {
-        // χ² over the digits of each place; the full 10⁶ buckets run in the soak.
+        // χ² over the digits of each place; in the soak also over all codes, ten draws for each.
         let mut rng = rng(16);
-        let draws = 60_000u32;
+        let draws = volume(60_000, 10_000_000);
         let mut counts = [[0u32; 10]; 6];
+        let mut codes = vec![0u32; 1_000_000];
         for _ in 0..draws {
             let secret = CodeSecret::generate(Purpose::View, &mut rng);
             assert_eq!(secret.0.len(), 6);
+            codes[secret.0.parse::<usize>().unwrap()] += 1;
             for (place, digit) in secret.0.bytes().enumerate() {
                 counts[place][usize::from(digit - b'0')] += 1;
             }
         }
-        let chi = |row: &[u32; 10]| {
-            let expected = f64::from(row.iter().sum::<u32>()) / 10.0;
+        let chi = |row: &[u32]| {
+            let expected = f64::from(row.iter().sum::<u32>()) / f64::from(u32::try_from(row.len()).unwrap());
             row.iter().map(|seen| (f64::from(*seen) - expected).powi(2) / expected).sum::<f64>()
         };
         for row in &counts {
             assert!(chi(row) < 33.7, "χ² with 9 degrees of freedom, p = 0.0001: {row:?}");
         }
+        // The approximation needs some draws for each code. Mean 999,999, standard deviation 1,414; p = 0.0001.
+        if draws >= 10_000_000 {
+            assert!(chi(&codes) < 1_005_260.0, "χ² over all codes: {}", chi(&codes));
+            codes[0] += 300;
+            assert!(chi(&codes) > 1_005_260.0, "control: one code that is thirty times likelier is found out");
+        }
         // Control: a naive byte % 10 is found out.
         let mut naive = [0u32; 10];
-        for _ in 0..20 * draws {
+        for _ in 0..20 * draws.min(60_000) {
             let mut byte = [0u8; 1];
             rng.fill_bytes(&mut byte);
             naive[usize::from(byte[0] % 10)] += 1;

@@ -121,8 +121,8 @@ fn guess(end: Side, code: &str, guess: &str, rng: &mut impl rand_core::CryptoRng
 
 #[test]
 fn t004_a_server_has_two_guesses_at_a_code_and_no_more() {
-    // Two digits; with every test a small number of trials, and the bound of three standard deviations.
-    let trials = 500u32;
+    // Two digits, and the bound of three standard deviations.
+    let trials = crate::testing::volume(500, 20_000);
     let rng = &mut rng(4);
     let mut draw = move || u32::from_le_bytes(*Secret::<4>::generate(rng).expose_secret()) % 100;
     let guesses = &mut crate::testing::rng(5);
