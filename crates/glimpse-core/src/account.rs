@@ -95,6 +95,10 @@ mod tests {
         let substituted = ours.device.kem().public().seal(&info, &[], &[9; 32], &mut rng).unwrap();
         assert!(ours.device.kem().open(&info, &[], &substituted).is_ok(), "control: the wrap as such opens");
         assert!(adopt_seed(&ours.device, &ours.genesis.epoch, &substituted).is_err());
+        // Nor is the right seed in another wrap: the link names this one.
+        let seed = ours.seed.0.expose_secret();
+        let again = ours.device.kem().public().seal(&info, &[], seed, &mut rng).unwrap();
+        assert!(adopt_seed(&ours.device, &ours.genesis.epoch, &again).is_err());
         // Even with a link that commits to it, the account key must follow from the seed.
         let mut epoch = ours.genesis.epoch.clone();
         epoch.wraps[0].hash = preimage::wrap_hash(&substituted);

@@ -5,6 +5,7 @@ use glimpse_wire::{ErrorCode, MailboxId, Salt, UnixMillis};
 
 use super::*;
 use crate::account::NewAccount;
+use crate::keys::Signing;
 use crate::pairing::tests::{NOW, confirmed};
 use crate::secret::ServerShare;
 use crate::session::device::{Change, Decision};
@@ -192,7 +193,7 @@ fn t065_a_trail_of_another_session_or_device_does_not_hold() {
     let receipts = link(story.session, &story.events);
     let key = story.account.device.signing().public();
     assert!(audit(SessionId([9; 16]), &key, &receipts).is_err());
-    assert!(audit(story.session, &crate::keys::Signing::generate(&mut rng(8)).public(), &receipts).is_err());
+    assert!(audit(story.session, &Signing::generate(&mut rng(8)).public(), &receipts).is_err());
     let elsewhere = link(SessionId([9; 16]), &story.events);
     assert!(audit(SessionId([9; 16]), &key, &elsewhere).is_err(), "linked anew under another session");
     assert!(audit(story.session, &key, &receipts).is_ok(), "control");
@@ -213,4 +214,99 @@ fn a_refusal_counts_and_its_signature_is_checked() {
         events.push(refusal(SignatureBytes([0; 64])));
     });
     assert_eq!(forged, Err(BrokenTrail { seq: 3 }));
+}
+
+/// Whoever signs, and what: to break one rule of an audit at a time, with everything else in order.
+struct Signers {
+    device: Signing,
+    viewer: Signing,
+    terms: Terms,
+}
+
+const SESSION: SessionId = SessionId([1; 16]);
+
+impl Signers {
+    fn new() -> Self {
+        let story = story();
+        let viewer = Signing::generate(&mut rng(6));
+        let mut terms = story.device.terms().clone();
+        (terms.session, terms.viewer) = (SESSION, viewer.public());
+        Self { device: Signing::generate(&mut rng(7)), viewer, terms }
+    }
+
+    fn granted(&self, seq: u32, viewer: SigningKeyBytes) -> Event {
+        let terms = encode(&Terms { seq, viewer, ..self.terms.clone() });
+        let (transcript, kem, sealed) = (Hash([1; 32]), Hash([2; 32]), Hash([3; 32]));
+        let signature = self.device.sign(&preimage::grant_signature(&transcript, &kem, &terms, &sealed));
+        Event::Granted { terms: Bytes(terms), transcript, kem, sealed, signature }
+    }
+
+    fn opened(&self, counter: u64, session: SessionId, last_receipt: Hash) -> Event {
+        let unit = glimpse_wire::UnitId([4; 16]);
+        let request = OpenRequest { suite: SUITE, session, unit, from: 0, to: 1, counter, last_receipt };
+        opened(self.viewer.sign_statement(StatementKind::Open, &request))
+    }
+
+    fn ended(&self, side: Side, session: SessionId, last_receipt: Hash) -> Event {
+        let end = End { suite: SUITE, session, side, last_receipt, at: UnixMillis(9) };
+        let signing = if side == Side::Device { &self.device } else { &self.viewer };
+        let signed = signing.sign_statement(StatementKind::End, &end);
+        Event::Ended { code: ErrorCode::SessionEnded, statement: signed.statement, signature: signed.signature }
+    }
+
+    fn countersigned(&self, head: Hash, seq: u64) -> Event {
+        let statement = Countersignature { suite: SUITE, session: SESSION, head, seq };
+        let signed = self.device.sign_statement(StatementKind::Countersign, &statement);
+        Event::Countersigned { head, signature: signed.signature }
+    }
+
+    fn holds(&self, events: &[Event]) -> bool {
+        audit(SESSION, &self.device.public(), &link(SESSION, events)).is_ok()
+    }
+}
+
+/// The hash of the last receipt of `events`.
+fn head(events: &[Event]) -> Hash {
+    link(SESSION, events).last().map_or(Hash::ZERO, |receipt| preimage::receipt_hash(receipt.as_slice()))
+}
+
+#[test]
+fn t065_each_rule_of_an_audit_holds_by_itself() {
+    let by = Signers::new();
+    let viewer = by.viewer.public();
+    let granted = by.granted(1, viewer);
+    let first = by.opened(1, SESSION, Hash::ZERO);
+    let begun = [granted.clone(), first.clone()];
+    let then = |event: Event| [begun.as_slice(), &[event]].concat();
+    let whole = then(by.opened(2, SESSION, head(&begun)));
+    assert!(by.holds(&whole), "control");
+
+    // An opening left out, and everything linked anew: the next one names a receipt that is not there.
+    assert!(!by.holds(&[granted.clone(), whole[2].clone()]));
+    assert!(by.holds(&[granted.clone(), by.opened(2, SESSION, Hash::ZERO)]), "control: it is the name that tells");
+    // One opening twice, or an earlier number after a later one.
+    assert!(!by.holds(&then(first.clone())));
+    assert!(!by.holds(&[granted.clone(), by.opened(2, SESSION, Hash::ZERO), first.clone()]));
+    // A request for another session under the same key.
+    assert!(!by.holds(&[granted.clone(), by.opened(1, SessionId([2; 16]), Hash::ZERO)]));
+    // Terms twice, skipped, or for another browser.
+    assert!(!by.holds(&[granted.clone(), granted.clone()]));
+    assert!(!by.holds(&[granted.clone(), by.granted(3, viewer)]));
+    assert!(!by.holds(&[granted.clone(), by.granted(2, by.device.public())]));
+    assert!(by.holds(&[granted.clone(), by.granted(2, viewer)]), "control");
+    // An end of another session, or on top of a receipt that is not there; and what comes after the end.
+    for side in [Side::Viewer, Side::Device] {
+        assert!(by.holds(&then(by.ended(side, SESSION, head(&begun)))), "control");
+        assert!(!by.holds(&then(by.ended(side, SessionId([2; 16]), head(&begun)))));
+        assert!(!by.holds(&then(by.ended(side, SESSION, Hash([9; 32])))));
+    }
+    let ended = then(by.ended(Side::Viewer, SESSION, Hash::ZERO));
+    for late in [by.opened(2, SESSION, Hash::ZERO), by.granted(2, viewer)] {
+        assert!(by.holds(&then(late.clone())), "control");
+        assert!(!by.holds(&[ended.as_slice(), &[late]].concat()));
+    }
+    // A countersignature of another receipt than the one before it.
+    assert!(by.holds(&then(by.countersigned(head(&begun), 1))), "control");
+    assert!(!by.holds(&then(by.countersigned(head(&begun[..1]), 1))));
+    assert!(!by.holds(&then(by.countersigned(head(&begun), 0))));
 }

@@ -18,7 +18,7 @@ use crate::secret::{Plaintext, ServerShare};
 use crate::stream::ContentOpener;
 use crate::testing::rng;
 
-mod granting;
+pub(crate) mod granting;
 
 pub(crate) fn meta(title: &str) -> Meta {
     Meta {

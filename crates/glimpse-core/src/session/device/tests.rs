@@ -75,3 +75,31 @@ fn terms_under_an_older_head_than_the_identitys_are_refused() {
     assert_eq!(grant_under(4), Err(ErrorCode::RecordTampered));
     assert_eq!((grant_under(5), grant_under(6)), (Ok(()), Ok(())), "control");
 }
+
+#[test]
+fn a_blob_of_another_size_than_was_announced_is_refused() {
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let opens = |announced: u64| {
+        let (device, viewer) = confirmed(&account, 2);
+        let record_share = Hash([3; 32]);
+        let (record, _) = version(&account, meta("Scan"), b"Dear reader", &record_share);
+        // Small, and lent by its key all the same, so that the test is quick.
+        let mut unit = LentUnit::of(&record, &mut rng(3)).unwrap();
+        unit.blob = Some(record.envelope().header.h0());
+        unit.meta.length = announced;
+        let id = unit.id();
+        let words = device.words();
+        let decision = Decision::view(vec![unit], UnixMillis(1_700_000_000_000), 600_000);
+        let approved = device.approve(words, decision, NOW).unwrap();
+        let (device, grant) = approved.seal(&account.device, &mut rng(5)).unwrap();
+        let mut viewer = viewer.receive(&grant.message).unwrap();
+        let (share, server) = (Hash([8; 32]), |share: &Hash| ServerShare::from_wire(share));
+        let (envelope, key) =
+            device.seal_blob_unit(&id, Salt([7; 32]), &server(&share), &record, &server(&record_share)).unwrap();
+        let request = viewer.request(&id).unwrap();
+        let answer = crate::session::tests::granting::answer(&viewer, &request, &envelope, share);
+        viewer.opened(&request, &answer).unwrap().into_blob(key).map(|_opener| ())
+    };
+    assert_eq!(opens(5_000), Err(ErrorCode::RecordTampered));
+    assert_eq!(opens(11), Ok(()), "control");
+}

@@ -40,7 +40,7 @@ fn tell(grant: Grant) -> Vec<u8> {
 }
 
 /// The server's part: a receipt for the request, and the share.
-fn answer(
+pub(crate) fn answer(
     viewer: &ViewerSession,
     request: &glimpse_wire::account::Signed,
     envelope: &UnitEnvelope,
