@@ -2,6 +2,7 @@
 //! whole memory of the processes that drew the page.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -27,6 +28,9 @@ impl Needle {
         Self { name: name.to_owned(), bytes: text.as_bytes().to_vec() }
     }
 }
+
+/// How long a browser may take to let go of a document that was replaced.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Counts in every wasm memory of a realm.
 const COUNT: &str = "function(needles) {
@@ -146,6 +150,21 @@ impl DevTools {
         };
         anyhow::ensure!(text.len() > 10_000, "the snapshot is empty");
         Ok(needles.iter().map(count).collect())
+    }
+
+    /// Looks until nothing is found in the heap any more: a document that was left is taken down a moment later. Returns
+    /// what is left when the patience is.
+    ///
+    /// # Errors
+    /// When the debugger could not be asked.
+    pub async fn heap_once_settled(&mut self, session: &Session, needles: &[Needle]) -> Result<Hits> {
+        let start = Instant::now();
+        loop {
+            let hits = self.scan_heap(session, needles).await?;
+            if hits.values().all(|&count| count == 0) || start.elapsed() > SETTLE {
+                return Ok(hits);
+            }
+        }
     }
 
     /// A handle on the array of all live instances of a class.

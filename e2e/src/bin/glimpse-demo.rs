@@ -308,8 +308,8 @@ async fn wiped_after_the_end(
     ensure!(matches!(reason.as_str(), "session-revoked" | "session-ended"), "the page says {reason}");
     let text = browser.text().await?;
     ensure!(titles.iter().all(|title| !text.contains(title)), "a title is still on the screen: {text}");
-    ensure!(camera.tools.targets("worker").await?.is_empty(), "the Worker goes on");
-    let after = camera.tools.scan_heap(&camera.page.clone(), &needles).await?;
+    until("the Worker is gone", async || camera.tools.targets("worker").await.ok()?.is_empty().then_some(())).await?;
+    let after = camera.tools.heap_once_settled(&camera.page.clone(), &needles).await?;
     ensure!(after.values().all(|&hits| hits == 0), "records are left in the page's heap: {after:?}");
     let stored = "return [document.cookie, localStorage.length, sessionStorage.length]";
     ensure!(browser.run(stored).await? == json!(["", 0, 0]), "something was stored");

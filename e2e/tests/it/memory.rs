@@ -71,9 +71,9 @@ async fn t089_no_key_code_or_plaintext_outlives_the_session() -> Result<()> {
 
     lending.end().await?;
     stage.browser.reason().await?;
-    assert_eq!(tools.targets("worker").await?, Vec::<String>::new(), "no Worker");
+    until("the Worker is gone", async || tools.targets("worker").await.ok()?.is_empty().then_some(())).await?;
     assert_eq!(tools.memories(&page).await?, 0, "no wasm memory");
-    let after = tools.scan_heap(&page, &texts).await?;
+    let after = tools.heap_once_settled(&page, &texts).await?;
     assert_eq!(found(&after), Vec::<&str>::new(), "in the page's heap");
     // Of texts the browser keeps copies of its own, in what its input fields and its layout freed; nobody can wipe those,
     // and the threat model says so. Keys never were anywhere but in the Worker.
@@ -139,7 +139,8 @@ async fn t090_nothing_secret_is_stored_logged_or_put_into_an_address() -> Result
     }
     let address = stage.browser.driver.current_url().await?.to_string();
     assert!(address.ends_with("/ended.html#session-ended;en"), "{address}");
-    let heap = tools.scan_heap(&page, &[Needle::text("content", SECRET), Needle::text("title", TITLE)]).await?;
+    let texts = [Needle::text("content", SECRET), Needle::text("title", TITLE)];
+    let heap = tools.heap_once_settled(&page, &texts).await?;
     assert_eq!(found(&heap), Vec::<&str>::new());
 
     // The profile on disk, a cache and a history among it.
