@@ -166,6 +166,8 @@ impl Running {
         match self.mailbox.handle(&input, now, outbox) {
             Received::Nothing => {}
             Received::Changed => outbox.push(Output::Changed),
+            // A server that was started again after a crash has no mailbox any more, and has ended the session.
+            Received::Over(ErrorCode::NotFound) => return Some(ErrorCode::SessionEnded),
             Received::Over(code) => return Some(code),
             Received::Message(message) => {
                 if let Err(code) = self.message(&message, outbox) {

@@ -404,3 +404,15 @@ fn the_code_is_not_in_what_leaves() {
     assert!(body.contains(&digits[..3]), "the nameplate is");
     assert!(!body.contains(&digits[3..9]), "the secret is not");
 }
+
+#[test]
+fn a_mailbox_that_a_crashed_server_forgot_is_the_end_of_the_session() {
+    for (told, shown) in
+        [(ErrorCode::NotFound, ErrorCode::SessionEnded), (ErrorCode::SessionExpired, ErrorCode::SessionExpired)]
+    {
+        let mut world = world();
+        world.session(b"x");
+        world.frame(&ToEnd::Over { code: told });
+        assert_eq!(world.ended, Some(shown));
+    }
+}
