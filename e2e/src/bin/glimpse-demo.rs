@@ -254,8 +254,18 @@ async fn views_of_the_entry(browser: &Browser, camera: &mut Camera) -> Result<()
     field.send_keys("417 203 9181").await?;
     browser.reads("typing slip").await?;
     camera.take("enter-typing-slip").await?;
-    field.clear().await?;
-    Ok(())
+    // As a person empties it: WebDriver's own `clear` tells the page nothing, and its next drawing brings the slip back.
+    browser
+        .run(
+            "const c = document.getElementById('code'); c.value = ''; c.dispatchEvent(new Event('input')); return true",
+        )
+        .await?;
+    until("the slip is forgotten", async || {
+        let gone =
+            "return document.getElementById('code').value === '' && !document.body.innerText.includes('typing slip')";
+        (browser.run(gone).await.ok()? == json!(true)).then_some(())
+    })
+    .await
 }
 
 /// The session in its sizes and colours.
