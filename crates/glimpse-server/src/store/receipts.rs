@@ -104,13 +104,15 @@ impl Store {
                 return Ok(Used { verdict, receipts: Vec::new(), written: None });
             }
         };
-        let refusals: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM receipts WHERE session = ? AND kind = ?")
-            .bind(id)
-            .bind(REFUSED)
-            .fetch_one(&mut *tx)
-            .await?;
-        if !opened && refusals >= MAX_REFUSALS {
-            return Ok(Used { verdict, receipts: Vec::new(), written: None });
+        if !opened {
+            let refusals: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM receipts WHERE session = ? AND kind = ?")
+                .bind(id)
+                .bind(REFUSED)
+                .fetch_one(&mut *tx)
+                .await?;
+            if refusals >= MAX_REFUSALS {
+                return Ok(Used { verdict, receipts: Vec::new(), written: None });
+            }
         }
         let entry = append(&mut tx, &session.session, &session.account, event, now).await?;
         if !matches!(verdict, Verdict::Alarm) {
