@@ -2,6 +2,7 @@
 //! reports as a failure.
 
 mod http;
+mod reading;
 mod report;
 mod socket;
 
@@ -10,6 +11,7 @@ use std::rc::Rc;
 
 use futures_channel::mpsc::UnboundedSender;
 use getrandom::SysRng;
+use glimpse_content::limits::SHOWN;
 use glimpse_core::Monotonic;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Content, Input, Output, Running, Stage, State, Step, Viewer};
@@ -17,27 +19,15 @@ use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, UnitId};
 use js_sys::Function;
 use rand_core::UnwrapErr;
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::WorkerGlobalScope;
+use zeroize::Zeroize as _;
 
+pub use self::reading::Readers;
+use self::reading::{Reading, Taken};
 use self::report::Reporter;
 use crate::model::{Command, Facts, Intent, Millis, Model, Status, Unit};
-use crate::opening::{Opening, Piece, is_too_large_to_show};
-
-/// What the page tells once, at the start.
-#[derive(Debug, Deserialize)]
-struct Setting {
-    /// Origin of the server, `https://glimpse.example`.
-    server: String,
-    /// Where this page says it comes from; a claim.
-    origin: String,
-    /// The build that this page says it is; a claim.
-    build: String,
-    /// The browser and system that this page says it runs in; a claim.
-    program: String,
-}
 
 /// The Worker's end of the page: `www/worker.js` makes one and feeds it.
 #[wasm_bindgen]
@@ -58,7 +48,10 @@ struct Inner {
     socket: Option<UnboundedSender<Vec<u8>>>,
     /// Counts sockets: what an earlier one still says is not heard.
     sockets: u32,
-    opening: Option<Opening>,
+    readers: Readers,
+    reading: Option<Reading>,
+    /// A record that waits for the reader's module.
+    waiting: Option<UnitId>,
     /// What the model was told last, so that it is told changes only.
     told: Option<Status>,
     units: usize,
@@ -72,14 +65,18 @@ struct Inner {
 
 #[wasm_bindgen]
 impl Pump {
-    /// Starts with an empty code field, and reports it.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the page's setting is not one.
+    /// Starts with an empty code field, and reports it. `server` is an origin, `https://glimpse.example`; where the page
+    /// comes from, its build and the browser it runs in are claims, and shown as such.
     #[wasm_bindgen(constructor)]
-    pub fn new(setting: JsValue, report: Function) -> Result<Self, JsError> {
-        let Setting { server, origin, build, program } = serde_wasm_bindgen::from_value(setting)?;
+    #[must_use]
+    pub fn new(
+        server: String,
+        origin: String,
+        build: String,
+        program: String,
+        report: Function,
+        readers: Readers,
+    ) -> Self {
         let claims = Claims { origin, build, program };
         let config = Config { claims, purpose: Purpose::View, asking: Asking::default() };
         let inner = Inner {
@@ -89,7 +86,9 @@ impl Pump {
             reporter: Reporter::new(report),
             socket: None,
             sockets: 0,
-            opening: None,
+            readers,
+            reading: None,
+            waiting: None,
             told: None,
             units: 0,
             was_refused: false,
@@ -98,18 +97,32 @@ impl Pump {
             over: None,
         };
         inner.reporter.snapshot(&inner.model, now());
-        Ok(Self(Rc::new(RefCell::new(inner))))
+        Self(Rc::new(RefCell::new(inner)))
     }
 
-    /// Takes what the person did. What is no intent is dropped: the page is not trusted to be well formed.
-    pub fn intent(&self, intent: JsValue) {
-        let Ok(intent) = serde_wasm_bindgen::from_value::<Intent>(intent) else { return };
+    /// Takes what the person did, as JSON. What is no intent is dropped: the page is not trusted to be well formed.
+    pub fn intent(&self, mut json: String) {
+        let intent = Intent::from_json(&json);
+        // It may hold a code.
+        json.zeroize();
+        let Some(intent) = intent else { return };
         let mut inner = self.0.borrow_mut();
         if !matches!(intent, Intent::Network { .. }) {
             inner.feed(&self.0, Input::Touched);
         }
         for command in inner.model.intent(intent, now()) {
             inner.carry_out(&self.0, command);
+        }
+        inner.draw();
+    }
+
+    /// The reader's module has come, or could not be had, for the reason with this slug.
+    pub fn reader(&self, failure: Option<String>) {
+        let mut inner = self.0.borrow_mut();
+        let Some(unit) = inner.waiting.take() else { return };
+        match failure {
+            None => inner.open(&self.0, unit),
+            Some(slug) => inner.model.failed(unit, slug.parse().unwrap_or(ErrorCode::Internal)),
         }
         inner.draw();
     }
@@ -142,17 +155,19 @@ impl Inner {
             Command::Submit(text) => self.feed(shared, Input::Code(text)),
             Command::Open(unit) => self.open(shared, unit),
             Command::Close(unit) => {
-                self.opening = None;
+                self.reading = None;
+                self.waiting = None;
                 self.feed(shared, Input::Close(unit));
             }
             Command::Save(unit, name) => {
-                let kept = self.opening.as_ref().filter(|opening| opening.unit() == unit).and_then(Opening::kept);
-                self.reporter.save(unit, &name, kept);
+                let kept = self.reading.as_ref().filter(|reading| reading.unit == unit).and_then(Reading::kept);
+                self.reporter.save(unit, &name, kept.as_ref());
             }
             Command::Ask(text) => self.feed(shared, Input::AskRecord(text)),
             Command::AskTime(minutes) => self.feed(shared, Input::AskTime(minutes)),
             Command::End => {
-                self.opening = None;
+                self.reading = None;
+                self.waiting = None;
                 self.feed(shared, Input::End);
             }
         }
@@ -161,13 +176,21 @@ impl Inner {
     fn open(&mut self, shared: &Shared, unit: UnitId) {
         let State::Session(running) = self.viewer.state() else { return };
         let may_save = running.may_save();
-        let Some(lent) = running.unit(&unit).map(|lent| listed(unit, lent)) else { return };
-        if is_too_large_to_show(lent.length) && !may_save {
+        let Some(lent) = running.unit(&unit) else { return };
+        let meta = &lent.meta;
+        if meta.length > SHOWN && !may_save {
             self.model.failed(unit, ErrorCode::TooLarge);
             return;
         }
-        self.opening = Some(Opening::new(&lent));
-        self.feed(shared, Input::Open(unit));
+        let name = if meta.file_name.is_empty() { &meta.title } else { &meta.file_name };
+        match Reading::start(&self.readers, unit, &meta.content_type, name) {
+            Ok(Some(reading)) => {
+                self.reading = Some(reading);
+                self.feed(shared, Input::Open(unit));
+            }
+            Ok(None) => self.waiting = Some(unit),
+            Err(code) => self.model.failed(unit, code),
+        }
     }
 
     /// Hands the viewer what happened, and does what it asks for.
@@ -213,20 +236,22 @@ impl Inner {
 
     fn content(&mut self, content: &Content) {
         let unit = content.unit;
-        let Some(opening) = self.opening.as_mut().filter(|opening| opening.unit() == unit) else { return };
-        match opening.take(content.offset, &content.bytes, content.total) {
-            Piece::Kept => {}
-            Piece::Pass => self.reporter.bytes(unit, &content.bytes),
-            Piece::OutOfOrder => {
-                self.opening = None;
-                self.model.failed(unit, ErrorCode::Internal);
-                return;
+        let Some(reading) = self.reading.as_mut().filter(|reading| reading.unit == unit) else { return };
+        match reading.take(content.offset, &content.bytes, content.total) {
+            Ok(Taken { pass, view }) => {
+                self.model.progress(unit, reading.received, reading.total);
+                if pass {
+                    self.reporter.bytes(unit, &content.bytes);
+                }
+                if let Some(view) = view {
+                    self.reporter.view(unit, &view);
+                    self.model.opened(unit);
+                }
             }
-        }
-        self.model.progress(unit, opening.received(), opening.total());
-        if content.last && opening.is_complete() {
-            self.reporter.view(unit, &opening.view());
-            self.model.opened(unit);
+            Err(code) => {
+                self.reading = None;
+                self.model.failed(unit, code);
+            }
         }
     }
 

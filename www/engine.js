@@ -1,9 +1,13 @@
 // The Worker that holds the keys. Its code is a blob made of verified bytes, under the page's one Trusted Types policy.
 
-import { fetchPinned } from "./pinned.js";
+import { fetchPinned, Stop } from "./pinned.js";
 
 /** @typedef {{ type: string } & Record<string, unknown>} Intent What the person did, for the view model in the Worker. */
 /** @typedef {{ kind: string } & Record<string, any>} Report What the Worker tells. */
+
+/** A Worker tells of itself every second. After this many looks in a row that saw nothing of it, it is dead. */
+const SILENT_LOOKS = 8;
+const LOOK_MILLIS = 2_500;
 
 export class Engine {
   /** @type {Worker | null} */
@@ -12,12 +16,19 @@ export class Engine {
   #url;
   /** @type {ArrayBuffer} */
   #wasm;
+  /** The module that reads opened records: not needed to take a code, so it comes while the ends are pairing. @type {ArrayBuffer | null} */
+  #reader = null;
+  #readerComing = false;
   /** A TrustedScriptURL, where the browser knows them. @type {string} */
   #trusted;
+  #heard = false;
+  #watch = 0;
 
-  /** @param {ArrayBuffer} glue @param {ArrayBuffer} worker @param {ArrayBuffer} wasm */
-  constructor(glue, worker, wasm) {
-    this.#url = URL.createObjectURL(new Blob([glue, "\n", worker], { type: "text/javascript" }));
+  /** @param {ArrayBuffer} glue @param {ArrayBuffer} readerGlue @param {ArrayBuffer} worker @param {ArrayBuffer} wasm */
+  constructor(glue, readerGlue, worker, wasm) {
+    // Both glues declare one name: the reader's is a function that makes an instance of its own at each call.
+    const parts = [glue, "\nconst readerGlue = () => {", readerGlue, "\nreturn wasm_bindgen;\n};\n", worker];
+    this.#url = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
     this.#wasm = wasm;
     const own = this.#url;
     const rules = {
@@ -31,12 +42,11 @@ export class Engine {
     this.#trusted = types?.createPolicy("glimpse-worker", rules).createScriptURL(own) ?? own;
   }
 
-  /** Fetches and checks the three files. @returns {Promise<Engine>} */
+  /** Fetches and checks what it takes to take a code. @returns {Promise<Engine>} */
   static async load() {
-    const links = ["glue", "worker", "wasm"].map((id) => /** @type {HTMLLinkElement} */ (document.getElementById(id)));
-    const files = await Promise.all(links.map(async (link) => (await fetchPinned(link)).arrayBuffer()));
-    const [glue, worker, wasm] = /** @type {[ArrayBuffer, ArrayBuffer, ArrayBuffer]} */ (files);
-    return new Engine(glue, worker, wasm);
+    const files = await Promise.all(["glue", "reader-glue", "worker", "wasm"].map(file));
+    const [glue, readerGlue, worker, wasm] = /** @type {[ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer]} */ (files);
+    return new Engine(glue, readerGlue, worker, wasm);
   }
 
   /**
@@ -47,7 +57,10 @@ export class Engine {
   start(hear, died) {
     this.stop();
     const worker = new Worker(this.#trusted, { name: "glimpse" });
-    worker.onmessage = ({ data }) => hear(data);
+    worker.onmessage = ({ data }) => {
+      this.#heard = true;
+      hear(data);
+    };
     worker.onerror = (event) => {
       event.preventDefault();
       died();
@@ -64,18 +77,53 @@ export class Engine {
     };
     worker.postMessage({ wasm, setting }, [wasm]);
     this.#worker = worker;
+    this.#giveReader();
+    // Counted in looks and not by a clock: a machine that slept misses looks as well.
+    let silent = 0;
+    this.#watch = setInterval(() => {
+      silent = this.#heard ? 0 : silent + 1;
+      this.#heard = false;
+      if (silent >= SILENT_LOOKS) died();
+    }, LOOK_MILLIS);
   }
 
   /** @param {Intent} intent */
   send(intent) {
     this.#worker?.postMessage(intent);
+    if (intent.type === "submit" || intent.type === "open") void this.#fetchReader();
+  }
+
+  /** Fetches the module that reads records, once; a record that waits for it hears of it, or why it cannot be had. */
+  async #fetchReader() {
+    if (this.#reader || this.#readerComing) return;
+    this.#readerComing = true;
+    try {
+      this.#reader = await file("reader");
+      this.#giveReader();
+    } catch (error) {
+      this.#worker?.postMessage({ type: "reader", failure: error instanceof Stop ? error.code : "server-unreachable" });
+    }
+    this.#readerComing = false;
+  }
+
+  #giveReader() {
+    if (!this.#reader) return;
+    const wasm = this.#reader.slice(0);
+    this.#worker?.postMessage({ type: "reader", wasm }, [wasm]);
   }
 
   /** Ends the Worker: its memory, and every key in it, is gone. */
   stop() {
+    clearInterval(this.#watch);
     this.#worker?.terminate();
     this.#worker = null;
   }
+}
+
+/** The bytes of a file that the page pins under this id. @param {string} id @returns {Promise<ArrayBuffer>} */
+async function file(id) {
+  const link = /** @type {HTMLLinkElement} */ (document.getElementById(id));
+  return (await fetchPinned(link)).arrayBuffer();
 }
 
 /** What this browser says it is. A claim, and shown as one. @returns {string} */

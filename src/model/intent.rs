@@ -1,10 +1,10 @@
 //! What the person did.
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 /// What the person did, as `www/` reports it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "Written")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
     /// Edited the code field.
     Typed {
@@ -64,8 +64,19 @@ pub enum Intent {
     },
 }
 
-/// The same as the page writes it: one flat object, `type` and what that type needs. Reading it needs a twentieth of the
-/// wasm that serde's tagged enums take.
+impl Intent {
+    /// Reads an intent as the page writes it; nothing for what is none.
+    #[must_use]
+    pub fn from_json(json: &str) -> Option<Self> {
+        // No string is longer without its escapes than with them.
+        let mut unescaped = Zeroizing::new(vec![0; json.len()]);
+        let (written, _) = serde_json_core::from_str_escaped::<Written>(json, &mut unescaped).ok()?;
+        written.read()
+    }
+}
+
+/// One flat object: `type`, and what that type needs. Reading it needs a twentieth of the wasm that serde's tagged enums
+/// take.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Written {
@@ -80,26 +91,24 @@ struct Written {
     online: bool,
 }
 
-impl TryFrom<Written> for Intent {
-    type Error = &'static str;
-
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let Written { r#type, text, kind, unit, caret, edit, first, count, online } = written;
-        Ok(match r#type.as_str() {
-            "typed" => Self::Typed { text, caret, edit },
-            "submit" => Self::Submit { text },
-            "search" => Self::Search { text },
-            "filter" => Self::Filter { kind },
-            "window" => Self::Window { first, count },
-            "open" => Self::Open { unit },
-            "close" => Self::Close,
-            "save" => Self::Save,
-            "ask" => Self::Ask { text },
-            "more-time" => Self::MoreTime,
-            "end" => Self::End,
-            "touched" => Self::Touched,
-            "network" => Self::Network { online },
-            _ => return Err("no such intent"),
+impl Written {
+    fn read(self) -> Option<Intent> {
+        let Self { r#type, text, kind, unit, caret, edit, first, count, online } = self;
+        Some(match r#type.as_str() {
+            "typed" => Intent::Typed { text, caret, edit },
+            "submit" => Intent::Submit { text },
+            "search" => Intent::Search { text },
+            "filter" => Intent::Filter { kind },
+            "window" => Intent::Window { first, count },
+            "open" => Intent::Open { unit },
+            "close" => Intent::Close,
+            "save" => Intent::Save,
+            "ask" => Intent::Ask { text },
+            "more-time" => Intent::MoreTime,
+            "end" => Intent::End,
+            "touched" => Intent::Touched,
+            "network" => Intent::Network { online },
+            _ => return None,
         })
     }
 }

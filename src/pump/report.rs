@@ -1,6 +1,5 @@
 //! What the Worker tells the page: snapshots, views, and bytes that the page shows or saves. No key, ever.
 
-use glimpse_content::ContentView;
 use glimpse_wire::UnitId;
 use js_sys::{Array, Function, Object, Reflect, Uint8Array};
 use serde::Serialize;
@@ -22,14 +21,6 @@ struct SnapshotReport<'a> {
     snapshot: Snapshot<'a>,
 }
 
-/// How an opened record is drawn.
-#[derive(Serialize)]
-struct ViewReport<'a> {
-    kind: &'static str,
-    unit: String,
-    view: &'a ContentView,
-}
-
 impl Reporter {
     pub(super) const fn new(post: Function) -> Self {
         Self { post }
@@ -39,18 +30,19 @@ impl Reporter {
         self.send(&SnapshotReport { kind: "snapshot", snapshot: model.snapshot(now) });
     }
 
-    pub(super) fn view(&self, unit: UnitId, view: &ContentView) {
-        self.send(&ViewReport { kind: "view", unit: unit.to_string(), view });
+    /// Hands over how an opened record is drawn.
+    pub(super) fn view(&self, unit: UnitId, view: &JsValue) {
+        self.transfer("view", unit, &[("view", view)], None);
     }
 
     /// Hands over the next bytes of an open record.
     pub(super) fn bytes(&self, unit: UnitId, bytes: &[u8]) {
-        self.transfer("bytes", unit, None, Some(bytes));
+        self.transfer("bytes", unit, &[], Some(&Uint8Array::from(bytes)));
     }
 
     /// Lets the page save a record: these bytes, or those that it has.
-    pub(super) fn save(&self, unit: UnitId, name: &str, bytes: Option<&[u8]>) {
-        self.transfer("save", unit, Some(name), bytes);
+    pub(super) fn save(&self, unit: UnitId, name: &str, bytes: Option<&Uint8Array>) {
+        self.transfer("save", unit, &[("name", &JsValue::from_str(name))], bytes);
     }
 
     fn send(&self, report: &impl Serialize) {
@@ -60,7 +52,7 @@ impl Reporter {
         }
     }
 
-    fn transfer(&self, kind: &str, unit: UnitId, name: Option<&str>, bytes: Option<&[u8]>) {
+    fn transfer(&self, kind: &str, unit: UnitId, more: &[(&str, &JsValue)], bytes: Option<&Uint8Array>) {
         let message = Object::new();
         let set = |name: &str, value: &JsValue| {
             // Fails on frozen objects only, and this one is new.
@@ -68,14 +60,13 @@ impl Reporter {
         };
         set("kind", &JsValue::from_str(kind));
         set("unit", &JsValue::from_str(&unit.to_string()));
-        if let Some(name) = name {
-            set("name", &JsValue::from_str(name));
+        for (name, value) in more {
+            set(name, value);
         }
         let moved = Array::new();
         if let Some(bytes) = bytes {
-            let copy = Uint8Array::from(bytes);
-            set("bytes", &copy);
-            moved.push(&copy.buffer());
+            set("bytes", bytes);
+            moved.push(&bytes.buffer());
         }
         let _ = self.post.call2(&JsValue::NULL, &message, &moved);
     }

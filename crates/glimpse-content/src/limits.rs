@@ -1,5 +1,8 @@
-//! What one view may cost. A record is opened in a Worker beside the keys, so reading it must stay small whatever it holds;
-//! and what is shown becomes elements of a page, of which a browser draws some ten thousand without a pause.
+//! What one view may cost. A record is read in a Worker of the page, so reading it must stay small whatever it holds; and
+//! what is shown becomes elements of a page, of which a browser draws some ten thousand without a pause.
+
+/// The largest content that is shown, in bytes; what is larger may only be saved.
+pub const SHOWN: u64 = 64 * 1024 * 1024;
 
 /// The most bytes of a record that are read as text or as a table; what follows is left out with a notice.
 pub const TEXT_READ: usize = 32 * 1024 * 1024;

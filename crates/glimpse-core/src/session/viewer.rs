@@ -78,8 +78,8 @@ impl ExpectGrant {
             signing: self.signing,
             psk: self.psk,
             terms: None,
-            units: BTreeMap::new(),
-            order: Vec::new(),
+            units: Vec::new(),
+            places: BTreeMap::new(),
             live: None,
             receipts: ReceiptChain::new(self.session),
             counter: 0,
@@ -104,6 +104,8 @@ pub struct Unit {
     pub unapproved: bool,
     /// Whether its content is lent by its own key.
     pub is_blob: bool,
+    /// Whether the device has prepared it, so that it can be opened.
+    pub ready: bool,
     client: ClientShare,
     terms: Hash,
 }
@@ -118,8 +120,10 @@ pub struct ViewerSession {
     signing: Signing,
     psk: Secret<32>,
     terms: Option<Terms>,
-    units: BTreeMap<UnitId, Unit>,
-    order: Vec<UnitId>,
+    /// In the order in which they were granted.
+    units: Vec<(UnitId, Unit)>,
+    /// Where in `units` each is.
+    places: BTreeMap<UnitId, usize>,
     live: Option<LiveChannel>,
     receipts: ReceiptChain,
     counter: u64,
@@ -174,7 +178,7 @@ impl ViewerSession {
         for (listed, mut granted) in terms.units.iter().zip(body.units) {
             let client = Secret::from_slice(granted.share.as_slice()).map(ClientShare).ok_or(OpenError)?;
             zeroize::Zeroize::zeroize(&mut granted.share.0);
-            let known = self.units.contains_key(&granted.unit) || added.iter().any(|(id, _)| *id == granted.unit);
+            let known = self.places.contains_key(&granted.unit) || added.iter().any(|(id, _)| *id == granted.unit);
             if listed.unit() != granted.unit || known || granted.origin > 1 {
                 return Err(OpenError);
             }
@@ -182,14 +186,15 @@ impl ViewerSession {
                 meta: granted.meta,
                 unapproved: granted.origin == 1,
                 is_blob: matches!(listed, TermsUnit::Blob { .. }),
+                ready: false,
                 client,
                 terms: terms_hash,
             };
             added.push((granted.unit, unit));
         }
         for (id, unit) in added {
-            self.order.push(id);
-            self.units.insert(id, unit);
+            self.places.insert(id, self.units.len());
+            self.units.push((id, unit));
         }
         Ok(())
     }
@@ -221,13 +226,20 @@ impl ViewerSession {
 
     /// The units, in the order in which they were granted.
     pub fn units(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
-        self.order.iter().filter_map(|id| self.units.get(id).map(|unit| (*id, unit)))
+        self.units.iter().map(|(id, unit)| (*id, unit))
     }
 
     /// One unit.
     #[must_use]
     pub fn unit(&self, id: &UnitId) -> Option<&Unit> {
-        self.units.get(id)
+        self.units.get(*self.places.get(id)?).map(|(_, unit)| unit)
+    }
+
+    /// Notes whether the device has prepared a unit; nothing for one that was not granted.
+    pub(crate) fn set_ready(&mut self, id: &UnitId, ready: bool) {
+        if let Some((_, unit)) = self.places.get(id).and_then(|place| self.units.get_mut(*place)) {
+            unit.ready = ready;
+        }
     }
 
     /// The live channel; there once the first grant was taken.
@@ -247,14 +259,14 @@ impl ViewerSession {
     /// # Errors
     /// [`ErrorCode::NotGranted`] for a unit that was not granted.
     pub fn request(&mut self, unit: &UnitId) -> Result<Signed, ErrorCode> {
-        let granted = self.units.get(unit).ok_or(ErrorCode::NotGranted)?;
+        let length = self.unit(unit).ok_or(ErrorCode::NotGranted)?.meta.length;
         self.counter = self.counter.checked_add(1).ok_or(ErrorCode::Internal)?;
         let request = OpenRequest {
             suite: SUITE,
             session: self.session,
             unit: *unit,
             from: 0,
-            to: glimpse_wire::size::chunks(padded(granted.meta.length)),
+            to: glimpse_wire::size::chunks(padded(length)),
             counter: self.counter,
             last_receipt: self.receipts.head(),
         };
@@ -279,7 +291,8 @@ impl ViewerSession {
     fn open_answer(&mut self, request: &Signed, answer: &[u8]) -> Result<UnitOpener, OpenError> {
         let asked: OpenRequest = request.peek()?;
         let answer: Opened = decode(answer, MAX_ANSWER)?;
-        let unit = self.units.get(&asked.unit).ok_or(OpenError)?;
+        let place = *self.places.get(&asked.unit).ok_or(OpenError)?;
+        let (_, unit) = self.units.get(place).ok_or(OpenError)?;
         let envelope: UnitEnvelope = decode(answer.envelope.as_slice(), MAX_UNIT_ENVELOPE)?;
         let fits = envelope.suite == SUITE
             && envelope.session == self.session

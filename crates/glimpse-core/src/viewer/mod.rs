@@ -7,6 +7,7 @@
 //!
 //! Once Hello has left, that code is never run again, whatever the cause: every failure then is "ask for a new code".
 
+mod json;
 mod mailbox;
 mod opening;
 mod redacted;
@@ -307,7 +308,7 @@ impl Viewer {
                 let state = ExpectOffer::new(code, self.config.purpose);
                 let claim =
                     Claim { nameplate: state.nameplate().as_str().to_owned(), purpose: self.config.purpose.into() };
-                let body = serde_json::to_vec(&claim).unwrap_or_default();
+                let body = json::write(&claim);
                 let request = self.outbox.request("POST", "/v1/claims".to_owned(), "application/json", body);
                 Phase::Claiming { state, request }
             }
@@ -325,9 +326,9 @@ impl Viewer {
     ) -> Phase {
         let failed = match input {
             Input::HttpDone { id, status: 200, body } if id == request => {
-                return match serde_json::from_slice::<Claimed>(&body) {
-                    Ok(claimed) => self.claimed(state, &claimed, now, rng),
-                    Err(_) => self.back_to_code(ErrorCode::Malformed),
+                return match json::read::<Claimed>(&body) {
+                    Some(claimed) => self.claimed(state, &claimed, now, rng),
+                    None => self.back_to_code(ErrorCode::Malformed),
                 };
             }
             Input::HttpDone { id, status, body } if id == request => problem_of(status, &body),
@@ -454,7 +455,7 @@ impl core::fmt::Debug for Viewer {
 
 /// What a refusal means: the slug of its problem document, or else what its status says.
 fn problem_of(status: u16, body: &[u8]) -> ErrorCode {
-    let named = serde_json::from_slice::<Problem>(body).ok().and_then(|problem| problem.kind.parse().ok());
+    let named = json::read::<Problem>(body).and_then(|problem| problem.kind.parse().ok());
     named.unwrap_or(match status {
         401 | 403 => ErrorCode::Unauthorised,
         404 => ErrorCode::NotFound,

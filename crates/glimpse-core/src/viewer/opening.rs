@@ -1,7 +1,5 @@
 //! One unit on its way to the screen: fetched in pieces, opened chunk by chunk, in memory bounded by a few pieces.
 
-use std::collections::BTreeMap;
-
 use glimpse_wire::size::SEALED_CHUNK;
 use glimpse_wire::{ErrorCode, SessionId, UnitId};
 
@@ -64,10 +62,10 @@ struct Download {
     path: String,
     /// The next piece to ask for.
     next_piece: u64,
-    /// Requests on their way, by id: which piece.
-    asked: BTreeMap<u64, u64>,
+    /// Requests on their way: id and piece. With the next, at most [`PIECES_AHEAD`].
+    asked: Vec<(u64, u64)>,
     /// Pieces that came before their turn.
-    early: BTreeMap<u64, Vec<u8>>,
+    early: Vec<(u64, Vec<u8>)>,
     /// Pieces to ask for again, and when.
     again: Vec<(Monotonic, u64)>,
     failures: u32,
@@ -109,7 +107,7 @@ impl Opening {
     }
 
     pub(super) fn owns(&self, request: u64) -> bool {
-        self.download.as_ref().is_some_and(|download| download.asked.contains_key(&request))
+        self.download.as_ref().is_some_and(|download| download.asked.iter().any(|(id, _)| *id == request))
     }
 
     pub(super) fn answered(
@@ -121,9 +119,9 @@ impl Opening {
         outbox: &mut Outbox,
     ) {
         let Some(download) = self.download.as_mut() else { return };
-        let Some(piece) = download.asked.remove(&request) else { return };
+        let Some(piece) = take(&mut download.asked, request) else { return };
         download.failures = 0;
-        download.early.insert(piece, body);
+        download.early.push((piece, body));
         let taken = download.take_in_order(unit, session, outbox);
         self.loaded = download.offset;
         match taken {
@@ -138,7 +136,7 @@ impl Opening {
 
     pub(super) fn failed(&mut self, request: u64, code: ErrorCode, now: Monotonic) {
         let Some(download) = self.download.as_mut() else { return };
-        let Some(piece) = download.asked.remove(&request) else { return };
+        let Some(piece) = take(&mut download.asked, request) else { return };
         download.failures = download.failures.saturating_add(1);
         let wait = FIRST_WAIT.saturating_mul(1u64 << download.failures.min(6));
         download.again.push((now.plus(wait), piece));
@@ -175,8 +173,8 @@ impl Download {
             source,
             path,
             next_piece: 0,
-            asked: BTreeMap::new(),
-            early: BTreeMap::new(),
+            asked: Vec::new(),
+            early: Vec::new(),
             again: Vec::new(),
             failures: 0,
             offset: 0,
@@ -205,7 +203,7 @@ impl Download {
         let first = piece.saturating_mul(length);
         let last = first.saturating_add(length).saturating_sub(1);
         let id = outbox.get_range(self.path.clone(), first, last);
-        self.asked.insert(id, piece);
+        self.asked.push((id, piece));
     }
 
     /// Opens every piece whose turn has come; gives whether that was all.
@@ -215,7 +213,7 @@ impl Download {
                 Source::Unit(opener) | Source::Blob(opener) => opener.next_chunk() / PIECE_CHUNKS,
                 Source::BlobKey(_) => 0,
             };
-            let Some(bytes) = self.early.remove(&next) else { break };
+            let Some(bytes) = take(&mut self.early, next) else { break };
             match &mut self.source {
                 Source::Unit(opener) | Source::Blob(opener) => {
                     if open_piece(opener, bytes, unit, &mut self.offset, outbox)? {
@@ -231,6 +229,12 @@ impl Download {
         self.ask_more(outbox);
         Ok(false)
     }
+}
+
+/// Takes the value of a key out of a short list.
+fn take<T>(list: &mut Vec<(u64, T)>, key: u64) -> Option<T> {
+    let place = list.iter().position(|(each, _)| *each == key)?;
+    Some(list.swap_remove(place).1)
 }
 
 /// Opens the chunks of one piece; gives whether they were the last.

@@ -1,6 +1,6 @@
 //! A session that runs: units, openings, the live channel, time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::CBOR;
@@ -30,8 +30,8 @@ pub struct Running {
     /// When the first grant came, by our clock, and when it was issued: what the signed end counts from.
     granted: (Monotonic, UnixMillis),
     touched: Monotonic,
-    ready: BTreeSet<UnitId>,
-    openings: BTreeMap<UnitId, Opening>,
+    /// Few at a time: an opening is here until it is closed.
+    openings: Vec<(UnitId, Opening)>,
     queue: VecDeque<UnitId>,
     asked: Option<Asked>,
     wait: u64,
@@ -62,8 +62,7 @@ impl Running {
             server_clock,
             granted: (now, issued),
             touched: now,
-            ready: BTreeSet::new(),
-            openings: BTreeMap::new(),
+            openings: Vec::new(),
             queue: VecDeque::new(),
             asked: None,
             wait: FIRST_WAIT,
@@ -86,7 +85,7 @@ impl Running {
     /// Whether the device has prepared a unit.
     #[must_use]
     pub fn is_ready(&self, id: &UnitId) -> bool {
-        self.ready.contains(id)
+        self.unit(id).is_some_and(|unit| unit.ready)
     }
 
     /// Units that were opened or are being opened.
@@ -247,8 +246,8 @@ impl Running {
         match live {
             Live::Ready { units } => {
                 for unit in units {
-                    self.ready.insert(unit);
-                    if let Some(opening) = self.openings.get_mut(&unit)
+                    self.session.set_ready(&unit, true);
+                    if let Some(opening) = self.opening(&unit)
                         && matches!(opening.stage, Stage::Preparing)
                     {
                         opening.stage = Stage::Asking;
@@ -258,7 +257,7 @@ impl Running {
                 self.ask_next(outbox);
             }
             Live::Unavailable { unit, code } => {
-                if let Some(opening) = self.openings.get_mut(&unit) {
+                if let Some(opening) = self.opening(&unit) {
                     opening.fail(code);
                 }
             }
@@ -283,24 +282,34 @@ impl Running {
             return;
         }
         outbox.push(Output::Changed);
-        if let Some(opening) = self.openings.get_mut(&unit)
+        if let Some(opening) = self.opening(&unit)
             && (opening.resume(outbox) || !matches!(opening.stage, Stage::Failed(_) | Stage::Done))
         {
             return;
         }
-        if self.ready.contains(&unit) {
-            self.openings.insert(unit, Opening::new(Stage::Asking));
+        if self.is_ready(&unit) {
+            self.start(unit, Stage::Asking);
             self.queue.push_back(unit);
             self.ask_next(outbox);
         } else {
-            self.openings.insert(unit, Opening::new(Stage::Preparing));
+            self.start(unit, Stage::Preparing);
             self.say(&Live::Want { unit }, outbox);
         }
     }
 
+    fn opening(&mut self, unit: &UnitId) -> Option<&mut Opening> {
+        self.openings.iter_mut().find(|(opened, _)| opened == unit).map(|(_, opening)| opening)
+    }
+
+    /// Begins an opening anew.
+    fn start(&mut self, unit: UnitId, stage: Stage) {
+        self.openings.retain(|(opened, _)| *opened != unit);
+        self.openings.push((unit, Opening::new(stage)));
+    }
+
     fn close(&mut self, unit: UnitId, outbox: &mut Outbox) {
         // An opening that is being asked for stays asked: its number is in use until the server answers.
-        self.openings.remove(&unit);
+        self.openings.retain(|(opened, _)| *opened != unit);
         self.queue.retain(|waiting| *waiting != unit);
         outbox.push(Output::Changed);
     }
@@ -324,7 +333,7 @@ impl Running {
     }
 
     fn fail(&mut self, unit: &UnitId, code: ErrorCode) {
-        if let Some(opening) = self.openings.get_mut(unit) {
+        if let Some(opening) = self.opening(unit) {
             opening.fail(code);
         }
     }
@@ -356,8 +365,7 @@ impl Running {
         }
         let session = self.session.session();
         if let Some((unit, opening)) = self.openings.iter_mut().find(|(_, opening)| opening.owns(id)) {
-            let unit = *unit;
-            opening.answered(unit, id, body, session, outbox);
+            opening.answered(*unit, id, body, session, outbox);
         }
         None
     }
@@ -369,7 +377,7 @@ impl Running {
                 let (seq, head) = (self.session.receipts().len().saturating_sub(1), self.session.receipts().head());
                 self.say(&Live::Receipts { seq, head }, outbox);
                 let session = self.session.session();
-                if let Some(opening) = self.openings.get_mut(&asked.unit) {
+                if let Some(opening) = self.opening(&asked.unit) {
                     opening.begin(session, asked.unit, opener, outbox);
                     self.say(&Live::Opened { unit: asked.unit }, outbox);
                 }
@@ -386,7 +394,7 @@ impl Running {
             }
             return;
         }
-        if let Some(opening) = self.openings.values_mut().find(|opening| opening.owns(id)) {
+        if let Some((_, opening)) = self.openings.iter_mut().find(|(_, opening)| opening.owns(id)) {
             opening.failed(id, code, now);
         }
     }
@@ -404,8 +412,8 @@ impl Running {
             self.session.take_back(&asked.request);
         }
         if code == ErrorCode::NotReady {
-            self.ready.remove(&asked.unit);
-            if let Some(opening) = self.openings.get_mut(&asked.unit) {
+            self.session.set_ready(&asked.unit, false);
+            if let Some(opening) = self.opening(&asked.unit) {
                 opening.stage = Stage::Preparing;
                 self.say(&Live::Want { unit: asked.unit }, outbox);
             }
@@ -422,7 +430,7 @@ impl Running {
             asked.again_at = None;
             self.asked = Some(asked);
         }
-        for opening in self.openings.values_mut() {
+        for (_, opening) in &mut self.openings {
             opening.tick(now, outbox);
         }
     }

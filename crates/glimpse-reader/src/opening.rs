@@ -1,20 +1,13 @@
 //! A record on its way to the screen. Text in all its forms is gathered here and turned into a view; anything else goes to
-//! the page piece by piece, so that a large file never lies in the Worker's memory as a whole.
+//! the page piece by piece, so that a large file never lies in memory as a whole.
 
+use glimpse_content::limits::SHOWN;
 use glimpse_content::view::{Block, Message};
 use glimpse_content::{ContentView, Kind, Source, detect, keys, view};
-use glimpse_wire::UnitId;
 use zeroize::Zeroizing;
 
-use crate::model::Unit;
-
-/// The largest content that is shown; what is larger may only be saved.
-const MAX_SHOWN: u64 = 64 * 1024 * 1024;
-
 /// A record that is being opened, or is open.
-#[derive(Debug)]
 pub struct Opening {
-    unit: UnitId,
     content_type: String,
     title: String,
     total: u64,
@@ -22,7 +15,6 @@ pub struct Opening {
     route: Route,
 }
 
-#[derive(Debug)]
 enum Route {
     /// Nothing has come yet.
     Unknown,
@@ -43,40 +35,26 @@ pub enum Piece {
     OutOfOrder,
 }
 
+impl core::fmt::Debug for Opening {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Opening({} of {})", self.received, self.total)
+    }
+}
+
 impl Opening {
-    /// Starts for a record that was lent.
+    /// Starts for a record with this declared type and this name.
     #[must_use]
-    pub fn new(unit: &Unit) -> Self {
-        let title = if unit.file_name.is_empty() { &unit.title } else { &unit.file_name };
+    pub fn new(content_type: &str, title: &str) -> Self {
         Self {
-            unit: unit.unit,
-            content_type: unit.content_type.clone(),
-            title: title.clone(),
-            total: unit.length,
+            content_type: content_type.to_owned(),
+            title: title.to_owned(),
+            total: 0,
             received: 0,
             route: Route::Unknown,
         }
     }
 
-    /// Which record.
-    #[must_use]
-    pub const fn unit(&self) -> UnitId {
-        self.unit
-    }
-
-    /// Bytes so far.
-    #[must_use]
-    pub const fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// Bytes in all, as the content itself says once it has begun.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.total
-    }
-
-    /// Takes the next opened bytes.
+    /// Takes the next opened bytes of `total`, from `offset` on.
     pub fn take(&mut self, offset: u64, bytes: &[u8], total: u64) -> Piece {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let fits = self.received.checked_add(length).is_some_and(|end| end <= total);
@@ -86,7 +64,7 @@ impl Opening {
         self.total = total;
         self.received = self.received.saturating_add(length);
         match &mut self.route {
-            Route::Unknown if self.total <= MAX_SHOWN && is_text(&self.title, bytes) => {
+            Route::Unknown if self.total <= SHOWN && is_text(&self.title, bytes) => {
                 let mut gathered = Zeroizing::new(Vec::with_capacity(usize::try_from(self.total).unwrap_or_default()));
                 gathered.extend_from_slice(bytes);
                 self.route = Route::Gather(gathered);
@@ -116,7 +94,7 @@ impl Opening {
         let bytes: &[u8] = match &self.route {
             Route::Unknown => &[],
             Route::Gather(gathered) => gathered,
-            Route::Pass { head } if self.total > MAX_SHOWN => {
+            Route::Pass { head } if self.total > SHOWN => {
                 let found = detect(&self.title, head);
                 let notices = vec![Message::new(keys::NOTICE_TOO_LARGE)];
                 let blocks = vec![Block::Download];
@@ -138,12 +116,6 @@ impl Opening {
     }
 }
 
-/// Can this be content that is not shown at all, because it is larger than what may be shown?
-#[must_use]
-pub const fn is_too_large_to_show(length: u64) -> bool {
-    length > MAX_SHOWN
-}
-
 /// Is this the beginning of a text? The last character may be cut.
 fn is_text(title: &str, head: &[u8]) -> bool {
     let whole = match std::str::from_utf8(head) {
@@ -159,28 +131,13 @@ fn is_text(title: &str, head: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glimpse_wire::UnixMillis;
-
-    fn opening(content_type: &str, title: &str, length: usize) -> Opening {
-        Opening::new(&Unit {
-            unit: UnitId([1; 16]),
-            title: title.to_owned(),
-            kind: String::new(),
-            content_type: content_type.to_owned(),
-            file_name: String::new(),
-            tags: Vec::new(),
-            length: u64::try_from(length).unwrap(),
-            author: None,
-            created: UnixMillis(0),
-        })
-    }
 
     /// Feeds content in chunks of the protocol and tells how much of it went on to the page.
     fn feed(opening: &mut Opening, content: &[u8]) -> usize {
         let total = u64::try_from(content.len()).unwrap();
         let mut passed: usize = 0;
         for chunk in content.chunks(64 * 1024 - 8) {
-            match opening.take(opening.received(), chunk, total) {
+            match opening.take(opening.received, chunk, total) {
                 Piece::Kept => {}
                 Piece::Pass => passed = passed.saturating_add(chunk.len()),
                 Piece::OutOfOrder => panic!("out of order"),
@@ -194,7 +151,7 @@ mod tests {
     fn text_is_gathered_and_shown_whole() {
         // A character of three bytes lies across the border of the chunks.
         let text = format!("{}€{}", "x".repeat(64 * 1024 - 9), "y".repeat(100_000));
-        let mut opening = opening("text/plain", "letter", text.len());
+        let mut opening = Opening::new("text/plain", "letter");
         assert_eq!(feed(&mut opening, text.as_bytes()), 0);
         assert!(matches!(&opening.view().blocks[..], [Block::Text(shown)] if shown.text == text));
         assert_eq!(opening.kept(), Some(text.as_bytes()));
@@ -204,7 +161,7 @@ mod tests {
     fn an_image_goes_to_the_page_and_only_its_beginning_stays() {
         let mut image = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
         image.resize(1_000_000, 7);
-        let mut opening = opening("image/png", "photo", image.len());
+        let mut opening = Opening::new("image/png", "photo");
         assert_eq!(feed(&mut opening, &image), image.len());
         assert_eq!(opening.view().blocks, [Block::Image]);
         assert_eq!(opening.kept(), None);
@@ -212,15 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn the_true_size_counts_and_not_the_listed_one() {
-        let mut opening = opening("text/plain", "letter", 3);
-        assert_eq!(opening.take(0, b"hello", 10), Piece::Kept);
-        assert_eq!((opening.received(), opening.total()), (5, 10));
-    }
-
-    #[test]
     fn nothing_is_at_once_complete() {
-        let mut opening = opening("text/plain", "", 0);
+        let mut opening = Opening::new("text/plain", "");
         assert_eq!(opening.take(0, &[], 0), Piece::Kept);
         assert!(opening.is_complete());
         assert_eq!(opening.view().notices[0].key, keys::NOTICE_EMPTY);
@@ -229,7 +179,7 @@ mod tests {
     #[test]
     fn pieces_out_of_order_are_refused() {
         for (offset, bytes, total) in [(6, 1, 10), (0, 1, 10), (5, 6, 10), (5, 1, 11), (u64::MAX, 1, 10)] {
-            let mut opening = opening("text/plain", "letter", 10);
+            let mut opening = Opening::new("text/plain", "letter");
             assert_eq!(opening.take(0, b"hello", 10), Piece::Kept);
             assert_eq!(opening.take(offset, &vec![b'x'; bytes], total), Piece::OutOfOrder);
         }
@@ -237,10 +187,9 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_offered_and_not_shown() {
-        let mut opening = opening("text/plain", "log", 0);
-        let total = MAX_SHOWN + 1;
+        let mut opening = Opening::new("text/plain", "log");
+        let total = SHOWN + 1;
         assert_eq!(opening.take(0, b"hello", total), Piece::Pass);
         assert_eq!(opening.view().blocks, [Block::Download]);
-        assert!(is_too_large_to_show(total) && !is_too_large_to_show(MAX_SHOWN));
     }
 }
