@@ -2,11 +2,8 @@
 
 import { byId, fill, h, say } from "./dom.js";
 import { Engine } from "./engine.js";
-import { openFacts } from "./facts.js";
-import { Stop } from "./pinned.js";
+import { Stop, whyImportFailed } from "./pinned.js";
 import { Enter } from "./screens/enter.js";
-import { Session } from "./screens/session.js";
-import { Wait } from "./screens/wait.js";
 import { choose, chosen, has, preferred, t } from "./text.js";
 
 /** @typedef {import("./engine.js").Intent} Intent */
@@ -19,7 +16,16 @@ import { choose, chosen, has, preferred, t } from "./text.js";
  * @property {(report: Report) => void} [hear]
  */
 
+/** The screens that come after the code, fetched once a code was typed. One import a line, for `cargo xtask pin`. */
+const later = () => Promise.all([
+  import("./screens/wait.js"),
+  import("./screens/session.js"),
+]);
+
 class Page {
+  /** Screens that have come. @type {{ Wait?: any, Session?: any }} */
+  #screens = {};
+  #coming = false;
   /** @type {Engine | null} */
   #engine = null;
   /** @type {Screen} */
@@ -38,7 +44,7 @@ class Page {
   constructor() {
     this.#screen = new Enter(this.#send);
     byId("stuck").remove();
-    byId("facts-open").addEventListener("click", () => openFacts());
+    byId("facts-open").addEventListener("click", () => this.#openFacts());
     const language = /** @type {HTMLSelectElement} */ (byId("language"));
     language.addEventListener("change", async () => {
       await choose(language.value);
@@ -73,10 +79,37 @@ class Page {
 
   /** @param {Intent} intent */
   #send = (intent) => {
-    if (intent.type === "submit") this.#failure = null;
+    if (intent.type === "submit") {
+      this.#failure = null;
+      void this.#fetchScreens();
+    }
     this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
     this.#engine?.send(intent);
   };
+
+  async #openFacts() {
+    try {
+      const facts = await import("./facts.js");
+      facts.openFacts();
+    } catch {
+      const why = await whyImportFailed();
+      say(byId("assertive"), `${t(`error.${why}`)} ${t(`error.${why}.next`)}`);
+    }
+  }
+
+  async #fetchScreens() {
+    if (this.#coming || this.#screens.Session) return;
+    this.#coming = true;
+    try {
+      for (const module of await later()) Object.assign(this.#screens, module);
+      if (this.#last) this.#show(this.#last);
+    } catch {
+      // Whatever ran this far is over: without its screens nothing can be compared or read.
+      this.#engine?.stop();
+      this.#refuse(await whyImportFailed());
+    }
+    this.#coming = false;
+  }
 
   /** Tells that somebody is still there; not at every touch. */
   #touch() {
@@ -109,6 +142,8 @@ class Page {
     if (snapshot.screen === "ending") return this.#blank();
     this.#last = snapshot;
     if (!snapshot.session?.record) this.#opened = [];
+    // The screen is on its way; it is drawn when it has come.
+    if (snapshot.screen !== "enter" && !this.#screens.Session) return;
     if (snapshot.screen !== this.#name) this.#change(snapshot.screen);
     document.documentElement.dataset.screen = snapshot.screen;
     this.#screen.draw({ ...snapshot, failure: this.#failure });
@@ -125,8 +160,7 @@ class Page {
     if (this.#screen instanceof Enter) this.#screen.close();
     main.querySelector(".screen:not(#enter)")?.remove();
     if (name === "enter") this.#screen = new Enter(this.#send);
-    else if (name === "session") this.#screen = new Session(main, this.#send);
-    else this.#screen = new Wait(main, this.#send);
+    else this.#screen = new this.#screens[name === "session" ? "Session" : "Wait"](main, this.#send);
     byId("enter").hidden = name !== "enter";
     document.title = has(`title.${name}`) ? t(`title.${name}`) : "Glimpse";
     const live = name === "session";
