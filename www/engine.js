@@ -24,11 +24,9 @@ export class Engine {
   #heard = false;
   #watch = 0;
 
-  /** @param {ArrayBuffer} glue @param {ArrayBuffer} readerGlue @param {ArrayBuffer} worker @param {ArrayBuffer} wasm */
-  constructor(glue, readerGlue, worker, wasm) {
-    // Both glues declare one name: the reader's is a function that makes an instance of its own at each call.
-    const parts = [glue, "\nconst readerGlue = () => {", readerGlue, "\nreturn wasm_bindgen;\n};\n", worker];
-    this.#url = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
+  /** @param {ArrayBuffer} worker @param {ArrayBuffer} wasm */
+  constructor(worker, wasm) {
+    this.#url = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
     this.#wasm = wasm;
     const own = this.#url;
     const rules = {
@@ -44,9 +42,7 @@ export class Engine {
 
   /** Fetches and checks what it takes to take a code. @returns {Promise<Engine>} */
   static async load() {
-    const files = await Promise.all(["glue", "reader-glue", "worker", "wasm"].map(file));
-    const [glue, readerGlue, worker, wasm] = /** @type {[ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer]} */ (files);
-    return new Engine(glue, readerGlue, worker, wasm);
+    return new Engine(...(await Promise.all([file("worker"), file("wasm")])));
   }
 
   /**

@@ -1,6 +1,6 @@
-// Runs in the Worker, after the glue of both wasm modules in the same blob. The first message brings the verified module of the
-// viewer and the setting; later ones are intents for the view model, and the verified module of the reader. Keys stay
-// in the viewer's memory and die with this Worker.
+// Runs in the Worker, after the glue of both wasm modules, which `cargo xtask pin` puts before it. The first message
+// brings the verified module of the viewer and the setting; later ones are intents for the view model, and the verified
+// module of the reader. Keys stay in the viewer's memory and die with this Worker.
 
 /* global wasm_bindgen, readerGlue */
 

@@ -45,6 +45,11 @@ use self::html::{Piece, Tag};
 
 /// What the source tree of the page is called in the staging folder, and in the `href`s of the sources.
 const SOURCE: &str = "www/";
+/// What the Worker runs: the glue of both wasm modules, then our own script. One file, because both glues are much alike,
+/// and because a Worker under this policy can load no second one.
+const WORKER: &str = "www/worker.js";
+const VIEWER_GLUE: &str = "glimpse-web.js";
+const READER_GLUE: &str = "glimpse-reader.js";
 /// Where the pinned files go.
 const TARGET: &str = "assets/";
 
@@ -80,6 +85,7 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     }
     let mut files = BTreeMap::new();
     read_tree(folder, "", &mut files)?;
+    join_worker(&mut files)?;
     let (pages, assets) = sort_out(files)?;
     let sums: String = {
         let mut lines: Vec<_> = assets.values().map(|a| (&a.path, hex(&Sha256::digest(&a.bytes)))).collect();
@@ -110,6 +116,17 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     }
     write(folder, "SHA256SUMS", sums.as_bytes())?;
     write(folder, "headers.json", manifest.to_json()?.as_bytes())
+}
+
+/// Makes one script of the three that the Worker runs. Both glues declare `wasm_bindgen`: the reader's becomes a function
+/// that makes a module instance of its own at each call.
+fn join_worker(files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+    let mut take = |name: &str| files.remove(name).with_context(|| format!("{name} is missing"));
+    let (viewer, reader, own) = (take(VIEWER_GLUE)?, take(READER_GLUE)?, take(WORKER)?);
+    let parts: [&[u8]; 5] =
+        [&viewer, b"\nconst readerGlue = () => {\n", &reader, b"\nreturn wasm_bindgen;\n};\n", &own];
+    files.insert(WORKER.to_owned(), parts.concat());
+    Ok(())
 }
 
 /// Splits what Trunk made into pages (moved to the root) and assets (named by content).

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use glimpse_wire::api::{CBOR, Problem};
 use glimpse_wire::limits::MAX_JSON;
 use glimpse_wire::{ErrorCode, Hash, decode};
-use minicbor::{Decode, Encode};
+use minicbor::Decode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -106,7 +106,7 @@ pub async fn json<T: DeserializeOwned>(response: Response, limit: usize) -> Resu
 /// [`ErrorCode::Malformed`], or as [`collect`].
 pub async fn cbor<T>(response: Response, limit: usize) -> Result<T, DeviceError>
 where
-    T: for<'b> Decode<'b, ()> + Encode<()>,
+    T: for<'b> Decode<'b, ()>,
 {
     let bytes = collect(response.body, limit).await?;
     decode(&bytes, limit).map_err(|_| ErrorCode::Malformed.into())

@@ -242,7 +242,7 @@ impl Signed {
     /// [`BadSignature`] when it does not verify or when the statement is not a canonical `T`.
     pub fn open<T>(&self, kind: preimage::StatementKind, key: &SigningKeyBytes) -> Result<T, BadSignature>
     where
-        T: for<'b> Decode<'b, ()> + Encode<()>,
+        T: for<'b> Decode<'b, ()>,
     {
         verify(key, &preimage::statement_signature(kind, self.statement.as_slice()), &self.signature)?;
         decode(self.statement.as_slice(), MAX_LINK).map_err(|_| BadSignature)
@@ -257,7 +257,7 @@ impl Signed {
     /// Nothing that it says may be used before [`Signed::open`].
     pub fn peek<T>(&self) -> Result<T, Malformed>
     where
-        T: for<'b> Decode<'b, ()> + Encode<()>,
+        T: for<'b> Decode<'b, ()>,
     {
         decode(self.statement.as_slice(), MAX_LINK)
     }

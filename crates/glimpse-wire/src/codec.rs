@@ -25,17 +25,67 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
 ///
 /// # Errors
 /// [`Malformed`] for anything else.
-pub fn decode<'b, T>(bytes: &'b [u8], limit: usize) -> Result<T, Malformed>
-where
-    T: Decode<'b, ()> + Encode<()>,
-{
-    if bytes.len() > limit {
+pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8], limit: usize) -> Result<T, Malformed> {
+    if bytes.len() > limit || one_canonical_item(bytes).is_none() {
         return Err(Malformed);
     }
-    let value: T = minicbor::decode(bytes).map_err(|_| Malformed)?;
-    // Canonical form by comparison: trailing bytes, long integer forms, indefinite lengths and surplus array
-    // elements all encode back to something else.
-    if encode(&value) == bytes { Ok(value) } else { Err(Malformed) }
+    let mut decoder = Decoder::new(bytes);
+    let value = T::decode(&mut decoder, &mut ()).map_err(|_| Malformed)?;
+    // A type that reads an item reads all of it: arrays have the length that their reader expects.
+    if decoder.position() == bytes.len() { Ok(value) } else { Err(Malformed) }
+}
+
+/// Walks over the one item that must fill `bytes`: every head the shortest of its kind, every length definite, and nothing
+/// but what this protocol is made of: unsigned integers, byte and text strings, arrays, `false` and `true`. Together with
+/// types that read each of these in one way, a value has one encoding.
+///
+/// A comparison with the value encoded again would say the same, and would leave copies of the secrets that some messages
+/// hold in memory that nobody wipes.
+fn one_canonical_item(bytes: &[u8]) -> Option<()> {
+    let mut rest = bytes;
+    // Items that are still to come, over all arrays that are open.
+    let mut due: u64 = 1;
+    while due > 0 {
+        due = due.checked_sub(1)?;
+        let (&head, after) = rest.split_first()?;
+        let (value, after) = argument(head & 0x1F, after)?;
+        rest = match head >> 5 {
+            0 => after,
+            2 | 3 => after.get(usize::try_from(value).ok()?..)?,
+            4 => {
+                due = due.checked_add(value)?;
+                after
+            }
+            7 if matches!(head, 0xF4 | 0xF5) => after,
+            _ => return None,
+        };
+    }
+    rest.is_empty().then_some(())
+}
+
+/// The number that a head carries, in its shortest form, and what follows it.
+fn argument(info: u8, rest: &[u8]) -> Option<(u64, &[u8])> {
+    let (value, least, rest) = match info {
+        0..=23 => (u64::from(info), 0, rest),
+        24 => {
+            let (bytes, rest) = rest.split_first_chunk::<1>()?;
+            (u64::from(u8::from_be_bytes(*bytes)), 24, rest)
+        }
+        25 => {
+            let (bytes, rest) = rest.split_first_chunk::<2>()?;
+            (u64::from(u16::from_be_bytes(*bytes)), 0x100, rest)
+        }
+        26 => {
+            let (bytes, rest) = rest.split_first_chunk::<4>()?;
+            (u64::from(u32::from_be_bytes(*bytes)), 0x1_0000, rest)
+        }
+        27 => {
+            let (bytes, rest) = rest.split_first_chunk::<8>()?;
+            (u64::from_be_bytes(*bytes), 0x1_0000_0000, rest)
+        }
+        _ => return None,
+    };
+    (value >= least).then_some((value, rest))
 }
 
 /// Reads the head of an array that must have `count` elements.

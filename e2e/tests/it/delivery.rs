@@ -41,9 +41,7 @@ fn files() -> Result<Vec<(String, Loss)>> {
             "wasm" => Some(Loss::Refuses),
             "json" if path.starts_with("assets/lang/en-") => Some(Loss::Refuses),
             "json" => Some(Loss::Later),
-            _ if ["glimpse-web-", "glimpse-reader-", "worker-"].iter().any(|own| file.starts_with(own)) => {
-                Some(Loss::Refuses)
-            }
+            _ if file.starts_with("worker-") => Some(Loss::Refuses),
             _ if eager.iter().any(|tag| html.contains(tag)) => Some(Loss::Stuck),
             _ if file.starts_with("ended-") => Some(Loss::Ended),
             _ => Some(Loss::Later),
@@ -247,7 +245,7 @@ async fn t078_a_swapped_wasm_is_refused_by_fetch() -> Result<()> {
         )
     };
     assert_eq!(browser.run_async(&fetched("l.dataset.integrity")).await?, json!(200), "control: the pinned hash");
-    let other = "document.getElementById('glue').dataset.integrity";
+    let other = "document.getElementById('worker').dataset.integrity";
     assert_eq!(browser.run_async(&fetched(other)).await?, "TypeError", "the hash of another file");
     Ok(())
 }

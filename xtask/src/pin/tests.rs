@@ -10,6 +10,8 @@ fn files(index: &str) -> BTreeMap<String, Vec<u8>> {
         ("www/dom.js", "// import \"./nowhere.js\";\n"),
         ("www/chart.js", "import { x } from \"./dom.js\";\n"),
         ("www/worker.js", "self.onmessage = null;\n"),
+        (VIEWER_GLUE, "let wasm_bindgen = 1;"),
+        (READER_GLUE, "let wasm_bindgen = 2;"),
         ("www/style.css", "body{}\n"),
         ("www/never.js", "unused\n"),
     ];
@@ -24,6 +26,19 @@ const INDEX: &str = "<!doctype html>\n<html lang=\"en\"><head>\n<!-- a remark --
 fn page(index: &str, server: Option<&str>) -> Result<(Page, Assets)> {
     let (pages, assets) = sort_out(files(index))?;
     Ok((pin_page(&pages["index.html"], &assets, "b1d", server)?, assets))
+}
+
+#[test]
+fn the_worker_is_one_script_of_three() {
+    let mut files = files(INDEX);
+    join_worker(&mut files).unwrap();
+    assert!(!files.contains_key(VIEWER_GLUE) && !files.contains_key(READER_GLUE));
+    assert_eq!(
+        String::from_utf8_lossy(&files[WORKER]),
+        "let wasm_bindgen = 1;\nconst readerGlue = () => {\nlet wasm_bindgen = 2;\nreturn wasm_bindgen;\n};\n\
+         self.onmessage = null;\n"
+    );
+    assert!(join_worker(&mut files).is_err(), "glue is missing");
 }
 
 #[test]

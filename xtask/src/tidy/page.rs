@@ -83,8 +83,8 @@ pub(super) fn built(dist: &Tree) -> Vec<Problem> {
             problems.push(Problem::new(path, format!("`{word}`: the policy forbids code made of strings")));
         }
     }
-    if !dist.files.keys().any(|path| path.starts_with("assets/glimpse-web-")) {
-        problems.push(Problem::new("dist", "holds no glue: was the page built?"));
+    if !dist.files.keys().any(|path| path.starts_with("assets/worker-")) {
+        problems.push(Problem::new("dist", "holds no worker: was the page built?"));
     }
     for (path, text) in dist.below("", ".html").filter(|(_, text)| text.contains("www/") || text.contains("data-trunk"))
     {
@@ -129,14 +129,10 @@ mod tests {
 
     #[test]
     fn a_build_that_needs_eval_is_found() {
-        let glue = ("assets/glimpse-web-0.js", "let wasm_bindgen = 1;");
+        let glue = ("assets/worker-0.js", "let wasm_bindgen = 1;");
         assert_eq!(built(&tree(&[glue, ("index.html", "<script src=\"assets/a.js\">")])), []);
-        assert_eq!(built(&tree(&[("assets/glimpse-web-0.js", "return new Function(a)")])).len(), 1);
-        assert_eq!(
-            built(&tree(&[("assets/glimpse-web-0.js", "return `Function(${name})`")])),
-            [],
-            "a word in a message"
-        );
+        assert_eq!(built(&tree(&[("assets/worker-0.js", "return new Function(a)")])).len(), 1);
+        assert_eq!(built(&tree(&[("assets/worker-0.js", "return `Function(${name})`")])), [], "a word in a message");
         assert_eq!(built(&tree(&[glue, ("index.html", "<script src=\"www/a.js\">")])).len(), 1);
         assert_eq!(built(&tree(&[])).len(), 1, "an empty build has not passed");
     }
