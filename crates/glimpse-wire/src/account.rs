@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::chain::{Chain, ChainError};
 use crate::codec::{Malformed, array, choice, decode, encode};
 use crate::ids::{AccountId, Bytes, DeviceId, Hash, SignatureBytes, SigningKeyBytes, UnixMillis};
 use crate::limits::MAX_LINK;
@@ -82,7 +83,67 @@ pub struct RecoveryKeys {
 
 array!(RecoveryKeys { signing, kem });
 
-/// What a link says. Suite 1 has more bodies than this build writes; an unknown one is malformed.
+impl RecoveryKeys {
+    /// The id under which an epoch's wraps list the kit, made as a device's is.
+    #[must_use]
+    pub fn id(&self) -> DeviceId {
+        preimage::device_id(&self.signing, self.kem.as_slice())
+    }
+}
+
+/// A key that the user pinned: of an organisation, or of a writer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// What the user calls it; at most [`crate::limits::MAX_TITLE`] bytes.
+    pub name: String,
+    /// Ed25519.
+    pub key: SigningKeyBytes,
+}
+
+array!(Pin { name, key });
+
+/// What a kind of link needs beside its signer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// The signature of a second device, where the account has one.
+    pub second: bool,
+    /// Milliseconds for which what the link brings is held back, so that another device can veto.
+    pub held: u64,
+}
+
+array!(Need { second, held });
+
+/// The rules and pins of an account. A policy link replaces the one before as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Whose agents may ask; at most [`crate::limits::MAX_PINS`].
+    pub organisations: Vec<Pin>,
+    /// Whose records are accepted without asking; at most [`crate::limits::MAX_PINS`].
+    pub writers: Vec<Pin>,
+    /// What adding a device needs.
+    pub adding: Need,
+    /// What revoking a device needs. It is never held back: `held` is zero.
+    pub revoking: Need,
+    /// What another policy needs.
+    pub pinning: Need,
+    /// Milliseconds that a recovery is announced before it takes effect.
+    pub recovering: u64,
+}
+
+array!(Policy { organisations, writers, adding, revoking, pinning, recovering });
+
+/// The signature of a second device over what a link does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Second {
+    /// Whose.
+    pub device: DeviceId,
+    /// Over `lp(label, account, seq, previous, H(lp(label, act)))`.
+    pub signature: SignatureBytes,
+}
+
+array!(Second { device, signature });
+
+/// What a link says; an unknown body is malformed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkBody {
     /// The first link; its hash is the account id.
@@ -96,10 +157,85 @@ pub enum LinkBody {
         /// At most one set; none means that the account has no recovery kit.
         recovery: Vec<RecoveryKeys>,
     },
+    /// What a device of the account does.
+    Act {
+        /// Which.
+        act: Act,
+        /// At most one; where the policy asks for none, there is none.
+        second: Vec<Second>,
+    },
+    /// The recovery kit speaks: its key signs the link, every device so far is out, and its keys are replaced.
+    Recover {
+        /// The device that begins anew; the link's signer.
+        device: DevicePublic,
+        /// By the key of `device`, over what [`Act::Add`] is signed over, with no adder.
+        reverse: SignatureBytes,
+        /// The next epoch.
+        epoch: Epoch,
+        /// The keys of the kit that follows; at most one set.
+        recovery: Vec<RecoveryKeys>,
+    },
 }
 
 choice!(LinkBody {
     1 => Genesis { random, device, epoch, recovery },
+    2 => Act { act, second },
+    3 => Recover { device, reverse, epoch, recovery },
+});
+
+/// What a device does to the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A device joins.
+    Add {
+        /// Which.
+        device: DevicePublic,
+        /// Transcript of the pairing in which it was linked.
+        transcript: Hash,
+        /// By its own key, over `lp(label, account, seq, previous, keys, adder, transcript)`: nobody adds a key that
+        /// they do not hold.
+        reverse: SignatureBytes,
+        /// When, by the adder's clock.
+        at: UnixMillis,
+        /// Milliseconds for which it gets nothing yet.
+        held: u64,
+    },
+    /// Devices leave, and an epoch begins that they have no part of.
+    Revoke {
+        /// Which, by rising id; at least one.
+        devices: Vec<DeviceId>,
+        /// The next epoch.
+        epoch: Epoch,
+    },
+    /// An epoch begins.
+    Rotate {
+        /// The next epoch.
+        epoch: Epoch,
+    },
+    /// Rules and pins change.
+    Policy {
+        /// All of them.
+        policy: Policy,
+        /// When, by the signer's clock.
+        at: UnixMillis,
+        /// Milliseconds after which pins that are not in the policy before take effect.
+        held: u64,
+    },
+    /// The recovery kit is replaced, or given up.
+    Recovery {
+        /// At most one set.
+        keys: Vec<RecoveryKeys>,
+        /// The present epoch's seed wrapped to them; as many as `keys`.
+        wraps: Vec<WrapCommitment>,
+    },
+}
+
+choice!(Act {
+    1 => Add { device, transcript, reverse, at, held },
+    2 => Revoke { devices, epoch },
+    3 => Rotate { epoch },
+    4 => Policy { policy, at, held },
+    5 => Recovery { keys, wraps },
 });
 
 /// One entry of the chain.
@@ -141,18 +277,6 @@ pub enum GenesisError {
     Signature,
 }
 
-impl From<Malformed> for GenesisError {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
-}
-
-impl From<BadSignature> for GenesisError {
-    fn from(_: BadSignature) -> Self {
-        Self::Signature
-    }
-}
-
 /// A genesis link that was checked: canonical, of this suite, signed by its own device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
@@ -172,26 +296,21 @@ impl Genesis {
     /// # Errors
     /// [`GenesisError`].
     pub fn verify(signed: &SignedLink) -> Result<Self, GenesisError> {
-        let link: Link = decode(signed.link.as_slice(), MAX_LINK)?;
-        let LinkBody::Genesis { device, epoch, recovery, .. } = link.body;
-        let id = device.id();
-        let fits = link.suite == crate::SUITE
-            && link.seq == 0
-            && link.previous == Hash::ZERO
-            && link.signer == id
-            && device.kem.0.len() == KEM_KEY_LEN
-            && matches!(device.serial.0.len(), 0 | Hash::LEN)
-            && epoch.number == 1
-            && epoch.account_key.0.len() == KEM_KEY_LEN
-            && epoch.previous_seed.0.is_empty()
-            && matches!(epoch.wraps.as_slice(), [only] if only.device == id)
-            && recovery.len() <= 1;
-        if !fits {
-            return Err(GenesisError::Malformed);
-        }
-        verify(&device.signing, &preimage::link_signature(signed.link.as_slice()), &signed.signature)?;
-        let account = preimage::account_id(signed.link.as_slice());
-        let head = Head { seq: 0, hash: preimage::link_hash(signed.link.as_slice()) };
+        let chain = Chain::begin(signed).map_err(|error| match error {
+            ChainError::Signature => GenesisError::Signature,
+            ChainError::Malformed
+            | ChainError::NotNext
+            | ChainError::NotAMember
+            | ChainError::Reverse
+            | ChainError::Known
+            | ChainError::Policy
+            | ChainError::Epoch
+            | ChainError::Full => GenesisError::Malformed,
+        })?;
+        let (account, head) = (chain.account(), chain.head());
+        let first = chain.members().first().ok_or(GenesisError::Malformed)?;
+        let device = first.device.clone();
+        let epoch = chain.epoch().ok_or(GenesisError::Malformed)?.clone();
         Ok(Self { account, head, device, epoch })
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod api;
+pub mod chain;
 pub mod codec;
 pub mod error;
 pub mod ids;

@@ -14,6 +14,14 @@ pub const MAX_MAILBOX_BYTES: usize = 1024 * 1024;
 pub const MAX_JSON: usize = 64 * 1024;
 /// A link of the chain, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
+/// Links of one chain.
+pub const MAX_LINKS: usize = 4_096;
+/// Devices that belong to an account at one time.
+pub const MAX_DEVICES: usize = 32;
+/// Pinned organisations, and pinned writers, of one policy.
+pub const MAX_PINS: usize = 64;
+/// Longest time for which a policy holds something back, in milliseconds: thirty days.
+pub const MAX_HELD_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// A sealed meta block, in bytes: one chunk at most.
 pub const MAX_META: usize = 16 * 1024;
 /// The envelope of a record version, in bytes.

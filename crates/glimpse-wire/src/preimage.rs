@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::account::Head;
+use crate::account::{DevicePublic, Head};
 use crate::ids::{AccountId, AuthorId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis};
 use crate::pairing::Purpose;
 use crate::record::{Envelope, Header};
@@ -27,6 +27,14 @@ pub mod label {
     pub const WRAP: &str = "glimpse/v1/chain/wrap";
     /// HPKE info of a wrapped seed.
     pub const SEED_WRAP: &str = "glimpse/v1/chain/seed-wrap";
+    /// HPKE info of an older seed, sealed to the account key of the epoch that follows.
+    pub const OLDER_SEED: &str = "glimpse/v1/chain/older-seed";
+    /// Signature by which a device joins.
+    pub const REVERSE: &str = "glimpse/v1/chain/reverse";
+    /// Hash of what a link does.
+    pub const ACT: &str = "glimpse/v1/chain/act";
+    /// Signature of a second device.
+    pub const SECOND: &str = "glimpse/v1/chain/second";
     /// The account's X-Wing key of an epoch, from its seed.
     pub const ACCOUNT_KEY: &str = "glimpse/v1/account/kem-key";
     /// Signature over a head statement.
@@ -211,6 +219,40 @@ pub fn wrap_hash(wrap: &[u8]) -> Hash {
 #[must_use]
 pub fn seed_wrap_info(device: &DeviceId, epoch: u32, account_key: &[u8]) -> Vec<u8> {
     Preimage::new(label::SEED_WRAP).part(&device.0).number(epoch.into()).part(account_key).into_bytes()
+}
+
+/// HPKE info of an older seed under the key of the epoch that follows: `lp(label, account, epoch that follows, its account key)`.
+#[must_use]
+pub fn older_seed_info(account: &AccountId, epoch: u32, account_key: &[u8]) -> Vec<u8> {
+    Preimage::new(label::OLDER_SEED).part(&account.0).number(epoch.into()).part(account_key).into_bytes()
+}
+
+/// What a device that joins signs: `lp(label, account, seq, previous, signing key, KEM key, serial, adder, transcript)`.
+#[must_use]
+pub fn reverse_signature(
+    account: &AccountId,
+    place: &Head,
+    device: &DevicePublic,
+    adder: &DeviceId,
+    transcript: &Hash,
+) -> Vec<u8> {
+    Preimage::new(label::REVERSE)
+        .part(&account.0)
+        .number(place.seq)
+        .part(&place.hash.0)
+        .part(&device.signing.0)
+        .part(device.kem.as_slice())
+        .part(device.serial.as_slice())
+        .part(&adder.0)
+        .part(&transcript.0)
+        .into_bytes()
+}
+
+/// What a second device signs: `lp(label, account, seq, previous, H(lp(label, act)))`.
+#[must_use]
+pub fn second_signature(account: &AccountId, place: &Head, act: &[u8]) -> Vec<u8> {
+    let act = Preimage::new(label::ACT).part(act).hash();
+    Preimage::new(label::SECOND).part(&account.0).number(place.seq).part(&place.hash.0).part(&act.0).into_bytes()
 }
 
 /// The kinds of statement that [`crate::account::Signed`] carries; each has a label of its own.

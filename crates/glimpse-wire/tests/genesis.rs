@@ -56,7 +56,7 @@ fn a_genesis_link_is_taken_whole_or_not_at_all() {
 fn a_genesis_link_whose_parts_do_not_fit_is_refused_even_if_it_is_signed() {
     type Edit = (&'static str, fn(&mut Link));
     fn genesis(link: &mut Link) -> (&mut DevicePublic, &mut Epoch) {
-        let LinkBody::Genesis { device, epoch, .. } = &mut link.body;
+        let LinkBody::Genesis { device, epoch, .. } = &mut link.body else { panic!("genesis") };
         (device, epoch)
     }
     let edits: [Edit; 12] = [

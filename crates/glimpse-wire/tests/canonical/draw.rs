@@ -1,8 +1,8 @@
 //! Values of every type that travels, drawn from a seed.
 
 use glimpse_wire::account::{
-    Card, DevicePublic, Epoch, Head, HeadStatement, KEM_KEY_LEN, Link, LinkBody, RecoveryKeys, Signed, SignedLink,
-    WrapCommitment,
+    Act, Card, DevicePublic, Epoch, Head, HeadStatement, KEM_KEY_LEN, Link, LinkBody, Need, Pin, Policy, RecoveryKeys,
+    Second, Signed, SignedLink, WrapCommitment,
 };
 use glimpse_wire::api::{AccountDeletion, SignIn, WriterMint};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
@@ -103,25 +103,78 @@ impl Draw {
         DevicePublic { signing: SigningKeyBytes(self.array()), kem: self.exactly(KEM_KEY_LEN), serial: self.octets(2) }
     }
 
+    fn epoch(&mut self) -> Epoch {
+        Epoch {
+            number: self.small(),
+            account_key: self.octets(50),
+            wraps: self.several(Self::wrap),
+            previous_seed: self.octets(3),
+        }
+    }
+
+    fn wrap(&mut self) -> WrapCommitment {
+        WrapCommitment { device: DeviceId(self.array()), hash: self.hash() }
+    }
+
+    fn kit(&mut self) -> RecoveryKeys {
+        RecoveryKeys { signing: SigningKeyBytes(self.array()), kem: self.octets(9) }
+    }
+
+    fn pin(&mut self) -> Pin {
+        Pin { name: self.text(), key: SigningKeyBytes(self.array()) }
+    }
+
+    fn need(&mut self) -> Need {
+        Need { second: self.flag(), held: self.number() }
+    }
+
+    fn act(&mut self) -> Act {
+        match self.below(5) {
+            0 => Act::Add {
+                device: self.device(),
+                transcript: self.hash(),
+                reverse: self.signature(),
+                at: UnixMillis(self.number()),
+                held: self.number(),
+            },
+            1 => Act::Revoke { devices: self.several(|draw| DeviceId(draw.array())), epoch: self.epoch() },
+            2 => Act::Rotate { epoch: self.epoch() },
+            3 => Act::Policy {
+                policy: Policy {
+                    organisations: self.several(Self::pin),
+                    writers: self.several(Self::pin),
+                    adding: self.need(),
+                    revoking: self.need(),
+                    pinning: self.need(),
+                    recovering: self.number(),
+                },
+                at: UnixMillis(self.number()),
+                held: self.number(),
+            },
+            _ => Act::Recovery { keys: self.several(Self::kit), wraps: self.several(Self::wrap) },
+        }
+    }
+
     fn link(&mut self) -> Link {
-        Link {
-            suite: self.byte(),
-            seq: self.number(),
-            previous: self.hash(),
-            body: LinkBody::Genesis {
+        let body = match self.below(3) {
+            0 => LinkBody::Genesis {
                 random: self.hash(),
                 device: self.device(),
-                epoch: Epoch {
-                    number: self.small(),
-                    account_key: self.octets(50),
-                    wraps: self.several(|draw| WrapCommitment { device: DeviceId(draw.array()), hash: draw.hash() }),
-                    previous_seed: self.octets(3),
-                },
-                recovery: self
-                    .several(|draw| RecoveryKeys { signing: SigningKeyBytes(draw.array()), kem: draw.octets(9) }),
+                epoch: self.epoch(),
+                recovery: self.several(Self::kit),
             },
-            signer: DeviceId(self.array()),
-        }
+            1 => LinkBody::Act {
+                act: self.act(),
+                second: self.several(|draw| Second { device: DeviceId(draw.array()), signature: draw.signature() }),
+            },
+            _ => LinkBody::Recover {
+                device: self.device(),
+                reverse: self.signature(),
+                epoch: self.epoch(),
+                recovery: self.several(Self::kit),
+            },
+        };
+        Link { suite: self.byte(), seq: self.number(), previous: self.hash(), body, signer: DeviceId(self.array()) }
     }
 
     fn header(&mut self) -> Header {
