@@ -1,11 +1,10 @@
 //! Founding an account, and adopting its seed.
 
-use glimpse_wire::account::{Epoch, Genesis, Link, LinkBody, SignedLink, WrapCommitment};
-use glimpse_wire::ids::Bytes;
-use glimpse_wire::preimage;
-use glimpse_wire::{Hash, SUITE, encode};
+use glimpse_wire::Hash;
+use glimpse_wire::account::{Epoch, Genesis, Head, LinkBody, SignedLink};
 use rand_core::CryptoRng;
 
+use crate::chain::{self, DrawnEpoch};
 use crate::error::OpenError;
 use crate::keys::{AccountSeed, DeviceKeys};
 use crate::secret::Secret;
@@ -32,23 +31,13 @@ impl NewAccount {
     /// [`OpenError`] never happens: every key involved was made here.
     pub fn generate(rng: &mut impl CryptoRng) -> Result<Self, OpenError> {
         let device = DeviceKeys::generate(rng);
-        let seed = AccountSeed::generate(rng);
-        let account_key = seed.account_key().public().to_wire();
         let public = device.public();
         let id = device.id();
-        let info = preimage::seed_wrap_info(&id, 1, account_key.as_slice());
-        let wrap = device.kem().public().seal(&info, &[], seed.0.expose_secret(), rng)?;
-        let epoch = Epoch {
-            number: 1,
-            account_key,
-            wraps: vec![WrapCommitment { device: id, hash: preimage::wrap_hash(&wrap) }],
-            previous_seed: Bytes(Vec::new()),
-        };
+        let DrawnEpoch { seed, epoch, wraps } = DrawnEpoch::first(&public, None, rng)?;
+        let wrap = wraps.into_iter().next().ok_or(OpenError)?.sealed;
         let random = Hash(*Secret::<32>::generate(rng).expose_secret());
         let body = LinkBody::Genesis { random, device: public, epoch, recovery: Vec::new() };
-        let link = encode(&Link { suite: SUITE, seq: 0, previous: Hash::ZERO, body, signer: id });
-        let signature = device.signing().sign(&preimage::link_signature(&link));
-        let link = SignedLink { link: Bytes(link), signature };
+        let link = chain::sign(device.signing(), &Head { seq: 0, hash: Hash::ZERO }, id, body);
         let genesis = Genesis::verify(&link).map_err(|_| OpenError)?;
         Ok(Self { device, seed, genesis, link, wrap })
     }
@@ -62,17 +51,13 @@ impl NewAccount {
 pub fn adopt_seed(device: &DeviceKeys, epoch: &Epoch, wrap: &[u8]) -> Result<AccountSeed, OpenError> {
     let id = device.id();
     let committed = epoch.wraps.iter().find(|commitment| commitment.device == id).ok_or(OpenError)?;
-    if preimage::wrap_hash(wrap) != committed.hash {
-        return Err(OpenError);
-    }
-    let info = preimage::seed_wrap_info(&id, epoch.number, epoch.account_key.as_slice());
-    let opened = device.kem().open(&info, &[], wrap)?;
-    let seed = AccountSeed(Secret::from_slice(&opened).ok_or(OpenError)?);
-    if seed.account_key().public().to_wire() == epoch.account_key { Ok(seed) } else { Err(OpenError) }
+    chain::adopt(&id, device.kem(), epoch, committed, wrap)
 }
 
 #[cfg(test)]
 mod tests {
+    use glimpse_wire::preimage;
+
     use super::*;
     use crate::testing::rng;
 
@@ -88,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrap_that_the_link_does_not_commit_to_is_refused_even_if_it_opens() {
+    fn t106_a_wrap_that_the_link_does_not_commit_to_is_refused_even_if_it_opens() {
         let mut rng = rng(8);
         let ours = NewAccount::generate(&mut rng).unwrap();
         let info = preimage::seed_wrap_info(&ours.device.id(), 1, ours.genesis.epoch.account_key.as_slice());

@@ -19,6 +19,7 @@
 pub mod account;
 mod aead;
 pub mod attempts;
+pub mod chain;
 pub mod channel;
 pub mod code;
 mod derive;
