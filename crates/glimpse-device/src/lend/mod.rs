@@ -264,7 +264,7 @@ impl Device {
         Ok(running::Running::new(self, granted).run(commands, events).await)
     }
 
-    /// The owner has just given the passphrase: failed pairings of the day are forgiven.
+    /// The owner has just given the passphrase: failed pairings of the day are forgiven. A pause goes on.
     ///
     /// # Errors
     /// [`DeviceError::Storage`], [`DeviceError::Damaged`].
