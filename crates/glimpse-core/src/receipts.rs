@@ -174,7 +174,7 @@ impl Auditor<'_> {
             Event::Granted { terms, transcript, kem, sealed, signature: by } => {
                 let signed = preimage::grant_signature(transcript, kem, terms.as_slice(), sealed);
                 signature::verify(self.device, &signed, by)?;
-                self.granted(&receipt.session, decode(terms.as_slice(), MAX_RECEIPT)?)?;
+                self.granted(&receipt.session, &decode(terms.as_slice(), MAX_RECEIPT)?)?;
             }
             Event::Opened { request, signature: by } => self.opened(&receipt, request, by)?,
             Event::Refused { request, signature: by, code: _ } => {
@@ -209,7 +209,7 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    fn granted(&mut self, session: &SessionId, terms: Terms) -> Result<(), OpenError> {
+    fn granted(&mut self, session: &SessionId, terms: &Terms) -> Result<(), OpenError> {
         let (seq, viewer) = self.granted.map_or((0, terms.viewer), |granted| (granted.seq, granted.viewer));
         let fits = terms.suite == SUITE
             && terms.session == *session
