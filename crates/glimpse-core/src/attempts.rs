@@ -16,7 +16,8 @@ pub struct Attempts {
     /// Times of the failures of the last day, oldest first; at most [`FAILURES_TO_PASSPHRASE`].
     #[n(1)]
     within_a_day: Vec<UnixMillis>,
-    /// The highest time that was seen: a clock that is set back does not shorten a pause.
+    /// The highest time that was seen: a clock that is set back does not shorten a pause. One that was a day ahead or more
+    /// and then put right starts it again ([`Attempts::mend`]).
     #[n(2)]
     latest: u64,
 }
@@ -53,9 +54,12 @@ pub enum Paused {
 impl Attempts {
     /// Whether a pairing may begin.
     ///
+    /// The caller stores `self` if this changed it.
+    ///
     /// # Errors
     /// [`Paused`].
-    pub fn check(&self, now: UnixMillis) -> Result<(), Paused> {
+    pub fn check(&mut self, now: UnixMillis) -> Result<(), Paused> {
+        self.mend(now);
         let now = UnixMillis(now.0.max(self.latest));
         let today = self.within_a_day.iter().filter(|at| now.since(**at) < DAY_MILLIS).count();
         if today >= usize::try_from(FAILURES_TO_PASSPHRASE).unwrap_or(usize::MAX) {
@@ -73,6 +77,7 @@ impl Attempts {
     /// Counts a run as a failure, to be taken back by [`Attempts::settle`]. The caller stores `self` before it uses
     /// the proof: a crash in between leaves the failure counted.
     pub fn begin(&mut self, now: UnixMillis) -> Counted {
+        self.mend(now);
         self.latest = self.latest.max(now.0);
         self.in_a_row = self.in_a_row.saturating_add(1);
         let latest = UnixMillis(self.latest);
@@ -99,10 +104,22 @@ impl Attempts {
         }
     }
 
-    /// The owner gave the passphrase: the day's failures are forgiven.
+    /// The owner gave the passphrase: the day's failures are forgiven, but for those that a pause is counted from.
+    /// Whoever waits a quarter of an hour after three wrong codes does so with the passphrase as well.
     pub fn forgive(&mut self) {
-        self.in_a_row = 0;
-        self.within_a_day.clear();
+        let kept = if self.in_a_row >= FAILURES_TO_PAUSE { 1 } else { 0 };
+        let forgiven = self.within_a_day.len().saturating_sub(kept);
+        self.within_a_day.drain(..forgiven);
+    }
+
+    /// Takes a highest time that lies a day or more ahead for a clock that was wrong: kept, it would hold a pause for as
+    /// long as the clock was wrong by. Every failure counts as one of now, so that no pause gets shorter: a clock that is
+    /// set back by days starts a pause again, and one that is set back by less shortens nothing.
+    fn mend(&mut self, now: UnixMillis) {
+        if self.latest >= now.0.saturating_add(DAY_MILLIS) {
+            self.latest = now.0;
+            self.within_a_day.fill(now);
+        }
     }
 
     /// Failures in a row so far.
@@ -137,6 +154,54 @@ mod tests {
         assert_eq!(attempts.check(UnixMillis(11 * PAUSE_MILLIS)), Err(Paused::Passphrase));
         attempts.forgive();
         assert_eq!(attempts.check(UnixMillis(11 * PAUSE_MILLIS)), Ok(()));
+    }
+
+    #[test]
+    fn the_passphrase_does_not_end_a_pause() {
+        let mut attempts = Attempts::default();
+        (0..10).for_each(|_| fail(&mut attempts, 5));
+        assert_eq!(attempts.check(UnixMillis(5)), Err(Paused::Passphrase));
+        attempts.forgive();
+        assert_eq!(attempts.check(UnixMillis(5)), Err(Paused::Wait { millis: PAUSE_MILLIS }));
+        attempts.forgive();
+        assert_eq!(attempts.check(UnixMillis(5 + PAUSE_MILLIS - 1)), Err(Paused::Wait { millis: 1 }), "given twice");
+        assert_eq!(attempts.check(UnixMillis(5 + PAUSE_MILLIS)), Ok(()));
+        // Nine more are the day's again, and the row goes on.
+        fail(&mut attempts, 5 + PAUSE_MILLIS);
+        assert!(matches!(attempts.check(UnixMillis(5 + PAUSE_MILLIS)), Err(Paused::Wait { .. })));
+    }
+
+    #[test]
+    fn a_clock_that_was_far_ahead_once_does_not_pause_for_ever_and_setting_it_back_shortens_nothing() {
+        let year = 365 * DAY_MILLIS;
+        let now = 1_000_000;
+        for ahead in [DAY_MILLIS, year, u64::MAX - now] {
+            let mut attempts = Attempts::default();
+            (0..3).for_each(|_| fail(&mut attempts, now + ahead));
+            // The clock is put right: the pause begins then, in full, and ends.
+            assert_eq!(attempts.check(UnixMillis(now)), Err(Paused::Wait { millis: PAUSE_MILLIS }), "{ahead}");
+            assert_eq!(attempts.check(UnixMillis(now + 1)), Err(Paused::Wait { millis: PAUSE_MILLIS - 1 }), "{ahead}");
+            assert_eq!(attempts.check(UnixMillis(now + PAUSE_MILLIS)), Ok(()), "{ahead}");
+        }
+        // Less than a day ahead, it waits until that time has come and a pause more.
+        let mut attempts = Attempts::default();
+        (0..3).for_each(|_| fail(&mut attempts, now + DAY_MILLIS - 1));
+        assert!(attempts.check(UnixMillis(now)).is_err());
+        assert!(attempts.check(UnixMillis(now + DAY_MILLIS)).is_err());
+        assert_eq!(attempts.check(UnixMillis(now + DAY_MILLIS - 1 + PAUSE_MILLIS)), Ok(()));
+        // Whoever sets the clock back by days in the middle of a pause starts it again.
+        let mut attempts = Attempts::default();
+        (0..3).for_each(|_| fail(&mut attempts, year));
+        for back in [year - 2 * DAY_MILLIS, 0] {
+            assert_eq!(attempts.check(UnixMillis(back)), Err(Paused::Wait { millis: PAUSE_MILLIS }));
+        }
+        // The day's failures stay counted whatever the clock says.
+        let mut attempts = Attempts::default();
+        (0..10).for_each(|_| fail(&mut attempts, year));
+        assert_eq!(attempts.check(UnixMillis(now)), Err(Paused::Passphrase));
+        attempts.forgive();
+        let _counted = attempts.begin(UnixMillis(now + PAUSE_MILLIS));
+        assert_eq!(attempts.latest, now + PAUSE_MILLIS, "one that begins goes by the clock that was put right");
     }
 
     #[test]

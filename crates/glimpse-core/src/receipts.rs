@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_RECEIPT;
-use glimpse_wire::pairing::Terms;
+use glimpse_wire::pairing::{Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::session::{Countersignature, End, Event, OpenRequest, Receipt, Side};
-use glimpse_wire::{Hash, SUITE, SessionId, SigningKeyBytes, decode, encode, signature};
+use glimpse_wire::{Hash, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, decode, encode, signature};
 
 use crate::error::OpenError;
 
@@ -107,7 +107,7 @@ pub struct Audit {
     pub openings: u64,
     /// Requests that were refused.
     pub refusals: u64,
-    /// Whether the end is in it.
+    /// Whether the end is in it. A trail without one holds as far as it goes: its session runs, or the rest was cut off.
     pub ended: bool,
     /// Whether the server's word that it deleted is in it.
     pub deleted: bool,
@@ -122,17 +122,17 @@ pub struct BrokenTrail {
 }
 
 /// Verifies a whole trail offline: links, every signature by device and viewer, and that what they signed fits its
-/// place: Terms and openings count up, each names only what came before it, and nothing opens after the end.
+/// place (protocol section 7.3). That it holds does not say that it is whole: see [`Audit::ended`].
 ///
 /// # Errors
-/// [`BrokenTrail`] with the first receipt that does not hold.
+/// [`BrokenTrail`] with the first receipt that does not hold. Those before it do.
 pub fn audit(session: SessionId, device: &SigningKeyBytes, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
     let mut auditor = Auditor {
         device,
         chain: ReceiptChain::new(session),
         earlier: BTreeSet::from([Hash::ZERO]),
-        viewer: None,
-        terms: 0,
+        granted: None,
+        units: BTreeSet::new(),
         counter: 0,
         audit: Audit::default(),
     };
@@ -149,57 +149,58 @@ struct Auditor<'k> {
     /// Hashes of the receipts so far, and zero: what a signed statement may name as the newest that its signer held. A
     /// server that leaves a receipt out and links the rest anew is found out by the next statement that names it.
     earlier: BTreeSet<Hash>,
-    viewer: Option<SigningKeyBytes>,
-    terms: u32,
+    /// What the newest Terms allow; nothing before the first.
+    granted: Option<Granted>,
+    /// Units that any Terms so far listed.
+    units: BTreeSet<UnitId>,
     counter: u64,
     audit: Audit,
+}
+
+/// What an audit measures by, of the newest Terms.
+#[derive(Clone, Copy)]
+struct Granted {
+    viewer: SigningKeyBytes,
+    seq: u32,
+    budget: u32,
+    expires: UnixMillis,
 }
 
 impl Auditor<'_> {
     fn take(&mut self, bytes: &Bytes) -> Result<(), OpenError> {
         let before = self.chain.head();
         let receipt = self.chain.push(bytes.as_slice())?;
-        match receipt.event {
+        match &receipt.event {
             Event::Granted { terms, transcript, kem, sealed, signature: by } => {
-                let signed = preimage::grant_signature(&transcript, &kem, terms.as_slice(), &sealed);
-                signature::verify(self.device, &signed, &by)?;
-                let terms: Terms = decode(terms.as_slice(), MAX_RECEIPT)?;
-                let fits = terms.session == receipt.session
-                    && Some(terms.seq) == self.terms.checked_add(1)
-                    && self.viewer.is_none_or(|known| known == terms.viewer)
-                    && !self.audit.ended;
-                if !fits {
-                    return Err(OpenError);
-                }
-                self.terms = terms.seq;
-                self.viewer = Some(terms.viewer);
+                let signed = preimage::grant_signature(transcript, kem, terms.as_slice(), sealed);
+                signature::verify(self.device, &signed, by)?;
+                self.granted(&receipt.session, &decode(terms.as_slice(), MAX_RECEIPT)?)?;
             }
-            Event::Opened { request, signature: by } => {
-                let request = self.opening(&receipt.session, &request, &by)?;
-                if request.counter <= self.counter || self.audit.ended || !self.earlier.contains(&request.last_receipt)
-                {
-                    return Err(OpenError);
-                }
-                self.counter = request.counter;
-                self.audit.openings = self.audit.openings.saturating_add(1);
-            }
+            Event::Opened { request, signature: by } => self.opened(&receipt, request, by)?,
             Event::Refused { request, signature: by, code: _ } => {
-                let _checked = self.opening(&receipt.session, &request, &by)?;
+                let _checked = self.request(&receipt.session, request, by)?;
                 self.audit.refusals = self.audit.refusals.saturating_add(1);
             }
             Event::Ended { statement, signature: by, code: _ } => {
+                // The server ends a session once, and only one that was granted.
+                let fits = self.granted.is_some() && !self.audit.ended;
+                fits.then_some(()).ok_or(OpenError)?;
                 if !statement.as_slice().is_empty() {
-                    self.end(&receipt.session, &Signed { statement, signature: by })?;
+                    self.end(&receipt.session, &Signed { statement: statement.clone(), signature: *by })?;
                 }
                 self.audit.ended = true;
             }
-            Event::Deleted => self.audit.deleted = true,
+            Event::Deleted => {
+                let fits = self.audit.ended && !self.audit.deleted;
+                fits.then_some(()).ok_or(OpenError)?;
+                self.audit.deleted = true;
+            }
             Event::Countersigned { head, signature: by } => {
                 let seq = receipt.seq.checked_sub(1).ok_or(OpenError)?;
-                let statement = Countersignature { suite: SUITE, session: receipt.session, head, seq };
-                let signed = Signed { statement: Bytes(encode(&statement)), signature: by };
+                let statement = Countersignature { suite: SUITE, session: receipt.session, head: *head, seq };
+                let signed = Signed { statement: Bytes(encode(&statement)), signature: *by };
                 let _checked: Countersignature = signed.open(StatementKind::Countersign, self.device)?;
-                if head != before {
+                if *head != before {
                     return Err(OpenError);
                 }
             }
@@ -208,19 +209,59 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    fn opening(&self, session: &SessionId, request: &Bytes, by: &SignatureBytes) -> Result<OpenRequest, OpenError> {
-        let request = verify_opening(self.viewer.as_ref().ok_or(OpenError)?, request, by)?;
-        if request.session == *session { Ok(request) } else { Err(OpenError) }
+    fn granted(&mut self, session: &SessionId, terms: &Terms) -> Result<(), OpenError> {
+        let (seq, viewer) = self.granted.map_or((0, terms.viewer), |granted| (granted.seq, granted.viewer));
+        let fits = terms.suite == SUITE
+            && terms.session == *session
+            && Some(terms.seq) == seq.checked_add(1)
+            && terms.viewer == viewer
+            && !self.audit.ended;
+        if !fits {
+            return Err(OpenError);
+        }
+        self.granted = Some(Granted { viewer, seq: terms.seq, budget: terms.budget, expires: terms.expires });
+        self.units.extend(terms.units.iter().map(TermsUnit::unit));
+        Ok(())
+    }
+
+    /// A share was released: under the newest Terms, for a unit that was lent before it, by a number that was not used.
+    fn opened(&mut self, receipt: &Receipt, request: &Bytes, by: &SignatureBytes) -> Result<(), OpenError> {
+        let request = self.request(&receipt.session, request, by)?;
+        let granted = self.granted.ok_or(OpenError)?;
+        let openings = self.audit.openings.saturating_add(1);
+        let fits = request.counter > self.counter
+            && self.units.contains(&request.unit)
+            && openings <= u64::from(granted.budget)
+            // Both times are of one clock, the server's, which ends a session at this very moment.
+            && receipt.at.0 < granted.expires.0;
+        if !fits {
+            return Err(OpenError);
+        }
+        self.counter = request.counter;
+        self.audit.openings = openings;
+        Ok(())
+    }
+
+    /// What the viewer signed: for this session, while it ran, on top of a receipt that is in the trail.
+    fn request(&self, session: &SessionId, request: &Bytes, by: &SignatureBytes) -> Result<OpenRequest, OpenError> {
+        let granted = self.granted.ok_or(OpenError)?;
+        let request = verify_opening(&granted.viewer, request, by)?;
+        let fits = request.suite == SUITE
+            && request.session == *session
+            && self.earlier.contains(&request.last_receipt)
+            && !self.audit.ended;
+        if fits { Ok(request) } else { Err(OpenError) }
     }
 
     fn end(&self, session: &SessionId, signed: &Signed) -> Result<(), OpenError> {
         let claimed: End = signed.peek()?;
         let key = match claimed.side {
             Side::Device => *self.device,
-            Side::Viewer => self.viewer.ok_or(OpenError)?,
+            Side::Viewer => self.granted.ok_or(OpenError)?.viewer,
         };
         let end: End = signed.open(StatementKind::End, &key)?;
-        if end.session == *session && self.earlier.contains(&end.last_receipt) { Ok(()) } else { Err(OpenError) }
+        let fits = end.suite == SUITE && end.session == *session && self.earlier.contains(&end.last_receipt);
+        if fits { Ok(()) } else { Err(OpenError) }
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Device {
     pub(crate) account_key: KemSecret,
     pub(crate) name: String,
     token: Cell<Option<(Hash, Monotonic)>>,
+    /// The server's number up to which this device has read changes; nothing before it was asked for.
+    pub(crate) cursor: Cell<Option<u64>>,
 }
 
 impl Device {
@@ -155,6 +157,7 @@ impl Device {
             account_key: seed.account_key(),
             name: profile.name.clone(),
             token: Cell::new(None),
+            cursor: Cell::new(None),
         })
     }
 

@@ -100,6 +100,11 @@ impl Home {
         self.storage.lock("listing").await
     }
 
+    /// Keeps other processes from changing the audit trails.
+    pub(crate) async fn lock_trails(&self) -> Result<Guard, StorageError> {
+        self.storage.lock("receipts").await
+    }
+
     /// The profile, if an account is here.
     ///
     /// # Errors

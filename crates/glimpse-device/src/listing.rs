@@ -1,13 +1,15 @@
 //! What the account holds, as this device has seen it: a sealed copy that grows with each look at the server, so that
 //! a listing of many records is quick, and that remembers the highest version of each, so that an older one is noticed.
 
-use std::collections::BTreeMap;
+mod judging;
+mod looking;
 
-use glimpse_core::record::{OpenedVersion, Origin};
-use glimpse_wire::account::Signed;
-use glimpse_wire::limits::{HEAD_STATEMENT_MILLIS, MAX_ENVELOPE, MAX_PAGE};
-use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::record::{Change, Deletion, Envelope, Meta, Page};
+use std::collections::{BTreeMap, BTreeSet};
+
+use glimpse_core::record::OpenedVersion;
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::limits::{HEAD_STATEMENT_MILLIS, MAX_CHANGES, MAX_ENVELOPE, MAX_PAGE};
+use glimpse_wire::record::{Change, Envelope, Meta, Page};
 use glimpse_wire::{ErrorCode, Hash, RecordId, UnixMillis, decode, encode};
 use minicbor::{Decode, Encode};
 
@@ -16,6 +18,7 @@ use crate::api::{bare, cbor};
 use crate::error::DeviceError;
 use crate::home::Home;
 use crate::transport::Method;
+use looking::{Eyes, each};
 
 const NAME: &str = "listing";
 /// How often a device that is in use states its head for writers, in milliseconds: a quarter of what they rely on.
@@ -24,6 +27,8 @@ const STATE_AFTER: u64 = HEAD_STATEMENT_MILLIS / 4;
 const MAX_PAGE_BYTES: usize = MAX_PAGE * MAX_ENVELOPE + 64 * 1024;
 /// The sealed copy, in bytes: some hundred thousand records.
 const MAX_LISTING: usize = 512 * 1024 * 1024;
+/// Changes that could not be read and name no record, as many as are remembered.
+const MAX_UNREADABLE: usize = 100;
 
 /// One record, as its newest version says.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -31,7 +36,7 @@ pub struct Entry {
     /// Which record.
     #[n(0)]
     pub record: RecordId,
-    /// Highest version seen.
+    /// Highest version seen that counts against a rollback; of a record that nobody vouches for, its newest.
     #[n(1)]
     pub version: u64,
     /// Its h1.
@@ -49,6 +54,34 @@ pub struct Entry {
     /// What it may be taken for.
     #[n(6)]
     pub standing: Standing,
+    /// What `version` and `h1` are worth.
+    #[n(7)]
+    measure: Measure,
+}
+
+/// By what a later change of a record is measured. Only what is signed moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+enum Measure {
+    /// By nothing: nobody vouches for what was seen.
+    #[n(0)]
+    Nothing,
+    /// By a writer's version.
+    #[n(1)]
+    Written,
+    /// By a version of a device of the account.
+    #[n(2)]
+    Own,
+    /// By its deletion.
+    #[n(3)]
+    Deletion,
+}
+
+impl Measure {
+    /// Whether a device of the account signed it.
+    const fn is_own(self) -> bool {
+        matches!(self, Self::Own | Self::Deletion)
+    }
 }
 
 /// What a record may be taken for.
@@ -77,6 +110,20 @@ pub enum Standing {
 }
 
 impl Entry {
+    /// A record of which only the name is known.
+    const fn nameless(record: RecordId) -> Self {
+        Self {
+            record,
+            version: 0,
+            h1: Hash::ZERO,
+            seq: 0,
+            created: UnixMillis(0),
+            meta: None,
+            standing: Standing::Trouble { code: ErrorCode::RecordTampered },
+            measure: Measure::Nothing,
+        }
+    }
+
     /// Whether it belongs in a list for the user.
     #[must_use]
     pub const fn is_listed(&self) -> bool {
@@ -108,20 +155,29 @@ struct Stored {
     entries: Vec<Entry>,
     #[n(3)]
     stated: UnixMillis,
+    #[n(4)]
+    unreadable: Vec<u64>,
+    #[n(5)]
+    writes: u64,
 }
 
 /// What the account holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
+    /// The server's number up to which changes were taken. Nobody signs it: it may be moved, and moved back.
     cursor: u64,
     /// When this device last stated its head for writers.
     stated: UnixMillis,
     entries: BTreeMap<RecordId, Entry>,
+    /// Numbers of changes that could not be read and name no record.
+    unreadable: BTreeSet<u64>,
+    /// How often the sealed copy was written when this was read or written: tells whether another process has since.
+    writes: u64,
 }
 
 impl Default for Listing {
     fn default() -> Self {
-        Self { cursor: 0, stated: UnixMillis(0), entries: BTreeMap::new() }
+        Self { cursor: 0, stated: UnixMillis(0), entries: BTreeMap::new(), unreadable: BTreeSet::new(), writes: 0 }
     }
 }
 
@@ -164,116 +220,32 @@ impl Listing {
         self.len() == 0
     }
 
-    fn take(&mut self, change: &Change, device: &Device) -> Result<u64, ErrorCode> {
-        match change {
-            Change::Version { seq, envelope } => {
-                let envelope = Envelope::parse(envelope.as_slice()).map_err(|_| ErrorCode::Malformed)?;
-                self.take_version(*seq, envelope, false, device);
-                Ok(*seq)
-            }
-            Change::Pending { seq, envelope } => {
-                let envelope = Envelope::parse(envelope.as_slice()).map_err(|_| ErrorCode::Malformed)?;
-                self.take_version(*seq, envelope, true, device);
-                Ok(*seq)
-            }
-            Change::Deleted { seq, deletion } => {
-                let signed: Signed = decode(deletion.as_slice(), MAX_ENVELOPE).map_err(|_| ErrorCode::Malformed)?;
-                self.take_deletion(*seq, &signed, device)?;
-                Ok(*seq)
-            }
-        }
-    }
-
-    fn take_version(&mut self, seq: u64, envelope: Envelope, pending: bool, device: &Device) {
-        let header = envelope.header;
-        let h1 = envelope.h1();
-        let known = self.entries.get(&header.record);
-        if let Some(known) = known
-            && let Err(code) = follows(known, &envelope, &h1)
-        {
-            // What was seen before stays the measure; the record is named, the others stay usable.
-            let marked = Entry { seq, standing: Standing::Trouble { code }, ..known.clone() };
-            self.entries.insert(header.record, marked);
-            return;
-        }
-        let opened = OpenedVersion::open(
-            envelope,
-            &device.account(),
-            &device.account_key,
-            core::slice::from_ref(&device.genesis.device),
-        );
-        let (meta, standing) = match opened {
-            Ok(opened) => {
-                let standing = match opened.origin() {
-                    Origin::Own if !pending => Standing::Own,
-                    // A writer's record in the place of an approved one is still only a writer's.
-                    Origin::Writer(_) => Standing::Pending,
-                    Origin::Own | Origin::Unsigned => Standing::Unsigned,
-                };
-                (Some(opened.meta().clone()), standing)
-            }
-            Err(glimpse_core::OpenError) => (None, Standing::Trouble { code: ErrorCode::RecordTampered }),
-        };
-        let entry =
-            Entry { record: header.record, version: header.version, h1, seq, created: header.created, meta, standing };
-        self.entries.insert(header.record, entry);
-    }
-
-    fn take_deletion(&mut self, seq: u64, signed: &Signed, device: &Device) -> Result<(), ErrorCode> {
-        let deletion: Deletion = signed
-            .open(StatementKind::Deletion, &device.genesis.device.signing)
-            .map_err(|_| ErrorCode::RecordTampered)?;
-        if deletion.account != device.account() {
-            return Err(ErrorCode::RecordTampered);
-        }
-        let known = self.entries.get(&deletion.record);
-        // A deletion names the version that it removes; an old one does not remove a newer.
-        let standing = match known {
-            Some(known) if known.version > deletion.version => Standing::Trouble { code: ErrorCode::RecordRolledBack },
-            Some(known) if known.version == deletion.version && known.h1 != deletion.h1 => {
-                Standing::Trouble { code: ErrorCode::RecordTampered }
-            }
-            Some(_) | None => Standing::Deleted,
-        };
-        let entry = Entry {
-            record: deletion.record,
-            version: known.map_or(deletion.version, |known| known.version.max(deletion.version)),
-            h1: known.filter(|known| known.version >= deletion.version).map_or(deletion.h1, |known| known.h1),
-            seq,
-            created: deletion.at,
-            meta: None,
-            standing,
-        };
-        self.entries.insert(deletion.record, entry);
-        Ok(())
+    /// How many changes could not be read and do not say which record they are about.
+    #[must_use]
+    pub fn unreadable(&self) -> usize {
+        self.unreadable.len()
     }
 
     fn to_stored(&self) -> Vec<u8> {
-        let entries = self.entries.values().cloned().collect();
-        encode(&Stored { version: 1, cursor: self.cursor, entries, stated: self.stated })
+        encode(&Stored {
+            version: 2,
+            cursor: self.cursor,
+            entries: self.entries.values().cloned().collect(),
+            stated: self.stated,
+            unreadable: self.unreadable.iter().copied().collect(),
+            writes: self.writes,
+        })
     }
 
     fn from_stored(bytes: &[u8]) -> Result<Self, DeviceError> {
         match decode::<Stored>(bytes, MAX_LISTING) {
-            Ok(stored) if stored.version == 1 => {
-                let entries = stored.entries.into_iter().map(|entry| (entry.record, entry)).collect();
-                Ok(Self { cursor: stored.cursor, entries, stated: stored.stated })
+            Ok(Stored { version: 2, cursor, entries, stated, unreadable, writes }) => {
+                let entries = entries.into_iter().map(|entry| (entry.record, entry)).collect();
+                Ok(Self { cursor, entries, stated, unreadable: unreadable.into_iter().collect(), writes })
             }
             Ok(_) | Err(_) => Err(Home::damaged_listing()),
         }
     }
-}
-
-/// Whether `envelope` may come after what is known of its record.
-fn follows(known: &Entry, envelope: &Envelope, h1: &Hash) -> Result<(), ErrorCode> {
-    let version = envelope.header.version;
-    if known.standing == Standing::Deleted || version < known.version {
-        return Err(ErrorCode::RecordRolledBack);
-    }
-    // The same version with other bytes, or a next version that was not made from the one that was seen.
-    let forked = (version == known.version && *h1 != known.h1)
-        || (Some(version) == known.version.checked_add(1) && envelope.header.previous != known.h1);
-    if forked { Err(ErrorCode::RecordTampered) } else { Ok(()) }
 }
 
 impl Device {
@@ -291,32 +263,85 @@ impl Device {
     /// As [`Device::listing`].
     pub async fn listing_with(&self, progress: &mut dyn FnMut(usize)) -> Result<Listing, DeviceError> {
         let mut listing = self.stored_listing().await?;
-        let before = (listing.cursor, listing.stated);
+        let taken = self.take_changes(&mut listing, progress).await?;
+        let now = self.machine.now();
+        // A listing does not fail for this; it is tried again with the next.
+        let stated = now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok();
+        if stated {
+            listing.stated = now;
+        }
+        if taken || stated {
+            listing.writes = self.store_listing(&listing).await?;
+        }
+        self.cursor.set(Some(listing.cursor));
+        Ok(listing)
+    }
+
+    /// Takes all changes since the last look. Says whether there was anything to remember.
+    async fn take_changes(&self, listing: &mut Listing, progress: &mut dyn FnMut(usize)) -> Result<bool, DeviceError> {
         let mut taken = 0usize;
+        // What is listed in a look from the beginning at what was seen before.
+        let mut listed = (listing.cursor == 0 && !listing.entries.is_empty()).then(BTreeSet::new);
         loop {
             let page = self.page(listing.cursor, MAX_PAGE).await?;
-            for change in &page.changes {
-                let seq = listing.take(change, self)?;
-                if seq <= listing.cursor {
+            if page.newest < listing.cursor {
+                // Its numbers went back: a backup was restored there, or it lied before. Once a look is enough.
+                if listed.replace(BTreeSet::new()).is_some() {
+                    return Err(ErrorCode::Malformed.into());
+                }
+                listing.cursor = 0;
+                listing.unreadable.clear();
+                continue;
+            }
+            for (seq, news) in self.eyes().look_at(&page.changes) {
+                if seq <= listing.cursor || seq > page.newest {
                     return Err(ErrorCode::Malformed.into());
                 }
                 listing.cursor = seq;
+                if let Some(listed) = &mut listed {
+                    listed.extend(news.record());
+                }
+                listing.take(seq, news);
             }
             taken = taken.saturating_add(page.changes.len());
+            if taken > MAX_CHANGES {
+                return Err(ErrorCode::TooLarge.into());
+            }
             progress(taken);
             if !page.more || page.changes.is_empty() {
                 break;
             }
         }
-        let now = self.machine.now();
-        // A listing does not fail for this; it is tried again with the next.
-        if now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok() {
-            listing.stated = now;
+        if let Some(listed) = &listed {
+            listing.name_missing(listed);
         }
-        if (listing.cursor, listing.stated) != before {
-            self.store_listing(&listing).await?;
+        Ok(taken > 0 || listed.is_some())
+    }
+
+    const fn eyes(&self) -> Eyes<'_> {
+        Eyes { account: self.account(), key: &self.account_key, device: &self.genesis.device }
+    }
+
+    /// The server gave this number to a version that was just published. One that is not above all that were seen says
+    /// that it has lost changes: the next look is from the beginning.
+    pub(crate) async fn compare_number(&self, seq: u64) {
+        let cursor = match self.cursor.get() {
+            Some(cursor) => cursor,
+            // A copy that does not open is named by the next look.
+            None => self.stored_listing().await.map_or(0, |listing| listing.cursor),
+        };
+        self.cursor.set(Some(cursor));
+        // The version is published whatever becomes of this: what cannot be stored is found again by the next number.
+        if seq <= cursor && self.look_from_the_beginning().await.is_ok() {
+            self.cursor.set(Some(0));
         }
-        Ok(listing)
+    }
+
+    async fn look_from_the_beginning(&self) -> Result<u64, DeviceError> {
+        let _held = self.home.lock_listing().await?;
+        let mut listing = self.stored_listing().await?;
+        listing.cursor = 0;
+        self.write_listing(listing).await
     }
 
     /// The listing as it was stored last, without asking the server.
@@ -329,16 +354,22 @@ impl Device {
         Listing::from_stored(&opened)
     }
 
-    /// Stores `listing`, unless another process has stored a later one meanwhile.
-    async fn store_listing(&self, listing: &Listing) -> Result<(), DeviceError> {
+    /// Stores `listing`, and gives how often the copy was written. What another process has stored meanwhile is kept
+    /// beside it.
+    async fn store_listing(&self, listing: &Listing) -> Result<u64, DeviceError> {
         let _held = self.home.lock_listing().await?;
         let there = self.stored_listing().await?;
-        if (there.cursor, there.stated) < (listing.cursor, listing.stated) {
-            let stored = zeroize::Zeroizing::new(listing.to_stored());
-            let sealed = self.vault.seal_cache(NAME, &stored, &mut self.rng())?;
-            self.home.store_listing(&sealed).await?;
-        }
-        Ok(())
+        let stored = if there.writes == listing.writes { listing.clone() } else { there.merged_with(listing) };
+        self.write_listing(stored).await
+    }
+
+    /// Under the lock.
+    async fn write_listing(&self, mut listing: Listing) -> Result<u64, DeviceError> {
+        listing.writes = listing.writes.wrapping_add(1);
+        let stored = zeroize::Zeroizing::new(listing.to_stored());
+        let sealed = self.vault.seal_cache(NAME, &stored, &mut self.rng())?;
+        self.home.store_listing(&sealed).await?;
+        Ok(listing.writes)
     }
 
     async fn page(&self, after: u64, limit: usize) -> Result<Page, DeviceError> {
@@ -360,31 +391,40 @@ impl Device {
         }
         let mut opened: BTreeMap<usize, OpenedVersion> = BTreeMap::new();
         while let Some((first, _)) = wanted.first_key_value() {
+            let first = *first;
             let limit = if wanted.len() == 1 { 1 } else { MAX_PAGE };
             let page = self.page(first.saturating_sub(1), limit).await?;
-            let last = page.next;
+            if page.next < first && !page.changes.is_empty() {
+                return Err(ErrorCode::Malformed.into());
+            }
+            let mut found: Vec<(usize, &Entry, Bytes)> = Vec::new();
             for change in page.changes {
                 let (Change::Version { seq, envelope } | Change::Pending { seq, envelope }) = change else { continue };
                 if let Some((place, entry)) = wanted.remove(&seq) {
-                    opened.insert(place, self.open_envelope(envelope.as_slice(), entry)?);
+                    found.push((place, entry, envelope));
                 }
             }
-            // Whatever was wanted up to here and did not come was changed or deleted since.
-            if wanted.first_key_value().is_some_and(|(seq, _)| *seq <= last || last == 0) {
+            let eyes = self.eyes();
+            let versions = each(&found, |(_, entry, envelope)| open_envelope(eyes, envelope.as_slice(), entry));
+            for ((place, ..), version) in found.iter().zip(versions) {
+                opened.insert(*place, version?);
+            }
+            // Whatever was wanted up to here and did not come was changed or deleted since. The first of them is in every
+            // page that begins with it.
+            if wanted.first_key_value().is_some_and(|(seq, _)| *seq <= page.next.max(first)) {
                 return Err(ErrorCode::Conflict.into());
             }
         }
         Ok(opened.into_values().collect())
     }
+}
 
-    fn open_envelope(&self, bytes: &[u8], entry: &Entry) -> Result<OpenedVersion, DeviceError> {
-        let envelope = Envelope::parse(bytes).map_err(|_| ErrorCode::RecordTampered)?;
-        if envelope.h1() != entry.h1 || envelope.header.record != entry.record {
-            return Err(ErrorCode::RecordTampered.into());
-        }
-        let devices = core::slice::from_ref(&self.genesis.device);
-        Ok(OpenedVersion::open(envelope, &self.account(), &self.account_key, devices)?)
+fn open_envelope(eyes: Eyes<'_>, bytes: &[u8], entry: &Entry) -> Result<OpenedVersion, ErrorCode> {
+    let envelope = Envelope::parse(bytes).map_err(|_| ErrorCode::RecordTampered)?;
+    if envelope.h1() != entry.h1 || envelope.header.record != entry.record {
+        return Err(ErrorCode::RecordTampered);
     }
+    eyes.open(envelope).map_err(|glimpse_core::OpenError| ErrorCode::RecordTampered)
 }
 
 #[cfg(test)]

@@ -90,7 +90,8 @@ impl Device {
         let bytes = envelope.to_bytes();
         let published =
             self.again_if_lost(|| with_cbor(Method::Post, "/v1/records".to_owned(), bytes.clone()).by(token)).await?;
-        let _at: Published = json(published, MAX_JSON).await?;
+        let published: Published = json(published, MAX_JSON).await?;
+        self.compare_number(published.seq).await;
         Ok(())
     }
 

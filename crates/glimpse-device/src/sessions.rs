@@ -1,13 +1,16 @@
 //! Sessions from outside: which there are, ending one from any process, and their audit trails.
 
-use glimpse_core::receipts::{Audit, audit};
+use core::cmp::Reverse;
+
+use glimpse_core::receipts::{Audit, BrokenTrail, audit};
 use glimpse_core::session::device::sign_end;
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{Receipts, SessionSummary, Sessions};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS};
+use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS, MAX_TRAIL, MAX_TRAIL_RECEIPTS};
+use glimpse_wire::pairing::Terms;
 use glimpse_wire::session::{Event, Receipt, Side};
-use glimpse_wire::{ErrorCode, Hash, SessionId, decode, encode};
+use glimpse_wire::{ErrorCode, Hash, SessionId, UnixMillis, decode, encode};
 
 use crate::account::Device;
 use crate::api::{bare, json, with_cbor};
@@ -18,8 +21,8 @@ use crate::transport::Method;
 const MAX_PAGE: usize = 2 * MAX_RECEIPTS * MAX_RECEIPT;
 /// A list of sessions as it arrives, in bytes.
 const MAX_SESSIONS: usize = 16 * 1024 * 1024;
-/// A trail that is kept, in bytes.
-const MAX_TRAIL: usize = 256 * 1024 * 1024;
+/// A trail that is kept, in bytes: with the length in front of each receipt.
+const MAX_KEPT: usize = MAX_TRAIL + 16 * MAX_TRAIL_RECEIPTS;
 
 /// The audit trail of a session.
 #[derive(Debug)]
@@ -28,8 +31,42 @@ pub struct SessionTrail {
     pub session: SessionId,
     /// Each a [`Receipt`], by rising number.
     pub receipts: Vec<Bytes>,
-    /// What it shows, if it holds: links, and every signature.
+    /// What it shows; nothing unless all of it holds, and the server tells nothing else than what was kept here.
     pub audit: Option<Audit>,
+    /// What it may be taken for.
+    pub verdict: Verdict,
+}
+
+/// What an audit trail may be taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every link and every signature holds, from the grant to the end.
+    Whole,
+    /// It holds as far as it goes, and there is no end in it: the session runs, or the rest was cut off.
+    NoEnd,
+    /// This receipt does not hold. Those before it do.
+    Broken {
+        /// Its number.
+        seq: u64,
+    },
+    /// The server gives another trail than the one that was kept here, or one that cannot be read. The receipts are those
+    /// that were kept.
+    Contradicted,
+}
+
+/// A session as its kept trail tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSession {
+    /// Which.
+    pub session: SessionId,
+    /// When its first receipt was written, by the server's clock.
+    pub begun: UnixMillis,
+    /// Records that were lent.
+    pub units: u64,
+    /// Openings.
+    pub opened: u64,
+    /// Why it ended, if its end is in the trail.
+    pub ended: Option<ErrorCode>,
 }
 
 impl SessionTrail {
@@ -81,32 +118,79 @@ impl Device {
         }
     }
 
-    /// The audit trail of a session: from the server while it has it, otherwise as it was kept here.
+    /// The audit trail of a session: the server's, if it begins with what was kept here, otherwise the kept one. What holds
+    /// and is longer than what was kept is kept.
     ///
     /// # Errors
     /// [`ErrorCode::NotFound`] when neither has it; [`DeviceError::Refused`].
     pub async fn trail(&self, session: SessionId) -> Result<SessionTrail, DeviceError> {
-        let receipts = match self.receipts_after(session, None).await {
-            Ok(receipts) if !receipts.is_empty() => {
-                self.keep_trail(session, &receipts).await?;
-                receipts
+        // Before the server is asked: what another process keeps meanwhile, the server has given it.
+        let kept = self.kept_trail(session).await?;
+        let given = match (self.receipts_after(session, None).await, &kept) {
+            (Ok(given), _) if !given.is_empty() => Given::Receipts(given),
+            (Ok(_), None) => return Err(ErrorCode::NotFound.into()),
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(_)) if matches!(error.code(), Some(ErrorCode::Malformed | ErrorCode::TooLarge)) => {
+                Given::Nonsense
             }
-            Ok(_) => self.kept_trail(session).await?.ok_or(ErrorCode::NotFound)?,
-            Err(error) => match self.kept_trail(session).await? {
-                Some(kept) => kept,
-                None => return Err(error),
-            },
+            // Not there any more, or not now.
+            (Ok(_) | Err(_), Some(_)) => Given::Nothing,
         };
-        let audit = audit(session, &self.keys().signing().public(), &receipts).ok();
-        Ok(SessionTrail { session, receipts, audit })
+        let trail = self.judged(session, kept, given);
+        if trail.audit.is_some() {
+            self.keep_trail(session, &trail.receipts).await?;
+        }
+        Ok(trail)
     }
 
-    /// Sessions whose trails are kept here.
+    fn judged(&self, session: SessionId, kept: Option<Vec<Bytes>>, given: Given) -> SessionTrail {
+        // A file that does not hold by itself is no measure for anybody.
+        let held = kept.as_ref().is_some_and(|kept| self.audit(session, kept).is_ok());
+        let kept = kept.unwrap_or_default();
+        let (receipts, contradicted) = match given {
+            Given::Receipts(given) if !held || given.starts_with(&kept) => (given, false),
+            Given::Receipts(_) | Given::Nonsense => (kept, true),
+            Given::Nothing => (kept, false),
+        };
+        let (audit, verdict) = match self.audit(session, &receipts) {
+            Ok(_) if contradicted => (None, Verdict::Contradicted),
+            Ok(audit) if audit.ended => (Some(audit), Verdict::Whole),
+            Ok(audit) => (Some(audit), Verdict::NoEnd),
+            Err(BrokenTrail { seq }) => (None, Verdict::Broken { seq }),
+        };
+        SessionTrail { session, receipts, audit, verdict }
+    }
+
+    pub(crate) fn audit(&self, session: SessionId, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
+        audit(session, &self.keys().signing().public(), receipts)
+    }
+
+    /// Sessions whose trails are kept here, newest first.
     ///
     /// # Errors
     /// [`DeviceError::Storage`].
     pub async fn kept_trails(&self) -> Result<Vec<SessionId>, DeviceError> {
-        Ok(self.home.trails().await?.iter().filter_map(|name| name.parse().ok()).collect())
+        Ok(self.kept_sessions().await?.iter().map(|kept| kept.session).collect())
+    }
+
+    /// What the trails that are kept here tell, newest first. They are read, not verified; one that cannot be read comes
+    /// last, at time zero.
+    ///
+    /// # Errors
+    /// [`DeviceError::Storage`].
+    pub async fn kept_sessions(&self) -> Result<Vec<KeptSession>, DeviceError> {
+        let mut kept = Vec::new();
+        for name in self.home.trails().await? {
+            let Ok(session) = name.parse::<SessionId>() else { continue };
+            let receipts = match self.kept_trail(session).await {
+                Ok(receipts) => receipts.unwrap_or_default(),
+                Err(DeviceError::Damaged(_)) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            kept.push(told(session, &receipts));
+        }
+        kept.sort_by_key(|kept| Reverse((kept.begun, kept.session)));
+        Ok(kept)
     }
 
     pub(crate) async fn receipts_after(
@@ -115,6 +199,7 @@ impl Device {
         after: Option<u64>,
     ) -> Result<Vec<Bytes>, DeviceError> {
         let mut all: Vec<Bytes> = Vec::new();
+        let mut bytes = 0usize;
         let mut after = after;
         loop {
             let query = after.map_or_else(String::new, |after| format!("?after={after}"));
@@ -123,10 +208,17 @@ impl Device {
             let page: Receipts = json(response, MAX_PAGE).await?;
             let Some(last) = page.receipts.last() else { return Ok(all) };
             let last: Receipt = decode(last.as_slice(), MAX_RECEIPT).map_err(|_| ErrorCode::Malformed)?;
-            let more = page.more && after.is_none_or(|after| last.seq > after);
+            // Each page gets further than the one before.
+            if after.is_some_and(|after| last.seq <= after) {
+                return Err(ErrorCode::Malformed.into());
+            }
             after = Some(last.seq);
+            bytes = page.receipts.iter().fold(bytes, |sum, receipt| sum.saturating_add(receipt.as_slice().len()));
             all.extend(page.receipts);
-            if !more {
+            if all.len() > MAX_TRAIL_RECEIPTS || bytes > MAX_TRAIL {
+                return Err(ErrorCode::TooLarge.into());
+            }
+            if !page.more {
                 return Ok(all);
             }
         }
@@ -139,19 +231,62 @@ impl Device {
         Ok(())
     }
 
-    /// Keeps a trail, unless a longer one is kept already.
+    /// Keeps as much of a trail as holds, if it goes on from what is kept already.
     pub(crate) async fn keep_trail(&self, session: SessionId, receipts: &[Bytes]) -> Result<(), DeviceError> {
-        let kept = self.kept_trail(session).await?.map_or(0, |kept| kept.len());
-        if receipts.len() > kept {
-            self.home.store_trail(&session.to_string(), &encode(&receipts.to_vec())).await?;
+        let holds = match self.audit(session, receipts) {
+            Ok(_) => receipts,
+            Err(BrokenTrail { seq }) => {
+                let (holds, _) = receipts.split_at_checked(usize::try_from(seq).unwrap_or(0)).unwrap_or_default();
+                holds
+            }
+        };
+        let _held = self.home.lock_trails().await?;
+        let kept = match self.kept_trail(session).await {
+            // What does not hold is no trail of this session, and what cannot be read is none at all.
+            Ok(Some(kept)) if self.audit(session, &kept).is_ok() => kept,
+            Ok(_) | Err(DeviceError::Damaged(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        if holds.len() > kept.len() && holds.starts_with(&kept) {
+            self.home.store_trail(&session.to_string(), &encode(&holds.to_vec())).await?;
         }
         Ok(())
     }
 
     async fn kept_trail(&self, session: SessionId) -> Result<Option<Vec<Bytes>>, DeviceError> {
         let Some(bytes) = self.home.trail(&session.to_string()).await? else { return Ok(None) };
-        decode(&bytes, MAX_TRAIL).map(Some).map_err(|_| DeviceError::Damaged("receipts"))
+        decode(&bytes, MAX_KEPT).map(Some).map_err(|_| DeviceError::Damaged("receipts"))
     }
+}
+
+/// What the server gives when it is asked for a trail.
+enum Given {
+    Receipts(Vec<Bytes>),
+    /// It has none, or cannot be reached.
+    Nothing,
+    /// What cannot be read, or never ends.
+    Nonsense,
+}
+
+/// What a trail tells of its session.
+fn told(session: SessionId, receipts: &[Bytes]) -> KeptSession {
+    let mut told = KeptSession { session, begun: UnixMillis(0), units: 0, opened: 0, ended: None };
+    let decoded = receipts.iter().filter_map(|receipt| decode::<Receipt>(receipt.as_slice(), MAX_RECEIPT).ok());
+    for receipt in decoded {
+        if receipt.seq == 0 {
+            told.begun = receipt.at;
+        }
+        match receipt.event {
+            Event::Granted { terms, .. } => {
+                let units = decode::<Terms>(terms.as_slice(), MAX_RECEIPT).map_or(0, |terms| terms.units.len());
+                told.units = told.units.saturating_add(u64::try_from(units).unwrap_or(u64::MAX));
+            }
+            Event::Opened { .. } => told.opened = told.opened.saturating_add(1),
+            Event::Ended { code, .. } => told.ended = Some(code),
+            Event::Refused { .. } | Event::Deleted | Event::Countersigned { .. } => {}
+        }
+    }
+    told
 }
 
 /// Whether a code is the reason of a session that is over.

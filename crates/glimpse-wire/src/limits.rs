@@ -80,6 +80,12 @@ pub const MAX_PAGE: usize = 500;
 pub const MAX_RECEIPTS: usize = 500;
 /// A receipt, in bytes.
 pub const MAX_RECEIPT: usize = 64 * 1024;
+/// Receipts of one session that a device takes: more than the largest budget that it grants, and all Terms.
+pub const MAX_TRAIL_RECEIPTS: usize = 100_000;
+/// The same, in bytes: 64 MiB.
+pub const MAX_TRAIL: usize = 64 * 1024 * 1024;
+/// Changes that a device takes in one look at its listing.
+pub const MAX_CHANGES: usize = 1_000_000;
 /// How long a writer may rely on a device's statement of the head, in milliseconds: one day.
 pub const HEAD_STATEMENT_MILLIS: u64 = 24 * 60 * 60 * 1000;
 /// A device's failed pairings in a row that pause lending.

@@ -246,6 +246,9 @@ pub struct Page {
     pub next: u64,
     /// Whether there is more at this moment.
     pub more: bool,
+    /// The number of the account's newest change, listed or replaced. Whoever has seen a higher one is told another
+    /// story than before, and lists from the beginning.
+    pub newest: u64,
 }
 
-array!(Page { changes, next, more });
+array!(Page { changes, next, more, newest });

@@ -75,6 +75,10 @@ pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failur
         out.line(&line(entry, out))?;
     }
     out.event(&Listed { event: "listed", records: shown.len() })?;
+    if listing.unreadable() > 0 {
+        let text = format!("{} changes cannot be read. Tell whoever runs the server.", listing.unreadable());
+        out.note(&out.styled(Style::Red, &text));
+    }
     if shown.is_empty() {
         out.note(if listing.is_empty() {
             "No records yet. Add some with `glimpse add FILE…`."

@@ -1,7 +1,7 @@
 //! `glimpse receipts`: the log of a session, verified.
 
 use glimpse_device::Device;
-use glimpse_device::sessions::SessionTrail;
+use glimpse_device::sessions::{SessionTrail, Verdict};
 use glimpse_wire::account::Signed;
 use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::pairing::Terms;
@@ -57,11 +57,22 @@ fn summary(trail: &SessionTrail, out: Out) -> Result<u8, Failure> {
         "countersigned": countersigned,
         "verified": trail.audit.is_some(),
     }))?;
-    if trail.audit.is_some() {
-        out.note(&out.styled(Style::Green, "Every link and every signature holds."));
-        return Ok(0);
-    }
-    out.note(&out.styled(Style::Red, "This log does not hold: it was changed, or cut. Tell whoever runs the server."));
+    let wrong = match trail.verdict {
+        Verdict::Whole => {
+            out.note(&out.styled(Style::Green, "Every link and every signature holds."));
+            return Ok(0);
+        }
+        Verdict::NoEnd => {
+            let text = "Every link and every signature holds so far. There is no end in it: the session runs, or the rest was cut off.";
+            out.note(&out.styled(Style::Yellow, text));
+            return Ok(0);
+        }
+        Verdict::Broken { .. } => "This log does not hold: it was changed, or cut. Tell whoever runs the server.",
+        Verdict::Contradicted => {
+            "The server gives another log of this session than the one that was kept here, which is shown. Tell whoever runs it."
+        }
+    };
+    out.note(&out.styled(Style::Red, wrong));
     Ok(exit_code(ErrorCode::RecordTampered))
 }
 

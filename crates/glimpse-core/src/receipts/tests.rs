@@ -224,6 +224,7 @@ struct Signers {
 }
 
 const SESSION: SessionId = SessionId([1; 16]);
+const UNIT: UnitId = UnitId([4; 16]);
 
 impl Signers {
     fn new() -> Self {
@@ -231,24 +232,43 @@ impl Signers {
         let viewer = Signing::generate(&mut rng(6));
         let mut terms = story.device.terms().clone();
         (terms.session, terms.viewer) = (SESSION, viewer.public());
+        terms.units = vec![TermsUnit::Sealed { unit: UNIT }];
         Self { device: Signing::generate(&mut rng(7)), viewer, terms }
     }
 
     fn granted(&self, seq: u32, viewer: SigningKeyBytes) -> Event {
-        let terms = encode(&Terms { seq, viewer, ..self.terms.clone() });
+        self.granted_by(|terms| (terms.seq, terms.viewer) = (seq, viewer))
+    }
+
+    fn granted_by(&self, edit: impl FnOnce(&mut Terms)) -> Event {
+        let mut terms = self.terms.clone();
+        edit(&mut terms);
+        let terms = encode(&terms);
         let (transcript, kem, sealed) = (Hash([1; 32]), Hash([2; 32]), Hash([3; 32]));
         let signature = self.device.sign(&preimage::grant_signature(&transcript, &kem, &terms, &sealed));
         Event::Granted { terms: Bytes(terms), transcript, kem, sealed, signature }
     }
 
     fn opened(&self, counter: u64, session: SessionId, last_receipt: Hash) -> Event {
-        let unit = glimpse_wire::UnitId([4; 16]);
-        let request = OpenRequest { suite: SUITE, session, unit, from: 0, to: 1, counter, last_receipt };
+        self.opened_by(|request| {
+            (request.counter, request.session, request.last_receipt) = (counter, session, last_receipt);
+        })
+    }
+
+    /// An opening by the counter 1, before the viewer holds any receipt, unless `edit` says otherwise.
+    fn opened_by(&self, edit: impl FnOnce(&mut OpenRequest)) -> Event {
+        let (session, last_receipt) = (SESSION, Hash::ZERO);
+        let mut request = OpenRequest { suite: SUITE, session, unit: UNIT, from: 0, to: 1, counter: 1, last_receipt };
+        edit(&mut request);
         opened(self.viewer.sign_statement(StatementKind::Open, &request))
     }
 
     fn ended(&self, side: Side, session: SessionId, last_receipt: Hash) -> Event {
-        let end = End { suite: SUITE, session, side, last_receipt, at: UnixMillis(9) };
+        self.ended_by(End { suite: SUITE, session, side, last_receipt, at: UnixMillis(9) })
+    }
+
+    fn ended_by(&self, end: End) -> Event {
+        let side = end.side;
         let signing = if side == Side::Device { &self.device } else { &self.viewer };
         let signed = signing.sign_statement(StatementKind::End, &end);
         Event::Ended { code: ErrorCode::SessionEnded, statement: signed.statement, signature: signed.signature }
@@ -305,8 +325,90 @@ fn t065_each_rule_of_an_audit_holds_by_itself() {
         assert!(by.holds(&then(late.clone())), "control");
         assert!(!by.holds(&[ended.as_slice(), &[late]].concat()));
     }
-    // A countersignature of another receipt than the one before it.
+    // A countersignature of another receipt than the one before it; of the end it is none.
+    assert!(by.holds(&[ended.as_slice(), &[by.countersigned(head(&ended), 2)]].concat()), "control");
     assert!(by.holds(&then(by.countersigned(head(&begun), 1))), "control");
     assert!(!by.holds(&then(by.countersigned(head(&begun[..1]), 1))));
     assert!(!by.holds(&then(by.countersigned(head(&begun), 0))));
+}
+
+#[test]
+fn t065_an_opening_that_the_terms_do_not_allow_does_not_hold() {
+    let by = Signers::new();
+    let viewer = by.viewer.public();
+    let first = by.opened(1, SESSION, Hash::ZERO);
+    let second = by.opened(2, SESSION, Hash::ZERO);
+    let budget = |budget| by.granted_by(|terms| (terms.seq, terms.budget) = (1, budget));
+    assert!(by.holds(&[budget(2), first.clone(), second.clone()]), "control");
+    assert!(!by.holds(&[budget(1), first.clone(), second.clone()]), "one more than was agreed");
+    let more = by.granted_by(|terms| (terms.seq, terms.budget) = (2, 2));
+    assert!(by.holds(&[budget(1), first.clone(), more.clone(), second.clone()]), "newer Terms allow it");
+    assert!(!by.holds(&[budget(1), first.clone(), second, more]), "but not before they came");
+
+    // A unit that no Terms list, or that only later ones do.
+    let other = UnitId([5; 16]);
+    let of_other = by.opened_by(|request| request.unit = other);
+    let adds = by.granted_by(|terms| (terms.seq, terms.units) = (2, vec![TermsUnit::Sealed { unit: other }]));
+    let granted = by.granted(1, viewer);
+    assert!(by.holds(&[granted.clone(), adds.clone(), of_other.clone()]), "control");
+    assert!(!by.holds(&[granted.clone(), of_other.clone()]));
+    assert!(!by.holds(&[granted.clone(), of_other, adds.clone()]));
+    assert!(by.holds(&[granted, adds, first.clone()]), "what earlier Terms list stays lent");
+
+    // At the end that the newest Terms set, and before it: the receipt of an opening has the number, and the time, 1.
+    let until = |expires| by.granted_by(|terms| (terms.seq, terms.expires) = (1, UnixMillis(expires)));
+    assert!(by.holds(&[until(2), first.clone()]), "control");
+    assert!(!by.holds(&[until(1), first.clone()]));
+    let longer = by.granted_by(|terms| terms.seq = 2);
+    assert!(by.holds(&[until(1), longer, first]), "newer Terms last longer");
+}
+
+#[test]
+fn t065_what_is_of_another_suite_or_out_of_order_does_not_hold() {
+    let by = Signers::new();
+    let granted = by.granted(1, by.viewer.public());
+    let deleted = Event::Deleted;
+    let end = End { suite: SUITE, session: SESSION, side: Side::Viewer, last_receipt: Hash::ZERO, at: UnixMillis(9) };
+    let ended = by.ended_by(end);
+    let by_server = Event::Ended {
+        code: ErrorCode::SessionExpired,
+        statement: Bytes(Vec::new()),
+        signature: SignatureBytes([0; 64]),
+    };
+    assert!(by.holds(&[granted.clone(), by.opened_by(|_| {}), ended.clone(), deleted.clone()]), "control");
+    assert!(by.holds(&[granted.clone(), by_server.clone(), deleted.clone()]), "control");
+    assert!(!by.holds(&[by.granted_by(|terms| (terms.seq, terms.suite) = (1, 2))]));
+    assert!(!by.holds(&[granted.clone(), by.opened_by(|request| request.suite = 2)]));
+    assert!(!by.holds(&[granted.clone(), by.ended_by(End { suite: 2, ..end })]));
+    // Nothing before a grant: a server cannot give an end in the place of a session.
+    assert!(!by.holds(&[by_server.clone(), deleted.clone()]));
+    assert!(!by.holds(&[granted.clone(), deleted.clone()]), "deleted before the end");
+    for again in [ended.clone(), by_server] {
+        assert!(!by.holds(&[granted.clone(), ended.clone(), again]), "a second end");
+    }
+    assert!(!by.holds(&[granted, ended, deleted.clone(), deleted]));
+}
+
+#[test]
+fn t065_a_refused_request_fits_its_place_like_an_opening() {
+    let by = Signers::new();
+    let granted = by.granted(1, by.viewer.public());
+    let refused = |last_receipt| {
+        let Event::Opened { request, signature } = by.opened(1, SESSION, last_receipt) else { panic!() };
+        Event::Refused { code: ErrorCode::NotGranted, request, signature }
+    };
+    let begun = [granted.clone(), by.opened(1, SESSION, Hash::ZERO)];
+    assert!(by.holds(&[begun.as_slice(), &[refused(head(&begun))]].concat()), "control");
+    assert!(!by.holds(&[granted.clone(), refused(head(&begun))]), "an opening before it was left out");
+    let ended = [granted, by.ended(Side::Viewer, SESSION, Hash::ZERO)];
+    assert!(!by.holds(&[ended.as_slice(), &[refused(Hash::ZERO)]].concat()), "refused after the end");
+}
+
+#[test]
+fn a_trail_that_was_cut_off_holds_and_says_that_no_end_is_in_it() {
+    let story = story();
+    let receipts = link(story.session, &story.events);
+    let ended = |length: usize| story.audit(&receipts[..length]).unwrap().ended;
+    assert!(!ended(5), "the session's end was cut off");
+    assert!(ended(6), "control");
 }

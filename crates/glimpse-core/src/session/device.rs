@@ -1,138 +1,30 @@
 //! The device's side of a session: what the user decided, sealed and signed.
 
+mod lent;
+mod sealing;
+
 use std::collections::BTreeMap;
 
 use glimpse_wire::account::{Head, Signed};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{
-    BLOB_BORDER, DEFAULT_BUDGET, DEFAULT_RATE, MAX_MESSAGE, MAX_SESSION_MILLIS, MAX_UNITS_PER_GRANT,
-    MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS,
-};
-use glimpse_wire::pairing::{Grant, GrantBody, GrantUnit, Message, Rights, Terms, TermsUnit};
+use glimpse_wire::limits::{MAX_SESSION_MILLIS, MAX_UNITS_PER_GRANT, MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS};
+use glimpse_wire::pairing::{Grant, GrantBody, GrantUnit, Message, Rights, Terms};
 use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::record::Meta;
-use glimpse_wire::session::{Countersignature, End, GrantSubmission, Side, UnitEnvelope};
-use glimpse_wire::size::padded;
+use glimpse_wire::session::{Countersignature, End, GrantSubmission, Side};
 use glimpse_wire::{
-    AccountId, ErrorCode, Hash, MailboxId, SUITE, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis, encode,
+    AccountId, ErrorCode, Hash, MailboxId, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, encode,
 };
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::channel::LiveChannel;
-use crate::derive;
 use crate::error::OpenError;
 use crate::kem::KemPublic;
 use crate::keys::{DeviceKeys, Signing};
-use crate::record::{OpenedVersion, Origin};
-use crate::secret::{ClientShare, Plaintext, Secret, ServerShare};
-use crate::stream::{ContentSealer, LengthChanged};
+use crate::secret::{ClientShare, Secret};
 
-/// What the user decided.
-#[derive(Debug)]
-pub struct Decision {
-    /// The records, as units; at most 256, more by [`DeviceSession::amend`].
-    pub units: Vec<LentUnit>,
-    /// Bits of [`Rights`].
-    pub rights: u8,
-    /// Openings in all.
-    pub budget: u32,
-    /// Openings in any minute.
-    pub rate: u32,
-    /// The time, by the server's clock as the device knows it.
-    pub issued: UnixMillis,
-    /// When the session ends.
-    pub expires: UnixMillis,
-}
-
-impl Decision {
-    /// Looking only, at the default budget and rate, for `millis`.
-    #[must_use]
-    pub const fn view(units: Vec<LentUnit>, issued: UnixMillis, millis: u64) -> Self {
-        Self {
-            units,
-            rights: Rights::VIEW,
-            budget: DEFAULT_BUDGET,
-            rate: DEFAULT_RATE,
-            issued,
-            expires: issued.plus(millis),
-        }
-    }
-}
-
-/// A record as it is lent: a unit with a client share of its own.
-#[derive(Debug)]
-pub struct LentUnit {
-    id: UnitId,
-    client: ClientShare,
-    meta: Meta,
-    origin: u8,
-    blob: Option<Hash>,
-}
-
-impl LentUnit {
-    /// Makes a unit of a record version, if its policy lets it be lent.
-    ///
-    /// # Errors
-    /// As [`OpenedVersion::require_lendable`].
-    pub fn of(version: &OpenedVersion, rng: &mut impl CryptoRng) -> Result<Self, ErrorCode> {
-        version.require_lendable()?;
-        let mut id = [0; UnitId::LEN];
-        rng.fill_bytes(&mut id);
-        let blob = (version.meta().length > BLOB_BORDER).then(|| version.envelope().header.h0());
-        let origin = match version.origin() {
-            Origin::Own => 0,
-            Origin::Writer(_) | Origin::Unsigned => 1,
-        };
-        Ok(Self {
-            id: UnitId(id),
-            client: ClientShare(Secret::generate(rng)),
-            meta: version.meta().clone(),
-            origin,
-            blob,
-        })
-    }
-
-    /// Its id.
-    #[must_use]
-    pub const fn id(&self) -> UnitId {
-        self.id
-    }
-
-    /// Whether the record is lent by its content key, in place of a copy sealed for the session.
-    #[must_use]
-    pub const fn is_blob(&self) -> bool {
-        self.blob.is_some()
-    }
-
-    fn in_terms(&self) -> TermsUnit {
-        match self.blob {
-            Some(h0) => TermsUnit::Blob { unit: self.id, h0 },
-            None => TermsUnit::Sealed { unit: self.id },
-        }
-    }
-}
-
-/// Splits units so that each part fits one grant: by number, and by the size of what describes them.
-#[must_use]
-pub fn split_for_grants(units: Vec<LentUnit>) -> Vec<Vec<LentUnit>> {
-    let room = MAX_MESSAGE / 2;
-    let mut parts = vec![Vec::new()];
-    let mut used = 0usize;
-    for unit in units {
-        let length = encode(&unit.meta).len().saturating_add(128);
-        let full = parts.last().is_some_and(|part: &Vec<LentUnit>| part.len() >= MAX_UNITS_PER_GRANT);
-        if full || (used.saturating_add(length) > room && used > 0) {
-            parts.push(Vec::new());
-            used = 0;
-        }
-        used = used.saturating_add(length);
-        if let Some(part) = parts.last_mut() {
-            part.push(unit);
-        }
-    }
-    parts
-}
+pub use lent::{Decision, LentUnit, split_for_grants};
+pub use sealing::UnitSealer;
 
 /// Proof that the user approved these Terms for the browser of this transcript. Seals exactly that.
 pub struct Approved {
@@ -211,7 +103,7 @@ impl core::fmt::Debug for Approved {
 
 fn check_terms(terms: &Terms) -> Result<(), ErrorCode> {
     let life = terms.expires.since(terms.issued);
-    // A session that runs may be shortened to less.
+    // Counted from the first Terms, a session that runs keeps its least length; these may be made shortly before the end.
     let least = if terms.seq == 1 { MIN_SESSION_MILLIS } else { 1 };
     let fits = terms.units.len() <= MAX_UNITS_PER_GRANT
         && (least..=MAX_SESSION_MILLIS).contains(&life)
@@ -358,8 +250,9 @@ impl DeviceSession {
         terms.budget = change.budget.unwrap_or(terms.budget);
         terms.seq = terms.seq.checked_add(1).ok_or(ErrorCode::Malformed)?;
         let units = self.units.len().saturating_add(terms.units.len());
-        let too_long = terms.expires.since(self.granted) > MAX_SESSION_MILLIS;
-        if units > MAX_UNITS_PER_SESSION || too_long || terms.expires <= now {
+        let life = terms.expires.since(self.granted);
+        let lasts = (MIN_SESSION_MILLIS..=MAX_SESSION_MILLIS).contains(&life) && terms.expires > now;
+        if units > MAX_UNITS_PER_SESSION || !lasts {
             return Err(ErrorCode::Malformed);
         }
         check_terms(&terms)?;
@@ -388,62 +281,6 @@ impl DeviceSession {
     #[must_use]
     pub const fn live(&mut self) -> Option<&mut LiveChannel> {
         self.live.as_mut()
-    }
-
-    /// Begins to seal a unit's content for this session, under a salt for which the server minted `server`.
-    ///
-    /// # Errors
-    /// [`ErrorCode::NotGranted`] for a unit that was not granted, or one that is lent by its content key.
-    pub fn seal_unit(&self, unit: &UnitId, salt: Salt, server: &ServerShare) -> Result<UnitSealer, ErrorCode> {
-        let state = self.units.get(unit).filter(|state| !state.blob).ok_or(ErrorCode::NotGranted)?;
-        Ok(self.unit_sealer(*unit, state, salt, server, state.length))
-    }
-
-    /// Seals the content key of a blob, and only that, as the content of its unit.
-    ///
-    /// # Errors
-    /// [`ErrorCode::NotGranted`] for a unit that is not lent by its content key; [`ErrorCode::RecordTampered`] for a
-    /// wrong share of the record.
-    pub fn seal_blob_unit(
-        &self,
-        unit: &UnitId,
-        salt: Salt,
-        server: &ServerShare,
-        version: &OpenedVersion,
-        record_share: &ServerShare,
-    ) -> Result<(UnitEnvelope, Vec<u8>), ErrorCode> {
-        let state = self.units.get(unit).filter(|state| state.blob).ok_or(ErrorCode::NotGranted)?;
-        let key: Plaintext = version.blob_key(record_share).map_err(|OpenError| ErrorCode::RecordTampered)?;
-        let length = u64::try_from(key.len()).map_err(|_| ErrorCode::Internal)?;
-        let mut sealer = self.unit_sealer(*unit, state, salt, server, length);
-        let mut sealed = Vec::new();
-        let mut emit = |chunk: Vec<u8>| sealed.extend(chunk);
-        sealer.push(&key, &mut emit).map_err(|LengthChanged| ErrorCode::Internal)?;
-        let envelope = *sealer.envelope();
-        sealer.finish(&mut emit).map_err(|LengthChanged| ErrorCode::Internal)?;
-        Ok((envelope, sealed))
-    }
-
-    fn unit_sealer(
-        &self,
-        unit: UnitId,
-        state: &LentState,
-        salt: Salt,
-        server: &ServerShare,
-        length: u64,
-    ) -> UnitSealer {
-        let key = derive::unit_key(&salt, &state.client, server);
-        let envelope = UnitEnvelope {
-            suite: SUITE,
-            session: self.session,
-            unit,
-            salt,
-            terms: state.terms,
-            commit: key.commitment(),
-            size: padded(length),
-        };
-        let aad = preimage::unit_aad(&self.session, &unit, &salt, &state.terms);
-        UnitSealer { content: ContentSealer::new(key.key, aad, length), envelope }
     }
 
     /// The device's end of this session.
@@ -475,37 +312,6 @@ pub fn sign_end(signing: &Signing, session: SessionId, side: Side, last_receipt:
 #[must_use]
 pub fn countersign(signing: &Signing, session: SessionId, head: Hash, seq: u64) -> Signed {
     signing.sign_statement(StatementKind::Countersign, &Countersignature { suite: SUITE, session, head, seq })
-}
-
-/// Seals the content of a unit as it streams by.
-#[derive(Debug)]
-pub struct UnitSealer {
-    content: ContentSealer,
-    envelope: UnitEnvelope,
-}
-
-impl UnitSealer {
-    /// What travels ahead of the chunks.
-    #[must_use]
-    pub const fn envelope(&self) -> &UnitEnvelope {
-        &self.envelope
-    }
-
-    /// Takes the next piece of the content; gives each sealed chunk to `emit`.
-    ///
-    /// # Errors
-    /// [`LengthChanged`].
-    pub fn push(&mut self, content: &[u8], emit: &mut dyn FnMut(Vec<u8>)) -> Result<(), LengthChanged> {
-        self.content.push(content, emit)
-    }
-
-    /// Seals the last chunk.
-    ///
-    /// # Errors
-    /// [`LengthChanged`].
-    pub fn finish(self, emit: &mut dyn FnMut(Vec<u8>)) -> Result<(), LengthChanged> {
-        self.content.finish(emit).map(|_root| ())
-    }
 }
 
 #[cfg(test)]

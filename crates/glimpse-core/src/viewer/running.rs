@@ -202,8 +202,7 @@ impl Running {
             }
             Input::AskTime(minutes) => self.ask(&Live::AskTime { minutes }, now, outbox),
             Input::AskRecord(text) => {
-                let cut = text.char_indices().map(|(at, _)| at).find(|at| *at >= MAX_ASK).unwrap_or(text.len());
-                let text = text.get(..cut).unwrap_or_default().to_owned();
+                let text = text.get(..text.floor_char_boundary(MAX_ASK)).unwrap_or_default().to_owned();
                 self.ask(&Live::AskRecord { text }, now, outbox);
             }
             Input::End => self.end(ErrorCode::SessionEnded, now, outbox),

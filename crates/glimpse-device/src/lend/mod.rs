@@ -221,6 +221,9 @@ pub struct Ending {
     pub code: ErrorCode,
     /// What the audit trail shows; nothing when it could not be fetched or does not hold.
     pub audit: Option<glimpse_core::receipts::Audit>,
+    /// The number of a receipt that the viewer says it holds and that did not come: the server keeps it from this device,
+    /// or the viewer made it up.
+    pub missing: Option<u64>,
     /// Whether the server has said that it is over. Otherwise it ends there by itself, at its time.
     pub told: bool,
 }
@@ -264,7 +267,7 @@ impl Device {
         Ok(running::Running::new(self, granted).run(commands, events).await)
     }
 
-    /// The owner has just given the passphrase: failed pairings of the day are forgiven.
+    /// The owner has just given the passphrase: failed pairings of the day are forgiven. A pause goes on.
     ///
     /// # Errors
     /// [`DeviceError::Storage`], [`DeviceError::Damaged`].

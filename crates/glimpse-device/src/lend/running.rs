@@ -12,7 +12,7 @@ use glimpse_core::session::device::Change;
 use glimpse_core::session::{DeviceSession, LentUnit, SealedGrant, fresh_salt};
 use glimpse_wire::api::Mailbox;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{AHEAD_TOTAL, AHEAD_UNIT, MAX_SESSION_MILLIS};
+use glimpse_wire::limits::{AHEAD_TOTAL, AHEAD_UNIT, MAX_SESSION_MILLIS, MIN_SESSION_MILLIS};
 use glimpse_wire::live::Live;
 use glimpse_wire::{ErrorCode, RecordId, UnitId, UnixMillis, encode};
 
@@ -26,6 +26,7 @@ use crate::account::Device;
 use crate::api::with_cbor;
 use crate::error::DeviceError;
 use crate::transport::Method;
+use hearing::Told;
 
 /// Units that are made at one time.
 const MAKING: usize = 4;
@@ -257,7 +258,10 @@ impl<'d> Running<'d> {
                 self.fetching = false;
                 // What cannot be fetched is asked for again with the next receipt, and at the end.
                 for receipt in fetched.unwrap_or_default() {
-                    self.receipt(&receipt, events)?;
+                    // Asked for those after the newest, the server skips one: asking again would lead to no other end.
+                    if self.receipt(&receipt, events)? == Told::TooEarly {
+                        return Err(ErrorCode::RecordTampered);
+                    }
                 }
                 Ok(())
             }
@@ -358,7 +362,9 @@ impl<'d> Running<'d> {
                 self.change_end(UnixMillis(wanted.0.min(cap.0)));
             }
             Command::Shorten { millis } => {
-                let wanted = self.clock.at(self.now()).plus(millis.max(1_000));
+                // No session is shorter than the least one; a server would refuse it.
+                let least = self.issued.plus(MIN_SESSION_MILLIS);
+                let wanted = self.clock.at(self.now()).plus(millis.max(1_000)).max(least);
                 self.change_end(wanted.min(self.session.terms().expires));
             }
             Command::Add(records) => self.find(records),
@@ -412,8 +418,8 @@ impl<'d> Running<'d> {
                 let _told = self.receipt(&receipt, events);
             }
         }
-        let audit = self.trail.audit(&self.device.keys().signing().public());
         let receipts = self.trail.receipts();
+        let audit = self.device.audit(session, receipts).ok();
         // Losing the copy or the countersignature changes nothing that was lent; both can be made again.
         let _kept = self.device.keep_trail(session, receipts).await;
         if audit.is_some()
@@ -422,7 +428,7 @@ impl<'d> Running<'d> {
             let signed = self.session.countersign(self.device.keys().signing(), self.trail.head(), newest);
             let _countersigned = self.device.countersign(session, &signed).await;
         }
-        Ending { session, code, audit, told }
+        Ending { session, code, audit, missing: self.trail.missing(), told }
     }
 }
 

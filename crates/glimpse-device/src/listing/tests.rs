@@ -1,78 +1,208 @@
-//! What may come after what was seen. Whole listings are in `tests/it/records.rs`.
+//! What may come after what was seen. Whole listings are in `tests/it/listings.rs`.
 
 use glimpse_wire::account::Head;
-use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::record::Header;
-use glimpse_wire::{AccountId, AuthorId, SUITE, Salt};
+use glimpse_wire::record::Deletion;
+use glimpse_wire::{AccountId, SUITE};
 
+use super::judging::follows;
+use super::looking::{News, Seen};
 use super::*;
 
-fn envelope(version: u64, previous: Hash, salt: u8) -> Envelope {
-    let header = Header {
-        suite: SUITE,
-        account: AccountId([1; 32]),
-        record: RecordId([2; 16]),
-        version,
-        previous,
-        epoch: 1,
-        author: AuthorId([3; 32]),
+const RECORD: RecordId = RecordId([2; 16]);
+
+/// A version whose h1 is filled with one number.
+fn version(version: u64, previous: Hash, h1: u8) -> Seen {
+    let h1 = Hash([h1; 32]);
+    let created = UnixMillis(5);
+    Seen { record: RECORD, version, previous, h1, created, meta: Some(meta()), standing: Standing::Own }
+}
+
+fn meta() -> Meta {
+    Meta {
+        title: "Letter".to_owned(),
+        kind: "text".to_owned(),
+        content_type: "text/plain".to_owned(),
+        file_name: String::new(),
+        tags: Vec::new(),
+        length: 1,
+        policy: 0,
+        from: String::new(),
         created: UnixMillis(5),
-        salt: Salt([salt; 32]),
-        size: 512,
-    };
-    Envelope {
-        header,
-        kid: 1,
-        wrapped: Bytes(Vec::new()),
-        commit_meta: Hash::ZERO,
-        sealed_meta: Bytes(Vec::new()),
-        commit_content: Hash::ZERO,
-        content_root: Hash::ZERO,
-        head: Head { seq: 0, hash: Hash::ZERO },
-        writer: Bytes(Vec::new()),
-        signature: SignatureBytes([0; 64]),
     }
 }
 
-fn seen(envelope: &Envelope, standing: Standing) -> Entry {
-    let header = &envelope.header;
-    Entry {
-        record: header.record,
-        version: header.version,
-        h1: envelope.h1(),
-        seq: 1,
-        created: header.created,
-        meta: None,
-        standing,
+fn forged(seen: &Seen) -> [Seen; 2] {
+    let does_not_open = Standing::Trouble { code: ErrorCode::RecordTampered };
+    [
+        Seen { standing: Standing::Unsigned, ..seen.clone() },
+        Seen { standing: does_not_open, meta: None, ..seen.clone() },
+    ]
+}
+
+fn written(seen: &Seen) -> Seen {
+    Seen { standing: Standing::Pending, ..seen.clone() }
+}
+
+fn deletion(version: u64, h1: Hash) -> News {
+    let head = Head { seq: 0, hash: Hash::ZERO };
+    let (account, at) = (AccountId([1; 32]), UnixMillis(9));
+    News::Deletion(Deletion { suite: SUITE, account, record: RECORD, version, h1, at, head })
+}
+
+/// A listing after these changes, and what it knows of the record.
+fn after(changes: impl IntoIterator<Item = News>) -> Entry {
+    let mut listing = Listing::default();
+    for (seq, news) in (1u64..).zip(changes) {
+        listing.take(seq, news);
+    }
+    listing.entries.get(&RECORD).cloned().unwrap()
+}
+
+fn trouble(entry: &Entry) -> Option<ErrorCode> {
+    match entry.standing {
+        Standing::Trouble { code } => Some(code),
+        Standing::Own | Standing::Pending | Standing::Unsigned | Standing::Deleted => None,
     }
 }
 
 #[test]
 fn only_the_same_and_what_was_made_from_it_may_follow() {
-    let first = envelope(1, Hash::ZERO, 1);
-    let second = envelope(2, first.h1(), 2);
-    let known = seen(&second, Standing::Own);
-    let judge = |envelope: &Envelope| follows(&known, envelope, &envelope.h1());
+    let first = version(1, Hash::ZERO, 1);
+    let second = version(2, first.h1, 2);
+    let known = after([News::Version(second.clone())]);
+    let judge = |seen: &Seen| follows(&known, seen);
     assert_eq!(judge(&second), Ok(()));
-    assert_eq!(judge(&envelope(3, second.h1(), 3)), Ok(()));
-    assert_eq!(judge(&envelope(5, Hash([9; 32]), 3)), Ok(()), "those between were not seen");
+    assert_eq!(judge(&version(3, second.h1, 3)), Ok(()));
+    assert_eq!(judge(&version(5, Hash([9; 32]), 3)), Ok(()), "those between were not seen");
     assert_eq!(judge(&first), Err(ErrorCode::RecordRolledBack));
-    assert_eq!(judge(&envelope(2, first.h1(), 4)), Err(ErrorCode::RecordTampered), "another second version");
-    assert_eq!(judge(&envelope(3, first.h1(), 3)), Err(ErrorCode::RecordTampered), "made from another second version");
-    let deleted = seen(&second, Standing::Deleted);
-    let third = envelope(3, second.h1(), 3);
-    assert_eq!(follows(&deleted, &third, &third.h1()), Err(ErrorCode::RecordRolledBack));
+    assert_eq!(judge(&version(2, first.h1, 4)), Err(ErrorCode::RecordTampered), "another second version");
+    assert_eq!(judge(&version(3, first.h1, 3)), Err(ErrorCode::RecordTampered), "made from another second version");
+    let deleted = after([News::Version(second.clone()), deletion(2, second.h1)]);
+    assert_eq!(deleted.standing, Standing::Deleted);
+    assert_eq!(follows(&deleted, &version(3, second.h1, 3)), Err(ErrorCode::RecordRolledBack));
+}
+
+#[test]
+fn t042_what_nobody_signed_moves_no_measure() {
+    let first = version(1, Hash::ZERO, 1);
+    let second = version(2, first.h1, 2);
+    for forged in forged(&version(u64::MAX, Hash([7; 32]), 7)) {
+        let marked = after([News::Version(first.clone()), News::Version(forged.clone())]);
+        assert_eq!(trouble(&marked), Some(ErrorCode::RecordTampered));
+        assert_eq!((marked.version, marked.h1), (1, first.h1), "what was seen before stays the measure");
+        let next = after([News::Version(first.clone()), News::Version(forged.clone()), News::Version(second.clone())]);
+        assert_eq!((next.standing, next.version), (Standing::Own, 2), "the true next version is taken");
+        // In the place of a record that was not known it is named, and a true one displaces it.
+        let unknown = after([News::Version(forged.clone())]);
+        assert_eq!(unknown.standing, forged.standing);
+        let own = after([News::Version(forged), News::Version(first.clone())]);
+        assert_eq!((own.standing, own.version), (Standing::Own, 1));
+    }
+    // Control: by the number alone, as it stands in the envelope, the true version is an older one.
+    let signed = version(u64::MAX, Hash([7; 32]), 7);
+    let moved = after([News::Version(first), News::Version(signed), News::Version(second)]);
+    assert_eq!(trouble(&moved), Some(ErrorCode::RecordRolledBack));
+}
+
+#[test]
+fn a_writers_version_displaces_nothing() {
+    let own = version(1, Hash::ZERO, 1);
+    let theirs = written(&version(2, own.h1, 2));
+    let marked = after([News::Version(own.clone()), News::Version(theirs.clone())]);
+    assert_eq!((trouble(&marked), marked.version), (Some(ErrorCode::RecordTampered), 1));
+    // Of a record that was not known, it is the measure for other writers, and none for a device of the account.
+    let kept = after([News::Version(theirs.clone()), News::Version(theirs.clone())]);
+    assert_eq!((kept.standing, kept.version), (Standing::Pending, 2));
+    let other = Seen { h1: Hash([8; 32]), ..theirs.clone() };
+    let displaced = after([News::Version(theirs.clone()), News::Version(other)]);
+    assert_eq!((trouble(&displaced), displaced.h1), (Some(ErrorCode::RecordTampered), theirs.h1));
+    let own = after([News::Version(theirs), News::Version(own)]);
+    assert_eq!((own.standing, own.version), (Standing::Own, 1));
+}
+
+#[test]
+fn t042_a_deleted_record_does_not_come_back_however_often_it_is_tried() {
+    let first = version(1, Hash::ZERO, 1);
+    let mut listing = Listing::default();
+    listing.take(1, News::Version(first.clone()));
+    listing.take(2, deletion(1, first.h1));
+    for seq in 3..6 {
+        listing.take(seq, News::Version(first.clone()));
+        assert_eq!(trouble(&listing.entries[&RECORD]), Some(ErrorCode::RecordRolledBack), "{seq}");
+    }
+    listing.take(6, deletion(1, first.h1));
+    assert_eq!(listing.entries[&RECORD].standing, Standing::Deleted, "the deletion again");
+    // An old deletion removes no newer version, and one of another version of that number none either.
+    let second = version(2, first.h1, 2);
+    let kept = after([News::Version(second.clone()), deletion(1, first.h1)]);
+    assert_eq!((trouble(&kept), kept.version), (Some(ErrorCode::RecordRolledBack), 2));
+    let other = after([News::Version(second), deletion(2, first.h1)]);
+    assert_eq!(trouble(&other), Some(ErrorCode::RecordTampered));
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let first = version(1, Hash::ZERO, 1);
+    let marked = after([News::Version(first.clone()), News::Unreadable(Some(RECORD))]);
+    assert_eq!((trouble(&marked), marked.version), (Some(ErrorCode::RecordTampered), 1));
+    assert_eq!(trouble(&after([News::Unreadable(Some(RECORD))])), Some(ErrorCode::RecordTampered));
+    let mut listing = Listing::default();
+    for seq in 0..1_000 {
+        listing.take(seq, News::Unreadable(None));
+    }
+    assert_eq!(listing.unreadable(), MAX_UNREADABLE);
+}
+
+#[test]
+fn what_is_missing_in_a_look_from_the_beginning_is_named() {
+    let first = version(1, Hash::ZERO, 1);
+    let look = |changes: Vec<News>, listed: &[RecordId]| {
+        let mut listing = Listing::default();
+        for (seq, news) in (1u64..).zip(changes) {
+            listing.take(seq, news);
+        }
+        listing.name_missing(&listed.iter().copied().collect());
+        listing.entries.get(&RECORD).cloned()
+    };
+    let own = || vec![News::Version(first.clone())];
+    assert_eq!(trouble(&look(own(), &[]).unwrap()), Some(ErrorCode::RecordRolledBack));
+    assert_eq!(look(own(), &[RECORD]).unwrap().standing, Standing::Own, "control");
+    let deleted = look(vec![News::Version(first.clone()), deletion(1, first.h1)], &[]).unwrap();
+    assert_eq!(deleted.standing, Standing::Deleted);
+    let [unsigned, _] = forged(&first);
+    assert_eq!(look(vec![News::Version(unsigned)], &[]), None, "nobody vouched for it");
+}
+
+#[test]
+fn two_processes_forget_nothing_that_one_of_them_saw() {
+    let (first, second) = (version(1, Hash::ZERO, 1), version(2, Hash([1; 32]), 2));
+    let mut ours = Listing { cursor: 3, ..Listing::default() };
+    ours.take(3, News::Version(second));
+    let mut theirs = Listing { cursor: 1, ..Listing::default() };
+    theirs.take(1, News::Version(first));
+    for merged in [ours.clone().merged_with(&theirs), theirs.clone().merged_with(&ours)] {
+        assert_eq!((merged.entries[&RECORD].version, merged.cursor), (2, 1));
+    }
 }
 
 #[test]
 fn a_stored_listing_is_read_as_it_was_written_and_nothing_else_is() {
-    let mut listing = Listing { cursor: 7, ..Listing::default() };
-    let entry = seen(&envelope(1, Hash::ZERO, 1), Standing::Trouble { code: ErrorCode::RecordTampered });
-    listing.entries.insert(entry.record, entry);
+    let mut listing = Listing { cursor: 7, unreadable: BTreeSet::from([4]), ..Listing::default() };
+    let [_, does_not_open] = forged(&version(1, Hash::ZERO, 1));
+    listing.take(5, News::Version(does_not_open));
     let stored = listing.to_stored();
     assert_eq!(Listing::from_stored(&stored).unwrap(), listing);
     for cut in 0..stored.len() {
         let (front, _) = stored.split_at(cut);
         assert!(Listing::from_stored(front).is_err());
+    }
+}
+
+#[test]
+fn the_work_of_many_threads_comes_back_in_order() {
+    let items: Vec<u32> = (0..1_000).collect();
+    for length in [0, 1, 7, 8, 9, 17, 1_000] {
+        let done = each(&items[..length], |item| item + 1);
+        assert_eq!(done, items[1..].iter().copied().chain([1_000]).take(length).collect::<Vec<_>>());
     }
 }

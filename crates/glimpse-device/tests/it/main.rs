@@ -13,6 +13,8 @@
 
 mod attacks;
 mod lending;
+mod listings;
 mod meddling;
 mod records;
+mod trails;
 mod world;

@@ -80,7 +80,7 @@ async fn a_deleted_account_is_gone_here_and_there() {
 }
 
 /// Every envelope that the server lists, newest last.
-async fn changes(device: &Device, meddling: &Meddling) -> Vec<Change> {
+pub(crate) async fn changes(device: &Device, meddling: &Meddling) -> Vec<Change> {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let keep = Rc::clone(&seen);
     *meddling.rewrite.borrow_mut() = Some(Box::new(move |path, body| {
@@ -96,17 +96,17 @@ async fn changes(device: &Device, meddling: &Meddling) -> Vec<Change> {
 }
 
 /// From here on the server lists `change`, whatever it has.
-fn serve(meddling: &Meddling, change: Change) {
+pub(crate) fn serve(meddling: &Meddling, change: Change) {
     *meddling.rewrite.borrow_mut() = Some(Box::new(move |path, body| {
         if !path.starts_with("/v1/records?") {
             return body;
         }
         let (Change::Version { seq, .. } | Change::Pending { seq, .. } | Change::Deleted { seq, .. }) = change;
-        encode(&Page { changes: vec![change.clone()], next: seq, more: false })
+        encode(&Page { changes: vec![change.clone()], next: seq, more: false, newest: seq })
     }));
 }
 
-fn moved(change: Change, to: u64) -> Change {
+pub(crate) fn moved(change: Change, to: u64) -> Change {
     match change {
         Change::Version { envelope, .. } => Change::Version { seq: to, envelope },
         Change::Pending { envelope, .. } => Change::Pending { seq: to, envelope },

@@ -113,7 +113,13 @@ impl Store {
                 .bind(limit.saturating_add(1))
                 .fetch_all(&self.main)
                 .await?;
-        let mut page = Page { changes: Vec::new(), next: after, more: false };
+        // Asked after the rows, so that none of them has a higher number.
+        let newest: Option<i64> = sqlx::query_scalar("SELECT seq FROM accounts WHERE account = ?")
+            .bind(account.0.as_slice())
+            .fetch_optional(&self.main)
+            .await?;
+        let newest = nat(newest.ok_or(ErrorCode::NotFound)?);
+        let mut page = Page { changes: Vec::new(), next: after, more: false, newest };
         let mut size = 0usize;
         for (seq, state, body) in rows {
             size = size.saturating_add(body.len());

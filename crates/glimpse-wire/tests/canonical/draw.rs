@@ -359,7 +359,12 @@ kinds! {
         head: draw.head(),
     };
     Change => Draw::change;
-    Page => |draw| Page { changes: draw.several(Draw::change), next: draw.number(), more: draw.flag() };
+    Page => |draw| Page {
+        changes: draw.several(Draw::change),
+        next: draw.number(),
+        more: draw.flag(),
+        newest: draw.number(),
+    };
     Offer => |draw| Offer {
         suite: draw.byte(),
         purpose: [Purpose::View, Purpose::Agent, Purpose::Link][usize::try_from(draw.below(3)).unwrap()],

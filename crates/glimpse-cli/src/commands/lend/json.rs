@@ -125,6 +125,7 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
         "openings": ending.audit.as_ref().map_or(0, |audit| audit.openings),
         "refusals": ending.audit.as_ref().map_or(0, |audit| audit.refusals),
         "verified": verified,
+        "missing_receipt": ending.missing,
         "told": ending.told,
     }))?;
     Ok(finished(&ending))

@@ -302,6 +302,10 @@ impl Screen {
             ),
             None => self.out.note("The server cannot be reached: the log of this session is not verified yet."),
         }
+        if ending.missing.is_some() {
+            let text = "The other side says that it holds a receipt that the server did not give. One of the two is not honest.";
+            self.out.note(&self.out.styled(Style::Yellow, text));
+        }
         if !ending.told {
             self.out.note("The server could not be told; there the session ends by itself, at its time.");
         }

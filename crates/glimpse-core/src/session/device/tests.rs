@@ -1,8 +1,11 @@
 //! A device that signs and seals what it should not: what the viewer refuses although every signature and seal holds.
 
+use glimpse_wire::Salt;
+
 use super::*;
 use crate::account::NewAccount;
 use crate::pairing::tests::{NOW, confirmed};
+use crate::secret::ServerShare;
 use crate::session::tests::{meta, version};
 use crate::testing::rng;
 

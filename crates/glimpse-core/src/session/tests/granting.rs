@@ -187,6 +187,9 @@ fn t059_terms_outside_the_limits_are_never_signed() {
     assert_eq!(amend(longer(ISSUED.plus(2 * 60 * 60 * 1000 + 1)), ISSUED), Err(ErrorCode::Malformed));
     assert_eq!(amend(longer(ISSUED.plus(20_000)), ISSUED.plus(20_000)), Err(ErrorCode::Malformed), "over already");
     assert_eq!(amend(longer(ISSUED.plus(20_000)), ISSUED), Ok(()), "control");
+    // A server refuses a session of less than ten seconds, however it came to be so short.
+    assert_eq!(amend(longer(ISSUED.plus(9_999)), ISSUED.plus(5_000)), Err(ErrorCode::Malformed));
+    assert_eq!(amend(longer(ISSUED.plus(10_000)), ISSUED.plus(5_000)), Ok(()), "control");
 }
 
 #[test]

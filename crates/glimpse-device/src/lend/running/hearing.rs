@@ -1,7 +1,7 @@
 //! What a running session hears: from the server about the mailbox and the trail, from the viewer over the live channel.
 
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::MAX_MESSAGE;
+use glimpse_wire::limits::{MAX_ASK, MAX_MESSAGE};
 use glimpse_wire::live::Live;
 use glimpse_wire::pairing::Message;
 use glimpse_wire::{ErrorCode, UnitId, decode};
@@ -10,6 +10,15 @@ use super::{Done, Running, Stage};
 use crate::lend::Event;
 use crate::lend::link::News;
 use crate::lend::trail::Noted;
+
+/// Where a receipt belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is next, or was taken before.
+    InOrder,
+    /// Others come before it.
+    TooEarly,
+}
 
 impl Running<'_> {
     pub(super) async fn news(&mut self, news: News, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
@@ -23,7 +32,11 @@ impl Running<'_> {
             News::Lost => events(Event::Connection { up: false }),
             News::Peer { present } => events(Event::Viewer { present }),
             News::Crowded => events(Event::Crowded),
-            News::Receipt(receipt) => self.receipt(&receipt, events)?,
+            News::Receipt(receipt) => {
+                if self.receipt(&receipt, events)? == Told::TooEarly {
+                    self.fetch();
+                }
+            }
             // A server that was started again has forgotten its mailboxes: there is no live channel any more.
             News::Over(ErrorCode::NotFound) => return Err(ErrorCode::ServerUnreachable),
             News::Over(code) => return Err(code),
@@ -47,6 +60,9 @@ impl Running<'_> {
             )
             | Err(_) => return Err(ErrorCode::ChannelBroken),
         };
+        if !fits(&live) {
+            return Err(ErrorCode::ChannelBroken);
+        }
         match live {
             Live::Opened { unit } => {
                 if let Some(unit) = self.units.get(&unit) {
@@ -57,7 +73,7 @@ impl Running<'_> {
             Live::AskTime { minutes } => events(Event::AskedTime { minutes }),
             Live::AskRecord { text } => events(Event::AskedRecord { text }),
             Live::End { code: _ } => return Err(ErrorCode::SessionEnded),
-            Live::Receipts { seq, head } => match self.trail.agrees(seq, &head) {
+            Live::Receipts { seq, head } => match self.trail.agrees(seq, &head, self.session.terms()) {
                 // The server tells the two ends different stories.
                 Some(false) => return Err(ErrorCode::RecordTampered),
                 Some(true) => {}
@@ -85,17 +101,18 @@ impl Running<'_> {
         }
     }
 
-    pub(super) fn receipt(&mut self, receipt: &Bytes, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
+    /// Takes a receipt, and tells what it tells.
+    pub(super) fn receipt(&mut self, receipt: &Bytes, events: &mut dyn FnMut(Event)) -> Result<Told, ErrorCode> {
         match self.trail.take(receipt)? {
             Noted::Opened { request, seq, at } => {
                 let unit = self.units.get(&request.unit).ok_or(ErrorCode::RecordTampered)?;
                 events(Event::Opened { lent: unit.planned.lent.clone(), seq, at });
             }
             Noted::Refused { request, code, seq } => events(Event::Refused { unit: request.unit, code, seq }),
-            Noted::Gap => self.fetch(),
+            Noted::Gap => return Ok(Told::TooEarly),
             Noted::Other | Noted::Known => {}
         }
-        Ok(())
+        Ok(Told::InOrder)
     }
 
     fn fetch(&mut self) {
@@ -104,5 +121,33 @@ impl Running<'_> {
             let (device, session, after) = (self.device, self.session.session(), self.trail.newest());
             self.jobs.push(Box::pin(async move { Done::Receipts(device.receipts_after(session, after).await) }));
         }
+    }
+}
+
+/// Whether a text in it is as short as it must be.
+fn fits(live: &Live) -> bool {
+    match live {
+        Live::AskRecord { text } => text.len() <= MAX_ASK,
+        Live::Opened { .. }
+        | Live::Want { .. }
+        | Live::Ready { .. }
+        | Live::Unavailable { .. }
+        | Live::AskTime { .. }
+        | Live::Refused
+        | Live::End { .. }
+        | Live::Receipts { .. } => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_over_its_limit_is_no_message_of_an_honest_viewer() {
+        let asks = |text: String| fits(&Live::AskRecord { text });
+        assert!(asks("x".repeat(MAX_ASK)), "control");
+        assert!(!asks("x".repeat(MAX_ASK + 1)));
+        assert!(!asks("é".repeat(MAX_ASK / 2 + 1)), "in bytes");
     }
 }

@@ -1,0 +1,136 @@
+//! What a change may do to what was seen before (protocol section 5.5).
+
+use std::collections::BTreeSet;
+
+use glimpse_wire::record::Deletion;
+use glimpse_wire::{ErrorCode, RecordId};
+
+use super::looking::{News, Seen};
+use super::{Entry, Listing, MAX_UNREADABLE, Measure, Standing};
+
+impl Listing {
+    pub(super) fn take(&mut self, seq: u64, news: News) {
+        match news {
+            News::Version(seen) => self.take_version(seq, seen),
+            News::Deletion(deletion) => self.take_deletion(seq, &deletion),
+            News::Unreadable(Some(record)) => self.mark(record, seq, ErrorCode::RecordTampered),
+            News::Unreadable(None) => {
+                if self.unreadable.len() < MAX_UNREADABLE {
+                    self.unreadable.insert(seq);
+                }
+            }
+        }
+    }
+
+    fn take_version(&mut self, seq: u64, seen: Seen) {
+        let judged = self.entries.get(&seen.record).map_or(Ok(()), |known| follows(known, &seen));
+        if let Err(code) = judged {
+            return self.mark(seen.record, seq, code);
+        }
+        let measure = match seen.standing {
+            Standing::Own => Measure::Own,
+            Standing::Pending => Measure::Written,
+            Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. } => Measure::Nothing,
+        };
+        let Seen { record, version, h1, created, meta, standing, previous: _ } = seen;
+        self.entries.insert(record, Entry { record, version, h1, seq, created, meta, standing, measure });
+    }
+
+    fn take_deletion(&mut self, seq: u64, deletion: &Deletion) {
+        let known = self.entries.get(&deletion.record);
+        // A deletion names the version that it removes; an old one does not remove a newer.
+        let judged = match known {
+            Some(known) if known.measure.is_own() && known.version > deletion.version => {
+                Err(ErrorCode::RecordRolledBack)
+            }
+            Some(known) if known.measure.is_own() && known.version == deletion.version && known.h1 != deletion.h1 => {
+                Err(ErrorCode::RecordTampered)
+            }
+            Some(_) | None => Ok(()),
+        };
+        if let Err(code) = judged {
+            return self.mark(deletion.record, seq, code);
+        }
+        let entry = Entry {
+            record: deletion.record,
+            version: deletion.version,
+            h1: deletion.h1,
+            seq,
+            created: deletion.at,
+            meta: None,
+            standing: Standing::Deleted,
+            measure: Measure::Deletion,
+        };
+        self.entries.insert(deletion.record, entry);
+    }
+
+    /// The record is named, the others stay usable. What was seen before stays the measure.
+    fn mark(&mut self, record: RecordId, seq: u64, code: ErrorCode) {
+        let standing = Standing::Trouble { code };
+        let marked = match self.entries.get(&record) {
+            Some(known) => Entry { seq, standing, ..known.clone() },
+            None => Entry { seq, standing, ..Entry::nameless(record) },
+        };
+        self.entries.insert(record, marked);
+    }
+
+    /// After a look from the beginning: what was seen before and is not `listed` is kept from this device.
+    pub(super) fn name_missing(&mut self, listed: &BTreeSet<RecordId>) {
+        self.entries.retain(|record, known| known.measure != Measure::Nothing || listed.contains(record));
+        for (record, known) in &mut self.entries {
+            match known.standing {
+                Standing::Own | Standing::Pending if !listed.contains(record) => {
+                    known.standing = Standing::Trouble { code: ErrorCode::RecordRolledBack };
+                }
+                Standing::Own
+                | Standing::Pending
+                | Standing::Unsigned
+                | Standing::Deleted
+                | Standing::Trouble { .. } => {}
+            }
+        }
+    }
+
+    /// What another process has stored meanwhile, with whatever this one has seen of it later.
+    pub(super) fn merged_with(mut self, other: &Self) -> Self {
+        for (record, seen) in &other.entries {
+            let later = self
+                .entries
+                .get(record)
+                .is_none_or(|known| (known.measure, known.version, known.seq) < (seen.measure, seen.version, seen.seq));
+            if later {
+                self.entries.insert(*record, seen.clone());
+            }
+        }
+        // Read again from the lower number: what is taken twice changes nothing.
+        self.cursor = self.cursor.min(other.cursor);
+        self.stated = self.stated.max(other.stated);
+        self.unreadable.extend(other.unreadable.iter().take(MAX_UNREADABLE));
+        self
+    }
+}
+
+/// Whether a version may come after what is known of its record.
+pub(super) fn follows(known: &Entry, seen: &Seen) -> Result<(), ErrorCode> {
+    let same = seen.version == known.version && seen.h1 == known.h1;
+    match (known.measure, seen.standing) {
+        // Nothing that anybody vouches for was seen so far.
+        (Measure::Nothing, _) => Ok(()),
+        (Measure::Deletion, Standing::Own | Standing::Pending) => Err(ErrorCode::RecordRolledBack),
+        // A device of the account has the last word on what a writer left.
+        (Measure::Written, Standing::Own) => Ok(()),
+        (Measure::Own, Standing::Own) => {
+            if seen.version < known.version {
+                return Err(ErrorCode::RecordRolledBack);
+            }
+            // The same version with other bytes, or a next version that was not made from the one that was seen.
+            let forked = (seen.version == known.version && !same)
+                || (Some(seen.version) == known.version.checked_add(1) && seen.previous != known.h1);
+            if forked { Err(ErrorCode::RecordTampered) } else { Ok(()) }
+        }
+        (Measure::Written, Standing::Pending) if same => Ok(()),
+        // Anybody can make these: they are named, and move nothing.
+        (Measure::Own | Measure::Written, Standing::Pending)
+        | (_, Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. }) => Err(ErrorCode::RecordTampered),
+    }
+}

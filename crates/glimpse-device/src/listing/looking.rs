@@ -1,0 +1,141 @@
+//! What a change says, as far as it can be believed: read, opened and checked by itself, without what was seen before.
+
+use glimpse_core::kem::KemSecret;
+use glimpse_core::record::{OpenedVersion, Origin};
+use glimpse_wire::account::{DevicePublic, Signed};
+use glimpse_wire::limits::MAX_ENVELOPE;
+use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::record::{Change, Deletion, Envelope, Meta};
+use glimpse_wire::{AccountId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
+
+use super::Standing;
+
+/// Items for which another thread is worth its start.
+#[cfg(not(target_arch = "wasm32"))]
+const WORTH_A_THREAD: usize = 8;
+
+/// What one change says.
+#[derive(Debug)]
+pub(super) enum News {
+    /// A version.
+    Version(Seen),
+    /// A deletion that a device of the account signed.
+    Deletion(Deletion),
+    /// Something that cannot be read or is not signed as it must be; the record that it names, if it names one.
+    Unreadable(Option<RecordId>),
+}
+
+/// A version as its envelope has it.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) record: RecordId,
+    pub(super) version: u64,
+    pub(super) previous: Hash,
+    pub(super) h1: Hash,
+    pub(super) created: UnixMillis,
+    /// Nothing when it did not open.
+    pub(super) meta: Option<Meta>,
+    /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
+    /// open.
+    pub(super) standing: Standing,
+}
+
+impl News {
+    /// About which record.
+    pub(super) const fn record(&self) -> Option<RecordId> {
+        match self {
+            Self::Version(seen) => Some(seen.record),
+            Self::Deletion(deletion) => Some(deletion.record),
+            Self::Unreadable(record) => *record,
+        }
+    }
+}
+
+/// By what a change is checked.
+#[derive(Clone, Copy)]
+pub(super) struct Eyes<'d> {
+    pub(super) account: AccountId,
+    pub(super) key: &'d KemSecret,
+    pub(super) device: &'d DevicePublic,
+}
+
+impl Eyes<'_> {
+    /// The changes of a page, in their order.
+    pub(super) fn look_at(&self, changes: &[Change]) -> Vec<(u64, News)> {
+        each(changes, |change| match change {
+            Change::Version { seq, envelope } => (*seq, self.version(envelope.as_slice(), false)),
+            Change::Pending { seq, envelope } => (*seq, self.version(envelope.as_slice(), true)),
+            Change::Deleted { seq, deletion } => (*seq, self.deletion(deletion.as_slice())),
+        })
+    }
+
+    /// Opens an envelope.
+    ///
+    /// # Errors
+    /// [`glimpse_core::OpenError`].
+    pub(super) fn open(&self, envelope: Envelope) -> Result<OpenedVersion, glimpse_core::OpenError> {
+        OpenedVersion::open(envelope, &self.account, self.key, core::slice::from_ref(self.device))
+    }
+
+    fn version(&self, bytes: &[u8], pending: bool) -> News {
+        let Ok(envelope) = Envelope::parse(bytes) else {
+            let named = decode::<Envelope>(bytes, MAX_ENVELOPE).ok().map(|envelope| envelope.header.record);
+            return News::Unreadable(named);
+        };
+        let (header, h1) = (envelope.header, envelope.h1());
+        let (meta, standing) = match self.open(envelope) {
+            Ok(opened) => {
+                let standing = match opened.origin() {
+                    Origin::Own if !pending => Standing::Own,
+                    // A writer's record in the place of an approved one is still only a writer's.
+                    Origin::Writer(_) => Standing::Pending,
+                    Origin::Own | Origin::Unsigned => Standing::Unsigned,
+                };
+                (Some(opened.meta().clone()), standing)
+            }
+            Err(glimpse_core::OpenError) => (None, Standing::Trouble { code: ErrorCode::RecordTampered }),
+        };
+        News::Version(Seen {
+            record: header.record,
+            version: header.version,
+            previous: header.previous,
+            h1,
+            created: header.created,
+            meta,
+            standing,
+        })
+    }
+
+    fn deletion(&self, bytes: &[u8]) -> News {
+        let Ok(signed) = decode::<Signed>(bytes, MAX_ENVELOPE) else { return News::Unreadable(None) };
+        let opened: Result<Deletion, _> = signed.open(StatementKind::Deletion, &self.device.signing);
+        match opened {
+            Ok(deletion) if deletion.suite == SUITE && deletion.account == self.account => News::Deletion(deletion),
+            Ok(deletion) => News::Unreadable(Some(deletion.record)),
+            Err(_) => News::Unreadable(signed.peek().ok().map(|claimed: Deletion| claimed.record)),
+        }
+    }
+}
+
+/// Does `work` for each item, on as many threads as there are processors; the results in the items' order. Opening one
+/// envelope takes most of a millisecond.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
+    let part = items.len().div_ceil(threads).max(WORTH_A_THREAD);
+    if items.len() <= part {
+        return items.iter().map(work).collect();
+    }
+    std::thread::scope(|scope| {
+        let parts = items.chunks(part).map(|part| scope.spawn(|| part.iter().map(&work).collect::<Vec<R>>()));
+        let running: Vec<_> = parts.collect();
+        let done = running.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        done.flatten().collect()
+    })
+}
+
+/// Does `work` for each item. A page has one thread.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn each<T, R>(items: &[T], work: impl Fn(&T) -> R) -> Vec<R> {
+    items.iter().map(work).collect()
+}
