@@ -10,8 +10,10 @@ pub const MAX_FRAME: usize = MAX_MESSAGE + 64;
 pub const MAX_MAILBOX_MESSAGES: usize = 512;
 /// Bytes that a mailbox holds for one end that is away.
 pub const MAX_MAILBOX_BYTES: usize = 1024 * 1024;
-/// A JSON body, in bytes.
-pub const MAX_JSON: usize = 64 * 1024;
+/// An Offer, in bytes.
+pub const MAX_OFFER: usize = 1024;
+/// A JSON body, in bytes: the largest is a link and a wrap, each in base64.
+pub const MAX_JSON: usize = 128 * 1024;
 /// A link of the chain, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
 /// A sealed meta block, in bytes: one chunk at most.
@@ -28,6 +30,10 @@ pub const MAX_PADDED_CONTENT: u64 = padded(MAX_CONTENT);
 pub const MAX_UNITS_PER_GRANT: usize = 256;
 /// Units in one session.
 pub const MAX_UNITS_PER_SESSION: usize = 16_384;
+/// Terms of one session, the first included.
+pub const MAX_TERMS_PER_SESSION: u32 = 1_024;
+/// Refused requests of one session that get a receipt; the first alarm gets one beyond that.
+pub const MAX_NOTED_REFUSALS: usize = 64;
 /// Shares minted by one request.
 pub const MAX_SHARES_PER_MINT: usize = 256;
 /// Life of an unused reservation of a share, in milliseconds.

@@ -72,7 +72,7 @@ pub(super) async fn sign_in(
     let signed = Signed::from(body);
     let claimed: SignIn = signed.peek()?;
     if claimed.suite != SUITE {
-        return Err(ErrorCode::UnsupportedSuite.into());
+        return Err(ErrorCode::Malformed.into());
     }
     // Unknown account, wrong device, bad signature and used challenge are one answer.
     let key = app.store.device_key(&claimed.account, &claimed.device).await?.ok_or(ErrorCode::Unauthorised)?;
