@@ -76,7 +76,7 @@ pub struct Limits {
     pub content_bytes: u64,
     /// Bytes of the ciphertext of one unit of a session.
     pub unit_bytes: u64,
-    /// Bytes of all units of one session.
+    /// Bytes of all units of one session, those that are still arriving included.
     pub session_bytes: u64,
     /// Records of one account.
     pub records_per_account: u64,

@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::StreamExt;
 use glimpse_wire::api::{Claim, Claimed, Mailbox, OpenMailbox};
-use glimpse_wire::limits::{MAX_FRAME, MAX_MESSAGE};
+use glimpse_wire::limits::{MAX_FRAME, MAX_OFFER};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::{ErrorCode, MailboxId, decode, encode};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -69,7 +69,9 @@ pub(super) async fn put_offer(
     Path(mailbox): Path<MailboxId>,
     body: Body,
 ) -> Answer<StatusCode> {
-    let offer = collect(body, MAX_MESSAGE).await?;
+    // Whose mailbox it is comes first: nobody else's bytes are taken.
+    app.mailboxes.check_device(&mailbox, &token, app.clock.now())?;
+    let offer = collect(body, MAX_OFFER).await?;
     app.mailboxes.put_offer(&mailbox, &token, offer.to_vec().into(), app.clock.now())?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{APPROVAL_MILLIS, PAIRING_MILLIS};
+use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_OFFER, PAIRING_MILLIS};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{Offer, Purpose};
 use glimpse_wire::session::Side;
@@ -133,15 +133,18 @@ impl Mailboxes {
         Ok(NewMailbox { mailbox, nameplate: nameplates::digits(nameplate), server_nonce, expires, token })
     }
 
+    /// Whether `token` is that of the device of this mailbox, and the code lives.
+    pub(crate) fn check_device(&self, id: &MailboxId, token: &Hash, now: UnixMillis) -> Answer<()> {
+        self.state().of_device(id, token, now).map(|_| ())
+    }
+
     /// Takes the device's Offer, once. From here on the nameplate can be claimed.
     pub(crate) fn put_offer(&self, id: &MailboxId, token: &Hash, offer: Bytes, now: UnixMillis) -> Answer<()> {
-        let parsed: Offer = decode(offer.as_slice(), glimpse_wire::limits::MAX_MESSAGE)?;
+        let parsed: Offer = decode(offer.as_slice(), MAX_OFFER)?;
         let mut state = self.state();
         let mailbox = state.of_device(id, token, now)?;
-        if parsed.suite != SUITE {
-            return Err(ErrorCode::UnsupportedSuite.into());
-        }
-        let fits = parsed.mailbox == *id
+        let fits = parsed.suite == SUITE
+            && parsed.mailbox == *id
             && parsed.purpose == mailbox.purpose
             && parsed.server_nonce == mailbox.server_nonce
             && parsed.expires.0 <= mailbox.expires.0;

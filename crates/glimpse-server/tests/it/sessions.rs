@@ -424,6 +424,13 @@ async fn units_are_what_was_minted_and_listed_and_are_sealed_once() {
         assert_eq!(put(bad, &content).await.code(), ErrorCode::Malformed, "{bad:?}");
     }
     assert_eq!(put(good, &content[1..]).await.code(), ErrorCode::Malformed, "cut off");
+    assert_eq!(
+        put(good, &[content.as_slice(), &[0]].concat()).await.code(),
+        ErrorCode::TooLarge,
+        "longer than it says"
+    );
+    let huge = UnitEnvelope { size: padded(64 * 1024 * 1024), ..good };
+    assert_eq!(put(huge, &content).await.code(), ErrorCode::TooLarge, "refused before its content is looked at");
     put(good, &content).await.ok();
     put(good, &content).await.ok();
     assert_eq!(put(UnitEnvelope { commit: Hash(random()), ..good }, &content).await.code(), ErrorCode::Conflict);
