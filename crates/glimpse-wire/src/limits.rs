@@ -42,6 +42,8 @@ pub const RESERVATION_MILLIS: u64 = 10 * 60 * 1000;
 pub const PAIRING_MILLIS: u64 = 120 * 1000;
 /// How long the approval may take on top, once the two ends have confirmed each other, in milliseconds.
 pub const APPROVAL_MILLIS: u64 = 120 * 1000;
+/// How long a device may be away from the mailbox of a code before the code ends, in milliseconds.
+pub const DEVICE_AWAY_MILLIS: u64 = 10 * 1000;
 /// Hard cap on the life of a session, in milliseconds.
 pub const MAX_SESSION_MILLIS: u64 = 2 * 60 * 60 * 1000;
 /// The shortest session, in milliseconds.

@@ -137,7 +137,7 @@ async fn serve(app: &App, mailbox: &MailboxId, mut socket: WebSocket) {
     let end = match join(app, mailbox, &mut socket).await {
         Ok(connection) => {
             let end = pump(app, &connection, &mut socket).await;
-            app.mailboxes.leave(&connection);
+            app.mailboxes.leave(&connection, app.clock.now());
             end
         }
         Err(end) => end,

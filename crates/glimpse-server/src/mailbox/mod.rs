@@ -122,6 +122,7 @@ impl Mailboxes {
                 offer: None,
                 expires,
                 session: None,
+                device_away: None,
                 over: None,
                 crowded: false,
                 device_token: digest(&token),
@@ -186,9 +187,9 @@ impl Mailboxes {
             Found::Nothing => return Err(ErrorCode::CodeUnknown.into()),
         };
         let mailbox = state.mailboxes.get_mut(&id).ok_or(ErrorCode::CodeUnknown)?;
-        if mailbox.expires.0 <= now.0 {
-            state.finish(&id, ErrorCode::CodeExpired, now);
-            return Err(ErrorCode::CodeExpired.into());
+        if let Some(code) = mailbox.lapsed(now) {
+            state.finish(&id, code, now);
+            return Err(code.into());
         }
         // Until the device has said what it offers, the code is not shown anywhere.
         let offer = mailbox.offer.clone().ok_or(ErrorCode::CodeUnknown)?;
@@ -238,6 +239,10 @@ impl Mailboxes {
         if let Some(code) = mailbox.over {
             return Err(code);
         }
+        if let Some(code) = mailbox.lapsed(now) {
+            state.finish(id, code, now);
+            return Err(code);
+        }
         let connection = Connection {
             mailbox: *id,
             side,
@@ -245,6 +250,9 @@ impl Mailboxes {
             wake: Arc::new(Notify::new()),
         };
         mailbox.end(side).connect(connection.id, received, Arc::clone(&connection.wake))?;
+        if side == Side::Device {
+            mailbox.device_away = None;
+        }
         let sent = mailbox.end(side.other()).total();
         let peer = mailbox.end(side.other()).is_connected();
         mailbox.end(side).tell(ToEnd::Joined { now, sent, peer });
@@ -307,12 +315,16 @@ impl Mailboxes {
         }
     }
 
-    /// The connection is gone.
-    pub(crate) fn leave(&self, connection: &Connection) {
+    /// The connection is gone. A device has [`DEVICE_AWAY_MILLIS`](glimpse_wire::limits::DEVICE_AWAY_MILLIS) to come back to
+    /// a code that it shows.
+    pub(crate) fn leave(&self, connection: &Connection, now: UnixMillis) {
         let mut state = self.state();
         if let Some(mailbox) = state.mailboxes.get_mut(&connection.mailbox)
             && mailbox.end(connection.side).disconnect(connection.id)
         {
+            if connection.side == Side::Device {
+                mailbox.device_away = Some(now);
+            }
             mailbox.end(connection.side.other()).tell(ToEnd::Peer { present: false });
         }
     }
@@ -347,12 +359,10 @@ impl Mailboxes {
     /// Ends what has expired and forgets what has been over for a while.
     pub(crate) fn sweep(&self, now: UnixMillis) {
         let mut state = self.state();
-        let expired = state
-            .mailboxes
-            .iter()
-            .filter(|(_, mailbox)| mailbox.over.is_none() && mailbox.session.is_none() && mailbox.expires.0 <= now.0);
-        for id in expired.map(|(id, _)| *id).collect::<Vec<_>>() {
-            state.finish(&id, ErrorCode::CodeExpired, now);
+        let lapsed = state.mailboxes.iter().filter(|(_, mailbox)| mailbox.over.is_none());
+        let lapsed = lapsed.filter_map(|(id, mailbox)| Some((*id, mailbox.lapsed(now)?)));
+        for (id, code) in lapsed.collect::<Vec<_>>() {
+            state.finish(&id, code, now);
         }
         while let Some((_, id)) = state.over.pop_front_if(|(until, _)| until.0 <= now.0) {
             state.mailboxes.remove(&id);
@@ -361,3 +371,6 @@ impl Mailboxes {
         state.nameplates.sweep(now);
     }
 }
+
+#[cfg(test)]
+mod tests;
