@@ -356,6 +356,35 @@ mod tests {
     }
 
     #[test]
+    fn the_environment_beats_the_file_setting_by_setting() {
+        let folder = crate::test_server::ScratchFolder::new().expect("a folder");
+        let file = folder.path().join("glimpse.toml");
+        let text = r#"
+            listen = "127.0.0.1:1"
+            data = "/srv/file"
+            public_origins = ["https://a.example"]
+            [limits]
+            page = 7
+            mailboxes = 5
+        "#;
+        std::fs::write(&file, text).expect("written");
+        let environment = strings(&[("GLIMPSE_DATA", "/srv/environment"), ("GLIMPSE_LIMITS_PAGE", "8")]);
+        let flags = strings(&[("limits.page", "9")]);
+        let read = |environment: &[(String, String)], flags: &[(String, String)]| {
+            Settings::load(Some(&file), environment.iter().cloned(), flags).expect("valid")
+        };
+        let of_file = read(&[], &[]);
+        assert_eq!((of_file.data.as_path(), of_file.limits.page), (Path::new("/srv/file"), 7));
+        let settings = read(&environment, &[]);
+        assert_eq!((settings.data.as_path(), settings.limits.page), (Path::new("/srv/environment"), 8));
+        assert_eq!(read(&environment, &flags).limits.page, 9);
+        // What nothing above it names stays as the file says, and what the file does not name as the default.
+        assert_eq!((settings.listen.port(), settings.limits.mailboxes), (1, 5));
+        assert_eq!(settings.public_origins, ["https://a.example"]);
+        assert_eq!(settings.limits.connections, Limits::default().connections);
+    }
+
+    #[test]
     fn unknown_names_and_half_a_tls_pair_are_refused() {
         let none = || std::iter::empty::<(String, String)>();
         assert!(Settings::load(None, none(), &strings(&[("limits.pages", "1")])).is_err());
