@@ -94,7 +94,7 @@ pub struct Limits {
     pub mailboxes_per_account: usize,
     /// Mailboxes that live at one time.
     pub mailboxes: usize,
-    /// Entries in a page of a listing.
+    /// Entries in a page of a listing, the protocol's 500 at the most.
     pub page: u32,
     /// Requests of one address, of any kind.
     pub requests_per_address: u32,
@@ -163,7 +163,7 @@ impl Default for Limits {
             sessions_per_account: 32,
             mailboxes_per_account: 8,
             mailboxes: 100_000,
-            page: 1_000,
+            page: 500,
             requests_per_address: 30_000,
             accounts_per_address_hour: 60,
             sign_ins_per_address: 600,

@@ -16,6 +16,10 @@ pub const MAX_OFFER: usize = 1024;
 pub const MAX_JSON: usize = 128 * 1024;
 /// A link of the chain, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
+/// A signed statement, in bytes, where it travels as CBOR.
+pub const MAX_SIGNED: usize = 4 * 1024;
+/// A seed wrapped to a device, in bytes, generously.
+pub const MAX_WRAP: usize = 4 * 1024;
 /// A sealed meta block, in bytes: one chunk at most.
 pub const MAX_META: usize = 16 * 1024;
 /// The envelope of a record version, in bytes.
@@ -30,6 +34,8 @@ pub const MAX_PADDED_CONTENT: u64 = padded(MAX_CONTENT);
 pub const MAX_UNITS_PER_GRANT: usize = 256;
 /// Units in one session.
 pub const MAX_UNITS_PER_SESSION: usize = 16_384;
+/// Sealings of one unit that a device may begin; one that it finished is the last.
+pub const MAX_SEALINGS_PER_UNIT: u32 = 16;
 /// Terms of one session, the first included.
 pub const MAX_TERMS_PER_SESSION: u32 = 1_024;
 /// Refused requests of one session that get a receipt; the first alarm gets one beyond that.

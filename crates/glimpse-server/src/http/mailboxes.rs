@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use glimpse_wire::api::{Claim, Claimed, Mailbox, OpenMailbox};
 use glimpse_wire::limits::{MAX_FRAME, MAX_OFFER};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
-use glimpse_wire::{ErrorCode, MailboxId, decode, encode};
+use glimpse_wire::{ErrorCode, MailboxId, Malformed, decode, encode};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::auth::{Bearer, Device, From};
@@ -230,17 +230,13 @@ async fn paced(
 
 /// Takes one message; says why the socket closes, if it does.
 fn receive(app: &App, connection: &Connection, message: Message) -> Option<End> {
-    let bytes = match message {
-        Message::Binary(bytes) => bytes,
+    let frame = match message {
+        Message::Binary(bytes) => decode::<ToServer>(&bytes, MAX_FRAME),
         Message::Ping(_) | Message::Pong(_) => return None,
-        Message::Text(_) => return Some(End::Told(ErrorCode::Malformed)),
+        Message::Text(_) => Err(Malformed),
         Message::Close(_) => return Some(End::Gone),
     };
     let now = app.clock.now();
-    let frame: ToServer = match decode(&bytes, MAX_FRAME) {
-        Ok(frame) => frame,
-        Err(_) => return Some(End::Told(ErrorCode::Malformed)),
-    };
     match app.mailboxes.frame(connection, frame, now) {
         Ok(session) => {
             if let Some(session) = session {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{Receipts, SessionSummary, Sessions};
-use glimpse_wire::limits::{MAX_FRAME, MAX_RECEIPTS, MAX_UNIT_ENVELOPE};
+use glimpse_wire::limits::{MAX_FRAME, MAX_RECEIPTS, MAX_SIGNED, MAX_UNIT_ENVELOPE};
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::session::{Countersignature, Event, UnitEnvelope};
 use glimpse_wire::size::{MIN_PADDED, padme, sealed};
@@ -24,8 +24,6 @@ use crate::app::App;
 use crate::problem::Answer;
 use crate::store::{Session, Unit};
 
-/// Bytes of a signed statement by a viewer or a device.
-const MAX_SIGNED: usize = 4 * 1024;
 /// Bytes of an upload before the sealed chunks: the length of the envelope, and the envelope.
 const FRONT: u64 = 4 + 1024;
 const _: () = assert!(MAX_UNIT_ENVELOPE == 1024, "FRONT has room for an envelope");
@@ -182,7 +180,7 @@ pub(super) async fn receipts(
 ) -> Answer<JsonAnswer<Receipts>> {
     let limit = u32::try_from(MAX_RECEIPTS).unwrap_or(u32::MAX);
     let mut receipts = app.store.receipts(&device.account, &session, after, limit.saturating_add(1)).await?;
-    if receipts.is_empty() && after.is_none() {
+    if receipts.is_empty() && !app.store.has_receipts(&device.account, &session).await? {
         return Err(ErrorCode::NotFound.into());
     }
     let more = receipts.len() > MAX_RECEIPTS;

@@ -17,7 +17,7 @@ use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_OFFER, PAIRING_MILLIS};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{Offer, Purpose};
 use glimpse_wire::session::Side;
-use glimpse_wire::{AccountId, ErrorCode, Hash, MailboxId, SUITE, SessionId, UnixMillis, decode};
+use glimpse_wire::{AccountId, ErrorCode, Hash, MailboxId, Malformed, SUITE, SessionId, UnixMillis, decode};
 use tokio::sync::Notify;
 
 use self::nameplates::Found;
@@ -263,14 +263,15 @@ impl Mailboxes {
         Ok(connection)
     }
 
-    /// A later frame of a connection. An error ends the mailbox for both: the end that sent it lost its state or lies.
+    /// A later frame of a connection. An error ends a pairing for both: the end that sent it lost its state or lies. Of a
+    /// session it ends the connection.
     ///
     /// Says which session the frame is a sign of life for: a viewer that is connected is not idle; the page ends a session
     /// whose user does nothing.
     pub(crate) fn frame(
         &self,
         connection: &Connection,
-        frame: ToServer,
+        frame: Result<ToServer, Malformed>,
         now: UnixMillis,
     ) -> Result<Option<SessionId>, ErrorCode> {
         let side = connection.side;
@@ -280,13 +281,13 @@ impl Mailboxes {
             return Ok(None);
         }
         let outcome = match frame {
-            ToServer::Join { .. } => Err(ErrorCode::Malformed),
-            ToServer::Send { seq, body } => mailbox.end(side.other()).store(seq, body).map(|()| {
+            Err(Malformed) | Ok(ToServer::Join { .. }) => Err(ErrorCode::Malformed),
+            Ok(ToServer::Send { seq, body }) => mailbox.end(side.other()).store(seq, body).map(|()| {
                 let sent = mailbox.end(side.other()).total();
                 mailbox.end(side).tell(ToEnd::Stored { sent });
             }),
-            ToServer::Taken { received } => mailbox.end(side).take(received),
-            ToServer::Ping => {
+            Ok(ToServer::Taken { received }) => mailbox.end(side).take(received),
+            Ok(ToServer::Ping) => {
                 mailbox.end(side).tell(ToEnd::Pong);
                 Ok(())
             }

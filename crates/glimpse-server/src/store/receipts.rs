@@ -259,6 +259,12 @@ impl Store {
         Ok(bodies.into_iter().map(Bytes).collect())
     }
 
+    /// Whether this account has, or had, such a session.
+    pub(crate) async fn has_receipts(&self, account: &AccountId, session: &SessionId) -> Answer<bool> {
+        let mut reader = self.main.acquire().await?;
+        Ok(owner(&mut reader, session).await?.is_some_and(|owner| owner == account.0))
+    }
+
     /// Whether this unit was opened: the condition for its content.
     pub(crate) async fn was_opened(&self, session: &SessionId, unit: &UnitId) -> Answer<bool> {
         let found: Option<i64> =

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use glimpse_wire::api::Share;
+use glimpse_wire::limits::MAX_SEALINGS_PER_UNIT;
 use glimpse_wire::session::UnitEnvelope;
 use glimpse_wire::{ErrorCode, Hash, Salt, SessionId, UnitId, encode};
 
@@ -13,8 +14,6 @@ use crate::key_file::KeyFile;
 use crate::problem::{Answer, Problem};
 use crate::share::{R, Scope, derive};
 
-/// Sealings of one unit that a device may begin; one that it finished is the last.
-const SEALINGS_PER_UNIT: i64 = 16;
 /// Uploads for one session that may arrive at one time.
 const ARRIVING_PER_SESSION: i64 = 8;
 
@@ -107,7 +106,7 @@ impl Store {
             .bind(salt.0.as_slice())
             .bind(keys.current())
             .bind(fresh.as_slice())
-            .bind(SEALINGS_PER_UNIT)
+            .bind(MAX_SEALINGS_PER_UNIT)
             .execute(&mut *tx)
             .await?;
             let row: Option<(i64, Vec<u8>)> =

@@ -321,7 +321,55 @@ async fn a_socket_that_does_not_say_who_it_is_hears_nothing() {
     // Control: the device itself.
     let mut device = Socket::join(&server, &mailbox.mailbox, mailbox.token, 0).await;
     device.joined().await;
-    // And a message that skips a number ends the pairing for both.
-    device.send(&ToServer::Send { seq: 1, body: message(1) }).await;
-    assert_eq!(device.hear().await, Some(ToEnd::Over { code: ErrorCode::Malformed }));
+    // And what is not a frame of this protocol ends the pairing for both, as a message that skips a number does.
+    let skips = Message::Binary(encode(&ToServer::Send { seq: 1, body: message(1) }).into());
+    let again = Message::Binary(encode(&ToServer::Join { token: mailbox.token, received: 0 }).into());
+    let garbage = [Message::Binary(vec![0x80].into()), Message::Text("taken".into()), skips, again];
+    for bad in garbage {
+        let mailbox = phone.show_code().await;
+        let claim = Claim { nameplate: mailbox.nameplate.clone(), purpose: PurposeWord::View };
+        let claimed: Claimed = Http::to(&server).post("/v1/claims", &claim).await.json();
+        let mut viewer = Socket::join(&server, &mailbox.mailbox, claimed.token, 0).await;
+        viewer.joined().await;
+        let mut device = Socket::join(&server, &mailbox.mailbox, mailbox.token, 0).await;
+        device.joined().await;
+        device.0.send(bad).await.expect("sent");
+        assert_eq!(device.hear().await, Some(ToEnd::Over { code: ErrorCode::Malformed }));
+        assert_eq!(viewer.hear().await, Some(ToEnd::Over { code: ErrorCode::Malformed }));
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_a_session_ends_the_connection_and_not_the_session() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    let mut device = Socket::join(&server, &visit.mailbox, visit.device_token, 0).await;
+    device.joined().await;
+    let mut viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+    viewer.joined().await;
+    // The device takes nothing: the server holds so much for it, and no more.
+    for seq in 0..512 {
+        viewer.send(&ToServer::Send { seq, body: message(0) }).await;
+        assert_eq!(viewer.hear().await, Some(ToEnd::Stored { sent: seq + 1 }));
+    }
+    for (code, bad) in [
+        (ErrorCode::Busy, ToServer::Send { seq: 512, body: message(0) }),
+        (ErrorCode::Malformed, ToServer::Send { seq: 900, body: message(0) }),
+        (ErrorCode::Malformed, ToServer::Taken { received: 1 }),
+    ] {
+        viewer.send(&bad).await;
+        assert_eq!(viewer.hear().await, Some(ToEnd::Over { code }), "{bad:?}");
+        assert_eq!(viewer.hear().await, None);
+        viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+        assert_eq!(viewer.joined().await, 512, "what was stored is kept");
+    }
+    device.send(&ToServer::Taken { received: 1 }).await;
+    device.send(&ToServer::Ping).await;
+    while device.hear().await != Some(ToEnd::Pong) {}
+    viewer.send(&ToServer::Send { seq: 512, body: message(0) }).await;
+    assert_eq!(viewer.hear().await, Some(ToEnd::Stored { sent: 513 }), "there is room again");
+    opened(&visit.open(id, 1).await);
 }

@@ -85,6 +85,18 @@ async fn a_session_from_grant_to_countersignature() {
     assert_eq!(phone.receipts(&visit.session).await.receipts.len(), events.len() + 1);
     let after: Receipts = phone.http.get(&format!("/v1/sessions/{}/receipts?after={seq}", visit.session)).await.json();
     assert_eq!(after.receipts.len(), 1);
+    // A session of somebody else is not there, wherever one begins to read.
+    let stranger = Phone::new(&server).await;
+    for after in ["", "?after=0", "?after=9"] {
+        let path = format!("/v1/sessions/{}/receipts{after}", visit.session);
+        assert_eq!(stranger.http.get(&path).await.code(), ErrorCode::NotFound, "{after}");
+    }
+    let beyond: Receipts = phone.http.get(&format!("/v1/sessions/{}/receipts?after=900", visit.session)).await.json();
+    assert_eq!(
+        (beyond.receipts, beyond.more),
+        (vec![], false),
+        "control: its owner is told that there is nothing more"
+    );
 }
 
 #[tokio::test]
