@@ -14,6 +14,7 @@
 //! store/     three SQLite files and two folders of blobs, split by concern       share     the one derivation
 //! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see
 //! lapsing    what is remembered for a while                              pace               connections that stand still
+//! health     asks a running server whether it is ready
 //! ```
 //!
 //! Invariants:
@@ -29,6 +30,7 @@
 
 mod app;
 mod clock;
+mod health;
 mod http;
 mod key_file;
 mod lapsing;
@@ -49,6 +51,7 @@ mod throttle;
 mod tickets;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use health::{HealthError, healthcheck};
 pub use key_file::{KeyFile, KeyFileError};
 pub use listen::TlsError;
 pub use problem::Problem;

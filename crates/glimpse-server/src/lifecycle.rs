@@ -270,6 +270,10 @@ impl App {
         if end.suite != SUITE || end.session != *id {
             return Err(ErrorCode::Malformed.into());
         }
+        // A trail that ends with a word about a receipt that is not in it would be taken for one that was cut.
+        if !self.store.knows_receipt(id, &end.last_receipt).await? {
+            return Err(ErrorCode::Conflict.into());
+        }
         self.finish(&session, ErrorCode::SessionEnded, Some(signed), now).await
     }
 

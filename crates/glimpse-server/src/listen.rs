@@ -135,20 +135,27 @@ pub enum TlsError {
 /// # Errors
 /// [`TlsError`] names the file or the mismatch.
 pub(crate) fn tls(cert: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
-    let pem = |path: &Path, error: rustls::pki_types::pem::Error| TlsError::Pem {
-        path: path.to_owned(),
-        why: error.to_string(),
-    };
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| pem(cert, error))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, error))?;
+    let chain = certificates(cert)?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
     let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, private)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The certificates of a PEM file, the server's own first.
+///
+/// # Errors
+/// [`TlsError::Pem`].
+pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let all = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    all.map_err(|error| unusable(file, &error))
+}
+
+fn unusable(file: &Path, error: &rustls::pki_types::pem::Error) -> TlsError {
+    TlsError::Pem { path: file.to_owned(), why: error.to_string() }
 }
 
 /// Serves `router` until `stop`, then lets open requests finish for `listening.drain`.

@@ -9,11 +9,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use glimpse_server::{KeyFile, LogFormat, Settings, SystemClock};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tracing_subscriber::EnvFilter;
-
-/// How long a health check waits.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -124,7 +120,7 @@ async fn run(act: Act) -> Result<(), Failure> {
     match act {
         Act::Serve(flags) => serve(flags.settings()?).await,
         Act::Migrate(flags) => Ok(glimpse_server::migrate(&flags.settings()?).await?),
-        Act::Healthcheck(flags) => healthcheck(&flags.settings()?).await,
+        Act::Healthcheck(flags) => Ok(glimpse_server::healthcheck(&flags.settings()?).await?),
         Act::CheckConfig(flags) => {
             glimpse_server::check(&flags.settings()?)?;
             say("the settings can be used")
@@ -160,26 +156,6 @@ fn log(settings: &Settings) -> Result<(), Failure> {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
     }
     .map_err(|error| -> Failure { error })
-}
-
-/// One request to `/readyz` over plain TCP: the check runs on the machine itself. With TLS, that the port accepts.
-async fn healthcheck(settings: &Settings) -> Result<(), Failure> {
-    tokio::time::timeout(PATIENCE, ask(settings)).await.map_err(|_| "the server does not answer")?
-}
-
-async fn ask(settings: &Settings) -> Result<(), Failure> {
-    let mut address = settings.listen;
-    if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-    }
-    let mut stream = tokio::net::TcpStream::connect(address).await?;
-    if settings.tls_cert.is_some() {
-        return Ok(());
-    }
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
-    let mut head = [0u8; 12];
-    stream.read_exact(&mut head).await?;
-    if &head == b"HTTP/1.1 200" { Ok(()) } else { Err("the server is not ready".into()) }
 }
 
 fn keygen(file: &Path) -> Result<(), Failure> {

@@ -82,9 +82,7 @@ impl From<std::io::Error> for Problem {
 )]
 const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::Malformed | ErrorCode::UnsupportedSuite | ErrorCode::RecordTampered | ErrorCode::CodeMistyped => {
-            StatusCode::BAD_REQUEST
-        }
+        ErrorCode::Malformed | ErrorCode::RecordTampered | ErrorCode::CodeMistyped => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthorised => StatusCode::UNAUTHORIZED,
         ErrorCode::NotGranted | ErrorCode::BudgetSpent => StatusCode::FORBIDDEN,
         ErrorCode::NotFound | ErrorCode::CodeUnknown => StatusCode::NOT_FOUND,

@@ -1,7 +1,8 @@
 //! The rules of a session: what Terms may say, and which request to open is granted. Facts and time are arguments.
 
 use glimpse_wire::limits::{
-    CLOCK_SLACK_MILLIS, MAX_SESSION_MILLIS, MAX_UNITS_PER_GRANT, MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS,
+    CLOCK_SLACK_MILLIS, MAX_SESSION_MILLIS, MAX_TERMS_PER_SESSION, MAX_UNITS_PER_GRANT, MAX_UNITS_PER_SESSION,
+    MIN_SESSION_MILLIS,
 };
 use glimpse_wire::pairing::{Rights, Terms, TermsUnit};
 use glimpse_wire::session::GrantSubmission;
@@ -21,13 +22,10 @@ impl SignedTerms {
     /// Decodes a submission and checks everything that needs no other fact than who submits it.
     ///
     /// # Errors
-    /// `Malformed`, `UnsupportedSuite`, `Unauthorised` for a bad signature.
+    /// `Malformed`, `Unauthorised` for a bad signature.
     pub(crate) fn parse(bytes: &[u8], limit: usize, device: &SignedIn) -> Result<Self, ErrorCode> {
         let submission: GrantSubmission = decode(bytes, limit).map_err(|_| ErrorCode::Malformed)?;
         let terms: Terms = decode(submission.terms.as_slice(), limit).map_err(|_| ErrorCode::Malformed)?;
-        if terms.suite != SUITE {
-            return Err(ErrorCode::UnsupportedSuite);
-        }
         let preimage = preimage::grant_signature(
             &submission.transcript,
             &submission.kem,
@@ -36,7 +34,8 @@ impl SignedTerms {
         );
         glimpse_wire::signature::verify(&device.signing, &preimage, &submission.signature)
             .map_err(|_| ErrorCode::Unauthorised)?;
-        let fits = terms.session == preimage::session_id(&submission.transcript)
+        let fits = terms.suite == SUITE
+            && terms.session == preimage::session_id(&submission.transcript)
             && terms.account == device.account
             && terms.units.len() <= MAX_UNITS_PER_GRANT
             && terms.rights & Rights::VIEW != 0
@@ -91,7 +90,8 @@ impl SignedTerms {
     /// The session under these Terms instead of its present ones.
     ///
     /// # Errors
-    /// `Conflict` when they are not the next, `Malformed` when they change what cannot change, `TooLarge` for too many units.
+    /// `Conflict` when they are not the next, `Malformed` when they change what cannot change, `TooLarge` for too many Terms or
+    /// too many units.
     pub(crate) fn next(&self, session: &Session, now: UnixMillis) -> Result<Session, ErrorCode> {
         let terms = &self.terms;
         if session.seq.checked_add(1) != Some(terms.seq) {
@@ -104,7 +104,8 @@ impl SignedTerms {
             return Err(ErrorCode::Malformed);
         }
         let units = session.units.saturating_add(count(terms));
-        if units > u64::try_from(MAX_UNITS_PER_SESSION).unwrap_or(u64::MAX) {
+        let too_many = terms.seq > MAX_TERMS_PER_SESSION;
+        if too_many || units > u64::try_from(MAX_UNITS_PER_SESSION).unwrap_or(u64::MAX) {
             return Err(ErrorCode::TooLarge);
         }
         Ok(Session {
@@ -142,6 +143,8 @@ pub(crate) struct Asked {
     pub(crate) same: Option<bool>,
     /// Whether that request was answered by opening.
     pub(crate) was_opened: bool,
+    /// Whether the session has the receipt that the request names as the viewer's newest.
+    pub(crate) knows_last: bool,
     /// Whether Terms list the unit.
     pub(crate) granted: bool,
     /// Whether the device has uploaded it.
@@ -168,7 +171,7 @@ pub(crate) enum Verdict {
     },
     /// Another request under a used counter: somebody else holds the session's key. A receipt says so.
     Alarm,
-    /// Terms do not list the unit. A receipt says so, and the counter is used.
+    /// Terms do not list the unit. The counter is used, and a receipt says so as long as there are few.
     NotGranted,
     /// Nothing is written: the same request is good once the device has uploaded the unit.
     NotReady,
@@ -178,6 +181,8 @@ pub(crate) enum Verdict {
     RateLimited,
     /// A counter that skips.
     OutOfOrder,
+    /// Nothing is written: a trail that holds a request like this could not be audited.
+    UnknownReceipt,
 }
 
 impl Asked {
@@ -190,6 +195,8 @@ impl Asked {
         }
         if self.newest.checked_add(1) != Some(self.counter) {
             Verdict::OutOfOrder
+        } else if !self.knows_last {
+            Verdict::UnknownReceipt
         } else if self.recent >= u64::from(self.rate) {
             Verdict::RateLimited
         } else if !self.granted {
@@ -215,6 +222,7 @@ impl Verdict {
             Self::BudgetSpent => Some(ErrorCode::BudgetSpent),
             Self::RateLimited => Some(ErrorCode::RateLimited),
             Self::OutOfOrder => Some(ErrorCode::Malformed),
+            Self::UnknownReceipt => Some(ErrorCode::Conflict),
         }
     }
 }
@@ -228,6 +236,7 @@ mod tests {
         newest: 0,
         same: None,
         was_opened: false,
+        knows_last: true,
         granted: true,
         ready: true,
         opened: 0,
@@ -246,6 +255,47 @@ mod tests {
         assert_eq!(Asked { same: Some(false), ..used }.judge(), Verdict::Alarm);
         assert_eq!(Asked { counter: 3, newest: 1, ..FIRST }.judge(), Verdict::OutOfOrder);
         assert_eq!(Asked { counter: 0, ..FIRST }.judge(), Verdict::OutOfOrder);
+    }
+
+    #[test]
+    fn each_check_hides_those_after_it() {
+        let nothing_fits = Asked {
+            counter: 3,
+            newest: 1,
+            same: Some(false),
+            knows_last: false,
+            recent: 2,
+            granted: false,
+            ready: false,
+            opened: 2,
+            ..FIRST
+        };
+        let mut asked = nothing_fits;
+        let mut judged = vec![asked.judge()];
+        let mends: [fn(&mut Asked); 7] = [
+            |asked| asked.same = None,
+            |asked| asked.newest = 2,
+            |asked| asked.knows_last = true,
+            |asked| asked.recent = 0,
+            |asked| asked.granted = true,
+            |asked| asked.ready = true,
+            |asked| asked.opened = 0,
+        ];
+        for mend in mends {
+            mend(&mut asked);
+            judged.push(asked.judge());
+        }
+        let order = [
+            Verdict::Alarm,
+            Verdict::OutOfOrder,
+            Verdict::UnknownReceipt,
+            Verdict::RateLimited,
+            Verdict::NotGranted,
+            Verdict::NotReady,
+            Verdict::BudgetSpent,
+            Verdict::Open,
+        ];
+        assert_eq!(judged, order, "the order of protocol section 7.2");
     }
 
     #[test]

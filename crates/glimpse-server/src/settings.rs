@@ -76,7 +76,7 @@ pub struct Limits {
     pub content_bytes: u64,
     /// Bytes of the ciphertext of one unit of a session.
     pub unit_bytes: u64,
-    /// Bytes of all units of one session.
+    /// Bytes of all units of one session, those that are still arriving included.
     pub session_bytes: u64,
     /// Records of one account.
     pub records_per_account: u64,
@@ -94,7 +94,7 @@ pub struct Limits {
     pub mailboxes_per_account: usize,
     /// Mailboxes that live at one time.
     pub mailboxes: usize,
-    /// Entries in a page of a listing.
+    /// Entries in a page of a listing, the protocol's 500 at the most.
     pub page: u32,
     /// Requests of one address, of any kind.
     pub requests_per_address: u32,
@@ -163,7 +163,7 @@ impl Default for Limits {
             sessions_per_account: 32,
             mailboxes_per_account: 8,
             mailboxes: 100_000,
-            page: 1_000,
+            page: 500,
             requests_per_address: 30_000,
             accounts_per_address_hour: 60,
             sign_ins_per_address: 600,
@@ -353,6 +353,35 @@ mod tests {
         assert_eq!(settings.limits.page, 7);
         assert_eq!(settings.limits.claims_per_address, Limits::default().claims_per_address);
         assert_eq!(settings.allow_origins, ["https://a.example", "https://b.example"]);
+    }
+
+    #[test]
+    fn the_environment_beats_the_file_setting_by_setting() {
+        let folder = crate::test_server::ScratchFolder::new().expect("a folder");
+        let file = folder.path().join("glimpse.toml");
+        let text = r#"
+            listen = "127.0.0.1:1"
+            data = "/srv/file"
+            public_origins = ["https://a.example"]
+            [limits]
+            page = 7
+            mailboxes = 5
+        "#;
+        std::fs::write(&file, text).expect("written");
+        let environment = strings(&[("GLIMPSE_DATA", "/srv/environment"), ("GLIMPSE_LIMITS_PAGE", "8")]);
+        let flags = strings(&[("limits.page", "9")]);
+        let read = |environment: &[(String, String)], flags: &[(String, String)]| {
+            Settings::load(Some(&file), environment.iter().cloned(), flags).expect("valid")
+        };
+        let of_file = read(&[], &[]);
+        assert_eq!((of_file.data.as_path(), of_file.limits.page), (Path::new("/srv/file"), 7));
+        let settings = read(&environment, &[]);
+        assert_eq!((settings.data.as_path(), settings.limits.page), (Path::new("/srv/environment"), 8));
+        assert_eq!(read(&environment, &flags).limits.page, 9);
+        // What nothing above it names stays as the file says, and what the file does not name as the default.
+        assert_eq!((settings.listen.port(), settings.limits.mailboxes), (1, 5));
+        assert_eq!(settings.public_origins, ["https://a.example"]);
+        assert_eq!(settings.limits.connections, Limits::default().connections);
     }
 
     #[test]

@@ -36,7 +36,7 @@
 //! | `POST /v1/sessions/{session}/countersign` | device | [`crate::account::Signed`] of [`crate::session::Countersignature`], CBOR → 204 |
 //!
 //! Devices and mailbox ends present tokens as `Authorization: Bearer <base64url>`. Errors are problem documents
-//! (RFC 9457), [`Problem`]. Of a session that is over, every route answers 410 with the tombstone's reason.
+//! (RFC 9457), [`Problem`]. What a session that is over answers is in protocol section 8.1.
 
 use crate::codec::array;
 use serde::{Deserialize, Serialize};

@@ -10,8 +10,10 @@ pub const MAX_FRAME: usize = MAX_MESSAGE + 64;
 pub const MAX_MAILBOX_MESSAGES: usize = 512;
 /// Bytes that a mailbox holds for one end that is away.
 pub const MAX_MAILBOX_BYTES: usize = 1024 * 1024;
-/// A JSON body, in bytes.
-pub const MAX_JSON: usize = 64 * 1024;
+/// An Offer, in bytes.
+pub const MAX_OFFER: usize = 1024;
+/// A JSON body, in bytes: the largest is a link and a wrap, each in base64.
+pub const MAX_JSON: usize = 128 * 1024;
 /// A link of the chain, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
 /// Links of one chain.
@@ -22,6 +24,10 @@ pub const MAX_DEVICES: usize = 32;
 pub const MAX_PINS: usize = 64;
 /// Longest time for which a policy holds something back, in milliseconds: thirty days.
 pub const MAX_HELD_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// A signed statement, in bytes, where it travels as CBOR.
+pub const MAX_SIGNED: usize = 4 * 1024;
+/// A seed wrapped to a device, in bytes, generously.
+pub const MAX_WRAP: usize = 4 * 1024;
 /// A sealed meta block, in bytes: one chunk at most.
 pub const MAX_META: usize = 16 * 1024;
 /// The envelope of a record version, in bytes.
@@ -36,6 +42,12 @@ pub const MAX_PADDED_CONTENT: u64 = padded(MAX_CONTENT);
 pub const MAX_UNITS_PER_GRANT: usize = 256;
 /// Units in one session.
 pub const MAX_UNITS_PER_SESSION: usize = 16_384;
+/// Sealings of one unit that a device may begin; one that it finished is the last.
+pub const MAX_SEALINGS_PER_UNIT: u32 = 16;
+/// Terms of one session, the first included.
+pub const MAX_TERMS_PER_SESSION: u32 = 1_024;
+/// Refused requests of one session that get a receipt; the first alarm gets one beyond that.
+pub const MAX_NOTED_REFUSALS: usize = 64;
 /// Shares minted by one request.
 pub const MAX_SHARES_PER_MINT: usize = 256;
 /// Life of an unused reservation of a share, in milliseconds.
@@ -44,6 +56,8 @@ pub const RESERVATION_MILLIS: u64 = 10 * 60 * 1000;
 pub const PAIRING_MILLIS: u64 = 120 * 1000;
 /// How long the approval may take on top, once the two ends have confirmed each other, in milliseconds.
 pub const APPROVAL_MILLIS: u64 = 120 * 1000;
+/// How long a device may be away from the mailbox of a code before the code ends, in milliseconds.
+pub const DEVICE_AWAY_MILLIS: u64 = 10 * 1000;
 /// Hard cap on the life of a session, in milliseconds.
 pub const MAX_SESSION_MILLIS: u64 = 2 * 60 * 60 * 1000;
 /// The shortest session, in milliseconds.

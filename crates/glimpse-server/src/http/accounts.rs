@@ -9,7 +9,7 @@ use glimpse_wire::account::{Genesis, GenesisError, HeadStatement, Signed, Signed
 use glimpse_wire::api::{
     Account, AccountDeletion, Chain, Challenge, ChallengeRequest, CreateAccount, Info, SignIn, SignedJson, Token,
 };
-use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_LINK};
+use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_LINK, MAX_WRAP};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, UnixMillis, decode};
 
@@ -18,9 +18,6 @@ use super::extract::{Json, Path};
 use crate::app::App;
 use crate::problem::Answer;
 use crate::store::random;
-
-/// Bytes of a seed wrapped to a device, generously.
-const MAX_WRAP: usize = 4 * 1024;
 
 /// `GET /v1/info`
 pub(super) async fn info(State(app): State<Arc<App>>) -> JsonAnswer<Info> {
@@ -72,7 +69,7 @@ pub(super) async fn sign_in(
     let signed = Signed::from(body);
     let claimed: SignIn = signed.peek()?;
     if claimed.suite != SUITE {
-        return Err(ErrorCode::UnsupportedSuite.into());
+        return Err(ErrorCode::Malformed.into());
     }
     // Unknown account, wrong device, bad signature and used challenge are one answer.
     let key = app.store.device_key(&claimed.account, &claimed.device).await?.ok_or(ErrorCode::Unauthorised)?;

@@ -12,9 +12,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::StreamExt;
 use glimpse_wire::api::{Claim, Claimed, Mailbox, OpenMailbox};
-use glimpse_wire::limits::{MAX_FRAME, MAX_MESSAGE};
+use glimpse_wire::limits::{MAX_FRAME, MAX_OFFER};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
-use glimpse_wire::{ErrorCode, MailboxId, decode, encode};
+use glimpse_wire::{ErrorCode, MailboxId, Malformed, decode, encode};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::auth::{Bearer, Device, From};
@@ -69,7 +69,9 @@ pub(super) async fn put_offer(
     Path(mailbox): Path<MailboxId>,
     body: Body,
 ) -> Answer<StatusCode> {
-    let offer = collect(body, MAX_MESSAGE).await?;
+    // Whose mailbox it is comes first: nobody else's bytes are taken.
+    app.mailboxes.check_device(&mailbox, &token, app.clock.now())?;
+    let offer = collect(body, MAX_OFFER).await?;
     app.mailboxes.put_offer(&mailbox, &token, offer.to_vec().into(), app.clock.now())?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -135,7 +137,7 @@ async fn serve(app: &App, mailbox: &MailboxId, mut socket: WebSocket) {
     let end = match join(app, mailbox, &mut socket).await {
         Ok(connection) => {
             let end = pump(app, &connection, &mut socket).await;
-            app.mailboxes.leave(&connection);
+            app.mailboxes.leave(&connection, app.clock.now());
             end
         }
         Err(end) => end,
@@ -228,17 +230,13 @@ async fn paced(
 
 /// Takes one message; says why the socket closes, if it does.
 fn receive(app: &App, connection: &Connection, message: Message) -> Option<End> {
-    let bytes = match message {
-        Message::Binary(bytes) => bytes,
+    let frame = match message {
+        Message::Binary(bytes) => decode::<ToServer>(&bytes, MAX_FRAME),
         Message::Ping(_) | Message::Pong(_) => return None,
-        Message::Text(_) => return Some(End::Told(ErrorCode::Malformed)),
+        Message::Text(_) => Err(Malformed),
         Message::Close(_) => return Some(End::Gone),
     };
     let now = app.clock.now();
-    let frame: ToServer = match decode(&bytes, MAX_FRAME) {
-        Ok(frame) => frame,
-        Err(_) => return Some(End::Told(ErrorCode::Malformed)),
-    };
     match app.mailboxes.frame(connection, frame, now) {
         Ok(session) => {
             if let Some(session) = session {

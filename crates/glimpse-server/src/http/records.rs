@@ -197,6 +197,9 @@ pub(super) async fn delete(
     if deletion.suite != SUITE || deletion.account != device.account || deletion.record != record {
         return Err(ErrorCode::Malformed.into());
     }
+    if deletion.head != app.store.head(&device.account).await? {
+        return Err(ErrorCode::Conflict.into());
+    }
     let named = (deletion.version, &deletion.h1);
     app.store.delete_record(&device.account, &record, named, &encode(&signed), app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)

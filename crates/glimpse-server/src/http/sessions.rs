@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{Receipts, SessionSummary, Sessions};
-use glimpse_wire::limits::{MAX_FRAME, MAX_RECEIPTS, MAX_UNIT_ENVELOPE};
+use glimpse_wire::limits::{MAX_FRAME, MAX_RECEIPTS, MAX_SIGNED, MAX_UNIT_ENVELOPE};
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::session::{Countersignature, Event, UnitEnvelope};
 use glimpse_wire::size::{MIN_PADDED, padme, sealed};
@@ -24,8 +24,9 @@ use crate::app::App;
 use crate::problem::Answer;
 use crate::store::{Session, Unit};
 
-/// Bytes of a signed statement by a viewer or a device.
-const MAX_SIGNED: usize = 4 * 1024;
+/// Bytes of an upload before the sealed chunks: the length of the envelope, and the envelope.
+const FRONT: u64 = 4 + 1024;
+const _: () = assert!(MAX_UNIT_ENVELOPE == 1024, "FRONT has room for an envelope");
 
 /// `POST /v1/sessions`
 pub(super) async fn grant(State(app): State<Arc<App>>, Device(device): Device, body: Body) -> Answer<StatusCode> {
@@ -73,7 +74,8 @@ pub(super) async fn put_unit(
     app.session_of(&session, &device.account).await?;
     let listed = app.store.unit(&session, &unit).await?.ok_or(ErrorCode::NotFound)?;
     let ended = app.lives.ended(&session);
-    let mut incoming = Incoming::new(body, UploadLimits::new(limits.unit_bytes, limits, ended))?;
+    let most = limits.unit_bytes.saturating_add(FRONT);
+    let mut incoming = Incoming::new(body, UploadLimits::new(most, limits, ended))?;
     let length = incoming.take(4).await?.try_into().map(u32::from_be_bytes).map_err(|_| ErrorCode::Malformed)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= MAX_UNIT_ENVELOPE);
     let front = incoming.take(length.ok_or(ErrorCode::Malformed)?).await?;
@@ -89,15 +91,19 @@ pub(super) async fn put_unit(
         // A device may repeat what it could not finish; sealing the unit anew is another thing.
         return if there.envelope == front { Ok(StatusCode::NO_CONTENT) } else { Err(ErrorCode::Conflict.into()) };
     }
+    let bytes = sealed(envelope.size);
+    if bytes > limits.unit_bytes {
+        return Err(ErrorCode::TooLarge.into());
+    }
+    incoming.limit_rest(bytes)?;
     to_the_end(&app, async move |app| {
-        let limits = &app.settings.limits;
-        let upload = app.store.begin_unit(&envelope).await?;
+        let upload = app.store.begin_unit(&envelope, bytes, app.settings.limits.session_bytes).await?;
         let outcome = async {
             let received = incoming.store(&upload.path).await?;
-            if received.bytes != sealed(envelope.size) {
+            if received.bytes != bytes {
                 return Err(ErrorCode::Malformed.into());
             }
-            app.store.finish_unit(&upload, &envelope, received.bytes, limits.session_bytes).await
+            app.store.finish_unit(&upload, &envelope, received.bytes).await
         }
         .await;
         if outcome.is_err() {
@@ -174,7 +180,7 @@ pub(super) async fn receipts(
 ) -> Answer<JsonAnswer<Receipts>> {
     let limit = u32::try_from(MAX_RECEIPTS).unwrap_or(u32::MAX);
     let mut receipts = app.store.receipts(&device.account, &session, after, limit.saturating_add(1)).await?;
-    if receipts.is_empty() && after.is_none() {
+    if receipts.is_empty() && !app.store.has_receipts(&device.account, &session).await? {
         return Err(ErrorCode::NotFound.into());
     }
     let more = receipts.len() > MAX_RECEIPTS;

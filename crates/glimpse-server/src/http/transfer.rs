@@ -115,6 +115,13 @@ impl Incoming {
         }
     }
 
+    /// Takes no more than `bytes` after what was taken so far.
+    pub(super) fn limit_rest(&mut self, bytes: u64) -> Answer<()> {
+        let ahead = u64::try_from(self.rest.len()).unwrap_or(u64::MAX);
+        self.limits.bytes = self.received.saturating_sub(ahead).saturating_add(bytes);
+        if ahead > bytes { Err(ErrorCode::TooLarge.into()) } else { Ok(()) }
+    }
+
     /// Exactly `length` bytes from the front.
     pub(super) async fn take(&mut self, length: usize) -> Answer<Vec<u8>> {
         let mut front = Vec::new();

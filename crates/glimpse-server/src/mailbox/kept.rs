@@ -66,6 +66,7 @@ impl Mailboxes {
                 offer: None,
                 expires: UnixMillis(0),
                 session: Some(kept.session),
+                device_away: None,
                 over: None,
                 crowded: false,
                 device_token: kept.device_token,

@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{APPROVAL_MILLIS, PAIRING_MILLIS};
+use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_OFFER, PAIRING_MILLIS};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{Offer, Purpose};
 use glimpse_wire::session::Side;
-use glimpse_wire::{AccountId, ErrorCode, Hash, MailboxId, SUITE, SessionId, UnixMillis, decode};
+use glimpse_wire::{AccountId, ErrorCode, Hash, MailboxId, Malformed, SUITE, SessionId, UnixMillis, decode};
 use tokio::sync::Notify;
 
 use self::nameplates::Found;
@@ -122,6 +122,7 @@ impl Mailboxes {
                 offer: None,
                 expires,
                 session: None,
+                device_away: None,
                 over: None,
                 crowded: false,
                 device_token: digest(&token),
@@ -133,15 +134,18 @@ impl Mailboxes {
         Ok(NewMailbox { mailbox, nameplate: nameplates::digits(nameplate), server_nonce, expires, token })
     }
 
+    /// Whether `token` is that of the device of this mailbox, and the code lives.
+    pub(crate) fn check_device(&self, id: &MailboxId, token: &Hash, now: UnixMillis) -> Answer<()> {
+        self.state().of_device(id, token, now).map(|_| ())
+    }
+
     /// Takes the device's Offer, once. From here on the nameplate can be claimed.
     pub(crate) fn put_offer(&self, id: &MailboxId, token: &Hash, offer: Bytes, now: UnixMillis) -> Answer<()> {
-        let parsed: Offer = decode(offer.as_slice(), glimpse_wire::limits::MAX_MESSAGE)?;
+        let parsed: Offer = decode(offer.as_slice(), MAX_OFFER)?;
         let mut state = self.state();
         let mailbox = state.of_device(id, token, now)?;
-        if parsed.suite != SUITE {
-            return Err(ErrorCode::UnsupportedSuite.into());
-        }
-        let fits = parsed.mailbox == *id
+        let fits = parsed.suite == SUITE
+            && parsed.mailbox == *id
             && parsed.purpose == mailbox.purpose
             && parsed.server_nonce == mailbox.server_nonce
             && parsed.expires.0 <= mailbox.expires.0;
@@ -183,9 +187,9 @@ impl Mailboxes {
             Found::Nothing => return Err(ErrorCode::CodeUnknown.into()),
         };
         let mailbox = state.mailboxes.get_mut(&id).ok_or(ErrorCode::CodeUnknown)?;
-        if mailbox.expires.0 <= now.0 {
-            state.finish(&id, ErrorCode::CodeExpired, now);
-            return Err(ErrorCode::CodeExpired.into());
+        if let Some(code) = mailbox.lapsed(now) {
+            state.finish(&id, code, now);
+            return Err(code.into());
         }
         // Until the device has said what it offers, the code is not shown anywhere.
         let offer = mailbox.offer.clone().ok_or(ErrorCode::CodeUnknown)?;
@@ -235,6 +239,10 @@ impl Mailboxes {
         if let Some(code) = mailbox.over {
             return Err(code);
         }
+        if let Some(code) = mailbox.lapsed(now) {
+            state.finish(id, code, now);
+            return Err(code);
+        }
         let connection = Connection {
             mailbox: *id,
             side,
@@ -242,6 +250,9 @@ impl Mailboxes {
             wake: Arc::new(Notify::new()),
         };
         mailbox.end(side).connect(connection.id, received, Arc::clone(&connection.wake))?;
+        if side == Side::Device {
+            mailbox.device_away = None;
+        }
         let sent = mailbox.end(side.other()).total();
         let peer = mailbox.end(side.other()).is_connected();
         mailbox.end(side).tell(ToEnd::Joined { now, sent, peer });
@@ -252,14 +263,15 @@ impl Mailboxes {
         Ok(connection)
     }
 
-    /// A later frame of a connection. An error ends the mailbox for both: the end that sent it lost its state or lies.
+    /// A later frame of a connection. An error ends a pairing for both: the end that sent it lost its state or lies. Of a
+    /// session it ends the connection.
     ///
     /// Says which session the frame is a sign of life for: a viewer that is connected is not idle; the page ends a session
     /// whose user does nothing.
     pub(crate) fn frame(
         &self,
         connection: &Connection,
-        frame: ToServer,
+        frame: Result<ToServer, Malformed>,
         now: UnixMillis,
     ) -> Result<Option<SessionId>, ErrorCode> {
         let side = connection.side;
@@ -269,13 +281,13 @@ impl Mailboxes {
             return Ok(None);
         }
         let outcome = match frame {
-            ToServer::Join { .. } => Err(ErrorCode::Malformed),
-            ToServer::Send { seq, body } => mailbox.end(side.other()).store(seq, body).map(|()| {
+            Err(Malformed) | Ok(ToServer::Join { .. }) => Err(ErrorCode::Malformed),
+            Ok(ToServer::Send { seq, body }) => mailbox.end(side.other()).store(seq, body).map(|()| {
                 let sent = mailbox.end(side.other()).total();
                 mailbox.end(side).tell(ToEnd::Stored { sent });
             }),
-            ToServer::Taken { received } => mailbox.end(side).take(received),
-            ToServer::Ping => {
+            Ok(ToServer::Taken { received }) => mailbox.end(side).take(received),
+            Ok(ToServer::Ping) => {
                 mailbox.end(side).tell(ToEnd::Pong);
                 Ok(())
             }
@@ -304,12 +316,16 @@ impl Mailboxes {
         }
     }
 
-    /// The connection is gone.
-    pub(crate) fn leave(&self, connection: &Connection) {
+    /// The connection is gone. A device has [`DEVICE_AWAY_MILLIS`](glimpse_wire::limits::DEVICE_AWAY_MILLIS) to come back to
+    /// a code that it shows.
+    pub(crate) fn leave(&self, connection: &Connection, now: UnixMillis) {
         let mut state = self.state();
         if let Some(mailbox) = state.mailboxes.get_mut(&connection.mailbox)
             && mailbox.end(connection.side).disconnect(connection.id)
         {
+            if connection.side == Side::Device {
+                mailbox.device_away = Some(now);
+            }
             mailbox.end(connection.side.other()).tell(ToEnd::Peer { present: false });
         }
     }
@@ -344,12 +360,10 @@ impl Mailboxes {
     /// Ends what has expired and forgets what has been over for a while.
     pub(crate) fn sweep(&self, now: UnixMillis) {
         let mut state = self.state();
-        let expired = state
-            .mailboxes
-            .iter()
-            .filter(|(_, mailbox)| mailbox.over.is_none() && mailbox.session.is_none() && mailbox.expires.0 <= now.0);
-        for id in expired.map(|(id, _)| *id).collect::<Vec<_>>() {
-            state.finish(&id, ErrorCode::CodeExpired, now);
+        let lapsed = state.mailboxes.iter().filter(|(_, mailbox)| mailbox.over.is_none());
+        let lapsed = lapsed.filter_map(|(id, mailbox)| Some((*id, mailbox.lapsed(now)?)));
+        for (id, code) in lapsed.collect::<Vec<_>>() {
+            state.finish(&id, code, now);
         }
         while let Some((_, id)) = state.over.pop_front_if(|(until, _)| until.0 <= now.0) {
             state.mailboxes.remove(&id);
@@ -358,3 +372,6 @@ impl Mailboxes {
         state.nameplates.sweep(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

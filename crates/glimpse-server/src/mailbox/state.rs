@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use glimpse_wire::ids::Bytes;
+use glimpse_wire::limits::DEVICE_AWAY_MILLIS;
 use glimpse_wire::mailbox::ToEnd;
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::session::Side;
@@ -47,6 +48,8 @@ pub(super) struct Mailbox {
     /// When it ends by itself; a session, once there is one, ends it instead.
     pub(super) expires: UnixMillis,
     pub(super) session: Option<SessionId>,
+    /// Since when the device, which was connected, is not.
+    pub(super) device_away: Option<UnixMillis>,
     pub(super) over: Option<ErrorCode>,
     /// Somebody tried the code after it was claimed, and was refused.
     pub(super) crowded: bool,
@@ -67,6 +70,20 @@ impl Mailbox {
         match side {
             Side::Viewer => &mut self.viewer_end,
             Side::Device => &mut self.device_end,
+        }
+    }
+
+    /// Why a pairing is over by the clock, if it is: its time is up, or its device went and did not come back. A session ends
+    /// by rules of its own.
+    pub(super) fn lapsed(&self, now: UnixMillis) -> Option<ErrorCode> {
+        if self.session.is_some() {
+            None
+        } else if self.expires.0 <= now.0 {
+            Some(ErrorCode::CodeExpired)
+        } else if self.device_away.is_some_and(|since| now.since(since) >= DEVICE_AWAY_MILLIS) {
+            Some(ErrorCode::DeviceOffline)
+        } else {
+            None
         }
     }
 
@@ -96,9 +113,8 @@ impl State {
     pub(super) fn of_device(&mut self, id: &MailboxId, token: &Hash, now: UnixMillis) -> Answer<&mut Mailbox> {
         let mailbox = self.mailboxes.get_mut(id).filter(|mailbox| mailbox.side_of(token) == Some(Side::Device));
         let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
-        match mailbox.over {
+        match mailbox.over.or_else(|| mailbox.lapsed(now)) {
             Some(code) => Err(code.into()),
-            None if mailbox.session.is_none() && mailbox.expires.0 <= now.0 => Err(ErrorCode::CodeExpired.into()),
             None => Ok(mailbox),
         }
     }
@@ -118,8 +134,10 @@ impl State {
             (None, Some(there)) if there == *session => Ok(mailbox),
             (None, Some(_)) => Err(ErrorCode::Conflict.into()),
             (None, None) if mailbox.viewer_token.is_none() => Err(ErrorCode::Conflict.into()),
-            (None, None) if mailbox.expires.0 <= now.0 => Err(ErrorCode::CodeExpired.into()),
-            (None, None) => Ok(mailbox),
+            (None, None) => match mailbox.lapsed(now) {
+                Some(code) => Err(code.into()),
+                None => Ok(mailbox),
+            },
         }
     }
 
@@ -138,7 +156,8 @@ impl State {
             end.wake();
         }
         // Whoever comes with this code later is told about the code, not about what went on in the mailbox.
-        let told = if code == ErrorCode::CodeExpired { code } else { ErrorCode::CodeUsed };
+        let of_the_code = matches!(code, ErrorCode::CodeExpired | ErrorCode::DeviceOffline);
+        let told = if of_the_code { code } else { ErrorCode::CodeUsed };
         if let Some(nameplate) = mailbox.nameplate.take() {
             self.nameplates.rest(mailbox.purpose, nameplate, told, now);
         }

@@ -121,7 +121,7 @@ CREATE TABLE requests (
     account BLOB NOT NULL REFERENCES accounts ON DELETE CASCADE,
     unit    BLOB NOT NULL,
     digest  BLOB NOT NULL,    -- SHA-256 of the signed request
-    seq     INTEGER NOT NULL, -- of its receipt
+    seq     INTEGER NOT NULL, -- of its receipt; -1 when it left none
     opened  INTEGER NOT NULL, -- 1 opened, 0 refused as not granted
     at      INTEGER NOT NULL,
     PRIMARY KEY (session, counter)

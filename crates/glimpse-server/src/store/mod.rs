@@ -88,7 +88,8 @@ impl Store {
         let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.
         let shares = open(&data.join("shares.db"), 1, &[include_str!("shares.sql")]).await?;
-        let sessions = open(&data.join("sessions.db"), 1, &[include_str!("sessions.sql")]).await?;
+        let steps = [include_str!("sessions.sql"), include_str!("sessions.2.sql")];
+        let sessions = open(&data.join("sessions.db"), 1, &steps).await?;
         Ok(Self { main, writer, shares, sessions, folder: data.to_owned(), _lock: lock })
     }
 

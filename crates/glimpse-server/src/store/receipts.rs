@@ -2,6 +2,7 @@
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::Bytes;
+use glimpse_wire::limits::MAX_NOTED_REFUSALS;
 use glimpse_wire::session::{Event, OpenRequest, Receipt};
 use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, SessionId, UnitId, UnixMillis, encode, preimage};
 use sha2::{Digest, Sha256};
@@ -13,14 +14,16 @@ use crate::session::{Asked, Verdict};
 
 /// One minute, over which the rate of a session counts.
 const MINUTE_MILLIS: u64 = 60 * 1000;
-/// Refusals of one session that get a receipt; a client that goes on is refused without one.
-const MAX_REFUSALS: i64 = 64;
 
 /// Numbers of the events that are looked for (protocol section 7.3).
 const GRANTED: i64 = 1;
 const REFUSED: i64 = 3;
 const ENDED: i64 = 4;
 const DELETED: i64 = 5;
+const COUNTERSIGNED: i64 = 6;
+
+/// In place of the number of a receipt, for a request that was refused without one.
+const NO_RECEIPT: i64 = -1;
 
 /// A receipt as it was written.
 #[derive(Clone, Debug)]
@@ -34,6 +37,7 @@ pub(crate) struct Entry {
 struct Head {
     seq: u64,
     hash: Hash,
+    kind: i64,
 }
 
 /// What became of a request to open.
@@ -74,12 +78,13 @@ impl Store {
         .bind(id)
         .fetch_one(&mut *tx)
         .await?;
-        let seen = self.seen(&mut tx, id, &request.last_receipt).await?.ok_or(ErrorCode::Conflict)?;
+        let seen = seen(&mut tx, id, &request.last_receipt).await?;
         let verdict = Asked {
             counter: request.counter,
             newest: nat(newest),
             same: used.as_ref().map(|(there, ..)| there.as_slice() == digest.as_slice()),
             was_opened: used.as_ref().is_some_and(|(.., opened)| *opened == 1),
+            knows_last: seen.is_some(),
             granted: unit.is_some(),
             ready: unit.is_some_and(|unit| unit.sealed.is_some()),
             opened: nat(opened),
@@ -88,6 +93,7 @@ impl Store {
             rate: session.rate,
         }
         .judge();
+        let from = seen.unwrap_or(0);
         let (request_bytes, signature) = (signed.statement.clone(), signed.signature);
         let (event, opened) = match verdict {
             Verdict::Open => (Event::Opened { request: request_bytes, signature }, true),
@@ -95,26 +101,23 @@ impl Store {
                 let code = verdict.code().unwrap_or(ErrorCode::Internal);
                 (Event::Refused { code, request: request_bytes, signature }, false)
             }
-            Verdict::Again { .. } => {
+            Verdict::Again { opened: true } => {
                 let last = used.map_or(0, |(_, seq, _)| seq);
-                let receipts = range(&mut tx, id, seen, last).await?;
+                let receipts = range(&mut tx, id, from, last).await?;
                 return Ok(Used { verdict, receipts, written: None });
             }
-            Verdict::NotReady | Verdict::BudgetSpent | Verdict::RateLimited | Verdict::OutOfOrder => {
-                return Ok(Used { verdict, receipts: Vec::new(), written: None });
-            }
+            Verdict::Again { opened: false }
+            | Verdict::UnknownReceipt
+            | Verdict::NotReady
+            | Verdict::BudgetSpent
+            | Verdict::RateLimited
+            | Verdict::OutOfOrder => return Ok(Used { verdict, receipts: Vec::new(), written: None }),
         };
-        if !opened {
-            let refusals: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM receipts WHERE session = ? AND kind = ?")
-                .bind(id)
-                .bind(REFUSED)
-                .fetch_one(&mut *tx)
-                .await?;
-            if refusals >= MAX_REFUSALS {
-                return Ok(Used { verdict, receipts: Vec::new(), written: None });
-            }
-        }
-        let entry = append(&mut tx, &session.session, &session.account, event, now).await?;
+        let entry = if opened || is_noted(&mut tx, id, verdict).await? {
+            Some(append(&mut tx, &session.session, &session.account, event, now).await?)
+        } else {
+            None
+        };
         if !matches!(verdict, Verdict::Alarm) {
             sqlx::query(
                 "INSERT INTO requests (session, counter, account, unit, digest, seq, opened, at)
@@ -125,28 +128,24 @@ impl Store {
             .bind(session.account.0.as_slice())
             .bind(request.unit.0.as_slice())
             .bind(digest.as_slice())
-            .bind(int(entry.seq))
+            .bind(entry.as_ref().map_or(NO_RECEIPT, |entry| int(entry.seq)))
             .bind(opened)
             .bind(int(now.0))
             .execute(&mut *tx)
             .await?;
         }
-        let receipts = range(&mut tx, id, seen, int(entry.seq)).await?;
+        let receipts = match &entry {
+            Some(entry) if opened => range(&mut tx, id, from, int(entry.seq)).await?,
+            Some(_) | None => Vec::new(),
+        };
         tx.commit().await?;
-        Ok(Used { verdict, receipts, written: Some(entry) })
+        Ok(Used { verdict, receipts, written: entry })
     }
 
-    /// The number after the receipt that the viewer names; of none, 0. `None` when the session has no such receipt.
-    async fn seen(&self, tx: &mut SqliteConnection, session: &[u8], hash: &Hash) -> Answer<Option<i64>> {
-        if *hash == Hash::ZERO {
-            return Ok(Some(0));
-        }
-        let seq: Option<i64> = sqlx::query_scalar("SELECT seq + 1 FROM receipts WHERE session = ? AND hash = ?")
-            .bind(session)
-            .bind(hash.0.as_slice())
-            .fetch_optional(tx)
-            .await?;
-        Ok(seq)
+    /// Whether a signed statement may name this receipt as the newest that its signer holds: one of the session, or none.
+    pub(crate) async fn knows_receipt(&self, session: &SessionId, hash: &Hash) -> Answer<bool> {
+        let mut reader = self.main.acquire().await?;
+        Ok(seen(&mut reader, session.0.as_slice(), hash).await?.is_some())
     }
 
     /// Writes that Terms were granted; the same Terms again write nothing.
@@ -202,7 +201,8 @@ impl Store {
         Ok(Some(entry))
     }
 
-    /// Writes the device's countersignature over the newest receipt; over another one, `Conflict`. Repeating it writes nothing.
+    /// Writes the device's countersignature over the newest receipt; over another one, and over a countersignature, which
+    /// says all that another could, `Conflict`. Repeating it writes nothing.
     pub(crate) async fn write_countersigned(
         &self,
         session: &SessionId,
@@ -231,6 +231,9 @@ impl Store {
             .await?;
             return if repeated.is_some() { Ok(()) } else { Err(ErrorCode::Conflict.into()) };
         }
+        if head.kind == COUNTERSIGNED {
+            return Err(ErrorCode::Conflict.into());
+        }
         append(&mut tx, session, account, event, now).await?;
         tx.commit().await?;
         Ok(())
@@ -256,6 +259,12 @@ impl Store {
         Ok(bodies.into_iter().map(Bytes).collect())
     }
 
+    /// Whether this account has, or had, such a session.
+    pub(crate) async fn has_receipts(&self, account: &AccountId, session: &SessionId) -> Answer<bool> {
+        let mut reader = self.main.acquire().await?;
+        Ok(owner(&mut reader, session).await?.is_some_and(|owner| owner == account.0))
+    }
+
     /// Whether this unit was opened: the condition for its content.
     pub(crate) async fn was_opened(&self, session: &SessionId, unit: &UnitId) -> Answer<bool> {
         let found: Option<i64> =
@@ -275,6 +284,34 @@ impl Store {
             .await?;
         Ok(nat(opened))
     }
+}
+
+/// The number after the receipt that a signed statement names; of none, 0. `None` when the session has no such receipt.
+async fn seen(tx: &mut SqliteConnection, session: &[u8], hash: &Hash) -> Answer<Option<i64>> {
+    if *hash == Hash::ZERO {
+        return Ok(Some(0));
+    }
+    let seq: Option<i64> = sqlx::query_scalar("SELECT seq + 1 FROM receipts WHERE session = ? AND hash = ?")
+        .bind(session)
+        .bind(hash.0.as_slice())
+        .fetch_optional(tx)
+        .await?;
+    Ok(seq)
+}
+
+/// Whether a refusal gets a receipt: while there are few, and the first alarm always, so that nobody can fill the trail
+/// before using a stolen key.
+async fn is_noted(tx: &mut SqliteConnection, session: &[u8], verdict: Verdict) -> Answer<bool> {
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar("SELECT body FROM receipts WHERE session = ? AND kind = ?")
+        .bind(session)
+        .bind(REFUSED)
+        .fetch_all(tx)
+        .await?;
+    let is_alarm = |body: &Vec<u8>| {
+        glimpse_wire::decode::<Receipt>(body, usize::MAX)
+            .is_ok_and(|receipt| matches!(receipt.event, Event::Refused { code: ErrorCode::CounterReused, .. }))
+    };
+    Ok(bodies.len() < MAX_NOTED_REFUSALS || (verdict == Verdict::Alarm && !bodies.iter().any(is_alarm)))
 }
 
 /// Writes the next receipt of a session's chain.
@@ -315,13 +352,13 @@ async fn owner(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<
 }
 
 async fn head(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<Head>> {
-    let row: Option<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT seq, hash FROM receipts WHERE session = ? ORDER BY seq DESC LIMIT 1")
+    let row: Option<(i64, Vec<u8>, i64)> =
+        sqlx::query_as("SELECT seq, hash, kind FROM receipts WHERE session = ? ORDER BY seq DESC LIMIT 1")
             .bind(session.0.as_slice())
             .fetch_optional(tx)
             .await?;
     match row {
-        Some((seq, hash)) => Ok(Some(Head { seq: nat(seq), hash: Hash(fixed(&hash)?) })),
+        Some((seq, hash, kind)) => Ok(Some(Head { seq: nat(seq), hash: Hash(fixed(&hash)?), kind })),
         None => Ok(None),
     }
 }
@@ -344,6 +381,6 @@ const fn number(event: &Event) -> i64 {
         Event::Refused { .. } => REFUSED,
         Event::Ended { .. } => ENDED,
         Event::Deleted => DELETED,
-        Event::Countersigned { .. } => 6,
+        Event::Countersigned { .. } => COUNTERSIGNED,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use glimpse_wire::api::Share;
+use glimpse_wire::limits::MAX_SEALINGS_PER_UNIT;
 use glimpse_wire::session::UnitEnvelope;
 use glimpse_wire::{ErrorCode, Hash, Salt, SessionId, UnitId, encode};
 
@@ -13,8 +14,8 @@ use crate::key_file::KeyFile;
 use crate::problem::{Answer, Problem};
 use crate::share::{R, Scope, derive};
 
-/// Sealings of one unit that a device may begin; one that it finished is the last.
-const SEALINGS_PER_UNIT: i64 = 16;
+/// Uploads for one session that may arrive at one time.
+const ARRIVING_PER_SESSION: i64 = 8;
 
 /// One sealing of a unit.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +106,7 @@ impl Store {
             .bind(salt.0.as_slice())
             .bind(keys.current())
             .bind(fresh.as_slice())
-            .bind(SEALINGS_PER_UNIT)
+            .bind(MAX_SEALINGS_PER_UNIT)
             .execute(&mut *tx)
             .await?;
             let row: Option<(i64, Vec<u8>)> =
@@ -141,15 +142,17 @@ impl Store {
         unit_share(keys, session, unit, salt, kid, &fixed(&r)?)
     }
 
-    /// Makes room for the sealed content of a unit, if a share was minted for this sealing of it.
-    pub(crate) async fn begin_unit(&self, envelope: &UnitEnvelope) -> Answer<Upload> {
+    /// Makes room for the sealed content of a unit, if a share was minted for this sealing of it: `bytes`, of the
+    /// `session_bytes` that one session may take with what is there and what is arriving.
+    pub(crate) async fn begin_unit(&self, envelope: &UnitEnvelope, bytes: u64, session_bytes: u64) -> Answer<Upload> {
         let file: [u8; 16] = random()?;
+        let session = envelope.session.0.as_slice();
         let mut tx = self.sessions.begin_with("BEGIN IMMEDIATE").await?;
         let minted: Option<i64> = sqlx::query_scalar(
             "SELECT 1 FROM unit_shares JOIN sessions USING (session)
              WHERE session = ? AND unit = ? AND salt = ? AND ended IS NULL",
         )
-        .bind(envelope.session.0.as_slice())
+        .bind(session)
         .bind(envelope.unit.0.as_slice())
         .bind(envelope.salt.0.as_slice())
         .fetch_optional(&mut *tx)
@@ -157,33 +160,35 @@ impl Store {
         if minted.is_none() {
             return Err(ErrorCode::NotFound.into());
         }
-        sqlx::query("INSERT INTO unit_files (file, session, unit) VALUES (?, ?, ?)")
+        let (taken, arriving): (i64, i64) = sqlx::query_as(
+            "SELECT COALESCE(SUM(bytes), 0), COUNT(*) - (SELECT COUNT(file) FROM units WHERE session = ?1)
+             FROM unit_files WHERE session = ?1",
+        )
+        .bind(session)
+        .fetch_one(&mut *tx)
+        .await?;
+        if nat(taken).saturating_add(bytes) > session_bytes {
+            return Err(ErrorCode::TooLarge.into());
+        }
+        if arriving >= ARRIVING_PER_SESSION {
+            return Err(ErrorCode::RateLimited.into());
+        }
+        sqlx::query("INSERT INTO unit_files (file, session, unit, bytes) VALUES (?, ?, ?, ?)")
             .bind(file.as_slice())
-            .bind(envelope.session.0.as_slice())
+            .bind(session)
             .bind(envelope.unit.0.as_slice())
+            .bind(int(bytes))
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
         Ok(Upload { file, path: self.session_blob_path(&file) })
     }
 
-    /// The file is whole: the unit can be opened. A unit is sealed once; a second sealing is a conflict.
-    pub(crate) async fn finish_unit(
-        &self,
-        upload: &Upload,
-        envelope: &UnitEnvelope,
-        bytes: u64,
-        session_bytes: u64,
-    ) -> Answer<()> {
+    /// The file is whole, and as long as was said: the unit can be opened. A unit is sealed once; a second sealing is a
+    /// conflict.
+    pub(crate) async fn finish_unit(&self, upload: &Upload, envelope: &UnitEnvelope, bytes: u64) -> Answer<()> {
         let session = envelope.session.0.as_slice();
         let mut tx = self.sessions.begin_with("BEGIN IMMEDIATE").await?;
-        let used: i64 = sqlx::query_scalar("SELECT COALESCE(SUM(bytes), 0) FROM units WHERE session = ?")
-            .bind(session)
-            .fetch_one(&mut *tx)
-            .await?;
-        if nat(used).saturating_add(bytes) > session_bytes {
-            return Err(ErrorCode::TooLarge.into());
-        }
         let sealed = sqlx::query(
             "UPDATE units SET salt = ?, envelope = ?, file = ?, bytes = ?
              WHERE session = ? AND unit = ? AND file IS NULL

@@ -137,11 +137,7 @@ async fn tls_client(
 #[tokio::test]
 async fn tls_with_http_1_and_http_2() {
     let folder = ScratchFolder::new().expect("a folder");
-    let rcgen::CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-    let (cert_file, key_file) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-    std::fs::write(&cert_file, cert.pem()).expect("written");
-    std::fs::write(&key_file, signing_key.serialize_pem()).expect("written");
+    let (rcgen::CertifiedKey { cert, .. }, [cert_file, key_file]) = self_signed(&folder, "own");
     let server = TestServer::start_with(Arc::new(SystemClock::new()), |settings| {
         settings.tls_cert = Some(cert_file);
         settings.tls_key = Some(key_file);
@@ -161,6 +157,106 @@ async fn tls_with_http_1_and_http_2() {
     let mut rest = Vec::new();
     let _ = plain.read_to_end(&mut rest).await;
     assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+}
+
+/// A certificate for `localhost`, and the files that it and its key lie in.
+fn self_signed(folder: &ScratchFolder, name: &str) -> (rcgen::CertifiedKey<rcgen::KeyPair>, [std::path::PathBuf; 2]) {
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let files = ["cert", "key"].map(|kind| folder.path().join(format!("{name}.{kind}.pem")));
+    std::fs::write(&files[0], certified.cert.pem()).expect("written");
+    std::fs::write(&files[1], certified.signing_key.serialize_pem()).expect("written");
+    (certified, files)
+}
+
+/// Whether the health check succeeds, and what it says.
+async fn check_health(args: &[&str], environment: &[(&str, &str)]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_glimpse-server"));
+    command.arg("healthcheck").args(args).envs(environment.iter().copied());
+    let output = tokio::task::spawn_blocking(move || command.output().expect("runs")).await.expect("ends");
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test]
+async fn a_health_check_over_tls_asks_whether_the_server_is_ready() {
+    let folder = ScratchFolder::new().expect("a folder");
+    let (certified, [cert, key]) = self_signed(&folder, "own");
+    let (_, [other_cert, other_key]) = self_signed(&folder, "other");
+    let server = TestServer::start_with(Arc::new(SystemClock::new()), |settings| {
+        (settings.tls_cert, settings.tls_key) = (Some(cert.clone()), Some(key.clone()));
+    })
+    .await;
+    let text = |path: &std::path::Path| path.to_str().expect("a name").to_owned();
+    let check = async |address: &str, cert: &std::path::Path, key: &std::path::Path| {
+        let (cert, key) = (text(cert), text(key));
+        check_health(&["--listen", address, "--tls-cert", &cert, "--tls-key", &key], &[]).await
+    };
+    let address = server.url().replace("https://", "");
+    assert_eq!(check(&address, &cert, &key).await, (true, String::new()));
+    let (healthy, why) = check(&address, &other_cert, &other_key).await;
+    assert!(!healthy && why.contains("another certificate"), "{why}");
+    assert!(!check_health(&["--listen", &address], &[]).await.0, "nor in plain text");
+
+    // Somebody who accepts TLS with this certificate, and is not ready.
+    let pair = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certified.cert.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key"),
+        )
+        .expect("a pair");
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(pair));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let answers = tokio::spawn(async move {
+        for answer in ["503 Service Unavailable", "200 OK"] {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let mut stream = acceptor.accept(stream).await.expect("a handshake");
+            let mut request = [0u8; 1024];
+            let length = stream.read(&mut request).await.expect("a request");
+            assert!(request[..length].starts_with(b"GET /readyz "));
+            stream.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes()).await.expect("sent");
+            stream.shutdown().await.expect("closed");
+        }
+    });
+    let (healthy, why) = check(&address, &cert, &key).await;
+    assert!(!healthy && why.contains("not ready"), "{why}");
+    assert!(check(&address, &cert, &key).await.0, "control: the same one, when it is ready");
+    answers.await.expect("asked twice");
+}
+
+#[tokio::test]
+async fn a_flag_beats_the_environment_which_beats_the_file() {
+    let server = TestServer::start().await;
+    let there = server.url().replace("http://", "");
+    // An address at which nobody listens.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let nobody = listener.local_addr().expect("an address").to_string();
+    drop(listener);
+    let config = server.folder().join("glimpse.toml");
+    let path = config.to_str().expect("a name").to_owned();
+    for (file, environment, flag, found) in [
+        (&there, None, None, true),
+        (&nobody, None, None, false),
+        (&there, Some(&nobody), None, false),
+        (&nobody, Some(&there), None, true),
+        (&nobody, Some(&nobody), Some(&there), true),
+        (&there, Some(&there), Some(&nobody), false),
+    ] {
+        std::fs::write(&config, format!("listen = \"{file}\"\n[limits]\npage = 7\n")).expect("written");
+        let environment: Vec<_> = environment.map(|address| ("GLIMPSE_LISTEN", address.as_str())).into_iter().collect();
+        let flag: Vec<_> = flag.into_iter().flat_map(|address| ["--listen", address.as_str()]).collect();
+        let (healthy, why) = check_health(&[&["--config", &path], flag.as_slice()].concat(), &environment).await;
+        assert_eq!(healthy, found, "file {file}, environment {environment:?}, flag {flag:?}: {why}");
+    }
+    for (text, why) in [("listen = 8080\n", "do not make sense"), ("lisen = \"127.0.0.1:1\"\n", "lisen")] {
+        std::fs::write(&config, text).expect("written");
+        let (healthy, said) = check_health(&["--config", &path], &[]).await;
+        assert!(!healthy && said.contains(why), "{said}");
+    }
+    let (_, said) = check_health(&["--config", "/nowhere/glimpse.toml"], &[]).await;
+    assert!(said.contains("/nowhere/glimpse.toml"), "{said}");
 }
 
 /// A process that does not outlive its test.

@@ -129,6 +129,85 @@ async fn t015_a_code_dies_by_time_by_cancelling_and_by_use() {
 }
 
 #[tokio::test]
+async fn a_device_that_goes_and_does_not_come_back_ends_its_code() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let phone = Phone::new(&server).await;
+    let http = Http::to(&server);
+    let claim = async |mailbox: &Mailbox| {
+        let claim = Claim { nameplate: mailbox.nameplate.clone(), purpose: PurposeWord::View };
+        http.post("/v1/claims", &claim).await
+    };
+    /// What the viewer hears of the other end, which tells when the server has seen a socket come or go.
+    async fn peer(viewer: &mut Socket, present: bool) {
+        loop {
+            match viewer.hear_any().await {
+                Some(ToEnd::Peer { present: there }) if there == present => return,
+                Some(_) => {}
+                None => panic!("closed"),
+            }
+        }
+    }
+    let (waiting, unclaimed, back) = (phone.show_code().await, phone.show_code().await, phone.show_code().await);
+    let never_there = phone.show_code().await;
+    let mut viewers = Vec::new();
+    for mailbox in [&waiting, &back] {
+        let claimed: Claimed = claim(mailbox).await.json();
+        let mut viewer = Socket::join(&server, &mailbox.mailbox, claimed.token, 0).await;
+        viewer.joined().await;
+        let mut device = Socket::join(&server, &mailbox.mailbox, mailbox.token, 0).await;
+        device.joined().await;
+        peer(&mut viewer, true).await;
+        drop(device);
+        peer(&mut viewer, false).await;
+        viewers.push(viewer);
+    }
+    let mut device = Socket::join(&server, &unclaimed.mailbox, unclaimed.token, 0).await;
+    device.joined().await;
+    // A second connection takes the first one's place: that the first is gone does not mean that the device is.
+    let mut newer = Socket::join(&server, &unclaimed.mailbox, unclaimed.token, 0).await;
+    newer.joined().await;
+    assert_eq!(device.hear().await, None);
+    clock.advance(Duration::from_millis(9_999));
+    server.running().sweep().await.expect("swept");
+    let mut returned = Socket::join(&server, &back.mailbox, back.token, 0).await;
+    returned.joined().await;
+    clock.advance(Duration::from_millis(1));
+    server.running().sweep().await.expect("swept");
+    let [waiting_viewer, back_viewer] = viewers.as_mut_slice() else { panic!("two") };
+    assert_eq!(waiting_viewer.hear().await, Some(ToEnd::Over { code: ErrorCode::DeviceOffline }));
+    assert_eq!(claim(&waiting).await.code(), ErrorCode::DeviceOffline);
+    let mut late = Socket::join(&server, &waiting.mailbox, waiting.token, 0).await;
+    assert_eq!(late.hear().await, Some(ToEnd::Over { code: ErrorCode::DeviceOffline }), "the device as well");
+    // Control: the one that came back goes on, and so does the one that only reconnected.
+    peer(back_viewer, true).await;
+    back_viewer.send(&ToServer::Send { seq: 0, body: message(0) }).await;
+    assert_eq!(returned.hear().await, Some(ToEnd::Deliver { seq: 0, body: message(0) }));
+    claim(&unclaimed).await.ok();
+    claim(&never_there).await.ok();
+}
+
+#[tokio::test]
+async fn a_session_outlives_the_absence_of_its_device() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    let mut viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+    viewer.joined().await;
+    let mut device = Socket::join(&server, &visit.mailbox, visit.device_token, 0).await;
+    device.joined().await;
+    assert_eq!(viewer.hear_any().await, Some(ToEnd::Peer { present: true }));
+    drop(device);
+    assert_eq!(viewer.hear_any().await, Some(ToEnd::Peer { present: false }));
+    clock.advance(Duration::from_secs(60));
+    server.running().sweep().await.expect("swept");
+    opened(&visit.open(id, 1).await);
+}
+
+#[tokio::test]
 async fn a_restart_burns_every_code() {
     let mut server = TestServer::start().await;
     let phone = Phone::new(&server).await;
@@ -242,7 +321,55 @@ async fn a_socket_that_does_not_say_who_it_is_hears_nothing() {
     // Control: the device itself.
     let mut device = Socket::join(&server, &mailbox.mailbox, mailbox.token, 0).await;
     device.joined().await;
-    // And a message that skips a number ends the pairing for both.
-    device.send(&ToServer::Send { seq: 1, body: message(1) }).await;
-    assert_eq!(device.hear().await, Some(ToEnd::Over { code: ErrorCode::Malformed }));
+    // And what is not a frame of this protocol ends the pairing for both, as a message that skips a number does.
+    let skips = Message::Binary(encode(&ToServer::Send { seq: 1, body: message(1) }).into());
+    let again = Message::Binary(encode(&ToServer::Join { token: mailbox.token, received: 0 }).into());
+    let garbage = [Message::Binary(vec![0x80].into()), Message::Text("taken".into()), skips, again];
+    for bad in garbage {
+        let mailbox = phone.show_code().await;
+        let claim = Claim { nameplate: mailbox.nameplate.clone(), purpose: PurposeWord::View };
+        let claimed: Claimed = Http::to(&server).post("/v1/claims", &claim).await.json();
+        let mut viewer = Socket::join(&server, &mailbox.mailbox, claimed.token, 0).await;
+        viewer.joined().await;
+        let mut device = Socket::join(&server, &mailbox.mailbox, mailbox.token, 0).await;
+        device.joined().await;
+        device.0.send(bad).await.expect("sent");
+        assert_eq!(device.hear().await, Some(ToEnd::Over { code: ErrorCode::Malformed }));
+        assert_eq!(viewer.hear().await, Some(ToEnd::Over { code: ErrorCode::Malformed }));
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_a_session_ends_the_connection_and_not_the_session() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    let mut device = Socket::join(&server, &visit.mailbox, visit.device_token, 0).await;
+    device.joined().await;
+    let mut viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+    viewer.joined().await;
+    // The device takes nothing: the server holds so much for it, and no more.
+    for seq in 0..512 {
+        viewer.send(&ToServer::Send { seq, body: message(0) }).await;
+        assert_eq!(viewer.hear().await, Some(ToEnd::Stored { sent: seq + 1 }));
+    }
+    for (code, bad) in [
+        (ErrorCode::Busy, ToServer::Send { seq: 512, body: message(0) }),
+        (ErrorCode::Malformed, ToServer::Send { seq: 900, body: message(0) }),
+        (ErrorCode::Malformed, ToServer::Taken { received: 1 }),
+    ] {
+        viewer.send(&bad).await;
+        assert_eq!(viewer.hear().await, Some(ToEnd::Over { code }), "{bad:?}");
+        assert_eq!(viewer.hear().await, None);
+        viewer = Socket::join(&server, &visit.mailbox, visit.viewer_token, 0).await;
+        assert_eq!(viewer.joined().await, 512, "what was stored is kept");
+    }
+    device.send(&ToServer::Taken { received: 1 }).await;
+    device.send(&ToServer::Ping).await;
+    while device.hear().await != Some(ToEnd::Pong) {}
+    viewer.send(&ToServer::Send { seq: 512, body: message(0) }).await;
+    assert_eq!(viewer.hear().await, Some(ToEnd::Stored { sent: 513 }), "there is room again");
+    opened(&visit.open(id, 1).await);
 }

@@ -275,3 +275,16 @@ async fn a_writer_submits_and_a_device_decides() {
     phone.delete(&version).await.ok();
     assert!(matches!(phone.list(0).await.changes.as_slice(), [Change::Deleted { .. }]));
 }
+
+#[tokio::test]
+async fn a_deletion_under_another_head_is_refused() {
+    let server = TestServer::start().await;
+    let mut phone = Phone::new(&server).await;
+    let version = phone.add(10).await;
+    let head = std::mem::replace(&mut phone.head, account::Head { seq: 1, hash: Hash(random()) });
+    assert_eq!(phone.delete(&version).await.code(), ErrorCode::Conflict);
+    phone.release(&version).await.ok();
+    phone.head = head;
+    phone.delete(&version).await.ok();
+    assert_eq!(phone.release(&version).await.code(), ErrorCode::NotFound, "control");
+}

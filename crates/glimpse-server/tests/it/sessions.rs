@@ -85,6 +85,18 @@ async fn a_session_from_grant_to_countersignature() {
     assert_eq!(phone.receipts(&visit.session).await.receipts.len(), events.len() + 1);
     let after: Receipts = phone.http.get(&format!("/v1/sessions/{}/receipts?after={seq}", visit.session)).await.json();
     assert_eq!(after.receipts.len(), 1);
+    // A session of somebody else is not there, wherever one begins to read.
+    let stranger = Phone::new(&server).await;
+    for after in ["", "?after=0", "?after=9"] {
+        let path = format!("/v1/sessions/{}/receipts{after}", visit.session);
+        assert_eq!(stranger.http.get(&path).await.code(), ErrorCode::NotFound, "{after}");
+    }
+    let beyond: Receipts = phone.http.get(&format!("/v1/sessions/{}/receipts?after=900", visit.session)).await.json();
+    assert_eq!(
+        (beyond.receipts, beyond.more),
+        (vec![], false),
+        "control: its owner is told that there is nothing more"
+    );
 }
 
 #[tokio::test]
@@ -224,6 +236,111 @@ async fn another_request_under_one_counter_is_an_alarm() {
     assert_eq!(visit.open(id, 3).await.code(), ErrorCode::Malformed, "a counter that skips");
 }
 
+/// The codes of refused requests in a trail.
+fn refusals(receipts: &[Bytes]) -> Vec<ErrorCode> {
+    let events = chained(receipts).into_iter().map(|receipt| receipt.event);
+    events.filter_map(|event| if let Event::Refused { code, .. } = event { Some(code) } else { None }).collect()
+}
+
+#[tokio::test]
+async fn a_trail_that_is_full_of_refusals_still_takes_the_first_alarm() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |terms| terms.rate = 1_000).await;
+    phone.seal_unit(&visit, id, 10).await;
+    for counter in 1..=70 {
+        assert_eq!(visit.open(UnitId(random()), counter).await.code(), ErrorCode::NotGranted);
+    }
+    let noted = refusals(&phone.receipts(&visit.session).await.receipts);
+    assert_eq!(noted, [ErrorCode::NotGranted; 64], "control: noted up to the limit");
+    // What was refused without a receipt used its number up as well: the viewer, which counts it, can go on.
+    let first = visit.open(id, 71).await;
+    opened(&first);
+    // Somebody else has the key, and names a receipt that there is not: the used number is looked at first.
+    for n in 0..3 {
+        let other = session::OpenRequest { to: n + 9, ..visit.request(id, 71, Hash(random())) };
+        assert_eq!(visit.send(&other).await.code(), ErrorCode::CounterReused);
+    }
+    let noted = refusals(&phone.receipts(&visit.session).await.receipts);
+    assert_eq!(noted.len(), 65, "the first alarm has a place of its own");
+    assert_eq!(noted.last(), Some(&ErrorCode::CounterReused));
+    assert_eq!(visit.send(&visit.request(id, 72, Hash(random()))).await.code(), ErrorCode::Conflict, "a free number");
+    assert_eq!(visit.open(id, 71).await.body, first.body, "the first answer stands");
+    opened(&visit.open(id, 72).await);
+}
+
+#[tokio::test]
+async fn an_end_names_a_receipt_that_there_is_or_none() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    opened(&visit.open(id, 1).await);
+    let receipts = phone.receipts(&visit.session).await.receipts;
+    let path = format!("/v1/sessions/{}/end", visit.session);
+    let end = async |last_receipt: Hash| {
+        let end = session::End {
+            suite: SUITE,
+            session: visit.session,
+            side: session::Side::Viewer,
+            last_receipt,
+            at: UnixMillis(3),
+        };
+        let signed = sign(&visit.key, preimage::StatementKind::End, &end);
+        visit.http.bytes(Method::POST, &path, encode(&signed)).await
+    };
+    assert_eq!(end(Hash(random())).await.code(), ErrorCode::Conflict);
+    // Nor one of another session.
+    let other = phone.lend(vec![unit().1], |_| {}).await;
+    let elsewhere = phone.receipts(&other.session).await.receipts;
+    assert_eq!(end(preimage::receipt_hash(elsewhere[0].as_slice())).await.code(), ErrorCode::Conflict);
+    opened(&visit.open(id, 2).await);
+    // A side that does not hold the newest may end it with what it holds.
+    end(preimage::receipt_hash(receipts[0].as_slice())).await.ok();
+    assert_eq!(visit.open(id, 3).await.code(), ErrorCode::SessionEnded);
+}
+
+#[tokio::test]
+async fn a_device_cannot_fill_the_trail_by_signing_its_own_signatures() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    let sign_newest = async || {
+        let receipts = phone.receipts(&visit.session).await.receipts;
+        let newest = receipts.last().expect("receipts");
+        let seq = receipts.len() as u64 - 1;
+        phone.countersign(visit.session, seq, preimage::receipt_hash(newest.as_slice())).await
+    };
+    sign_newest().await.ok();
+    assert_eq!(sign_newest().await.code(), ErrorCode::Conflict);
+    opened(&visit.open(id, 1).await);
+    sign_newest().await.ok();
+    phone.end(&visit).await.ok();
+    sign_newest().await.ok();
+    assert_eq!(sign_newest().await.code(), ErrorCode::Conflict, "nor long after the end");
+    assert_eq!(phone.receipts(&visit.session).await.receipts.len(), 7);
+}
+
+#[tokio::test]
+async fn terms_are_amended_a_bounded_number_of_times() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let visit = phone.lend(vec![unit().1], |_| {}).await;
+    let path = format!("/v1/sessions/{}/terms", visit.session);
+    let amend = async |seq: u32| {
+        let terms = Terms { seq, units: Vec::new(), ..visit.terms.clone() };
+        phone.http.bytes(Method::POST, &path, phone.submission(&visit, &terms)).await
+    };
+    for seq in 2..=limits::MAX_TERMS_PER_SESSION {
+        amend(seq).await.ok();
+    }
+    assert_eq!(amend(limits::MAX_TERMS_PER_SESSION + 1).await.code(), ErrorCode::TooLarge);
+}
+
 #[tokio::test]
 async fn terms_are_checked_and_amended_in_order() {
     let clock = Arc::new(ManualClock::at_wall());
@@ -248,7 +365,7 @@ async fn terms_are_checked_and_amended_in_order() {
         (Terms { expires: visit.terms.issued.plus(2 * 3_600_000 + 1), ..next.clone() }, ErrorCode::Malformed),
         (Terms { issued: UnixMillis(0), ..next.clone() }, ErrorCode::Malformed),
         (Terms { rights: 0, ..next.clone() }, ErrorCode::Malformed),
-        (Terms { suite: 9, ..next.clone() }, ErrorCode::UnsupportedSuite),
+        (Terms { suite: 9, ..next.clone() }, ErrorCode::Malformed),
         (Terms { units: vec![listed], ..next.clone() }, ErrorCode::Conflict),
         (Terms { units: vec![lent, lent], ..next.clone() }, ErrorCode::Malformed),
         (Terms { units: vec![unknown], ..next.clone() }, ErrorCode::NotFound),
@@ -319,6 +436,13 @@ async fn units_are_what_was_minted_and_listed_and_are_sealed_once() {
         assert_eq!(put(bad, &content).await.code(), ErrorCode::Malformed, "{bad:?}");
     }
     assert_eq!(put(good, &content[1..]).await.code(), ErrorCode::Malformed, "cut off");
+    assert_eq!(
+        put(good, &[content.as_slice(), &[0]].concat()).await.code(),
+        ErrorCode::TooLarge,
+        "longer than it says"
+    );
+    let huge = UnitEnvelope { size: padded(64 * 1024 * 1024), ..good };
+    assert_eq!(put(huge, &content).await.code(), ErrorCode::TooLarge, "refused before its content is looked at");
     put(good, &content).await.ok();
     put(good, &content).await.ok();
     assert_eq!(put(UnitEnvelope { commit: Hash(random()), ..good }, &content).await.code(), ErrorCode::Conflict);

@@ -215,6 +215,84 @@ async fn the_end_of_a_session_ends_its_downloads_and_uploads() {
     assert!(u64::try_from(got.len()).expect("small") < LARGE);
 }
 
+#[tokio::test]
+async fn an_offer_is_read_from_its_device_alone_and_is_small() {
+    let server = server(|_| {}).await;
+    let phone = Phone::new(&server).await;
+    let mailbox: Mailbox = phone.http.post("/v1/mailboxes", &OpenMailbox { purpose: PurposeWord::View }).await.json();
+    let path = format!("/v1/mailboxes/{}/offer", mailbox.mailbox);
+    let put = async |token: Hash, length: usize| {
+        let mut stream = connect(&server).await;
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        stream
+    };
+    // None of its body has come: a stranger is not waited for, and too much is not either.
+    for (token, length, slug) in [
+        (Hash(random()), 100, ErrorCode::NotFound.slug()),
+        (phone.http.token.expect("signed in"), 100, ErrorCode::NotFound.slug()),
+        (mailbox.token, limits::MAX_OFFER + 1, ErrorCode::TooLarge.slug()),
+    ] {
+        let answer = rest(&mut put(token, length).await, 10).await.expect("an answer to the head alone");
+        assert!(String::from_utf8_lossy(&answer).contains(slug), "{}", String::from_utf8_lossy(&answer));
+    }
+    let mut waited_for = put(mailbox.token, 100).await;
+    assert_eq!(rest(&mut waited_for, 1).await, None, "control: the device's body is waited for");
+    phone.put_offer(&mailbox).await.ok();
+}
+
+#[tokio::test]
+async fn units_that_are_arriving_have_their_room_before_they_are_there() {
+    let server = server(|settings| settings.limits.session_bytes = 250_000).await;
+    let phone = Phone::new(&server).await;
+    let units: Vec<_> = (0..12).map(|_| unit()).collect();
+    let visit = phone.lend(units.iter().map(|(_, listed)| *listed).collect(), |_| {}).await;
+    let files = || std::fs::read_dir(server.data().join("session-blobs")).expect("a folder").count();
+    // The front of an upload of this many bytes; the rest of it does not come.
+    let begin = async |unit: UnitId, length: u64| {
+        let salt = Salt(random());
+        let scope = ShareScope::Session { session: visit.session, unit, salt };
+        phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.ok();
+        let terms = preimage::terms_hash(&encode(&visit.terms));
+        let (session, commit, size) = (visit.session, Hash(random()), padded(length));
+        let envelope = UnitEnvelope { suite: SUITE, session, unit, salt, terms, commit, size };
+        let front = unit_body(&envelope, &[]);
+        let (token, length) = (phone.http.token.expect("signed in"), front.len() as u64 + sealed(size));
+        let head = format!(
+            "PUT {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n",
+            unit_path(&visit, &unit)
+        );
+        let mut stream = connect(&server).await;
+        stream.write_all(&[head.as_bytes(), &front].concat()).await.expect("sent");
+        stream
+    };
+    let refused = async |mut stream: TcpStream, slug: &str| {
+        let answer = rest(&mut stream, 10).await.expect("an answer before the rest of it comes");
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.contains(slug), "{answer}");
+    };
+    let large = begin(units[0].0, 150_000).await;
+    until("the upload does not begin", || files() == 1).await;
+    refused(begin(units[1].0, 150_000).await, ErrorCode::TooLarge.slug()).await;
+    drop(large);
+    until("an upload that broke off stays", || files() == 0).await;
+    phone.seal_unit(&visit, units[1].0, 150_000).await;
+    refused(begin(units[2].0, 150_000).await, ErrorCode::TooLarge.slug()).await;
+
+    // Nor do small ones come all at once.
+    let mut held = Vec::new();
+    for (unit, _) in &units[2..10] {
+        held.push(begin(*unit, 10).await);
+    }
+    until("the uploads do not begin", || files() == 9).await;
+    refused(begin(units[10].0, 10).await, ErrorCode::RateLimited.slug()).await;
+    drop(held);
+    until("uploads that broke off stay", || files() == 1).await;
+    phone.seal_unit(&visit, units[10].0, 10).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_opening_is_told_to_the_device_even_when_its_viewer_hangs_up() {
     let server = TestServer::start().await;

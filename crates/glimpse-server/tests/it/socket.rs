@@ -31,11 +31,18 @@ impl Socket {
     /// The next frame that is not about who is there; `None` once the server closed.
     pub(crate) async fn hear(&mut self) -> Option<ToEnd> {
         loop {
+            match self.hear_any().await {
+                Some(ToEnd::Peer { .. }) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// The next frame; `None` once the server closed.
+    pub(crate) async fn hear_any(&mut self) -> Option<ToEnd> {
+        loop {
             match tokio::time::timeout(Duration::from_secs(10), self.0.next()).await.expect("in time") {
-                Some(Ok(Message::Binary(bytes))) => match decode(&bytes, usize::MAX).expect("a frame") {
-                    ToEnd::Peer { .. } => {}
-                    frame => return Some(frame),
-                },
+                Some(Ok(Message::Binary(bytes))) => return Some(decode(&bytes, usize::MAX).expect("a frame")),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Text(_) | Message::Close(_) | Message::Frame(_)) | Err(_)) | None => return None,
             }
