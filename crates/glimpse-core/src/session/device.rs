@@ -105,6 +105,13 @@ impl LentUnit {
         self.blob.is_some()
     }
 
+    /// A unit that describes itself in a way that this build never would.
+    #[cfg(test)]
+    pub(crate) fn with_meta(mut self, edit: impl FnOnce(&mut Meta)) -> Self {
+        edit(&mut self.meta);
+        self
+    }
+
     fn in_terms(&self) -> TermsUnit {
         match self.blob {
             Some(h0) => TermsUnit::Blob { unit: self.id, h0 },
@@ -186,6 +193,13 @@ impl Approved {
     #[must_use]
     pub const fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// Terms that this build never signs, for what a viewer must refuse.
+    #[cfg(test)]
+    pub(crate) fn with_terms(mut self, edit: impl FnOnce(&mut Terms, &mut Vec<LentUnit>)) -> Self {
+        edit(&mut self.terms, &mut self.units);
+        self
     }
 
     /// Seals and signs the grant.
