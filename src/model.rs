@@ -3,6 +3,7 @@
 //! Pure: no clock, no network, no browser. The pump tells it facts ([`Model::status`], [`Model::units`], …) and intents
 //! ([`Model::intent`]), carries out the [`Command`]s that come back, and posts [`Model::snapshot`] to the page.
 
+mod data;
 mod entry;
 mod intent;
 mod list;
@@ -20,7 +21,7 @@ use glimpse_wire::{ErrorCode, UnitId};
 use self::session::Session;
 use self::snapshot::{OverView, WaitView};
 
-/// Milliseconds by a clock that only goes forward; the pump's `performance.now()`.
+/// Milliseconds by a clock that only goes forward: [`crate::clock::Clock`].
 pub type Millis = u64;
 
 /// How long more a tap on "ask for more time" asks for, in minutes.
@@ -31,12 +32,23 @@ pub const MORE_MINUTES: u32 = 15;
 pub enum Command {
     /// Run this code.
     Submit(String),
-    /// Open a unit.
+    /// Open a unit, or go on with one that stopped.
     Open(UnitId),
     /// Stop opening a unit, and forget what was opened of it.
     Close(UnitId),
     /// Hand the bytes of the open unit to the page as a file of this name.
     Save(UnitId, String),
+    /// Draw the chart at `block` of the open unit between two times, in milliseconds since 1970.
+    Zoom {
+        /// Which unit.
+        unit: UnitId,
+        /// Which of its blocks.
+        block: u32,
+        /// The earliest time.
+        from: i64,
+        /// The latest time.
+        to: i64,
+    },
     /// Ask the device for a record.
     Ask(String),
     /// Ask the device for this many minutes more.
@@ -56,6 +68,8 @@ pub enum Status {
     Approving {
         /// The check words.
         words: [String; 2],
+        /// The name that the owner gave the account; may be empty.
+        owner: String,
         /// When the device stops waiting.
         until: Millis,
         /// Is the device connected?

@@ -6,7 +6,7 @@ mod reading;
 mod report;
 mod socket;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use futures_channel::mpsc::UnboundedSender;
@@ -16,6 +16,7 @@ use glimpse_core::Monotonic;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Content, Input, Output, Running, Stage, State, Step, Viewer};
 use glimpse_wire::pairing::Purpose;
+use glimpse_wire::record::Meta;
 use glimpse_wire::{ErrorCode, UnitId};
 use js_sys::Function;
 use rand_core::UnwrapErr;
@@ -27,6 +28,7 @@ use zeroize::Zeroize as _;
 pub use self::reading::Readers;
 use self::reading::{Reading, Taken};
 use self::report::Reporter;
+use crate::clock::Clock;
 use crate::model::{Command, Facts, Intent, Millis, Model, Status, Unit};
 
 /// The Worker's end of the page: `www/worker.js` makes one and feeds it.
@@ -163,6 +165,12 @@ impl Inner {
                 let kept = self.reading.as_ref().filter(|reading| reading.unit == unit).and_then(Reading::kept);
                 self.reporter.save(unit, &name, kept.as_ref());
             }
+            Command::Zoom { unit, block, from, to } => {
+                let chart = self.reading.as_ref().filter(|reading| reading.unit == unit);
+                if let Some(chart) = chart.and_then(|reading| reading.zoom(block, from, to)) {
+                    self.reporter.chart(unit, block, &chart);
+                }
+            }
             Command::Ask(text) => self.feed(shared, Input::AskRecord(text)),
             Command::AskTime(minutes) => self.feed(shared, Input::AskTime(minutes)),
             Command::End => {
@@ -182,8 +190,11 @@ impl Inner {
             self.model.failed(unit, ErrorCode::TooLarge);
             return;
         }
-        let name = if meta.file_name.is_empty() { &meta.title } else { &meta.file_name };
-        match Reading::start(&self.readers, unit, &meta.content_type, name) {
+        if self.reading.as_ref().is_some_and(|reading| reading.unit == unit) {
+            // It stopped, and goes on where it did; if it begins anew, `content` sees that.
+            return self.feed(shared, Input::Open(unit));
+        }
+        match Reading::start(&self.readers, unit, &meta.content_type, name_of(meta)) {
             Ok(Some(reading)) => {
                 self.reading = Some(reading);
                 self.feed(shared, Input::Open(unit));
@@ -220,7 +231,7 @@ impl Inner {
                 }
             }
             Output::SocketClose => self.socket = None,
-            Output::Content(content) => self.content(&content),
+            Output::Content(content) => self.content(shared, &content),
             Output::Changed => self.changed = true,
             Output::Ended(code) => {
                 self.changed = true;
@@ -234,14 +245,19 @@ impl Inner {
         }
     }
 
-    fn content(&mut self, content: &Content) {
+    fn content(&mut self, shared: &Shared, content: &Content) {
         let unit = content.unit;
+        if content.offset == 0
+            && self.reading.as_ref().is_some_and(|reading| reading.unit == unit && reading.received > 0)
+        {
+            self.begin_anew(unit);
+        }
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.unit == unit) else { return };
         match reading.take(content.offset, &content.bytes, content.total) {
             Ok(Taken { pass, view }) => {
                 self.model.progress(unit, reading.received, reading.total);
                 if pass {
-                    self.reporter.bytes(unit, &content.bytes);
+                    self.reporter.bytes(unit, content.offset, &content.bytes);
                 }
                 if let Some(view) = view {
                     self.reporter.view(unit, &view);
@@ -250,8 +266,22 @@ impl Inner {
             }
             Err(code) => {
                 self.reading = None;
+                // The rest of it is not wanted, and another try begins anew.
+                self.feed(shared, Input::Close(unit));
                 self.model.failed(unit, code);
             }
+        }
+    }
+
+    /// The record that stopped comes again from its beginning: a fresh reader takes it.
+    fn begin_anew(&mut self, unit: UnitId) {
+        self.reading = None;
+        let State::Session(running) = self.viewer.state() else { return };
+        let Some(lent) = running.unit(&unit) else { return };
+        let meta = &lent.meta;
+        // The module is there: it has read the beginning once.
+        if let Ok(Some(reading)) = Reading::start(&self.readers, unit, &meta.content_type, name_of(meta)) {
+            self.reading = Some(reading);
         }
     }
 
@@ -264,10 +294,11 @@ impl Inner {
             State::EnterCode { problem: None } | State::Ended { .. } => return,
             State::Connecting { step: Step::Claiming } => Status::Finding,
             State::Connecting { step: Step::Agreeing } => Status::Proving,
-            State::Waiting { words, until, device_present, .. } => {
+            State::Waiting { words, name, until, device_present } => {
                 let (first, second) = words.words();
                 Status::Approving {
                     words: [first.to_owned(), second.to_owned()],
+                    owner: name.to_owned(),
                     until: until.0,
                     present: device_present,
                 }
@@ -315,6 +346,11 @@ fn facts(running: &Running) -> Facts {
     }
 }
 
+/// What a record is called where its kind is told from its name.
+const fn name_of(meta: &Meta) -> &String {
+    if meta.file_name.is_empty() { &meta.title } else { &meta.file_name }
+}
+
 fn listed(unit: UnitId, lent: &glimpse_core::session::viewer::Unit) -> Unit {
     let meta = &lent.meta;
     Unit {
@@ -330,11 +366,24 @@ fn listed(unit: UnitId, lent: &glimpse_core::session::viewer::Unit) -> Unit {
     }
 }
 
-/// Milliseconds since the Worker started, by a clock that only goes forward.
+thread_local! {
+    /// The clock of this Worker; begins with the first look at it.
+    static CLOCK: Cell<Option<Clock>> = const { Cell::new(None) };
+}
+
+/// Milliseconds since the Worker started, sleep included, by a clock that only goes forward.
 fn now() -> Millis {
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let millis = scope.performance().map_or(0.0, |performance| performance.now());
-    // Finite and not negative by the High Resolution Time standard, and far below 2^53.
+    let monotonic = whole(scope.performance().map_or(0.0, |performance| performance.now()));
+    let wall = whole(js_sys::Date::now());
+    let mut clock = CLOCK.get().unwrap_or_else(|| Clock::new(monotonic, wall));
+    let elapsed = clock.elapsed(monotonic, wall);
+    CLOCK.set(Some(clock));
+    elapsed
+}
+
+fn whole(millis: f64) -> Millis {
+    // Saturates; both clocks are far below 2^53.
     #[expect(clippy::as_conversions, reason = "see above")]
     let millis = millis as Millis;
     millis

@@ -98,7 +98,7 @@ fn every_word_of_content_is_there_and_english_says_what_content_says() {
     assert_eq!(english.len(), keys::all().count(), "a text that nothing asks for");
 }
 
-/// Keys that are written out in the sources, in `t("…")`, `data-t="…"` and the announcements of the model.
+/// Keys that are written out in the sources, in `t("…")`, `parts("…")`, `data-t="…"` and the announcements of the model.
 fn asked_for() -> BTreeSet<String> {
     let mut asked = BTreeSet::new();
     let mut files = vec![root().join("index.html")];
@@ -110,7 +110,7 @@ fn asked_for() -> BTreeSet<String> {
     };
     for path in files.into_iter().filter(|path| is_source(path)) {
         let text = fs::read_to_string(path).unwrap();
-        for mark in ["t(\"", "data-t=\"", "polite(\"", "urgent(\""] {
+        for mark in ["t(\"", "parts(\"", "data-t=\"", "polite(\"", "urgent(\""] {
             for rest in text.split(mark).skip(1) {
                 let key = rest.split('"').next().unwrap();
                 // `import("./…")` ends in the same letters.

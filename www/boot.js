@@ -38,6 +38,8 @@ class Page {
   #opened = [];
   #touched = 0;
   #cancelled = false;
+  /** A code that was sent before the Worker was there. @type {Intent | null} */
+  #early = null;
   /** The error code of the run before, told above the code field. @type {string | null} */
   #failure = null;
 
@@ -67,6 +69,8 @@ class Page {
       if (!able()) throw new Stop("unsupported-browser");
       this.#engine = await Engine.load();
       this.#run();
+      if (this.#early) this.#engine.send(this.#early);
+      this.#early = null;
     } catch (error) {
       this.#refuse(error instanceof Stop ? error.code : "internal");
     }
@@ -84,7 +88,8 @@ class Page {
       void this.#fetchScreens();
     }
     this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
-    this.#engine?.send(intent);
+    if (this.#engine) this.#engine.send(intent);
+    else if (intent.type === "submit") this.#early = intent;
   };
 
   async #openFacts() {
@@ -121,8 +126,8 @@ class Page {
   /** @param {Report} report */
   #hear(report) {
     if (report.kind === "snapshot") return this.#show(report.snapshot);
-    if (report.kind !== "save") {
-      if (report.unit !== this.#opened[0]?.unit) this.#opened = [];
+    if (report.kind === "bytes" || report.kind === "view") {
+      if (report.unit !== this.#opened[0]?.unit || report.offset === 0) this.#opened = [];
       this.#opened.push(report);
     }
     this.#screen.hear?.(report);
@@ -157,9 +162,11 @@ class Page {
   /** @param {string} name */
   #change(name) {
     const main = byId("main");
-    if (this.#screen instanceof Enter) this.#screen.close();
+    // In another language the static form stays, with what was typed into it.
+    const stays = this.#screen instanceof Enter && name === "enter";
+    if (this.#screen instanceof Enter && !stays) this.#screen.close();
     main.querySelector(".screen:not(#enter)")?.remove();
-    if (name === "enter") this.#screen = new Enter(this.#send);
+    if (name === "enter") this.#screen = stays ? this.#screen : new Enter(this.#send);
     else this.#screen = new this.#screens[name === "session" ? "Session" : "Wait"](main, this.#send);
     byId("enter").hidden = name !== "enter";
     document.title = has(`title.${name}`) ? t(`title.${name}`) : "Glimpse";

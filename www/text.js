@@ -1,6 +1,7 @@
 // Words, numbers and times in the reader's language. One catalogue a language, fetched when the language is chosen and
 // checked against the hash that the page pins.
 
+import { h } from "./dom.js";
 import { fetchPinned } from "./pinned.js";
 
 /** @typedef {string | Record<string, string>} Entry A text, or one for each plural form of `{count}`. */
@@ -66,6 +67,22 @@ export function t(key, values = {}) {
     if (value === undefined) return whole;
     return typeof value === "number" ? number(value) : `\u2068${value}\u2069`;
   });
+}
+
+/**
+ * The same as nodes, with each value in an element of its own: where a value is a claim of somebody else, it must not read
+ * like a sentence of the page.
+ * @param {string} key
+ * @param {Record<string, string>} values
+ * @returns {(string | HTMLElement)[]}
+ */
+export function parts(key, values) {
+  return String(catalogue[key] ?? key)
+    .split(/(\{\w+\})/)
+    .map((part) => {
+      const value = values[part.slice(1, -1)];
+      return part.startsWith("{") && value !== undefined ? h("bdi", { class: "claimed" }, value) : part;
+    });
 }
 
 /** Adds the words that the content of records is shown with, in the chosen language. */

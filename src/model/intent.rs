@@ -46,6 +46,15 @@ pub enum Intent {
     Close,
     /// Wants a copy of the open record.
     Save,
+    /// Looks at a stretch of a chart that was thinned.
+    Zoom {
+        /// Which block of the open record.
+        block: u32,
+        /// The earliest time, in milliseconds since 1970.
+        from: i64,
+        /// The latest time.
+        to: i64,
+    },
     /// Asked for a record that is not in the list.
     Ask {
         /// In the person's words.
@@ -88,12 +97,15 @@ struct Written {
     edit: u32,
     first: u32,
     count: u32,
+    block: u32,
+    from: i64,
+    to: i64,
     online: bool,
 }
 
 impl Written {
     fn read(self) -> Option<Intent> {
-        let Self { r#type, text, kind, unit, caret, edit, first, count, online } = self;
+        let Self { r#type, text, kind, unit, caret, edit, first, count, block, from, to, online } = self;
         Some(match r#type.as_str() {
             "typed" => Intent::Typed { text, caret, edit },
             "submit" => Intent::Submit { text },
@@ -103,6 +115,7 @@ impl Written {
             "open" => Intent::Open { unit },
             "close" => Intent::Close,
             "save" => Intent::Save,
+            "zoom" => Intent::Zoom { block, from, to },
             "ask" => Intent::Ask { text },
             "more-time" => Intent::MoreTime,
             "end" => Intent::End,

@@ -3,13 +3,12 @@
 use glimpse_wire::{ErrorCode, UnitId, UnixMillis};
 use serde::Serialize;
 
+use super::data;
+
 /// Rows that are in sight before the page says how many there are.
 const FIRST_WINDOW: usize = 60;
 /// The most rows that one snapshot carries.
 const MAX_WINDOW: usize = 400;
-
-/// The most kinds that can be filtered by; there are eight, unless a record makes up its own.
-const MAX_KINDS: usize = 40;
 
 /// A record that was lent, as the grant describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +105,7 @@ pub(super) struct List {
 impl List {
     /// Adds units; one that is there already is replaced.
     pub(super) fn add(&mut self, units: Vec<Unit>) {
-        for unit in units {
+        for unit in units.into_iter().map(shown) {
             let words = [unit.title.as_str(), &unit.kind, &unit.file_name, unit.author.as_deref().unwrap_or_default()];
             let haystack = words
                 .into_iter()
@@ -122,7 +121,7 @@ impl List {
         for Item { unit: Unit { kind, .. }, .. } in &self.items {
             if let Some(known) = self.kinds.iter_mut().find(|known| known.kind == *kind) {
                 known.count = known.count.saturating_add(1);
-            } else if self.kinds.len() < MAX_KINDS {
+            } else {
                 self.kinds.push(Kind { kind: kind.clone(), count: 1 });
             }
         }
@@ -146,7 +145,7 @@ impl List {
     }
 
     pub(super) fn mark(&mut self, unit: UnitId, mark: Mark) {
-        if let Some(item) = self.items.iter_mut().find(|item| item.unit.unit == unit) {
+        if let Some(item) = self.items.iter_mut().find(|item| item.unit.unit == unit && item.mark != mark) {
             item.mark = mark;
             self.revision = self.revision.wrapping_add(1);
         }
@@ -188,6 +187,16 @@ impl List {
         };
         self.matching = self.items.iter().enumerate().filter(|(_, item)| fits(item)).map(|(index, _)| index).collect();
         self.revision = self.revision.wrapping_add(1);
+    }
+}
+
+/// A unit with its words as they may stand on the page. The file name is made harmless when a copy is saved.
+fn shown(unit: Unit) -> Unit {
+    Unit {
+        title: data::line(&unit.title),
+        kind: data::kind(&unit.kind),
+        author: unit.author.as_deref().map(data::line),
+        ..unit
     }
 }
 

@@ -5,7 +5,7 @@ use glimpse_wire::{ErrorCode, UnitId, UnixMillis};
 use serde::Serialize;
 
 use super::list::{List, ListView, Mark, Unit, mark_of};
-use super::{Announcement, Command, Intent, MORE_MINUTES, Millis};
+use super::{Announcement, Command, Intent, MORE_MINUTES, Millis, data};
 
 /// How long before the idle end the person is asked.
 const IDLE_WARNING: Millis = 60_000;
@@ -60,8 +60,6 @@ enum Phase {
 struct Open {
     unit: UnitId,
     phase: Phase,
-    /// Counts the tries, so that the page tells a second one from the first.
-    attempt: u32,
 }
 
 /// What became of something that the device was asked for.
@@ -107,7 +105,6 @@ pub(super) struct SessionView<'a> {
 #[serde(rename_all = "camelCase")]
 struct RecordView<'a> {
     unit: String,
-    attempt: u32,
     title: &'a str,
     kind: &'a str,
     created: UnixMillis,
@@ -122,7 +119,8 @@ struct RecordView<'a> {
 }
 
 impl Session {
-    pub(super) fn new(facts: Facts, now: Millis) -> Self {
+    pub(super) fn new(mut facts: Facts, now: Millis) -> Self {
+        facts.owner = data::line(&facts.owner);
         let level = Level::of(facts.until.saturating_sub(now));
         Self {
             facts,
@@ -153,15 +151,13 @@ impl Session {
             Intent::Open { unit } => commands = self.start(&unit),
             Intent::Close => commands.extend(self.open.take().map(|open| Command::Close(open.unit))),
             Intent::Save => commands.extend(self.save()),
+            Intent::Zoom { block, from, to } => commands.extend(self.zoom(block, from, to)),
             Intent::Ask { text } => {
-                let text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
-                let mut cut = text.len().min(MAX_ASK);
-                while !text.is_char_boundary(cut) {
-                    cut = cut.saturating_sub(1);
-                }
+                let mut text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
+                text.truncate(text.floor_char_boundary(MAX_ASK));
                 self.asked = Some(Asked::Sent);
                 self.last_asked_time = false;
-                commands.push(Command::Ask(text.get(..cut).unwrap_or_default().to_owned()));
+                commands.push(Command::Ask(text));
             }
             Intent::MoreTime => {
                 self.more_time = Some(Asked::Sent);
@@ -179,7 +175,8 @@ impl Session {
     }
 
     /// Takes facts that may have changed.
-    pub(super) fn facts(&mut self, facts: Facts, now: Millis) -> Option<Announcement> {
+    pub(super) fn facts(&mut self, mut facts: Facts, now: Millis) -> Option<Announcement> {
+        facts.owner = data::line(&facts.owner);
         let was = self.connected();
         let before = std::mem::replace(&mut self.facts, facts);
         if self.facts.until != before.until {
@@ -222,11 +219,12 @@ impl Session {
         Some(Announcement::polite("say.opened").titled(&self.list.get(unit)?.title))
     }
 
+    /// Also told when nothing changed: it is said once.
     pub(super) fn failed(&mut self, unit: UnitId, code: ErrorCode) -> Option<Announcement> {
         if mark_of(code) == Mark::Tampered {
             self.list.mark(unit, Mark::Tampered);
         }
-        let open = self.open.as_mut().filter(|open| open.unit == unit)?;
+        let open = self.open.as_mut().filter(|open| open.unit == unit && open.phase != Phase::Failed(code))?;
         open.phase = Phase::Failed(code);
         Some(Announcement::polite("say.failed").titled(&self.list.get(unit)?.title))
     }
@@ -280,7 +278,6 @@ impl Session {
         };
         Some(RecordView {
             unit: unit.unit.to_string(),
-            attempt: open.attempt,
             title: &unit.title,
             kind: &unit.kind,
             created: unit.created,
@@ -290,7 +287,7 @@ impl Session {
             received,
             total,
             failure: failure.map(ErrorCode::slug),
-            retry: failure.is_some_and(|code| mark_of(code) == Mark::None && code != ErrorCode::NotGranted),
+            retry: failure.is_some_and(may_go_otherwise),
             save: self.facts.may_save,
         })
     }
@@ -298,18 +295,14 @@ impl Session {
     fn start(&mut self, unit: &str) -> Vec<Command> {
         let known = unit.parse().ok().and_then(|unit| self.list.get(unit)).map(|unit| (unit.unit, unit.length));
         let Some((unit, total)) = known else { return Vec::new() };
-        let before = self.open.take();
         let mut commands = Vec::new();
-        let mut attempt = 0;
-        if let Some(before) = before {
-            if before.unit == unit && !matches!(before.phase, Phase::Failed(_)) {
-                self.open = Some(before);
-                return commands;
-            }
-            attempt = before.attempt.wrapping_add(1);
-            commands.push(Command::Close(before.unit));
+        match self.open {
+            Some(before) if before.unit != unit => commands.push(Command::Close(before.unit)),
+            // One that failed is not closed before it is tried again: what has come of it stays, and is gone on from.
+            None | Some(Open { phase: Phase::Failed(_), .. }) => {}
+            Some(_) => return commands,
         }
-        self.open = Some(Open { unit, phase: Phase::Opening { received: 0, total }, attempt });
+        self.open = Some(Open { unit, phase: Phase::Opening { received: 0, total } });
         commands.push(Command::Open(unit));
         commands
     }
@@ -317,7 +310,12 @@ impl Session {
     fn save(&self) -> Option<Command> {
         let open = self.open.filter(|open| self.facts.may_save && open.phase == Phase::Shown)?;
         let unit = self.list.get(open.unit)?;
-        Some(Command::Save(open.unit, safe_file_name(&unit.file_name, &unit.title)))
+        Some(Command::Save(open.unit, data::file_name(&unit.file_name, &unit.title)))
+    }
+
+    fn zoom(&self, block: u32, from: i64, to: i64) -> Option<Command> {
+        let open = self.open.filter(|open| open.phase == Phase::Shown && from < to)?;
+        Some(Command::Zoom { unit: open.unit, block, from, to })
     }
 
     fn idle_seconds(&self, now: Millis) -> Option<u64> {
@@ -338,15 +336,8 @@ impl Session {
     }
 }
 
-/// A name that can do nothing on the disk of whoever saves it: no folder, no control or direction mark, no leading dot.
-fn safe_file_name(file_name: &str, title: &str) -> String {
-    let wish = if file_name.trim().is_empty() { title } else { file_name };
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
-    };
-    let clean: String = wish.chars().map(|c| if hostile(c) { '_' } else { c }).take(120).collect();
-    let clean = clean.trim().trim_matches('.').trim();
-    if clean.is_empty() { "record".to_owned() } else { clean.to_owned() }
+/// Whether trying again can end otherwise.
+fn may_go_otherwise(code: ErrorCode) -> bool {
+    mark_of(code) == Mark::None
+        && !matches!(code, ErrorCode::NotGranted | ErrorCode::TooLarge | ErrorCode::BudgetSpent | ErrorCode::NeverLend)
 }

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::entry::Entry;
 use super::session::SessionView;
-use super::{Millis, Status};
+use super::{Millis, Status, data};
 
 /// Something that a screen reader says, by key of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,6 +104,8 @@ impl<'a> Snapshot<'a> {
 pub(super) struct WaitView<'a> {
     stage: &'static str,
     words: Option<&'a [String; 2]>,
+    /// Who is asked; nothing before the ends know each other, or where the account has no name.
+    owner: Option<String>,
     seconds_left: Option<u64>,
     present: bool,
 }
@@ -111,15 +113,16 @@ pub(super) struct WaitView<'a> {
 impl<'a> WaitView<'a> {
     pub(super) fn new(status: &'a Status, now: Millis) -> Self {
         match status {
-            Status::Approving { words, until, present } => Self {
+            Status::Approving { words, owner, until, present } => Self {
                 stage: "approving",
                 words: Some(words),
+                owner: Some(data::line(owner)).filter(|owner| !owner.trim().is_empty()),
                 seconds_left: Some(until.saturating_sub(now).div_ceil(1000)),
                 present: *present,
             },
-            Status::Proving => Self { stage: "proving", words: None, seconds_left: None, present: true },
+            Status::Proving => Self { stage: "proving", words: None, owner: None, seconds_left: None, present: true },
             Status::Finding | Status::Session(_) | Status::Over(_) => {
-                Self { stage: "finding", words: None, seconds_left: None, present: true }
+                Self { stage: "finding", words: None, owner: None, seconds_left: None, present: true }
             }
         }
     }

@@ -185,6 +185,94 @@ fn a_tampered_record_is_marked_and_not_tried_again() {
     model.failed(UnitId([2; 16]), ErrorCode::ServerUnreachable);
     let shown = json(&model, 0)["session"].clone();
     assert_eq!((&shown["record"]["retry"], &shown["list"]["rows"][1]["mark"]), (&json!(true), &json!("none")));
+    // What another try cannot change is not offered.
+    for code in [ErrorCode::TooLarge, ErrorCode::BudgetSpent, ErrorCode::NotGranted, ErrorCode::NeverLend] {
+        model.failed(UnitId([2; 16]), code);
+        assert_eq!(json(&model, 0)["session"]["record"]["retry"], json!(false), "{code}");
+    }
+}
+
+#[test]
+fn a_failure_that_is_told_again_and_again_is_said_once() {
+    let mut model = session(300_000);
+    let unit = UnitId([1; 16]);
+    model.intent(Intent::Open { unit: unit.to_string() }, 0);
+    model.failed(unit, ErrorCode::RecordTampered);
+    let first = json(&model, 0);
+    let said = |shown: &Value| (shown["announcement"].clone(), shown["session"]["list"]["revision"].clone());
+    for tick in 1..=10 {
+        model.tick(tick * 250);
+        model.failed(unit, ErrorCode::RecordTampered);
+        assert_eq!(said(&json(&model, 0)), said(&first), "tick {tick}");
+    }
+    // What falls due while it stays open is heard.
+    model.tick(180_000);
+    model.failed(unit, ErrorCode::RecordTampered);
+    assert_eq!(json(&model, 0)["announcement"]["key"], "say.two-minutes");
+    // Control: another reason is another announcement, and a mark that changes draws the list.
+    let mut model = session(300_000);
+    model.intent(Intent::Open { unit: unit.to_string() }, 0);
+    model.failed(unit, ErrorCode::ServerUnreachable);
+    let before = said(&json(&model, 0));
+    model.failed(unit, ErrorCode::RecordTampered);
+    let after = said(&json(&model, 0));
+    assert!(before.0 != after.0 && before.1 != after.1);
+}
+
+#[test]
+fn a_try_again_goes_on_and_closes_nothing() {
+    let mut model = session(900_000);
+    let unit = UnitId([1; 16]);
+    let open = Intent::Open { unit: unit.to_string() };
+    model.intent(open.clone(), 0);
+    model.progress(unit, 400, 1000);
+    model.failed(unit, ErrorCode::ServerUnreachable);
+    assert_eq!(model.intent(open, 0), [Command::Open(unit)]);
+    assert_eq!(json(&model, 0)["session"]["record"]["phase"], "opening");
+    // Control: another record closes the one before.
+    let other = Intent::Open { unit: UnitId([2; 16]).to_string() };
+    assert_eq!(model.intent(other, 0), [Command::Close(unit), Command::Open(UnitId([2; 16]))]);
+}
+
+#[test]
+fn a_chart_is_zoomed_while_its_record_is_shown() {
+    let mut model = session(900_000);
+    let unit = UnitId([1; 16]);
+    let zoom = Intent::Zoom { block: 2, from: -5, to: 70_000 };
+    model.intent(Intent::Open { unit: unit.to_string() }, 0);
+    assert_eq!(model.intent(zoom.clone(), 0), [], "not before it is shown");
+    model.opened(unit);
+    assert_eq!(model.intent(zoom.clone(), 0), [Command::Zoom { unit, block: 2, from: -5, to: 70_000 }]);
+    assert_eq!(model.intent(Intent::Zoom { block: 2, from: 5, to: 5 }, 0), []);
+    model.intent(Intent::Close, 0);
+    assert_eq!(model.intent(zoom, 0), []);
+}
+
+#[test]
+fn words_of_others_cannot_reach_beyond_themselves() {
+    let mut model = Model::default();
+    let hostile = "Ada\u{2069}\u{202E}\n\u{2028}x\u{7}";
+    model.status(Status::Session(Facts { owner: hostile.to_owned(), ..facts(900_000) }), 0);
+    let author = Some(format!("Dr X\u{2069}, approved by the owner. {hostile}"));
+    model.units(vec![Unit {
+        title: hostile.to_owned(),
+        kind: "approved\u{202E}".to_owned(),
+        author,
+        ..unit(1, "", "")
+    }]);
+    model.intent(Intent::Open { unit: UnitId([1; 16]).to_string() }, 0);
+    model.opened(UnitId([1; 16]));
+    let shown = json(&model, 0);
+    let text = shown.to_string();
+    for reaching in ["\u{2069}", "\u{202E}", "\u{2028}", "\\n", "\\u0007"] {
+        assert!(!text.contains(reaching), "{reaching:?} in {text}");
+    }
+    let row = &shown["session"]["list"]["rows"][0];
+    assert_eq!((&row["kind"], &row["title"]), (&json!("file"), &json!("Ada  x ")));
+    assert_eq!(shown["session"]["list"]["kinds"], json!([{ "kind": "file", "count": 1 }]));
+    // Control: names in other scripts stay as they are.
+    model.units(vec![unit(2, "رسالة \u{200F}123 – «Größe» 👩\u{200D}⚕\u{FE0F}", "text")]);
+    assert!(json(&model, 0).to_string().contains("رسالة \u{200F}123 – «Größe» 👩\u{200D}⚕\u{FE0F}"));
 }
 
 #[test]
@@ -208,6 +296,17 @@ fn a_hostile_file_name_becomes_a_harmless_one() {
         ("C:\\autoexec.bat", "C__autoexec.bat"),
         (".bashrc", "bashrc"),
         ("photo\u{202E}gpj.exe", "photo_gpj.exe"),
+        ("photo\u{61C}.jpg", "photo_.jpg"),
+        ("two\u{2028}lines\u{2029}.txt", "two_lines_.txt"),
+        ("a\u{34F}\u{115F}\u{1160}\u{17B4}\u{17B5}\u{3164}\u{FFA0}b", "a_______b"),
+        ("a\u{FE0F}\u{E0100}\u{180B}\u{AD}b", "a____b"),
+        ("con", "_con"),
+        ("NUL.txt", "_NUL.txt"),
+        ("Com1.tar.gz", "_Com1.tar.gz"),
+        ("lpt².pdf", "_lpt².pdf"),
+        ("aux .txt", "_aux .txt"),
+        ("contract.pdf", "contract.pdf"),
+        ("com10.txt", "com10.txt"),
         ("a\0b\n", "a_b_"),
         ("", "Letter to the clinic"),
         ("...", "record"),
@@ -260,12 +359,17 @@ fn whoever_does_nothing_is_asked_before_the_end() {
 #[test]
 fn words_are_said_once_and_the_device_may_come_and_go() {
     let mut model = Model::default();
-    let approving =
-        |present| Status::Approving { words: ["sun".to_owned(), "dash".to_owned()], until: 120_000, present };
+    let approving = |present| Status::Approving {
+        words: ["sun".to_owned(), "dash".to_owned()],
+        owner: "Ada\u{2069}".to_owned(),
+        until: 120_000,
+        present,
+    };
     model.status(Status::Finding, 0);
     model.status(approving(true), 0);
     let shown = json(&model, 1_500);
     assert_eq!((&shown["wait"]["words"], &shown["wait"]["secondsLeft"]), (&json!(["sun", "dash"]), &json!(119)));
+    assert_eq!(shown["wait"]["owner"], "Ada");
     model.status(approving(false), 0);
     let later = json(&model, 0);
     assert_eq!((&later["wait"]["present"], &later["announcement"]), (&json!(false), &shown["announcement"]));
@@ -290,6 +394,7 @@ fn intents_are_read_as_the_page_writes_them() {
         (json!({"type": "more-time"}), Intent::MoreTime),
         (json!({"type": "window", "first": 3, "count": 40}), Intent::Window { first: 3, count: 40 }),
         (json!({"type": "network", "online": false}), Intent::Network { online: false }),
+        (json!({"type": "zoom", "block": 1, "from": -3, "to": 40}), Intent::Zoom { block: 1, from: -3, to: 40 }),
         (json!({"type": "search", "text": "\"Größe\"\n\\"}), Intent::Search { text: "\"Größe\"\n\\".to_owned() }),
     ] {
         assert_eq!(Intent::from_json(&written.to_string()), Some(read));

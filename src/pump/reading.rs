@@ -27,6 +27,9 @@ extern "C" {
     fn view(this: &Reader) -> Result<Option<JsValue>, JsValue>;
 
     #[wasm_bindgen(method, catch)]
+    fn zoom(this: &Reader, block: u32, from: i64, to: i64) -> Result<Option<JsValue>, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
     fn kept(this: &Reader) -> Result<Option<Uint8Array>, JsValue>;
 
     /// Wipes and gives back what the reader holds.
@@ -72,6 +75,12 @@ impl Reading {
         self.total = total;
         let view = if self.received == total { self.reader.view().map_err(broken)? } else { None };
         Ok(Taken { pass, view })
+    }
+
+    /// The chart at `block` between two times; nothing where there is none.
+    pub(super) fn zoom(&self, block: u32, from: i64, to: i64) -> Option<JsValue> {
+        // A reader that breaks here has shown its record: the chart stays as it is.
+        self.reader.zoom(block, from, to).ok().flatten()
     }
 
     /// The content, where the page has not got it already.

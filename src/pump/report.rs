@@ -35,9 +35,17 @@ impl Reporter {
         self.transfer("view", unit, &[("view", view)], None);
     }
 
-    /// Hands over the next bytes of an open record.
-    pub(super) fn bytes(&self, unit: UnitId, bytes: &[u8]) {
-        self.transfer("bytes", unit, &[], Some(&Uint8Array::from(bytes)));
+    /// Hands over a stretch of a chart, at its place among the blocks.
+    pub(super) fn chart(&self, unit: UnitId, block: u32, chart: &JsValue) {
+        self.transfer("chart", unit, &[("block", &JsValue::from(block)), ("chart", chart)], None);
+    }
+
+    /// Hands over the bytes of an open record from `offset` on; at 0 it begins, or begins anew.
+    pub(super) fn bytes(&self, unit: UnitId, offset: u64, bytes: &[u8]) {
+        // A number, as the page counts; exact up to 2^53, and content has 4 GiB at most.
+        #[expect(clippy::as_conversions, reason = "see above")]
+        let offset = JsValue::from_f64(offset as f64);
+        self.transfer("bytes", unit, &[("offset", &offset)], Some(&Uint8Array::from(bytes)));
     }
 
     /// Lets the page save a record: these bytes, or those that it has.

@@ -12,16 +12,39 @@ const EDGE = { top: 12, right: 12, bottom: 28, left: 52 };
 const LEAST = 60_000;
 
 /** @typedef {Record<string, any>} Chart */
+/** @typedef {(from: number, to: number, take: (chart: Chart) => void) => void} Zoom asks the Worker for a stretch of a chart */
 
-/** @param {Chart} chart @param {string} summary @returns {HTMLElement} */
-export function drawChart(chart, summary) {
+/** @param {Chart} chart @param {string} summary @param {Zoom} more @returns {HTMLElement} */
+export function drawChart(chart, summary, more) {
   const range = { from: chart.from, to: Math.max(chart.to, chart.from + LEAST) };
   const whole = { ...range };
   const picture = svg("svg", { class: "plot", role: "img", "aria-label": summary, height: HEIGHT });
   let width = WIDTH.usual;
+  /** A stretch with points that the whole chart has no room for. @type {Chart | null} */
+  let detail = null;
+  let asking = false;
+  const thinned = chart.series.some((/** @type {Chart} */ each) => each.thinned);
   const redraw = () => {
+    const fits = detail !== null && detail.from <= range.from && detail.to >= range.to;
     picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-    fill(picture, ...draw(chart, range, width));
+    fill(picture, ...draw(fits && detail ? detail : chart, range, width));
+    if (thinned) look();
+  };
+  /** Asks for what is missing of the stretch in sight, once at a time, and for a little more on both sides. */
+  const look = () => {
+    const length = range.to - range.from;
+    const from = Math.round(Math.max(whole.from, range.from - length / 2));
+    const to = Math.round(Math.min(whole.to, range.to + length / 2));
+    const known = detail ?? chart;
+    const fits = known.from <= range.from && known.to >= range.to && known.to - known.from < 3 * length;
+    const all = from === whole.from && to === whole.to;
+    if (asking || fits || all) return;
+    asking = true;
+    more(from, to, (stretch) => {
+      asking = false;
+      detail = stretch;
+      redraw();
+    });
   };
   new ResizeObserver(([entry]) => {
     width = Math.max(WIDTH.least, Math.round(entry?.contentRect.width ?? WIDTH.usual));
@@ -61,7 +84,7 @@ export function drawChart(chart, summary) {
     pan((held - event.clientX) / picture.getBoundingClientRect().width);
     held = event.clientX;
   });
-  picture.addEventListener("pointerup", () => (held = null));
+  for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (held = null));
 
   redraw();
   const tools = h(
@@ -73,8 +96,13 @@ export function drawChart(chart, summary) {
     button("chart.out", "−", () => zoom(2)),
     button("chart.all", "⤢", () => move(whole.from, whole.to - whole.from)),
   );
-  const legend = chart.series.length > 1 && h("ul", { class: "legend" }, ...chart.series.map((/** @type {Chart} */ series, /** @type {number} */ at) => h("li", { class: `series-${at % 6}` }, plain(series.name))));
+  const legend = chart.series.length > 1 && h("ul", { class: "legend" }, ...chart.series.map((/** @type {Chart} */ series, /** @type {number} */ at) => h("li", {}, swatch(at), plain(series.name))));
   return h("div", { class: "chart-box", dir: "ltr" }, h("div", { class: "chart-top" }, h("span", { class: "hint" }, chart.unit), tools), picture, legend);
+}
+
+/** A piece of line as the series with this number has it: by colour, and by dashes where there are no colours. @param {number} at @returns {SVGElement} */
+function swatch(at) {
+  return svg("svg", { class: "swatch", viewBox: "0 0 28 8", "aria-hidden": "true" }, svg("path", { class: `line series-${at % 6}`, d: "M0 4H28" }));
 }
 
 /** @param {Chart} chart @param {{from: number, to: number}} range @param {number} width @returns {Node[]} */

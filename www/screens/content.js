@@ -11,22 +11,23 @@ import { icon } from "./icons.js";
  * @property {() => string} blob an address of the opened bytes
  * @property {boolean} mayDownload
  * @property {() => void} save
+ * @property {(block: number, from: number, to: number, take: (chart: Block) => void) => void} zoom asks for a stretch of a chart
  */
 
 /** @param {HTMLElement} into @param {Record<string, any>} view @param {Means} means */
 export function drawContent(into, view, means) {
   const notices = view.notices.map((/** @type {Block} */ notice) => h("li", {}, words(notice)));
-  const blocks = view.blocks.map((/** @type {Block} */ block) => DRAW[block.block]?.(block, means, view) ?? null);
+  const blocks = view.blocks.map((/** @type {Block} */ block, /** @type {number} */ at) => DRAW[block.block]?.(block, means, view, at) ?? null);
   fill(into, notices.length > 0 && h("ul", { class: "notices" }, ...notices), ...blocks);
 }
 
-/** @type {Record<string, (block: Block, means: Means, view: Record<string, any>) => Node>} */
+/** @type {Record<string, (block: Block, means: Means, view: Record<string, any>, at: number) => Node>} */
 const DRAW = {
   text: ({ text }) => h("pre", { class: "text", dir: "auto", tabIndex: 0 }, text),
   tree: ({ nodes }) => h("div", { class: "tree", role: "list", dir: "ltr", tabIndex: 0 }, ...nodes.map(node)),
   table: (block) => table(block),
   fields: (block) => fields(block),
-  chart: (block) => chart(block),
+  chart: (block, means, _, at) => chart(block, (from, to, take) => means.zoom(at, from, to, take)),
   image: (_, means, view) => image(means.blob(), view),
   pdf: (_, means) => pdf(means),
   download: (_, means) => download(means),
@@ -84,20 +85,17 @@ function table({ caption, columns, rows }) {
 }
 
 /** @param {Block} block @returns {HTMLElement} */
-function fields({ heading, lead, rows }) {
+function fields({ heading, lead, rows, folded }) {
   const line = (/** @type {Block} */ row) => [
     h("dt", { class: `depth-${Math.min(row.depth, 4)}` }, words(row.label)),
     h("dd", {}, ...row.values.map((/** @type {any} */ value) => h("div", {}, words(value)))),
   ];
   const main = rows.filter((/** @type {Block} */ row) => !row.technical).flatMap(line);
   const technical = rows.filter((/** @type {Block} */ row) => row.technical).flatMap(line);
-  return h(
-    "section",
-    { class: "fields" },
-    h("h3", {}, h("span", { class: "eyebrow" }, words(heading)), lead && h("span", { class: "lead" }, words(lead))),
-    h("dl", {}, ...main),
-    technical.length > 0 && h("details", {}, h("summary", {}, t("record.technical")), h("dl", {}, ...technical)),
-  );
+  const head = h("h3", {}, h("span", { class: "eyebrow" }, words(heading)), lead && h("span", { class: "lead" }, words(lead)));
+  const all = [h("dl", {}, ...main), technical.length > 0 && h("details", {}, h("summary", {}, t("record.technical")), h("dl", {}, ...technical))];
+  // A table above has the essence already.
+  return folded ? h("details", { class: "fields" }, h("summary", {}, head), ...all) : h("section", { class: "fields" }, head, ...all);
 }
 
 /** @param {Block} node @returns {HTMLElement} */
@@ -108,11 +106,11 @@ function node({ depth, name, shape, text, size }) {
   return element;
 }
 
-/** The drawing of charts is fetched when the first chart is. @param {Block} block @returns {HTMLElement} */
-function chart(block) {
+/** The drawing of charts is fetched when the first chart is. @param {Block} block @param {import("./chart.js").Zoom} zoom @returns {HTMLElement} */
+function chart(block, zoom) {
   const summary = block.summary.map((/** @type {Block} */ line) => plain(line));
   const figure = h("figure", { class: "chart" }, h("figcaption", {}, ...summary.map((/** @type {string} */ line) => h("p", {}, line))));
-  import("./chart.js").then(({ drawChart }) => figure.prepend(drawChart(block, summary.join(" ")))).catch(() => figure.classList.add("no-picture"));
+  import("./chart.js").then(({ drawChart }) => figure.prepend(drawChart(block, summary.join(" "), zoom))).catch(() => figure.classList.add("no-picture"));
   return figure;
 }
 

@@ -1,9 +1,9 @@
 // What a record is called in a line.
 
-import { has, size, t, time } from "../text.js";
+import { size, t, time } from "../text.js";
 
-/** What a kind of record is called. @param {string} kind @returns {string} */
-export const kindName = (kind) => (has(`kind.${kind}`) ? t(`kind.${kind}`) : kind);
+/** What a kind of record is called. @param {string} kind one that the model knows @returns {string} */
+export const kindName = (kind) => t(`kind.${kind}`);
 
 /** Kind, day and size, for a row. @param {Record<string, any>} record @returns {string} */
 export const brief = (record) => line(kindName(record.kind), time(record.created, { dateStyle: "medium" }), size(record.size));

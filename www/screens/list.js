@@ -1,7 +1,7 @@
 // The list of records. Only the rows in sight are elements; the Worker searches, filters and sends what is in the window.
 
 import { fill, h } from "../dom.js";
-import { t } from "../text.js";
+import { parts, t } from "../text.js";
 import { icon } from "./icons.js";
 import { brief } from "./kinds.js";
 
@@ -53,7 +53,7 @@ export class List {
 
   /** @param {Record<string, any>} row @param {number} index @returns {HTMLElement} */
   #row(row, index) {
-    const note = row.mark === "tampered" ? t("mark.tampered") : row.author !== null ? t("record.from", { author: row.author }) : "";
+    const note = row.mark === "tampered" ? [t("mark.tampered")] : row.author !== null ? parts("record.from", { author: row.author }) : null;
     const seen = row.mark === "opened" ? t("mark.opened") : "";
     const element = h(
       "div",
@@ -68,7 +68,7 @@ export class List {
       },
       icon(row.kind),
       h("span", { class: "row-text" }, h("span", { class: "row-title" }, h("bdi", {}, row.title || t("record.untitled"))), h("span", { class: "row-meta" }, brief(row))),
-      note && h("span", { class: row.mark === "tampered" ? "note bad" : "note" }, note),
+      note && h("span", { class: row.mark === "tampered" ? "note bad" : "note" }, ...note),
       seen && h("span", { class: "seen", role: "img", "aria-label": seen, title: seen }),
     );
     element.style.insetBlockStart = `${index * ROW}px`;

@@ -1,7 +1,7 @@
 // One open record: what it is, how far it has come, and its content.
 
 import { fill, h, say } from "../dom.js";
-import { addContentWords, number, size, t } from "../text.js";
+import { addContentWords, number, parts, size, t } from "../text.js";
 import { drawContent } from "./content.js";
 import { icon } from "./icons.js";
 import { describe } from "./kinds.js";
@@ -24,6 +24,10 @@ export class RecordPane {
   #parts = [];
   /** @type {string[]} */
   #urls = [];
+  /** Who takes a stretch of a chart, by the chart's place among the blocks. @type {Map<number, (chart: Record<string, any>) => void>} */
+  #charts = new Map();
+  /** Counts records: what an earlier one still brings is not shown. */
+  #count = 0;
 
   /** @param {import("./session.js").Send} send @param {() => void} back gives the focus back to the list */
   constructor(send, back) {
@@ -39,7 +43,7 @@ export class RecordPane {
 
   /** @param {Record<string, any> | null} record */
   draw(record) {
-    if (record?.unit !== this.#record?.unit || (record && record.attempt !== this.#record?.attempt)) {
+    if (record?.unit !== this.#record?.unit) {
       this.#forget();
       if (record) fill(this.element, this.#head, this.#body);
       else fill(this.element, this.#empty);
@@ -49,7 +53,7 @@ export class RecordPane {
     if (!record) return;
     say(this.#title, record.title || t("record.untitled"));
     say(this.#meta, describe(record));
-    say(this.#origin, record.author === null ? "" : t("record.from.long", { author: record.author }));
+    if (fresh) fill(this.#origin, ...(record.author === null ? [] : parts("record.from.long", { author: record.author })));
     this.#save.hidden = !record.save || record.phase !== "shown";
     this.#drawPhase(record);
     if (fresh) this.#title.focus();
@@ -73,7 +77,9 @@ export class RecordPane {
       }
     } else if (record.phase === "failed" && this.#phase !== "failed") {
       const again = record.retry && h("button", { type: "button", class: "primary", onclick: () => this.#send({ type: "open", unit: record.unit }) }, t("record.again"));
-      fill(this.#body, h("div", { class: "notice bad", role: "alert" }, h("strong", {}, t(`error.${record.failure}`)), " ", t(`error.${record.failure}.next`), again && h("p", {}, again)));
+      // Here it is a matter of what was granted, and nobody can make the record smaller.
+      const key = record.failure === "too-large" && !record.save ? "record.too-large" : `error.${record.failure}`;
+      fill(this.#body, h("div", { class: "notice bad", role: "alert" }, h("strong", {}, t(key)), " ", t(`${key}.next`), again && h("p", {}, again)));
     }
     this.#phase = record.phase;
   }
@@ -81,18 +87,29 @@ export class RecordPane {
   /** @param {import("../engine.js").Report} report */
   hear(report) {
     if (report.unit !== this.#record?.unit) return;
-    if (report.kind === "bytes") this.#parts.push(report.bytes);
-    else if (report.kind === "view") this.#show(report.view);
+    if (report.kind === "bytes") {
+      if (report.offset === 0) this.#parts = [];
+      this.#parts.push(report.bytes);
+    } else if (report.kind === "view") this.#show(report.view);
+    else if (report.kind === "chart") this.#charts.get(report.block)?.(report.chart);
     else if (report.kind === "save") this.#download(report);
   }
 
   /** @param {Record<string, any>} view */
   async #show(view) {
-    const record = this.#record;
+    const count = this.#count;
     // Without its words a record can still be read: keys stand where they are missing.
     await addContentWords().catch(() => {});
-    if (record?.unit !== this.#record?.unit || record?.attempt !== this.#record?.attempt) return;
-    drawContent(this.#body, view, { blob: () => this.#blob(view.contentType), mayDownload: Boolean(this.#record?.save), save: () => this.#send({ type: "save" }) });
+    if (count !== this.#count) return;
+    drawContent(this.#body, view, {
+      blob: () => this.#blob(view.contentType),
+      mayDownload: Boolean(this.#record?.save),
+      save: () => this.#send({ type: "save" }),
+      zoom: (block, from, to, take) => {
+        this.#charts.set(block, take);
+        this.#send({ type: "zoom", block, from, to });
+      },
+    });
   }
 
   /** A blob of the bytes that were opened, under the type that was found and never the one that was claimed. @param {string} type @returns {string} */
@@ -120,6 +137,8 @@ export class RecordPane {
     for (const url of this.#urls) URL.revokeObjectURL(url);
     this.#urls = [];
     this.#parts = [];
+    this.#charts.clear();
+    this.#count += 1;
     this.#phase = "";
     fill(this.#body);
   }

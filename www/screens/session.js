@@ -26,6 +26,7 @@ export class Session {
   #record;
   #panes;
   #kinds = "";
+  #drawn = false;
 
   /** @param {HTMLElement} main @param {Send} send */
   constructor(main, send) {
@@ -65,6 +66,9 @@ export class Session {
     this.#idle.hidden = session.idleSeconds === null;
     if (session.idleSeconds !== null) say(this.#idleText, t("session.idle", { left: clock(session.idleSeconds) }));
     say(this.#asked, session.asked ? t(`session.ask.${session.asked}`) : "");
+    // Drawn anew, in another language, the field has what the list is searched for.
+    if (!this.#drawn) this.#search.value = session.list.query;
+    this.#drawn = true;
     this.#drawKinds(session.list);
     const { total, matching } = session.list;
     say(this.#count, total === matching ? t("list.count", { count: total }) : t("list.matching", { count: matching, total: number(total) }));

@@ -1,13 +1,14 @@
 // Between the code and the records: finding the device, checking each other, comparing words, waiting for a yes.
 
 import { fill, h, say } from "../dom.js";
-import { clock, t } from "../text.js";
+import { clock, parts, t } from "../text.js";
 
 const STAGES = ["finding", "proving", "approving"];
 
 export class Wait {
   #heading = h("h1", { tabIndex: -1 });
   #stages = STAGES.map((name) => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("span", {}, t(`wait.${name}`))));
+  #owner = h("p", { class: "owner", hidden: true });
   #words = h("div", { class: "words", translate: false });
   #left = h("span", { class: "number" });
   #absent = h("p", { class: "notice", role: "status", hidden: true }, t("wait.absent"));
@@ -18,6 +19,7 @@ export class Wait {
     this.#compare = h(
       "div",
       { hidden: true },
+      this.#owner,
       h("p", { id: "words-say" }, t("wait.compare")),
       this.#words,
       h("p", { class: "hint" }, t("wait.compare.why")),
@@ -46,6 +48,8 @@ export class Wait {
     if (wait.words && !this.#words.firstChild) {
       fill(this.#words, ...wait.words.map((/** @type {string} */ word) => h("span", { lang: "en", dir: "ltr" }, word)));
     }
+    this.#owner.hidden = wait.owner === null;
+    if (wait.owner !== null && !this.#owner.firstChild) fill(this.#owner, ...parts("wait.owner", { owner: wait.owner }));
     say(this.#left, wait.secondsLeft === null ? "" : clock(wait.secondsLeft));
   }
 }

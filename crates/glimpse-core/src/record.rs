@@ -171,14 +171,7 @@ impl Draft {
         rng: &mut impl CryptoRng,
     ) -> Result<VersionSealer, SealError> {
         meta.length = self.length;
-        let fits = meta.title.len() <= MAX_TITLE
-            && meta.file_name.len() <= MAX_TITLE
-            && meta.from.len() <= MAX_TITLE
-            && meta.kind.len() <= MAX_TAG
-            && meta.content_type.len() <= MAX_TITLE
-            && meta.tags.len() <= MAX_TAGS
-            && meta.tags.iter().all(|tag| tag.len() <= MAX_TAG);
-        if !fits {
+        if !within_limits(&meta) {
             return Err(SealError::TooLarge);
         }
         let h0 = self.header.h0();
@@ -205,6 +198,15 @@ impl Draft {
             head: recipient.head,
         })
     }
+}
+
+/// Whether every text of a meta block is as long as it may be (protocol section 10).
+pub(crate) fn within_limits(meta: &Meta) -> bool {
+    let texts = [&meta.title, &meta.file_name, &meta.from, &meta.content_type];
+    texts.iter().all(|text| text.len() <= MAX_TITLE)
+        && meta.kind.len() <= MAX_TAG
+        && meta.tags.len() <= MAX_TAGS
+        && meta.tags.iter().all(|tag| tag.len() <= MAX_TAG)
 }
 
 /// Seals the content of a version as it streams by.
@@ -309,7 +311,7 @@ impl OpenedVersion {
             return Err(OpenError);
         }
         let meta: Meta = decode(&open_small(meta_key.key, h0, envelope.sealed_meta.as_slice())?, MAX_META)?;
-        if padded(meta.length) != envelope.header.size {
+        if padded(meta.length) != envelope.header.size || !within_limits(&meta) {
             return Err(OpenError);
         }
         let origin = Origin::of(&envelope, devices);

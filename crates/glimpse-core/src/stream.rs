@@ -7,7 +7,7 @@
 
 use glimpse_wire::Hash;
 use glimpse_wire::merkle::MerkleTree;
-use glimpse_wire::size::{CHUNK, LENGTH_PREFIX, TAG, chunks, padded};
+use glimpse_wire::size::{CHUNK, LENGTH_PREFIX, TAG, chunks, padded, sealed};
 use zeroize::Zeroizing;
 
 use crate::aead::{self, NONCE};
@@ -137,6 +137,12 @@ impl ContentOpener {
     #[must_use]
     pub const fn chunks(&self) -> u64 {
         chunks(self.size)
+    }
+
+    /// Bytes of all sealed chunks together.
+    #[must_use]
+    pub const fn sealed_size(&self) -> u64 {
+        sealed(self.size)
     }
 
     /// Which chunk is expected next.

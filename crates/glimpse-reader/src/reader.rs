@@ -1,5 +1,6 @@
 //! The face of this module in the Worker: `www/worker.js` carries calls of the pump to it.
 
+use glimpse_content::ContentView;
 use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
@@ -9,7 +10,11 @@ use crate::{Opening, Piece};
 /// One record that is being opened, or is open.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Reader(Opening);
+pub struct Reader {
+    opening: Opening,
+    /// Once it was asked for: charts are zoomed in it.
+    view: Option<ContentView>,
+}
 
 #[wasm_bindgen]
 impl Reader {
@@ -17,7 +22,7 @@ impl Reader {
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new(content_type: &str, title: &str) -> Self {
-        Self(Opening::new(content_type, title))
+        Self { opening: Opening::new(content_type, title), view: None }
     }
 
     /// Takes the next opened bytes, and tells whether the page is to have them.
@@ -26,7 +31,7 @@ impl Reader {
     ///
     /// Fails when they do not continue what came before.
     pub fn take(&mut self, offset: u64, bytes: &[u8], total: u64) -> Result<bool, JsError> {
-        match self.0.take(offset, bytes, total) {
+        match self.opening.take(offset, bytes, total) {
             Piece::Kept => Ok(false),
             Piece::Pass => Ok(true),
             Piece::OutOfOrder => Err(JsError::new("out of order")),
@@ -38,16 +43,29 @@ impl Reader {
     /// # Errors
     ///
     /// Fails when the browser cannot make the object.
-    pub fn view(&self) -> Result<Option<JsValue>, JsError> {
-        if !self.0.is_complete() {
+    pub fn view(&mut self) -> Result<Option<JsValue>, JsError> {
+        if !self.opening.is_complete() {
             return Ok(None);
         }
-        Ok(Some(self.0.view().serialize(&Serializer::json_compatible())?))
+        let view = self.view.insert(self.opening.view());
+        Ok(Some(view.serialize(&Serializer::json_compatible())?))
+    }
+
+    /// The chart at `block` of the view between two times, in milliseconds since 1970, with the points that the whole one has
+    /// no room for; nothing where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the browser cannot make the object.
+    pub fn zoom(&self, block: u32, from: i64, to: i64) -> Result<Option<JsValue>, JsError> {
+        let block = usize::try_from(block).unwrap_or(usize::MAX);
+        let Some(chart) = self.view.as_ref().and_then(|view| view.zoom(block, from, to)) else { return Ok(None) };
+        Ok(Some(chart.serialize(&Serializer::json_compatible())?))
     }
 
     /// The content, where it is kept here; otherwise the page has it.
     #[must_use]
     pub fn kept(&self) -> Option<Vec<u8>> {
-        self.0.kept().map(<[u8]>::to_vec)
+        self.opening.kept().map(<[u8]>::to_vec)
     }
 }

@@ -114,6 +114,32 @@ async fn t060_the_wall_clock_of_the_browser_changes_nothing() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn t060_sleep_counts_and_a_clock_that_is_set_back_in_a_session_lengthens_nothing() -> Result<()> {
+    // A machine that sleeps: in some browsers this clock stands still, and the wall clock has gone on at the next look.
+    let stopped = "{ const then = performance.now(); performance.now = () => then }";
+    let hours = |count: i64| format!("{{ const real = Date.now; Date.now = () => real() + {} }} true", count * 3_600_000);
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    stage.device.add_bytes("other.txt", "The other text.").await?;
+    let (mut tools, _, worker) = go_with(&stage.browser, &stage.url(), "true").await?;
+    let _lending = lend_here(&stage, &["--everything", "--for", "10m"]).await?;
+    stage.browser.open("secret").await?;
+    tools.evaluate(&worker, &format!("{stopped}; {}", hours(0))).await?;
+    stage.browser.open("other").await.context("control: with no hour gone it goes on")?;
+    tools.evaluate(&worker, &hours(1)).await?;
+    assert_eq!(stage.browser.reason().await?, "session-expired");
+    drop(tools);
+
+    let (mut tools, _, worker) = go_with(&stage.browser, &stage.url(), "true").await?;
+    let _lending = lend_here(&stage, &["--everything", "--for", "12s"]).await?;
+    let begun = Instant::now();
+    tools.evaluate(&worker, &hours(-24)).await?;
+    assert_eq!(stage.browser.reason().await?, "session-expired");
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    Ok(())
+}
+
 /// A page that shows a secret and does nothing when it is left.
 const CARELESS: &str = "<!doctype html><p id=s></p><script>\
     onpageshow = e => { window.persisted = e.persisted; }; \

@@ -1,7 +1,7 @@
 //! The hostile server, end to end: real device, real browser, and one lie at a time. Rows 3, 5, 12, 39, 61, 62, 68, 73,
 //! 74, 103 and 107; the same rows are tested in the parts, where more can be tried.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,9 +15,11 @@ use e2e::wait::until;
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{Message, Offer};
 use glimpse_wire::session::Opened;
-use glimpse_wire::{decode, encode};
+use glimpse_wire::{ErrorCode, decode, encode};
 use serde_json::{Value, json};
 
+use crate::ending::go_with;
+use crate::memory::LATER;
 use crate::stories::wrong;
 
 const LIMIT: usize = 1024 * 1024;
@@ -234,6 +236,100 @@ async fn t103_a_server_that_seems_unreachable_gets_no_second_run_on_one_code() -
     assert_eq!(left, "", "nothing is left to send again");
     let sent = sent();
     assert!(sent.iter().all(|hello| hello == &sent[0]), "what is sent again is the same bytes, {} times", sent.len());
+    Ok(())
+}
+
+/// After a viewer's first message has left, everything that it could ask for by HTTP is answered with 503, and sockets are
+/// refused, while the switch is on.
+struct RefusesAfterHello {
+    on: AtomicBool,
+    hellos: AtomicU32,
+    claims: AtomicU32,
+}
+
+impl Tamper for RefusesAfterHello {
+    fn request(&self, asked: &mut Asked) -> Option<Answer> {
+        if asked.path == "/v1/claims" {
+            self.claims.fetch_add(1, Ordering::SeqCst);
+        }
+        let refused = self.on.load(Ordering::SeqCst)
+            && self.hellos.load(Ordering::SeqCst) > 0
+            && (asked.path == "/v1/claims" || asked.path.ends_with("/socket"));
+        refused.then(|| Answer::own(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "later"))
+    }
+
+    fn to_server(&self, _: SocketId, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        let hello = decode::<ToServer>(&frame, LIMIT).ok().is_some_and(|frame| {
+            matches!(&frame, ToServer::Send { body, .. }
+                if matches!(decode::<Message>(body.as_slice(), LIMIT), Ok(Message::Hello { .. })))
+        });
+        if hello && self.on.load(Ordering::SeqCst) {
+            self.hellos.fetch_add(1, Ordering::SeqCst);
+            return Vec::new();
+        }
+        vec![frame]
+    }
+}
+
+/// What a server can do once Hello has left, and what the page then says.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    /// Says that it is over, with this reason.
+    Over(ErrorCode),
+    /// Says in the device's name that it is over.
+    Abort(ErrorCode),
+    /// Closes the socket, and answers 503 to every further one until the code's time is up.
+    Sockets,
+}
+
+#[tokio::test]
+async fn t103_whatever_a_server_says_after_hello_the_code_is_not_run_again() -> Result<()> {
+    let stage_of = async || {
+        let refuses =
+            RefusesAfterHello { on: AtomicBool::new(true), hellos: AtomicU32::new(0), claims: AtomicU32::new(0) };
+        let refuses = Arc::new(refuses);
+        anyhow::Ok((Stage::behind(refuses.clone()).await?, refuses))
+    };
+    let broke = "The connection broke while the code was in use.";
+    for (refusal, told) in [
+        (Refusal::Over(ErrorCode::ServerUnreachable), broke),
+        (Refusal::Over(ErrorCode::CodeMistyped), broke),
+        (Refusal::Abort(ErrorCode::CodeMistyped), broke),
+        // Control: a reason that asks for a new code is told as it is.
+        (Refusal::Abort(ErrorCode::Declined), "The person declined."),
+        (Refusal::Sockets, "This code's two minutes are over."),
+    ] {
+        let (stage, refuses) = stage_of().await?;
+        stage.device.add_bytes("first.txt", "x").await?;
+        let (mut tools, _, worker) = go_with(&stage.browser, &stage.url(), "true").await?;
+        let mut lending = stage.device.lend(&["--everything"]).await?;
+        stage.browser.type_code(&lending.code).await?;
+        until("Hello has left", async || (refuses.hellos.load(Ordering::SeqCst) == 1).then_some(())).await?;
+        let line = stage.proxy.as_ref().context("no proxy")?;
+        let over = |code| encode(&ToEnd::Over { code });
+        // Socket 0 is the device's.
+        match refusal {
+            Refusal::Over(code) => line.inject(SocketId(1), over(code)),
+            Refusal::Abort(code) => {
+                let body = glimpse_wire::ids::Bytes(encode(&Message::Abort { code }));
+                line.inject(SocketId(1), encode(&ToEnd::Deliver { seq: 0, body }));
+            }
+            Refusal::Sockets => {
+                line.cut();
+                until("the sockets are gone", async || (line.open_sockets() == 0).then_some(())).await?;
+                line.mend();
+                tools.evaluate(&worker, LATER).await?;
+            }
+        }
+        let failure = stage.browser.failure().await.with_context(|| format!("{refusal:?}"))?;
+        assert!(failure.contains(told), "{refusal:?}: {failure}");
+        let left = stage.browser.run("return document.getElementById('code').value").await?;
+        assert_eq!(left, "", "{refusal:?}: nothing is left to send again");
+        // Every request of the run is counted: one claim, and one Hello at most.
+        let counted = [refuses.claims.load(Ordering::SeqCst), refuses.hellos.load(Ordering::SeqCst)];
+        assert_eq!(counted, [1, 1], "{refusal:?}: no second run");
+        lending.process.kill().await?;
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod access;
 mod altered;
 mod bad_input;
 mod blindness;

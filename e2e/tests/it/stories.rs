@@ -162,3 +162,130 @@ async fn declining_shares_nothing_and_says_so() -> Result<()> {
     assert!(stage.browser.failure().await?.contains("The person declined."));
     Ok(())
 }
+
+/// A day of one value a second: far more than a chart has room for.
+fn one_day() -> String {
+    let rows = (0..86_400_u32).map(|second| {
+        let (hour, minute, rest) = (second / 3600, second / 60 % 60, second % 60);
+        format!("2026-11-09T{hour:02}:{minute:02}:{rest:02}Z,{}\n", 60 + second % 7)
+    });
+    std::iter::once("time,Heart rate (bpm)\n".to_owned()).chain(rows).collect()
+}
+
+/// How many points the line of the chart has.
+const POINTS: &str = "return document.querySelector('.plot path.line').getAttribute('d').match(/[ML]/g).length";
+
+#[tokio::test]
+async fn zooming_into_a_long_series_brings_what_was_thinned_away() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("pulse.csv", one_day()).await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("pulse").await?;
+    let points = async || stage.browser.run(POINTS).await.ok()?.as_u64();
+    let whole = until("the chart is drawn", points).await?;
+    assert!(whole <= 2_000, "control: the whole day is thinned, to {whole} of 86400 points");
+    // Six times nearer: an hour and a half is in sight, of which the whole chart has at most a twelfth of its points.
+    for _ in 0..4 {
+        stage.browser.run("document.querySelectorAll('.chart-tools button')[2].click()").await?;
+    }
+    until("points that were thinned away are drawn", async || {
+        // What is drawn goes a quarter of the width beyond each edge: of the thinned points, 2000 / 16 * 1.5.
+        (points().await? > 2 * 188).then_some(())
+    })
+    .await?;
+    // And back: the whole is there again.
+    stage.browser.run("document.querySelectorAll('.chart-tools button')[4].click()").await?;
+    until("the whole is drawn", async || (points().await? == whole).then_some(())).await?;
+    // A touch that the browser takes away lets go of the chart.
+    let dragged = "const p = document.querySelector('.plot'); p.setPointerCapture = () => {}; \
+        const fire = (type, x) => p.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientX: x, bubbles: true })); \
+        document.querySelectorAll('.chart-tools button')[2].click(); \
+        const labels = () => [...p.querySelectorAll('.tick')].map(t => t.textContent).join(); \
+        fire('pointerdown', 300); fire('pointermove', 200); const moved = labels(); fire('ARGUMENT', 200); fire('pointermove', 50); \
+        return [moved === labels()]";
+    let held = stage.browser.run(&dragged.replace("ARGUMENT", "pointerover")).await?;
+    assert_eq!(held, json!([false]), "control: while it is held it moves");
+    let held = stage.browser.run(&dragged.replace("ARGUMENT", "pointercancel")).await?;
+    assert_eq!(held, json!([true]));
+    Ok(())
+}
+
+/// Holds the viewer's module back until the page's `release()` is called.
+const LATE: &str = "{ const real = fetch; globalThis.fetch = async (...given) => { \
+    if (String(given[0]).includes('glimpse-web_bg')) await new Promise(go => { globalThis.release = go }); \
+    return real(...given) } }";
+
+#[tokio::test]
+async fn a_code_that_is_sent_before_the_page_is_ready_is_not_lost() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
+    let mut tools = stage.browser.devtools().await?;
+    let page = tools.page().await?;
+    tools.call(Some(&page), "Page.addScriptToEvaluateOnNewDocument", json!({ "source": LATE })).await?;
+    let mut lending = stage.device.lend(&["--everything"]).await?;
+    stage.browser.go(&stage.url()).await?;
+    until("the module is asked for", async || {
+        (stage.browser.run("return typeof release").await.ok()? == json!("function")).then_some(())
+    })
+    .await?;
+    let field = stage.browser.driver.find(thirtyfour::By::Id("code")).await?;
+    field.send_keys(&lending.code).await?;
+    field.send_keys("\u{e007}").await?;
+    let screen = stage.browser.run("return document.documentElement.dataset.screen ?? null").await?;
+    assert_eq!(screen, json!(null), "control: the Worker is not there");
+    stage.browser.run("release()").await?;
+    let words = stage.browser.words().await?;
+    lending.approve(&words).await?;
+    stage.browser.screen("session").await?;
+    Ok(())
+}
+
+pub(crate) async fn choose_language(browser: &Browser, language: &str) -> Result<()> {
+    let script = format!(
+        "const l = document.getElementById('language'); l.value = {0}; l.dispatchEvent(new Event('change'))",
+        json!(language)
+    );
+    browser.run(&script).await?;
+    until("the page is in that language", async || {
+        (browser.run("return document.documentElement.lang").await.ok()? == json!(language)).then_some(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn another_language_leaves_what_was_typed() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("note.txt", "x").await?;
+    stage.device.add_bytes("letter.txt", "x").await?;
+    stage.browser.go(&stage.url()).await?;
+    stage.browser.screen("enter").await?;
+    stage.browser.driver.find(thirtyfour::By::Id("code")).await?.send_keys("41720").await?;
+    choose_language(&stage.browser, "de").await?;
+    stage.browser.reads("Code").await?;
+    assert_eq!(stage.browser.run("return document.getElementById('code').value").await?, "417 20");
+
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.lists("letter").await?;
+    stage.browser.driver.find(thirtyfour::By::Id("search")).await?.send_keys("note").await?;
+    let titles = async |expected: &[&str]| {
+        let what = format!("the list is {expected:?}");
+        until(&what, async || (stage.browser.titles().await.ok()? == expected).then_some(())).await
+    };
+    titles(&["note"]).await?;
+    choose_language(&stage.browser, "ar").await?;
+    titles(&["note"]).await?;
+    assert_eq!(stage.browser.run("return document.getElementById('search').value").await?, "note");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_may_not_be_saved_and_is_too_large_to_show_says_so_and_offers_nothing() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("log.txt", vec![b'x'; 64 * 1024 * 1024 + 1]).await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.choose("log").await?;
+    stage.browser.reads("This record is too large to be shown here. Saving a copy was not granted.").await?;
+    let buttons = "return document.querySelectorAll('.record-pane .notice.bad button').length";
+    assert_eq!(stage.browser.run(buttons).await?, json!(0), "no try that cannot succeed");
+    Ok(())
+}

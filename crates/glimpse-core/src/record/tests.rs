@@ -436,6 +436,29 @@ fn what_is_over_a_limit_is_refused_before_it_is_sealed() {
 }
 
 #[test]
+fn what_is_over_a_limit_does_not_open_either() {
+    let account = account(1);
+    let key = account.seed.account_key();
+    let devices = [account.device.public()];
+    // What a writer of another program could leave: the meta sealed as it should be, with the check left out.
+    let open = |title: &str| {
+        let (recipient, author) = (recipient(&account), Author::Device(&account.device));
+        let draft =
+            Draft::new(&recipient, Place::new_record(&mut rng(1)), author, UnixMillis(5), 0, &mut rng(2)).unwrap();
+        let sealer = draft.seal(meta("short"), 1, &server(SHARE), &recipient, &mut rng(3)).unwrap();
+        let mut envelope = sealer.finish(author, &mut |_| {}).unwrap();
+        let h0 = envelope.header.h0();
+        let share = key.open(&preimage::share_wrap_info(&h0), &[], envelope.wrapped.as_slice()).unwrap();
+        let client = ClientShare(Secret::from_slice(&share).unwrap());
+        let meta_key = derive::meta_key(&envelope.header.salt, &client);
+        envelope.sealed_meta = Bytes(seal_small(meta_key.key, h0, &encode(&meta(title))).unwrap());
+        OpenedVersion::open(envelope, &account.genesis.account, &key, &devices).err()
+    };
+    assert_eq!(open(&"x".repeat(MAX_TITLE)), None, "control");
+    assert_eq!(open(&"x".repeat(MAX_TITLE + 1)), Some(OpenError));
+}
+
+#[test]
 fn an_account_key_that_nobody_can_have_is_no_recipient() {
     let account = account(1);
     let mut key = account.genesis.epoch.account_key.0.clone();

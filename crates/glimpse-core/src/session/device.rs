@@ -80,6 +80,13 @@ impl Approved {
         &self.terms
     }
 
+    /// Terms that this build never signs, for what a viewer must refuse.
+    #[cfg(test)]
+    pub(crate) fn with_terms(mut self, edit: impl FnOnce(&mut Terms, &mut Vec<LentUnit>)) -> Self {
+        edit(&mut self.terms, &mut self.units);
+        self
+    }
+
     /// Seals and signs the grant.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use glimpse_wire::account::Signed;
-use glimpse_wire::limits::{MAX_FRAME, MAX_MESSAGE, MAX_UNIT_ENVELOPE, MAX_UNITS_PER_SESSION};
+use glimpse_wire::limits::{MAX_FRAME, MAX_MESSAGE, MAX_UNIT_ENVELOPE, MAX_UNITS_PER_GRANT, MAX_UNITS_PER_SESSION};
 use glimpse_wire::pairing::{BlobKey, Grant, GrantBody, Identity, Message, Rights, Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::record::Meta;
@@ -18,7 +18,7 @@ use crate::kem::{Exporter, KemSecret};
 use crate::keys::Signing;
 use crate::pairing;
 use crate::receipts::ReceiptChain;
-use crate::record::open_blob;
+use crate::record::{open_blob, within_limits};
 use crate::secret::{ClientShare, Secret, ServerShare};
 use crate::session::device::sign_end;
 use crate::stream::ContentOpener;
@@ -151,6 +151,9 @@ impl ViewerSession {
             && Some(terms.seq) == next
             && terms.head.seq >= self.identity.head.seq
             && terms.rights & Rights::VIEW != 0
+            && terms.rights & !Rights::ALL == 0
+            && terms.expires > terms.issued
+            && terms.units.len() <= MAX_UNITS_PER_GRANT
             && self.units.len().saturating_add(terms.units.len()) <= MAX_UNITS_PER_SESSION;
         if !fits {
             return Err(OpenError);
@@ -179,7 +182,7 @@ impl ViewerSession {
             let client = Secret::from_slice(granted.share.as_slice()).map(ClientShare).ok_or(OpenError)?;
             zeroize::Zeroize::zeroize(&mut granted.share.0);
             let known = self.places.contains_key(&granted.unit) || added.iter().any(|(id, _)| *id == granted.unit);
-            if listed.unit() != granted.unit || known || granted.origin > 1 {
+            if listed.unit() != granted.unit || known || granted.origin > 1 || !within_limits(&granted.meta) {
                 return Err(OpenError);
             }
             let unit = Unit {

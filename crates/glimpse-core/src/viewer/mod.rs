@@ -376,7 +376,7 @@ impl Viewer {
     /// After Hello has left, every failure is the end of this code: the person types a new one.
     fn pairing_failed(&mut self, problem: ErrorCode) -> Phase {
         self.outbox.push(Output::SocketClose);
-        self.back_to_code(problem)
+        self.back_to_code(after_hello(problem))
     }
 
     fn over(&mut self, reason: ErrorCode) -> Phase {
@@ -406,7 +406,7 @@ impl Viewer {
                 self.outbox.push(Output::Changed);
                 Phase::Pairing(pairing)
             }
-            Received::Over(code) => self.pairing_failed(after_hello(code)),
+            Received::Over(code) => self.pairing_failed(code),
             Received::Message(message) => self.pairing_message(pairing, &message, now),
         }
     }
@@ -467,12 +467,24 @@ fn problem_of(status: u16, body: &[u8]) -> ErrorCode {
     })
 }
 
-/// A server that says "unreachable" or the like after Hello has left does not get a second run of the same code.
+/// Neither Abort nor Over is authenticated: a reason that tells the person to type the same code again, or to wait and try
+/// once more, would be a second guess for whoever sent it. Only reasons whose next step is a new code pass (protocol
+/// section 6.5).
 const fn after_hello(code: ErrorCode) -> ErrorCode {
-    if matches!(code, ErrorCode::NotFound | ErrorCode::Unauthorised) || code.is_passing() {
-        ErrorCode::PairingBroken
-    } else {
+    if matches!(
+        code,
+        ErrorCode::CodeWrong
+            | ErrorCode::CodeUsed
+            | ErrorCode::CodeExpired
+            | ErrorCode::Crowded
+            | ErrorCode::DeviceOffline
+            | ErrorCode::Declined
+            | ErrorCode::ApprovalTimedOut
+            | ErrorCode::PausedAfterFailures
+    ) {
         code
+    } else {
+        ErrorCode::PairingBroken
     }
 }
 

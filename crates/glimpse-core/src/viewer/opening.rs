@@ -120,7 +120,12 @@ impl Opening {
     ) {
         let Some(download) = self.download.as_mut() else { return };
         let Some(piece) = take(&mut download.asked, request) else { return };
+        if !download.fits(piece, &body) {
+            return self.fail(ErrorCode::RecordTampered);
+        }
         download.failures = 0;
+        // A piece that came after all: the others are asked for again.
+        self.stage = Stage::Loading;
         download.early.push((piece, body));
         let taken = download.take_in_order(unit, session, outbox);
         self.loaded = download.offset;
@@ -186,6 +191,19 @@ impl Download {
             Source::Unit(opener) | Source::Blob(opener) => opener.chunks(),
             Source::BlobKey(_) => 1,
         }
+    }
+
+    /// Whether a piece has exactly the bytes that belong to it: one that is empty, short or runs over into the next would
+    /// be used up, and what is missing never be asked for.
+    fn fits(&self, piece: u64, body: &[u8]) -> bool {
+        let length = PIECE_CHUNKS.saturating_mul(SEALED_CHUNK);
+        let sealed = match &self.source {
+            Source::Unit(opener) | Source::Blob(opener) => opener.sealed_size(),
+            // One chunk, whose opener knows its length.
+            Source::BlobKey(_) => return true,
+        };
+        let expected = sealed.saturating_sub(piece.saturating_mul(length)).min(length);
+        u64::try_from(body.len()) == Ok(expected)
     }
 
     fn ask_more(&mut self, outbox: &mut Outbox) {
@@ -260,9 +278,5 @@ fn open_piece(
         outbox.push(Output::Content(piece));
         *offset = offset.saturating_add(length);
     }
-    if opener.is_done() {
-        return Ok(true);
-    }
-    // A short piece in the middle: the server cut it off.
-    if opener.next_chunk().is_multiple_of(PIECE_CHUNKS) { Ok(false) } else { Err(ErrorCode::RecordTampered) }
+    Ok(opener.is_done())
 }

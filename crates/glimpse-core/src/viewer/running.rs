@@ -201,8 +201,8 @@ impl Running {
                 self.close(unit, outbox);
             }
             Input::AskTime(minutes) => self.ask(&Live::AskTime { minutes }, now, outbox),
-            Input::AskRecord(text) => {
-                let text = text.get(..text.floor_char_boundary(MAX_ASK)).unwrap_or_default().to_owned();
+            Input::AskRecord(mut text) => {
+                text.truncate(text.floor_char_boundary(MAX_ASK));
                 self.ask(&Live::AskRecord { text }, now, outbox);
             }
             Input::End => self.end(ErrorCode::SessionEnded, now, outbox),
@@ -227,7 +227,8 @@ impl Running {
 
     fn message(&mut self, bytes: &[u8], outbox: &mut Outbox) -> Result<(), ErrorCode> {
         outbox.push(Output::Changed);
-        match pairing::receive(bytes)? {
+        // An Abort is not authenticated, and nothing that cannot be read belongs here (protocol section 7.4).
+        match pairing::receive(bytes).map_err(|_reason| ErrorCode::ChannelBroken)? {
             Message::Grant(grant) => self.session.receive_grant(&grant),
             Message::Live { counter, sealed } => {
                 let live = self.session.live().ok_or(ErrorCode::ChannelBroken)?.open(counter, &sealed)?;
@@ -365,6 +366,8 @@ impl Running {
         let session = self.session.session();
         if let Some((unit, opening)) = self.openings.iter_mut().find(|(_, opening)| opening.owns(id)) {
             opening.answered(*unit, id, body, session, outbox);
+            // Who waits for a long record is there.
+            self.touched = now;
         }
         None
     }

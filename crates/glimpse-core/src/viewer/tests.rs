@@ -227,28 +227,31 @@ fn a_refused_claim_is_told_by_its_problem_document() {
 #[test]
 fn t103_after_hello_has_left_no_failure_runs_the_code_again() {
     type Fault = fn(&mut World);
-    let faults: [(&str, Fault); 8] = [
-        ("server says unreachable", |world| world.frame(&ToEnd::Over { code: ErrorCode::ServerUnreachable })),
-        ("server says busy", |world| world.frame(&ToEnd::Over { code: ErrorCode::Busy })),
-        ("server says crowded", |world| world.frame(&ToEnd::Over { code: ErrorCode::Crowded })),
-        ("garbage on the socket", |world| world.input(Input::SocketBytes(vec![0xFF; 40]))),
-        ("garbage from the device", |world| world.deliver(vec![0xFF; 40])),
-        ("the device aborts", |world| world.deliver(encode(&Message::Abort { code: ErrorCode::CodeWrong }))),
-        ("silence", |world| {
+    let faults: [(&str, ErrorCode, Fault); 5] = [
+        ("garbage on the socket", ErrorCode::PairingBroken, |world| world.input(Input::SocketBytes(vec![0xFF; 40]))),
+        ("garbage from the device", ErrorCode::PairingBroken, |world| world.deliver(vec![0xFF; 40])),
+        ("silence", ErrorCode::CodeExpired, |world| {
             world.now = world.now.plus(121_000);
             world.input(Input::Tick);
         }),
-        ("a second Hello of ours comes back", |world| {
+        ("the socket closes and does not open again", ErrorCode::CodeExpired, |world| {
+            for _ in 0..130 {
+                world.input(Input::SocketClosed);
+                world.now = world.now.plus(1_000);
+                world.input(Input::Tick);
+            }
+        }),
+        ("a second Hello of ours comes back", ErrorCode::PairingBroken, |world| {
             let hello = world.to_device.first().cloned().unwrap();
             world.deliver(hello);
         }),
     ];
-    for (name, fault) in faults {
+    for (name, told, fault) in faults {
         let mut world = world();
         world.claimed();
         assert_eq!(world.to_device.len(), 1, "Hello has left");
         fault(&mut world);
-        assert!(world.problem().is_some(), "{name}");
+        assert_eq!(world.problem(), Some(told), "{name}");
         for input in [Input::SocketClosed, Input::SocketOpened, Input::Tick, Input::HttpFailed { id: 1 }] {
             world.now = world.now.plus(10_000);
             world.input(input);
@@ -265,6 +268,37 @@ fn t103_after_hello_has_left_no_failure_runs_the_code_again() {
     assert_eq!(world.problem(), Some(ErrorCode::ServerUnreachable));
     world.input(Input::Code(opened.code.to_groups().to_string()));
     assert_eq!(world.http.len(), 1);
+}
+
+#[test]
+fn t103_no_reason_that_anybody_can_send_after_hello_asks_for_the_same_code_again() {
+    let passing = [
+        ErrorCode::CodeWrong,
+        ErrorCode::CodeUsed,
+        ErrorCode::CodeExpired,
+        ErrorCode::Crowded,
+        ErrorCode::DeviceOffline,
+        ErrorCode::Declined,
+        ErrorCode::ApprovalTimedOut,
+        ErrorCode::PausedAfterFailures,
+    ];
+    // All reasons there are, "a typing slip, nothing was used up" among them, from the server and in the device's name.
+    for code in ErrorCode::ALL {
+        let told = if passing.contains(code) { *code } else { ErrorCode::PairingBroken };
+        for says in ["Over", "Abort"] {
+            let mut world = world();
+            world.claimed();
+            if says == "Over" {
+                world.frame(&ToEnd::Over { code: *code });
+            } else {
+                world.deliver(encode(&Message::Abort { code: *code }));
+            }
+            assert_eq!(world.problem(), Some(told), "{says} {code}");
+            assert!(world.http.is_empty(), "{says} {code}: no further claim");
+            assert_eq!(world.to_device.len(), 1, "{says} {code}: no second run");
+        }
+    }
+    assert!(ErrorCode::ALL.contains(&ErrorCode::CodeMistyped), "control: it was among them");
 }
 
 #[test]
@@ -392,6 +426,120 @@ fn t107_a_live_message_twice_breaks_the_channel() {
     world.deliver(ready);
     world.answer(204, Vec::new());
     assert_eq!(world.ended, Some(ErrorCode::ChannelBroken));
+}
+
+#[test]
+fn t107_an_abort_or_garbage_in_a_session_breaks_the_channel() {
+    for message in [encode(&Message::Abort { code: ErrorCode::Declined }), vec![0xFF; 40], Vec::new()] {
+        let mut world = world();
+        world.session(b"x");
+        world.deliver(message);
+        world.answer(204, Vec::new());
+        assert_eq!(world.ended, Some(ErrorCode::ChannelBroken));
+    }
+    // Control: a message that belongs here goes on.
+    let mut world = world();
+    let (mut device, id) = world.session(b"x");
+    let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+    world.deliver(ready);
+    assert_eq!((world.ended, world.http.len()), (None, 0));
+}
+
+#[test]
+fn a_request_in_words_is_cut_to_what_the_channel_takes() {
+    // A character of four bytes lies across the border.
+    for (text, length) in [("x".repeat(600), 500), (format!("{}\u{1F441}{}", "x".repeat(498), "y".repeat(9)), 498)] {
+        let mut world = world();
+        let (mut device, _) = world.session(b"x");
+        world.input(Input::AskRecord(text));
+        let Message::Live { counter, sealed } = decode(world.to_device.last().unwrap(), 1 << 20).unwrap() else {
+            panic!()
+        };
+        let Live::AskRecord { text } = device.live().unwrap().open(counter, &sealed).unwrap() else { panic!() };
+        assert_eq!(text.len(), length);
+    }
+}
+
+#[test]
+fn a_piece_that_is_not_exactly_as_long_as_it_must_be_is_refused() {
+    let content = vec![7; 3_000_000];
+    let alter: [fn(&mut Vec<u8>, &[u8]); 5] = [
+        |body, _| body.clear(),
+        |body, _| body.truncate(body.len() - 1),
+        // As many whole chunks as fit before the piece's end.
+        |body, _| body.truncate(65_552),
+        |body, _| body.push(0),
+        // The next piece with it: all of it would open, and the next would be taken for a stale one.
+        |body, sealed| *body = sealed[..32 * 65_552].to_vec(),
+    ];
+    for (index, alter) in alter.into_iter().enumerate() {
+        let mut world = world();
+        let (mut device, id) = world.session(&content);
+        let sealed = world.open(&mut device, id, &content);
+        let place = world.http.iter().position(|request| request.range.is_some_and(|(first, _)| first == 0)).unwrap();
+        let first = world.http.remove(place);
+        let mut body = sealed[..16 * 65_552].to_vec();
+        alter(&mut body, &sealed);
+        world.input(Input::HttpDone { id: first.id, status: 200, body });
+        assert_eq!(world.stage(), Stage::Failed(ErrorCode::RecordTampered), "{index}");
+        assert!(world.content.is_empty(), "{index}");
+        assert_eq!(world.ended, None, "{index}");
+    }
+}
+
+#[test]
+fn a_long_transfer_is_not_idleness() {
+    let content = vec![7; 3_000_000];
+    let mut world = world();
+    let (mut device, id) = world.session(&content);
+    // A session of more than two stretches of idle time.
+    let account = NewAccount::generate(&mut rng(1)).unwrap();
+    let change = Change { expires: Some(CLAIMED_AT.plus(3_600_000)), ..Change::default() };
+    let grant = device.amend(change, CLAIMED_AT, &account.device, &mut rng(65)).unwrap();
+    world.deliver(grant.message);
+    let sealed = world.open(&mut device, id, &content);
+    for _ in 0..3 {
+        world.now = world.now.plus(600_000);
+        let request = world.http.remove(0);
+        let (first, last) = request.range.unwrap();
+        let last = usize::try_from(last).unwrap().min(sealed.len() - 1);
+        let body = sealed[usize::try_from(first).unwrap()..=last].to_vec();
+        world.input(Input::HttpDone { id: request.id, status: 206, body });
+        world.input(Input::Tick);
+        let State::Session(running) = world.viewer.state() else { panic!("{:?}", world.viewer) };
+        assert_eq!(running.idle_at(), world.now.plus(900_000));
+    }
+    // Control: when nothing comes any more, it is.
+    world.now = world.now.plus(900_000);
+    world.input(Input::Tick);
+    world.answer(204, Vec::new());
+    assert_eq!(world.ended, Some(ErrorCode::SessionIdle));
+}
+
+#[test]
+fn what_stopped_for_the_network_goes_on_where_it_stopped() {
+    let content: Vec<u8> = (0..=250u8).cycle().take(3_000_000).collect();
+    let mut world = world();
+    let (mut device, id) = world.session(&content);
+    let sealed = world.open(&mut device, id, &content);
+    let first = world.http.remove(0);
+    world.input(Input::HttpDone { id: first.id, status: 206, body: sealed[..16 * 65_552].to_vec() });
+    let shown: usize = world.content.iter().map(|piece| piece.bytes.len()).sum();
+    while world.stage() != Stage::Failed(ErrorCode::ServerUnreachable) {
+        for request in std::mem::take(&mut world.http) {
+            world.input(Input::HttpFailed { id: request.id });
+        }
+        world.now = world.now.plus(20_000);
+        world.input(Input::Tick);
+    }
+    world.http.clear();
+    world.input(Input::Open(id));
+    assert_eq!(world.stage(), Stage::Loading);
+    assert!(world.http.iter().all(|request| request.path.ends_with("/content")), "no second opening is asked for");
+    assert!(world.http.iter().all(|request| request.range.is_some_and(|(first, _)| first >= 16 * 65_552)));
+    world.serve(&sealed);
+    let all: Vec<u8> = world.content.iter().flat_map(|piece| piece.bytes.to_vec()).collect();
+    assert_eq!((all.len(), all == content, shown), (content.len(), true, 16 * 65_536 - 8));
 }
 
 #[test]

@@ -12,13 +12,15 @@ use crate::surroundings::Surroundings;
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     started: Instant,
+    /// The wall clock at the same moment: on most systems an `Instant` stands still while the machine sleeps.
+    wall: SystemTime,
 }
 
 impl Machine {
-    /// Its monotonic clock begins at zero.
+    /// Its monotonic clock begins at zero. Sleep counts; a wall clock that is set back lengthens nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self { started: Instant::now(), wall: SystemTime::now() }
     }
 }
 
@@ -35,7 +37,8 @@ impl Surroundings for Machine {
     }
 
     fn monotonic(&self) -> Monotonic {
-        Monotonic(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+        let advanced = SystemTime::now().duration_since(self.wall).unwrap_or(Duration::ZERO);
+        Monotonic(u64::try_from(self.started.elapsed().max(advanced).as_millis()).unwrap_or(u64::MAX))
     }
 
     fn sleep(&self, millis: u64) -> Local<'_, ()> {
@@ -46,5 +49,20 @@ impl Surroundings for Machine {
         if getrandom::fill(bytes).is_err() {
             std::process::abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn t060_sleep_counts_and_a_clock_that_is_set_back_lengthens_nothing() {
+        let slept = Machine { started: Instant::now(), wall: SystemTime::now() - HOUR };
+        assert!(slept.monotonic() >= Monotonic(3_600_000));
+        let set_back = Machine { started: Instant::now(), wall: SystemTime::now() + HOUR };
+        assert!(set_back.monotonic() < Monotonic(60_000), "control: only what went by");
     }
 }

@@ -86,6 +86,13 @@ impl LentUnit {
         self.blob.is_some()
     }
 
+    /// A unit that describes itself in a way that this build never would.
+    #[cfg(test)]
+    pub(crate) fn with_meta(mut self, edit: impl FnOnce(&mut Meta)) -> Self {
+        edit(&mut self.meta);
+        self
+    }
+
     pub(super) fn in_terms(&self) -> TermsUnit {
         match self.blob {
             Some(h0) => TermsUnit::Blob { unit: self.id, h0 },

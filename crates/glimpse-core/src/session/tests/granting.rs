@@ -1,6 +1,6 @@
 //! Grants, openings and units that somebody moved, altered, replayed or widened.
 
-use glimpse_wire::pairing::{Grant, Rights, Terms};
+use glimpse_wire::pairing::{Grant, Rights, Terms, TermsUnit};
 use glimpse_wire::session::{OpenRequest, UnitEnvelope};
 use glimpse_wire::{ErrorCode, Salt, UnitId};
 use proptest::prelude::*;
@@ -190,6 +190,65 @@ fn t059_terms_outside_the_limits_are_never_signed() {
     // A server refuses a session of less than ten seconds, however it came to be so short.
     assert_eq!(amend(longer(ISSUED.plus(9_999)), ISSUED.plus(5_000)), Err(ErrorCode::Malformed));
     assert_eq!(amend(longer(ISSUED.plus(10_000)), ISSUED.plus(5_000)), Ok(()), "control");
+}
+
+#[test]
+fn terms_and_descriptions_outside_the_limits_are_refused_by_the_viewer_too() {
+    let account = account();
+    // Signed and sealed by the device of this pairing, with its own checks left out.
+    let grant = |units: Vec<LentUnit>, edit: fn(&mut Terms)| {
+        let (device, viewer) = confirmed(&account, 60);
+        let words = device.words();
+        let approved = device.approve(words, Decision::view(units, ISSUED, 600_000), NOW).unwrap();
+        let (_, grant) = approved.with_terms(|terms, _| edit(terms)).seal(&account.device, &mut rng(65)).unwrap();
+        viewer.receive(&grant.message).err()
+    };
+    let described = |edit: fn(&mut Meta)| grant(vec![unit(&account, "Letter", b"x", 60).with_meta(edit)], |_| {});
+    let refused = Some(ErrorCode::RecordTampered);
+
+    assert_eq!(grant(Vec::new(), |terms| terms.rights = Rights::ALL), None, "control");
+    assert_eq!(grant(Vec::new(), |terms| terms.rights |= 4), refused, "a right that nobody knows");
+    assert_eq!(grant(Vec::new(), |terms| terms.expires = terms.issued.plus(1)), None, "control");
+    assert_eq!(grant(Vec::new(), |terms| terms.expires = terms.issued), refused, "over before it began");
+    assert_eq!(grant(Vec::new(), |terms| terms.expires = UnixMillis(0)), refused);
+
+    assert_eq!(described(|meta| meta.title = "x".repeat(512)), None, "control");
+    let edits: [fn(&mut Meta); 7] = [
+        |meta| meta.title = "x".repeat(513),
+        |meta| meta.file_name = "x".repeat(513),
+        |meta| meta.from = "x".repeat(513),
+        |meta| meta.content_type = "x".repeat(513),
+        |meta| meta.kind = "x".repeat(65),
+        |meta| meta.tags = vec!["x".repeat(65)],
+        |meta| meta.tags = vec![String::new(); 33],
+    ];
+    for (index, edit) in edits.into_iter().enumerate() {
+        assert_eq!(described(edit), refused, "{index}");
+    }
+}
+
+#[test]
+fn a_grant_of_more_than_256_units_is_refused_by_the_viewer_too() {
+    let account = account();
+    let (record, _) = version(&account, meta(""), b"", &Hash([3; 32]));
+    let rng = &mut rng(66);
+    let units: Vec<LentUnit> = (0..256).map(|_| LentUnit::of(&record, rng).unwrap()).collect();
+    let more = LentUnit::of(&record, rng).unwrap();
+    let grant = |units: Vec<LentUnit>, more: Option<LentUnit>, rng: &mut _| {
+        let (device, viewer) = confirmed(&account, 60);
+        let words = device.words();
+        let approved = device.approve(words, Decision::view(units, ISSUED, 600_000), NOW).unwrap();
+        let approved = approved.with_terms(|terms, units| {
+            terms.units.extend(more.iter().map(|unit| TermsUnit::Sealed { unit: unit.id() }));
+            units.extend(more);
+        });
+        let (_, grant) = approved.seal(&account.device, rng).unwrap();
+        viewer.receive(&grant.message).err()
+    };
+    let again = |rng: &mut _| (0..256).map(|_| LentUnit::of(&record, rng).unwrap()).collect();
+    assert_eq!(grant(units, None, rng), None, "control");
+    let units = again(rng);
+    assert_eq!(grant(units, Some(more), rng), Some(ErrorCode::RecordTampered));
 }
 
 #[test]
