@@ -13,6 +13,7 @@
 
 mod attacks;
 mod lending;
+mod lost;
 mod meddling;
 mod records;
 mod world;
