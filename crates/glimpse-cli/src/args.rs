@@ -2,10 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use glimpse_wire::RecordId;
+
+use crate::text::KINDS;
 
 /// What an id may be written with, so that one that begins with a dash is no option: `id:-abc`.
 const ID_MARK: &str = "id:";
@@ -28,6 +31,10 @@ pub(crate) fn marked(argument: OsString) -> OsString {
 #[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
 fn plain_id(text: &str) -> Result<String, std::convert::Infallible> {
     Ok(text.strip_prefix(ID_MARK).unwrap_or(text).to_owned())
+}
+
+fn day(text: &str) -> Result<u64, &'static str> {
+    crate::text::parse_day(text).ok_or("write a day as 2026-01-31")
 }
 
 /// Lend a short look at your data to a browser that is not yours, end to end encrypted.
@@ -55,6 +62,17 @@ pub(crate) struct Shared {
     /// Write one event a line as JSON, read one command a line, ask nothing
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Lock after so many seconds without a key, at a question that a person is to answer
+    #[arg(long, global = true, value_name = "SECONDS", env = "GLIMPSE_LOCK_AFTER", default_value_t = 180,
+        value_parser = clap::value_parser!(u64).range(1..=3600), hide_short_help = true)]
+    pub(crate) lock_after: u64,
+}
+
+impl Shared {
+    /// How long an unlocked device waits for a key.
+    pub(crate) const fn lock_after(&self) -> Duration {
+        Duration::from_secs(self.lock_after)
+    }
 }
 
 /// What to do.
@@ -152,8 +170,8 @@ pub(crate) struct Put {
 
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
-    /// Records of this kind only: text, json, table, series, fhir, image, pdf, file
-    #[arg(long)]
+    /// Records of this kind only
+    #[arg(long, value_parser = KINDS)]
     pub(crate) kind: Option<String>,
     /// Records whose title or tags hold this text
     pub(crate) search: Option<String>,
@@ -191,11 +209,17 @@ pub(crate) struct Export {
 #[derive(Debug, Args)]
 pub(crate) struct Lend {
     /// Records, by the beginning of their ids; asked when nothing is chosen
-    #[arg(value_name = "ID", value_parser = plain_id, conflicts_with_all = ["kinds", "everything"])]
+    #[arg(value_name = "ID", value_parser = plain_id, conflicts_with_all = ["kinds", "everything", "since", "until"])]
     pub(crate) ids: Vec<String>,
     /// All records of this kind; may be given several times
-    #[arg(long = "kind", value_name = "KIND", conflicts_with = "everything")]
+    #[arg(long = "kind", value_name = "KIND", conflicts_with = "everything", value_parser = KINDS)]
     pub(crate) kinds: Vec<String>,
+    /// Records of this day or later, such as 2026-01-31, as `ls` dates them (UTC); with --kind, those of the kind
+    #[arg(long, value_name = "DAY", conflicts_with = "everything", value_parser = day)]
+    pub(crate) since: Option<u64>,
+    /// Records of this day or earlier
+    #[arg(long, value_name = "DAY", conflicts_with = "everything", value_parser = day)]
+    pub(crate) until: Option<u64>,
     /// Every record that may be lent
     #[arg(long)]
     pub(crate) everything: bool,
@@ -203,7 +227,7 @@ pub(crate) struct Lend {
     #[arg(long = "for", value_name = "TIME")]
     pub(crate) duration: Option<String>,
     /// Where the page is, when that is not the server
-    #[arg(long, value_name = "URL", env = "GLIMPSE_SITE")]
+    #[arg(long, value_name = "URL", env = "GLIMPSE_PAGE")]
     pub(crate) site: Option<String>,
     /// The other side may look, not save
     #[arg(long, conflicts_with = "save")]
@@ -225,9 +249,15 @@ pub(crate) struct ReceiptsOf {
     /// The session, by the beginning of its id [default: the newest]
     #[arg(value_name = "SESSION", value_parser = plain_id)]
     pub(crate) session: Option<String>,
-    /// Write the log as the server signed and linked it, for others to verify
+    /// Write the log with what verifies it to a file, for others to check with --verify
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<std::path::PathBuf>,
+    /// Check a log that somebody wrote with -o: without a network, an account or a passphrase
+    #[arg(long, value_name = "FILE", requires = "card", conflicts_with_all = ["session", "output"])]
+    pub(crate) verify: Option<std::path::PathBuf>,
+    /// The contact card of the account that lent, or a file that holds it
+    #[arg(long, value_name = "CARD", requires = "verify")]
+    pub(crate) card: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -252,7 +282,8 @@ pub(crate) struct Write {
     /// Who writes, as the owner reads it
     #[arg(long, default_value = "")]
     pub(crate) from: String,
-    /// The writer's key, made when it is not there [default: writer.key in the home]
+    /// The writer's key: a file for its owner only (mode 0600), in clear, made when it is not there
+    /// [default: writer.key in the home]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
 }

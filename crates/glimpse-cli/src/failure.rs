@@ -50,6 +50,26 @@ impl Failure {
         Self::new(EXIT_LOCKED, "passphrase", message, next)
     }
 
+    /// Whether the next record would fail in the same way: no room, no server, no right to be there.
+    pub(crate) const fn is_of_place(&self) -> bool {
+        matches!(self.exit, EXIT_FILE | EXIT_UNREACHABLE | EXIT_LOCKED)
+    }
+
+    /// What was to be checked does not hold.
+    pub(crate) fn tampered(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(EXIT_ALARM, ErrorCode::RecordTampered.slug(), message, next)
+    }
+
+    /// Nobody answered a question for a while.
+    pub(crate) fn locked() -> Self {
+        Self::new(
+            EXIT_LOCKED,
+            "locked",
+            "Locked: no key was pressed for a while.",
+            "The keys are forgotten and nothing was done. Start again when you are back.",
+        )
+    }
+
     /// A file that was named cannot be read.
     pub(crate) fn input(path: &Path, cause: &str) -> Self {
         let message = format!("{} cannot be read: {cause}.", crate::text::clean(&path.display().to_string()));
@@ -169,8 +189,8 @@ impl From<DeviceError> for Failure {
             ),
             DeviceError::Paused { millis } => {
                 let mut failure = Self::from(ErrorCode::PausedAfterFailures);
-                let minutes = millis.div_ceil(60_000);
-                failure.next = format!("Wait {minutes} minutes. If it was not you, somebody is guessing.");
+                let minutes = crate::text::count(millis.div_ceil(60_000), "minute");
+                failure.next = format!("Wait {minutes}. If it was not you, somebody is guessing.");
                 failure
             }
             DeviceError::PassphraseNeeded => Self::new(

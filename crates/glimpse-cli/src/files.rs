@@ -1,9 +1,10 @@
 //! Files of the user: read to become records, written when content is asked for.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Chain, Cursor, Read, Write};
+use std::io::{self, Chain, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use base64ct::Encoding;
 use glimpse_content::limits::TEXT_READ;
 use glimpse_content::{Detected, detect};
 use glimpse_wire::UnixMillis;
@@ -11,7 +12,7 @@ use glimpse_wire::limits::{MAX_CONTENT, MAX_TITLE};
 use glimpse_wire::record::Meta;
 
 use crate::failure::Failure;
-use crate::text::{cut, file_name};
+use crate::text::cut;
 
 /// A file that is to become a record.
 pub(crate) struct Source {
@@ -88,10 +89,7 @@ impl Target {
             let error = io::Error::new(io::ErrorKind::AlreadyExists, "there is something by this name");
             return Err(Failure::output(path, &error));
         }
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let scratch = path.with_file_name(format!(".{}.part-{}", file_name(&name), std::process::id()));
-        let file = private().create(true).truncate(true).write(true).open(&scratch);
-        let file = file.map_err(|error| Failure::output(path, &error))?;
+        let (scratch, file) = scratch(path).map_err(|error| Failure::output(path, &error))?;
         Ok(Self { path: path.to_owned(), scratch, file })
     }
 
@@ -112,6 +110,40 @@ impl Drop for Target {
     fn drop(&mut self) {
         // Renamed already when all went well; otherwise half a file is no use to anybody.
         let _gone = fs::remove_file(&self.scratch);
+    }
+}
+
+/// A file beside `path` that was not there before, under a name that nobody can guess: neither another unit nor somebody
+/// who waits with a symbolic link shares it.
+fn scratch(path: &Path) -> io::Result<(PathBuf, File)> {
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let name = format!(".glimpse-{}.part", base64ct::Base64UrlUnpadded::encode_string(&random));
+    let scratch = path.with_file_name(name);
+    let file = private().create_new(true).read(true).write(true).open(&scratch)?;
+    Ok((scratch, file))
+}
+
+/// Content that waits here until all of it is known to be whole: in a file without a name, for its owner only.
+pub(crate) struct Spool(File);
+
+impl Spool {
+    /// In the system's folder for temporary files.
+    pub(crate) fn begin() -> io::Result<Self> {
+        let (path, file) = scratch(&std::env::temp_dir().join("glimpse"))?;
+        // Its name goes at once, so that nothing of it is left whatever happens.
+        fs::remove_file(path)?;
+        Ok(Self(file))
+    }
+
+    pub(crate) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.0.write_all(piece)
+    }
+
+    /// Everything that was written, to `sink`.
+    pub(crate) fn copy_to(mut self, sink: &mut impl Write) -> io::Result<()> {
+        self.0.seek(io::SeekFrom::Start(0))?;
+        io::copy(&mut self.0, sink).map(|_| ())
     }
 }
 
@@ -156,4 +188,35 @@ pub(crate) fn require_private(file: &File, shown: &str) -> Result<(), Failure> {
 #[cfg(not(unix))]
 pub(crate) fn require_private(_file: &File, _shown: &str) -> Result<(), Failure> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_files_share_a_scratch_and_a_planted_link_is_not_followed() {
+        let folder = std::env::temp_dir().join(format!("glimpse-scratch-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        // Names whose first hundred and twenty bytes are the same.
+        let long = "n".repeat(200);
+        let paths = [folder.join(format!("{long}-one")), folder.join(format!("{long}-two"))];
+        let mut targets: Vec<Target> = paths.iter().filter_map(|path| Target::begin(path, false).ok()).collect();
+        assert_eq!(targets.len(), 2);
+        for (target, content) in targets.iter_mut().zip([b"first", b"other"]) {
+            target.write(content).expect("room");
+        }
+        assert!(targets.iter().all(|target| target.scratch.parent() == Some(&*folder)));
+        for target in targets {
+            assert!(target.finish().is_ok());
+        }
+        assert_eq!(fs::read(&paths[0]).ok().as_deref(), Some(&b"first"[..]));
+        assert_eq!(fs::read(&paths[1]).ok().as_deref(), Some(&b"other"[..]));
+        // A file that is not made here is never written to, whatever its name.
+        let planted = folder.join("planted");
+        fs::write(&planted, b"mine").expect("a file");
+        assert!(private().create_new(true).write(true).open(&planted).is_err());
+        assert!(fs::read_dir(&folder).is_ok_and(|entries| entries.count() == 3), "no scratch is left");
+        fs::remove_dir_all(&folder).expect("gone");
+    }
 }

@@ -42,7 +42,7 @@ pub(crate) async fn known_ground(shared: &Shared) -> Result<Ground, Failure> {
 /// Unlocks the device in the home, asking for the passphrase.
 pub(crate) async fn unlock(shared: &Shared, out: Out) -> Result<Device, Failure> {
     let ground = known_ground(shared).await?;
-    let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out)?;
+    let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out).await?;
     Ok(Device::unlock(&ground, &passphrase).await?)
 }
 

@@ -8,6 +8,7 @@ mod files;
 mod home;
 mod out;
 mod passphrase;
+mod prompts;
 mod text;
 
 use std::process::ExitCode;
@@ -18,9 +19,17 @@ use crate::args::Arguments;
 use crate::failure::Failure;
 use crate::out::Out;
 
+/// What is given back to the system's heap is wiped first: copies that dependencies make of a secret go with it.
+#[global_allocator]
+static HEAP: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 fn main() -> ExitCode {
+    let cores = forbid_cores();
     let arguments = Arguments::parse_from(std::env::args_os().map(args::marked));
-    let out = Out::new(arguments.shared.json);
+    let out = Out::new(arguments.shared.json, arguments.shared.lock_after());
+    if let Err(error) = cores {
+        return out.fail(&Failure::other("Core dumps cannot be forbidden.", &error.to_string()));
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return out.fail(&Failure::other("This program cannot start.", &error.to_string())),
@@ -32,4 +41,16 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => out.fail(&failure),
     }
+}
+
+/// A crash writes no memory, and with it no key, to a disk.
+#[cfg(unix)]
+fn forbid_cores() -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
+}
+
+#[cfg(not(unix))]
+fn forbid_cores() -> std::io::Result<()> {
+    Ok(())
 }

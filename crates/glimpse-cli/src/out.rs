@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use crate::failure::Failure;
 pub(crate) struct Out {
     json: bool,
     colour: bool,
+    lock_after: Duration,
 }
 
 /// Styles for people's eyes, used on a terminal only.
@@ -47,11 +49,21 @@ struct ErrorEvent<'f> {
 }
 
 impl Out {
-    /// For people, or as JSON.
-    pub(crate) fn new(json: bool) -> Self {
+    /// For people, or as JSON. A question that nobody answers for `lock_after` is taken back.
+    pub(crate) fn new(json: bool, lock_after: Duration) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        Self { json, colour: !json && wanted && io::stderr().is_terminal() && io::stdout().is_terminal() }
+        Self { json, colour: !json && wanted && io::stderr().is_terminal() && io::stdout().is_terminal(), lock_after }
+    }
+
+    /// The same without colour, for texts that something else colours.
+    pub(crate) const fn plain(self) -> Self {
+        Self { colour: false, ..self }
+    }
+
+    /// How long an unlocked device waits for a key.
+    pub(crate) const fn lock_after(self) -> Duration {
+        self.lock_after
     }
 
     /// Whether events are wanted.

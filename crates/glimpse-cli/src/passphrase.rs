@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::files::require_private;
 use crate::out::Out;
+use crate::prompts;
 
 /// Longest passphrase, in bytes.
 const MAX: u64 = 1024;
@@ -16,20 +17,20 @@ const MAX: u64 = 1024;
 const MIN_NEW: usize = 8;
 
 /// The passphrase that unlocks the home.
-pub(crate) fn ask(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(crate) async fn ask(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
     match file {
         Some(file) => from_file(file),
-        None => typed("Passphrase", out),
+        None => typed("Passphrase", out).await,
     }
 }
 
 /// A new passphrase, typed twice.
-pub(crate) fn ask_new(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(crate) async fn ask_new(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let passphrase = match file {
         Some(file) => from_file(file)?,
         None => {
-            let first = typed("New passphrase", out)?;
-            if *typed("The same again", out)? != *first {
+            let first = typed("New passphrase", out).await?;
+            if *typed("The same again", out).await? != *first {
                 return Err(Failure::passphrase("The two were not the same.", "Start again; nothing was changed."));
             }
             first
@@ -44,20 +45,18 @@ pub(crate) fn ask_new(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u8>
     Ok(passphrase)
 }
 
-fn typed(prompt: &str, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
+async fn typed(prompt: &'static str, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if !out.can_ask() {
         return Err(Failure::passphrase(
             "The passphrase is needed, and there is nobody to ask.",
             "Give --passphrase-file FILE, a file that only its owner can read (mode 0600).",
         ));
     }
-    let typed = dialoguer::Password::new().with_prompt(prompt).interact().map_err(|error| {
-        Failure::passphrase(
-            format!("The passphrase was not given: {error}."),
-            "Start again, or give --passphrase-file.",
-        )
+    let typed =
+        prompts::ask(out, move || dialoguer::Password::new().with_prompt(prompt).interact().map(Zeroizing::new));
+    let typed = typed.await?.ok_or_else(|| {
+        Failure::passphrase("The passphrase was not given.", "Start again, or give --passphrase-file.")
     })?;
-    let typed = Zeroizing::new(typed);
     Ok(Zeroizing::new(typed.as_bytes().to_vec()))
 }
 

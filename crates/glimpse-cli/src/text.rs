@@ -1,12 +1,44 @@
 //! Text that came from elsewhere, made safe to print and safe to name a file by.
 
-/// What a terminal or a reader could be deceived by: control characters, marks of direction, invisible characters.
+/// Marks of direction, line ends that are no control characters, and what is drawn as nothing or as a blank: the
+/// default-ignorable code points of Unicode (DerivedCoreProperties.txt), and the blanks that pass for letters.
+const UNSEEN: [core::ops::RangeInclusive<char>; 21] = [
+    '\u{AD}'..='\u{AD}',
+    '\u{34F}'..='\u{34F}',
+    '\u{61C}'..='\u{61C}',
+    '\u{115F}'..='\u{1160}',
+    '\u{17B4}'..='\u{17B5}',
+    '\u{180B}'..='\u{180F}',
+    '\u{200B}'..='\u{200F}',
+    '\u{2028}'..='\u{202E}',
+    '\u{2060}'..='\u{206F}',
+    '\u{2800}'..='\u{2800}',
+    '\u{3164}'..='\u{3164}',
+    '\u{FE00}'..='\u{FE0F}',
+    '\u{FEFF}'..='\u{FEFF}',
+    '\u{FFA0}'..='\u{FFA0}',
+    '\u{FFF0}'..='\u{FFFB}',
+    '\u{1BCA0}'..='\u{1BCA3}',
+    '\u{1D159}'..='\u{1D159}',
+    '\u{1D173}'..='\u{1D17A}',
+    '\u{E0000}'..='\u{E0FFF}',
+    // Private use: drawn as the font likes.
+    '\u{E000}'..='\u{F8FF}',
+    '\u{F0000}'..='\u{10FFFF}',
+];
+
+/// What a terminal or a reader could be deceived by: control characters and [`UNSEEN`].
 fn deceives(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+    character.is_control() || UNSEEN.iter().any(|range| range.contains(&character))
 }
+
+/// A kind as it is shown: one that nobody knows is a file (protocol section 5.4).
+pub(crate) fn kind(named: &str) -> &'static str {
+    KINDS.into_iter().find(|known| *known == named).unwrap_or("file")
+}
+
+/// The kinds of the protocol, section 5.4.
+pub(crate) const KINDS: [&str; 8] = ["text", "json", "table", "series", "fhir", "image", "pdf", "file"];
 
 /// One line that can be printed: what could deceive becomes U+FFFD.
 pub(crate) fn clean(text: &str) -> String {
@@ -72,6 +104,20 @@ pub(crate) fn size(bytes: u64) -> String {
     if tenths < 100 { format!("{}.{} {name}", tenths / 10, tenths % 10) } else { format!("{} {name}", tenths / 10) }
 }
 
+/// So many of something: `1 record`, `2 records`.
+pub(crate) fn count(number: impl TryInto<u64>, one: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// A length of time in words: `30 seconds`, `15 minutes`, `1 hour 30 minutes`.
+pub(crate) fn lasting(millis: u64) -> String {
+    let seconds = millis.div_ceil(1000);
+    let parts = [(seconds / 3600, "hour"), (seconds / 60 % 60, "minute"), (seconds % 60, "second")];
+    let said: Vec<String> = parts.iter().filter(|(number, _)| *number > 0).map(|(n, unit)| count(*n, unit)).collect();
+    if said.is_empty() { "0 seconds".to_owned() } else { said.join(" ") }
+}
+
 /// A time span for people: `1:05`, `1:05:00`.
 pub(crate) fn span(millis: u64) -> String {
     let seconds = millis.div_ceil(1000);
@@ -100,6 +146,27 @@ pub(crate) fn date(millis: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", of_day / 60, of_day % 60)
 }
 
+/// The beginning of a day that is written as `2026-11-21`, UTC, in milliseconds since 1970.
+pub(crate) fn parse_day(text: &str) -> Option<u64> {
+    let mut parts = text.trim().splitn(3, '-').map(|part| {
+        let digits = !part.is_empty() && part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| part.parse::<u64>().ok()).flatten()
+    });
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    // Days before a month, in a year that begins in March.
+    let before = match month {
+        1..=12 => (month.checked_add(9)? % 12).checked_mul(153)?.checked_add(2)? / 5,
+        _ => return None,
+    };
+    let year_from_march = if month <= 2 { year.checked_sub(1)? } else { year };
+    let leaps = (year_from_march / 4).checked_sub(year_from_march / 100)?.checked_add(year_from_march / 400)?;
+    let days = year_from_march.checked_mul(365)?.checked_add(leaps)?.checked_add(before)?;
+    let millis = days.checked_add(day.checked_sub(1)?)?.checked_sub(719_468)?.checked_mul(86_400_000)?;
+    // What is no day of that month comes out as one of the next.
+    let padded = format!("{year:04}-{month:02}-{day:02}");
+    date(millis).starts_with(&padded).then_some(millis)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,11 +179,19 @@ mod tests {
             ("invoice\u{202E}fdp.exe", "invoice\u{FFFD}fdp.exe"),
             ("a\u{200B}b\r\nc\u{2028}d", "a\u{FFFD}b\u{FFFD}\u{FFFD}c\u{FFFD}d"),
             ("\u{9B}31m", "\u{FFFD}31m"),
+            ("a\u{34F}\u{115F}\u{1160}\u{17B4}\u{17B5}b", "a\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}b"),
+            ("\u{3164}\u{FFA0}\u{FE0F}\u{E0100}\u{61C}", "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}"),
+            ("\u{2029}\u{180E}\u{2800}\u{E000}\u{10FFFD}", "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}"),
         ] {
             assert_eq!(clean(hostile), shown);
         }
         assert_eq!(clean_to("abcdef", 4), "abc…");
         assert_eq!(clean_lines("a\r\nb\tc\x1b[1m"), "a\nb\tc\u{FFFD}[1m");
+    }
+
+    #[test]
+    fn a_kind_that_nobody_knows_is_a_file() {
+        assert_eq!((kind("series"), kind("spreadsheet"), kind("\u{1b}[2J")), ("series", "file", "file"));
     }
 
     #[test]
@@ -148,6 +223,18 @@ mod tests {
         assert_eq!(date(0), "1970-01-01 00:00");
         assert_eq!(date(951_782_400_000), "2000-02-29 00:00");
         assert_eq!(date(1_795_231_205_000), "2026-11-21 03:20");
+        assert_eq!((count(0u8, "record"), count(1u8, "record")), ("0 records".into(), "1 record".into()));
+        assert_eq!((lasting(30_000), lasting(900_000)), ("30 seconds".into(), "15 minutes".into()));
+        assert_eq!(lasting(3_690_000), "1 hour 1 minute 30 seconds");
+        for day in ["1970-01-01", "2000-02-29", "2026-11-21", "2100-03-01", "9999-12-31"] {
+            assert_eq!(parse_day(day).map(date), Some(format!("{day} 00:00")));
+        }
+        assert_eq!(parse_day(" 2026-1-2 "), parse_day("2026-01-02"), "control: short numbers are read");
+        for no_day in
+            ["", "2026", "2026-02-29", "2026-13-01", "2026-00-10", "2026-01-00", "1969-12-31", "2026-1-+1", "x"]
+        {
+            assert_eq!(parse_day(no_day), None, "{no_day}");
+        }
         assert_eq!((cut("aüb", 2), cut("aüb", 3), cut("ab", 9)), ("a", "aü", "ab"));
     }
 }

@@ -1,4 +1,6 @@
-//! Opening content as it arrives: one chunk in memory, nothing given out before its tag was checked.
+//! Opening content as it arrives: one chunk in memory, nothing given out before its tag was checked. The tag tells who had
+//! the key, which for a record that was lent by its key is more than the owner; that the whole is the owner's shows at the
+//! last chunk, against the signed Merkle root.
 
 use core::fmt;
 
@@ -57,7 +59,8 @@ impl Device {
     /// Opens the content of a version; gives each piece to `sink`, in order.
     ///
     /// # Errors
-    /// As [`Reading::next`]; whatever `sink` gives. What `sink` took before is authentic, but not the whole.
+    /// As [`Reading::next`]; whatever `sink` gives. What `sink` took before came from somebody with
+    /// the content key; only `Ok` says that all of it is what the author signed.
     pub async fn read(
         &self,
         version: &OpenedVersion,

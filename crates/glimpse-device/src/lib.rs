@@ -13,6 +13,7 @@ pub mod api;
 pub mod card;
 pub mod content;
 pub mod error;
+pub mod evidence;
 pub mod home;
 pub mod lend;
 pub mod listing;

@@ -130,6 +130,12 @@ impl Entry {
         !matches!(self.standing, Standing::Deleted)
     }
 
+    /// The date that a list shows and goes by: that of what it holds, as its author says; otherwise when it was written.
+    #[must_use]
+    pub fn date(&self) -> UnixMillis {
+        self.meta.as_ref().map(|meta| meta.created).filter(|date| date.0 > 0).unwrap_or(self.created)
+    }
+
     /// Its meta, if it can be used.
     ///
     /// # Errors
@@ -186,7 +192,7 @@ impl Listing {
     #[must_use]
     pub fn newest_first(&self) -> Vec<&Entry> {
         let mut listed: Vec<&Entry> = self.entries.values().filter(|entry| entry.is_listed()).collect();
-        listed.sort_by_key(|entry| core::cmp::Reverse((entry.created, entry.seq)));
+        listed.sort_by_key(|entry| core::cmp::Reverse((entry.date(), entry.seq)));
         listed
     }
 

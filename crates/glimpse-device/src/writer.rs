@@ -111,12 +111,12 @@ impl Writer {
         let genesis = Genesis::verify(&link).map_err(|_| ErrorCode::ChainForked)?;
         let key = &genesis.device.signing;
         let card: Card = card.signed().open(StatementKind::Card, key).map_err(|_| ErrorCode::ChainForked)?;
-        check(&card.statement, &genesis)?;
+        is_about(&card.statement, &genesis)?;
         let newest = match chain.statement {
             Some(signed) => {
                 let stated: HeadStatement =
                     Signed::from(signed).open(StatementKind::Head, key).map_err(|_| ErrorCode::ChainForked)?;
-                check(&stated, &genesis)?;
+                is_about(&stated, &genesis)?;
                 stated.at.max(card.statement.at)
             }
             None => card.statement.at,
@@ -135,7 +135,7 @@ impl Writer {
 }
 
 /// Whether a statement is by the chain's device, about the chain's head.
-fn check(statement: &HeadStatement, genesis: &Genesis) -> Result<(), ErrorCode> {
+pub(crate) fn is_about(statement: &HeadStatement, genesis: &Genesis) -> Result<(), ErrorCode> {
     let same =
         statement.suite == SUITE && statement.account == genesis.account && statement.device == genesis.device.id();
     if !same {

@@ -21,7 +21,7 @@ struct AccountEvent<'a> {
 
 pub(super) async fn create(shared: &Shared, name: &str, out: Out) -> Result<u8, Failure> {
     let ground = home::new_ground(shared)?;
-    let passphrase = passphrase::ask_new(shared.passphrase_file.as_deref(), out)?;
+    let passphrase = passphrase::ask_new(shared.passphrase_file.as_deref(), out).await?;
     let device = Device::create(ground, name, &passphrase).await?;
     out.event(&AccountEvent {
         event: "account",
@@ -39,7 +39,7 @@ pub(super) async fn create(shared: &Shared, name: &str, out: Out) -> Result<u8, 
 
 pub(super) async fn delete(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
-    confirm("Delete the account, every record and every key? This cannot be undone", yes, out)?;
+    confirm("Delete the account, every record and every key? This cannot be undone", yes, out).await?;
     let server = device.server().to_owned();
     let event = AccountEvent {
         event: "deleted",

@@ -1,6 +1,6 @@
 //! `glimpse add FILE…`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt;
 use glimpse_device::Device;
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::files::Source;
 use crate::home;
 use crate::out::{Out, Style};
-use crate::text::{clean, size};
+use crate::text::{clean, count, size};
 
 /// Content of this size has a progress bar.
 const LONG: u64 = 4 * 1024 * 1024;
@@ -38,14 +38,15 @@ pub(super) async fn run(shared: &Shared, add: &Add, out: Out) -> Result<u8, Fail
     }
     let device = home::unlock(shared, out).await?;
     let limit = device.info().await?.max_content;
-    let all = overall(add.files.len(), out);
-    let device = &device;
-    let adding = add.files.iter().map(|file| async move { (file, one(device, file, limit, add, out).await) });
+    let all = overall(&add.files, out);
+    let (device, bar) = (&device, &all);
+    let adding = add.files.iter().map(|file| async move { (file, one(device, file, limit, add, bar, out).await) });
     // Side by side, because most of the time is spent waiting for disks; told in the order of the command line.
     let mut adding = std::pin::pin!(futures_util::stream::iter(adding).buffered(SIDE_BY_SIDE));
-    let mut exit = 0;
+    let (mut exit, mut told) = (0, 0u64);
     while let Some((file, added)) = adding.next().await {
-        all.inc(1);
+        told = told.saturating_add(1);
+        all.set_message(format!("{told} of {}", count(add.files.len(), "file")));
         // A file that cannot be added does not keep the others out.
         match added {
             Ok(added) => all.suspend(|| added.tell(file, out))?,
@@ -86,32 +87,47 @@ impl Done {
     }
 }
 
-async fn one(device: &Device, path: &Path, limit: u64, add: &Add, out: Out) -> Result<Done, Failure> {
+async fn one(
+    device: &Device,
+    path: &Path,
+    limit: u64,
+    add: &Add,
+    all: &ProgressBar,
+    out: Out,
+) -> Result<Done, Failure> {
     let mut source = Source::open(path, limit)?;
     let policy = if add.never_lend { Policy::NEVER_LEND } else { 0 };
     let meta = source.meta(add.title.as_deref(), &add.tags, policy);
-    // One file has a bar of bytes; several have one of files.
+    // One file has a bar of its own; several share one.
     let bar = if add.files.len() == 1 { progress(source.length, &meta.title, out) } else { ProgressBar::hidden() };
+    let mut before = 0;
     let content = NewContent {
         meta: meta.clone(),
         length: source.length,
         content: &mut source.content,
-        progress: &mut |done| bar.set_position(done),
+        progress: &mut |done| {
+            bar.set_position(done);
+            all.inc(done.saturating_sub(before));
+            before = done;
+        },
     };
     let record = device.add(content).await;
     bar.finish_and_clear();
     Ok(Done { record: record?.to_string(), meta })
 }
 
-/// A bar of files.
-fn overall(files: usize, out: Out) -> ProgressBar {
-    if out.is_json() || files < 2 {
+/// A bar of bytes for all of several files.
+fn overall(files: &[PathBuf], out: Out) -> ProgressBar {
+    if out.is_json() || files.len() < 2 {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(u64::try_from(files).unwrap_or(u64::MAX));
-    if let Ok(style) = ProgressStyle::with_template("{bar:30}  {pos} of {len} files  {eta} left") {
+    // What cannot be read is told when its turn comes.
+    let lengths = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|metadata| metadata.len());
+    let bar = ProgressBar::new(lengths.fold(0, u64::saturating_add));
+    if let Ok(style) = ProgressStyle::with_template("{msg}  {bar:30}  {bytes} of {total_bytes}  {eta} left") {
         bar.set_style(style);
     }
+    bar.set_message(format!("0 of {}", count(files.len(), "file")));
     bar
 }
 

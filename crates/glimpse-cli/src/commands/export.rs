@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use glimpse_device::Device;
 use glimpse_device::listing::Entry;
 use glimpse_wire::record::Meta;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 use crate::files::Target;
 use crate::home;
 use crate::out::Out;
-use crate::text::file_name;
+use crate::text::{count, file_name};
 
 #[derive(Serialize)]
 struct Exported<'e> {
@@ -64,11 +65,14 @@ pub(super) async fn run(shared: &Shared, export: &Export, out: Out) -> Result<u8
             }
         };
         let file = name(entry, meta);
-        let opened = device.open_entries(&[entry]).await?;
-        for version in &opened {
-            let mut target = Target::begin(&export.folder.join(&file), false)?;
-            copy(&device, version, out, &mut |piece| target.write(piece)).await?;
-            target.finish()?;
+        // One record that does not open keeps none of the others here.
+        if let Err(failure) = one(&device, entry, &export.folder.join(&file), out).await {
+            out.report(&failure, Some(&entry.record.to_string()))?;
+            exit = failure.exit;
+            if failure.is_of_place() {
+                break;
+            }
+            continue;
         }
         out.event(&Exported { event: "exported", record: entry.record.to_string(), file: &file })?;
         out.line(&file)?;
@@ -82,7 +86,7 @@ pub(super) async fn run(shared: &Shared, export: &Export, out: Out) -> Result<u8
             file_name: &meta.file_name,
             tags: &meta.tags,
             bytes: meta.length,
-            created_at: meta.created.0,
+            created_at: entry.date().0,
             standing: word(entry.standing),
             from: &meta.from,
         });
@@ -95,12 +99,21 @@ pub(super) async fn run(shared: &Shared, export: &Export, out: Out) -> Result<u8
     target.finish()?;
     let folder = export.folder.display().to_string();
     out.note(&format!(
-        "{} records in clear in {}. Anyone who can read that folder can read them.",
-        described.len(),
+        "{} in clear in {}. Anyone who can read that folder can read what is in it.",
+        count(described.len(), "record"),
         crate::text::clean(&folder)
     ));
     out.event(&Done { event: "done", records: described.len(), folder })?;
     Ok(exit)
+}
+
+async fn one(device: &Device, entry: &Entry, path: &Path, out: Out) -> Result<(), Failure> {
+    for version in &device.open_entries(&[entry]).await? {
+        let mut target = Target::begin(path, false)?;
+        copy(device, version, out, &mut |piece| target.write(piece)).await?;
+        target.finish()?;
+    }
+    Ok(())
 }
 
 /// The record's own file name, made safe, with the beginning of its id so that no two are the same.

@@ -8,7 +8,7 @@ use crate::args::{Ls, Shared};
 use crate::failure::Failure;
 use crate::home;
 use crate::out::{Out, Style};
-use crate::text::{clean, clean_to, date, size};
+use crate::text::{clean, clean_to, date, kind, size};
 
 #[derive(Serialize)]
 struct RecordEvent<'e> {
@@ -66,7 +66,7 @@ pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failur
             kind: meta.map_or("", |meta| &meta.kind),
             content_type: meta.map_or("", |meta| &meta.content_type),
             bytes: meta.map_or(0, |meta| meta.length),
-            created_at: meta.map_or(entry.created, |meta| meta.created).0,
+            created_at: entry.date().0,
             version: entry.version,
             standing: word(entry.standing),
             from: meta.map_or("", |meta| &meta.from),
@@ -89,12 +89,12 @@ pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failur
     Ok(0)
 }
 
-fn matches(entry: &Entry, kind: Option<&str>, wanted: Option<&str>) -> bool {
-    let Some(meta) = &entry.meta else { return kind.is_none() && wanted.is_none() };
+fn matches(entry: &Entry, wanted_kind: Option<&str>, wanted: Option<&str>) -> bool {
+    let Some(meta) = &entry.meta else { return wanted_kind.is_none() && wanted.is_none() };
     let has = |wanted: &str| {
         meta.title.to_lowercase().contains(wanted) || meta.tags.iter().any(|tag| tag.to_lowercase().contains(wanted))
     };
-    kind.is_none_or(|kind| meta.kind == kind) && wanted.is_none_or(has)
+    wanted_kind.is_none_or(|wanted| kind(&meta.kind) == wanted) && wanted.is_none_or(has)
 }
 
 /// One record in one line.
@@ -107,7 +107,7 @@ pub(super) fn line(entry: &Entry, out: Out) -> String {
     };
     let title = clean_to(&meta.title, 60);
     let length = size(meta.length);
-    let line = format!("{id}  {:<7} {length:>8}  {}  {title}", clean_to(&meta.kind, 7), date(meta.created.0));
+    let line = format!("{id}  {:<7} {length:>8}  {}  {title}", kind(&meta.kind), date(entry.date().0));
     match entry.standing {
         Standing::Own | Standing::Deleted => line,
         Standing::Pending => {

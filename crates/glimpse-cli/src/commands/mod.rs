@@ -20,6 +20,7 @@ mod write;
 use crate::args::{AccountCommand, Arguments, Command, PassphraseCommand};
 use crate::failure::Failure;
 use crate::out::Out;
+use crate::prompts;
 
 /// Runs the command; gives the exit code.
 pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> {
@@ -49,16 +50,17 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
 }
 
 /// Asks for a yes; where nobody can be asked, `--yes` is needed.
-fn confirm(question: &str, yes: bool, out: Out) -> Result<(), Failure> {
+async fn confirm(question: &'static str, yes: bool, out: Out) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
     if !out.can_ask() {
         return Err(Failure::usage("This cannot be undone, and there is nobody to ask.", "Give --yes if it is meant."));
     }
-    let sure = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
+    let sure =
+        prompts::ask(out, move || dialoguer::Confirm::new().with_prompt(question).default(false).interact()).await?;
     match sure {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(Failure::other("Nothing was deleted.", "Start again if it was meant.")),
+        Some(true) => Ok(()),
+        Some(false) | None => Err(Failure::other("Nothing was deleted.", "Start again if it was meant.")),
     }
 }

@@ -1,14 +1,21 @@
 //! `glimpse receipts`: the log of a session, verified.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use glimpse_device::Device;
+use glimpse_device::card::ContactCard;
+use glimpse_device::evidence::{Evidence, MAX_EVIDENCE, NoEvidence};
 use glimpse_device::sessions::{SessionTrail, Verdict};
 use glimpse_wire::account::Signed;
 use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::pairing::Terms;
 use glimpse_wire::session::{Event, OpenRequest, Receipt, Side};
-use glimpse_wire::{ErrorCode, SessionId, decode, encode};
+use glimpse_wire::{ErrorCode, SessionId, decode};
 use serde_json::{Value, json};
 
+use super::write::card;
 use crate::args::{ReceiptsOf, Shared};
 use crate::failure::{Failure, exit_code};
 use crate::files::Target;
@@ -17,18 +24,57 @@ use crate::out::{Out, Style};
 use crate::text::{clean, date};
 
 pub(super) async fn run(shared: &Shared, of: &ReceiptsOf, out: Out) -> Result<u8, Failure> {
+    if let (Some(file), Some(given)) = (&of.verify, &of.card) {
+        return verify(file, &card(given)?, out);
+    }
     let device = home::unlock(shared, out).await?;
     let session = choose(&device, of.session.as_deref()).await?;
     let trail = device.trail(session).await?;
     if let Some(path) = &of.output {
         let mut target = Target::begin(path, false)?;
-        target.write(&encode(&trail.receipts)).map_err(|error| Failure::output(path, &error))?;
+        target.write(&device.evidence(&trail).await?.to_bytes()).map_err(|error| Failure::output(path, &error))?;
         target.finish()?;
     }
+    show(&trail, out)?;
+    summary(&trail, out)
+}
+
+/// Checks a log that somebody wrote to a file, with nothing but the card of the account that lent.
+fn verify(path: &Path, card: &ContactCard, out: Out) -> Result<u8, Failure> {
+    let unreadable = |error: std::io::Error| Failure::input(path, &error.to_string());
+    let most = u64::try_from(MAX_EVIDENCE).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    File::open(path).map_err(unreadable)?.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
+    let checked = Evidence::parse(&bytes).and_then(|evidence| evidence.check(card));
+    let trail = checked.map_err(|no| match no {
+        NoEvidence::Malformed => Failure::input(path, "it is no log that `glimpse receipts -o` wrote"),
+        NoEvidence::OtherAccount => Failure::tampered(
+            "This log is not about the account of this card.",
+            "Ask its owner for a card of theirs: `glimpse card`. If it is the right one, the log was changed.",
+        ),
+        NoEvidence::Broken { seq } => Failure::tampered(
+            format!("Receipt {seq} does not hold: it, or what comes before it, was changed or left out."),
+            "Believe nothing from there on. Ask the lender for the log again.",
+        ),
+    })?;
+    show(&trail, out)?;
+    let ended = trail.audit.as_ref().is_some_and(|audit| audit.ended);
+    if !ended {
+        out.note(
+            &out.styled(
+                Style::Yellow,
+                "The end is not in it: the session ran on, or the last of the log was left out.",
+            ),
+        );
+    }
+    summary(&trail, out)
+}
+
+fn show(trail: &SessionTrail, out: Out) -> Result<(), Failure> {
     for receipt in trail.decoded()? {
         let (what, detail) = told(&receipt);
         let mut event = json!({
-            "event": "receipt", "session": session.to_string(), "seq": receipt.seq, "at": receipt.at, "what": what,
+            "event": "receipt", "session": trail.session.to_string(), "seq": receipt.seq, "at": receipt.at, "what": what,
         });
         if let (Some(event), Some(detail)) = (event.as_object_mut(), detail.as_object()) {
             event.extend(detail.clone());
@@ -40,7 +86,7 @@ pub(super) async fn run(shared: &Shared, of: &ReceiptsOf, out: Out) -> Result<u8
         let detail = clean(&detail.unwrap_or_default());
         out.line(&format!("{:>4}  {} UTC  {what:<13} {detail}", receipt.seq, date(receipt.at.0)))?;
     }
-    summary(&trail, out)
+    Ok(())
 }
 
 fn summary(trail: &SessionTrail, out: Out) -> Result<u8, Failure> {

@@ -24,7 +24,7 @@ pub(super) async fn run(shared: &Shared, rm: &Rm, out: Out) -> Result<u8, Failur
         let title = entry.meta.as_ref().map_or_else(|| entry.record.to_string(), |meta| clean(&meta.title));
         out.note(&format!("{title}, with all its versions"));
     }
-    confirm("Delete? This cannot be undone", rm.yes, out)?;
+    confirm("Delete? This cannot be undone", rm.yes, out).await?;
     for entry in entries {
         device.delete(entry).await?;
         out.event(&Removed { event: "removed", record: entry.record.to_string() })?;

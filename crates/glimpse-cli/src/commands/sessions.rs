@@ -8,7 +8,7 @@ use crate::args::Shared;
 use crate::failure::Failure;
 use crate::home;
 use crate::out::{Out, Style};
-use crate::text::{clean, date};
+use crate::text::{clean, count, date};
 
 #[derive(Serialize)]
 struct SessionEvent<'s> {
@@ -39,11 +39,11 @@ pub(super) async fn run(shared: &Shared, out: Out) -> Result<u8, Failure> {
             Some(code) => clean(code),
         };
         out.line(&format!(
-            "{}  {} UTC  {} records, {} openings  {state}",
+            "{}  {} UTC  {}, {}  {state}",
             session.session,
             date(session.issued.0),
-            session.units,
-            session.opened
+            count(session.units, "record"),
+            count(session.opened, "opening")
         ))?;
     }
     if sessions.is_empty() {

@@ -6,16 +6,17 @@ use base64ct::{Base64, Encoding};
 use glimpse_core::record::{OpenedVersion, Origin};
 use glimpse_device::{Device, DeviceError};
 use glimpse_wire::ErrorCode;
+use glimpse_wire::limits::BLOB_BORDER;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::add::progress;
 use crate::args::{Shared, Show};
 use crate::failure::Failure;
-use crate::files::Target;
+use crate::files::{Spool, Target};
 use crate::home;
 use crate::out::{Out, Style};
-use crate::text::{clean, clean_lines};
+use crate::text::{clean, clean_lines, kind};
 
 /// Content that `--json` gives in an event, in bytes.
 const MAX_IN_EVENT: u64 = 64 * 1024 * 1024;
@@ -112,13 +113,27 @@ async fn in_event(device: &Device, version: &OpenedVersion, out: Out) -> Result<
 }
 
 async fn to_stdout(device: &Device, version: &OpenedVersion, out: Out) -> Result<(), Failure> {
+    let meta = version.meta();
     let mut stdout = std::io::stdout().lock();
     if !stdout.is_terminal() {
-        copy(device, version, out, &mut |piece| stdout.write_all(piece)).await?;
+        if meta.length > BLOB_BORDER {
+            // Whoever had the key of this version could have made chunks that open. That they are not the owner's shows
+            // at the last one only, against the signed root: nothing leaves before that.
+            let mut spool = Spool::begin().map_err(DeviceError::Output)?;
+            copy(device, version, out, &mut |piece| spool.write(piece)).await?;
+            spool.copy_to(&mut stdout)?;
+        } else {
+            let mut content = Zeroizing::new(Vec::new());
+            copy(device, version, out, &mut |piece| {
+                content.extend_from_slice(piece);
+                Ok(())
+            })
+            .await?;
+            stdout.write_all(&content)?;
+        }
         return Ok(stdout.flush()?);
     }
-    let meta = version.meta();
-    if !matches!(meta.kind.as_str(), "text" | "json" | "table" | "series" | "fhir") {
+    if !matches!(kind(&meta.kind), "text" | "json" | "table" | "series" | "fhir") {
         return Err(Failure::usage(
             format!("This record is {}, which a terminal cannot show.", clean(&meta.content_type)),
             "Write it to a file with -o FILE.",

@@ -64,7 +64,7 @@ pub(super) async fn run(shared: &Shared, write: &Write, out: Out) -> Result<u8, 
 }
 
 /// A card, or a file that holds one.
-fn card(text: &str) -> Result<ContactCard, Failure> {
+pub(super) fn card(text: &str) -> Result<ContactCard, Failure> {
     if let Ok(card) = text.parse() {
         return Ok(card);
     }

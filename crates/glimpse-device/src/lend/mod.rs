@@ -111,6 +111,8 @@ pub enum Event {
         expires: UnixMillis,
         /// Milliseconds until then.
         expires_in: u64,
+        /// Openings that the session has in all.
+        budget: u32,
         /// What is lent.
         records: Vec<Lent>,
     },
@@ -120,6 +122,8 @@ pub enum Event {
         expires: UnixMillis,
         /// Milliseconds until then.
         expires_in: u64,
+        /// Openings that the session has in all.
+        budget: u32,
         /// What was added.
         added: Vec<Lent>,
     },
@@ -206,6 +210,11 @@ pub enum Command {
     },
     /// Lends more.
     Add(Vec<RecordId>),
+    /// Allows so many openings more.
+    Allow {
+        /// Beyond the present number.
+        openings: u32,
+    },
     /// No to what the viewer asked for.
     Refuse,
     /// Ends the session.

@@ -10,7 +10,7 @@ use glimpse_core::session::{Decision, DeviceSession, LentUnit, SealedGrant};
 use glimpse_wire::api::{Mailbox, OpenMailbox, PurposeWord};
 use glimpse_wire::limits::{DEFAULT_BUDGET, DEFAULT_RATE, MAX_JSON, PAIRING_MILLIS};
 use glimpse_wire::pairing::{Message, Purpose, Rights};
-use glimpse_wire::{ErrorCode, UnitId, UnixMillis, encode};
+use glimpse_wire::{ErrorCode, Hash, UnitId, UnixMillis, encode};
 use std::rc::Rc;
 
 use super::link::{Link, News};
@@ -151,7 +151,11 @@ impl Pairing<'_, '_> {
         let approved = confirmed.approve(words, decision, now)?;
         let (session, grant) = approved.seal(self.device.keys(), &mut self.device.rng())?;
         // The server first: what it does not enforce is not granted.
-        self.register(&grant).await?;
+        if let Err(error) = self.register(&grant).await {
+            // It may run there although nobody said so: whose answer was lost is ended, not left to its time.
+            self.end_lost(&session).await;
+            return Err(error);
+        }
         self.link.send(grant.message).await;
         let first = lent.iter().filter(|planned| in_first.contains(&planned.lent.unit)).cloned().collect();
         Ok((session, first, parts.collect(), lent))
@@ -266,7 +270,11 @@ impl Pairing<'_, '_> {
                     return Err(ErrorCode::Declined.into());
                 }
                 Happened::Command(
-                    Command::Extend { .. } | Command::Shorten { .. } | Command::Add(_) | Command::Refuse,
+                    Command::Extend { .. }
+                    | Command::Shorten { .. }
+                    | Command::Add(_)
+                    | Command::Allow { .. }
+                    | Command::Refuse,
                 ) => {}
                 Happened::News(news) => {
                     if let Some(message) = self.news(news)? {
@@ -295,6 +303,7 @@ impl Pairing<'_, '_> {
                     | Command::Extend { .. }
                     | Command::Shorten { .. }
                     | Command::Add(_)
+                    | Command::Allow { .. }
                     | Command::Refuse,
                 ) => {}
                 Happened::News(news) => {
@@ -333,6 +342,14 @@ impl Pairing<'_, '_> {
         let request = || with_cbor(Method::Post, "/v1/sessions".to_owned(), submission.clone()).by(token);
         self.device.again_if_lost(request).await?;
         Ok(())
+    }
+
+    /// Ends a session of which this device does not know whether the server began it.
+    async fn end_lost(&self, session: &DeviceSession) {
+        let now = self.clock.at(self.device.machine.monotonic());
+        let end = session.end(self.device.keys().signing(), Hash::ZERO, now);
+        // There is none, or the server is away: then it ends by itself, at its time. Nothing was sent to the viewer.
+        let _told = self.device.end_signed(session.session(), &end).await;
     }
 
     /// Tells the other end why, and removes the mailbox.

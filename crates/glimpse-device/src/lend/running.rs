@@ -129,6 +129,7 @@ impl<'d> Running<'d> {
             session: self.session.session(),
             expires: self.session.terms().expires,
             expires_in: self.now().until(self.ends),
+            budget: self.session.terms().budget,
             records: core::mem::take(&mut self.first),
         });
         let end = loop {
@@ -342,7 +343,12 @@ impl<'d> Running<'d> {
         self.admit(added);
         let left = grant.terms.expires.since(self.clock.at(self.now()));
         self.ends = self.now().plus(left.min(MAX_SESSION_MILLIS));
-        events(Event::Changed { expires: grant.terms.expires, expires_in: left, added: lent });
+        events(Event::Changed {
+            expires: grant.terms.expires,
+            expires_in: left,
+            budget: grant.terms.budget,
+            added: lent,
+        });
         Ok(())
     }
 
@@ -368,6 +374,10 @@ impl<'d> Running<'d> {
                 self.change_end(wanted.min(self.session.terms().expires));
             }
             Command::Add(records) => self.find(records),
+            Command::Allow { openings } => {
+                let budget = self.session.terms().budget.saturating_add(openings);
+                self.later.push_back(Change { budget: Some(budget), ..Change::default() });
+            }
             Command::Refuse => self.say(&Live::Refused).await,
             // A late or repeated answer to a question that is settled.
             Command::Approve { .. } | Command::Decline => {

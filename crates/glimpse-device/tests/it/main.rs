@@ -14,6 +14,7 @@
 mod attacks;
 mod lending;
 mod listings;
+mod lost;
 mod meddling;
 mod records;
 mod trails;

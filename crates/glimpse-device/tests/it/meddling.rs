@@ -25,6 +25,8 @@ pub(crate) struct Meddling {
     pub(crate) rewrite: RefCell<Option<Rewrite>>,
     /// Loses the answer to the next request whose path begins so.
     pub(crate) lose: RefCell<Option<String>>,
+    /// Loses the answer to every `POST` of exactly this path.
+    pub(crate) lose_every: RefCell<Option<String>>,
     /// Cuts each socket after so many frames from the server.
     pub(crate) cut_after: Cell<Option<u32>>,
 }
@@ -37,6 +39,7 @@ impl Meddling {
             sent: Rc::default(),
             rewrite: RefCell::default(),
             lose: RefCell::default(),
+            lose_every: RefCell::default(),
             cut_after: Cell::default(),
         })
     }
@@ -59,7 +62,8 @@ impl Transport for Meddling {
         Box::pin(async move {
             let mut response = self.inner.request(request).await?;
             let lost = self.lose.borrow_mut().take_if(|lost| path.starts_with(lost.as_str())).is_some();
-            if lost {
+            let every = method == "POST" && self.lose_every.borrow().as_ref() == Some(&path);
+            if lost || every {
                 return Err(Unreachable);
             }
             if self.rewrite.borrow().is_some() && (200..300).contains(&response.status) {

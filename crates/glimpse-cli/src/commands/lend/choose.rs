@@ -1,6 +1,6 @@
 //! What to lend, for how long, and whether it may be saved: from the command line, or asked.
 
-use dialoguer::{Confirm, MultiSelect, Select};
+use dialoguer::{Confirm, Input, MultiSelect, Select};
 use glimpse_device::Device;
 use glimpse_device::lend::Plan;
 use glimpse_device::listing::{Entry, Listing};
@@ -13,9 +13,11 @@ use crate::args::Lend;
 use crate::commands::ls::line;
 use crate::failure::Failure;
 use crate::out::Out;
-use crate::text::clean;
+use crate::prompts;
+use crate::text::{KINDS, clean, count, kind, lasting, parse_day, size};
 
 const MINUTE: u64 = 60 * 1000;
+const DAY: u64 = 24 * 60 * MINUTE;
 /// How long a session is, unless said otherwise, in milliseconds.
 const DEFAULT: u64 = 15 * MINUTE;
 
@@ -51,7 +53,7 @@ impl Choice {
 }
 
 /// Why a record cannot be lent, if it cannot.
-fn barred(entry: &Entry) -> Option<ErrorCode> {
+pub(super) fn barred(entry: &Entry) -> Option<ErrorCode> {
     match entry.usable() {
         Err(code) => Some(code),
         Ok(_) if entry.standing == glimpse_device::listing::Standing::Unsigned => Some(ErrorCode::RecordTampered),
@@ -82,24 +84,24 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
         }
         return Ok(Choice { site, records, save: lend.save, millis });
     }
-    if lend.everything || !lend.kinds.is_empty() {
-        let records = by_kind(&listing, lend, out)?;
+    if lend.everything || !lend.kinds.is_empty() || lend.since.is_some() || lend.until.is_some() {
+        let records = by_rule(&listing, lend, out)?;
         return Ok(Choice { site, records, save: lend.save, millis });
     }
     if !out.can_ask() {
         return Err(Failure::usage(
             "Nothing was chosen to lend.",
-            "Name records by id, or give --kind or --everything.",
+            "Name records by id, or give --kind, --since, --until or --everything.",
         ));
     }
-    Ok(Choice { site, ..ask(&listing, lend, millis, out)? })
+    Ok(Choice { site, ..ask(&listing, lend, millis, out).await? })
 }
 
-fn by_kind(listing: &Listing, lend: &Lend, out: Out) -> Result<Vec<RecordId>, Failure> {
+fn by_rule(listing: &Listing, lend: &Lend, out: Out) -> Result<Vec<RecordId>, Failure> {
     let mut records = Vec::new();
     for entry in listing.newest_first() {
-        let kind = entry.meta.as_ref().map_or("", |meta| meta.kind.as_str());
-        if !lend.everything && !lend.kinds.iter().any(|wanted| wanted == kind) {
+        let of_kind = lend.kinds.is_empty() || lend.kinds.iter().any(|wanted| wanted == kind_of(entry));
+        if !of_kind || !within(entry, lend.since, lend.until) {
             continue;
         }
         match barred(entry) {
@@ -113,48 +115,141 @@ fn by_kind(listing: &Listing, lend: &Lend, out: Out) -> Result<Vec<RecordId>, Fa
     if records.is_empty() {
         return Err(Failure::not_there("There is nothing of that to lend.", "`glimpse ls` shows what there is."));
     }
-    if records.len() > MAX_UNITS_PER_SESSION {
-        return Err(Failure::usage(
-            format!("One session lends {MAX_UNITS_PER_SESSION} records at most."),
-            "Choose by id or by kind.",
-        ));
-    }
-    Ok(records)
+    few_enough(records)
+}
+
+/// How a person chooses.
+#[derive(Clone, Copy)]
+enum Way {
+    OneByOne,
+    Kinds,
+    Days,
+    Everything,
 }
 
 /// Nothing is chosen until the person chooses.
-fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Result<Choice, Failure> {
+async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Result<Choice, Failure> {
     let entries: Vec<&Entry> = listing.newest_first().into_iter().filter(|entry| barred(entry).is_none()).collect();
     if entries.is_empty() {
         return Err(Failure::not_there("There is nothing to lend yet.", "Add records with `glimpse add FILE…`."));
     }
-    let aborted = |_| Failure::usage("Nothing was chosen to lend.", "Start again; space chooses, Enter goes on.");
-    // Lines as plain text: the prompt has its own colours.
-    let plain: Vec<String> = entries.iter().map(|entry| line(entry, Out::new(true))).collect();
-    let picked = MultiSelect::new()
-        .with_prompt("What do you want to lend? (space chooses, Enter goes on)")
-        .items(&plain)
-        .max_length(15)
-        .interact()
-        .map_err(aborted)?;
-    let records: Vec<RecordId> =
-        picked.iter().filter_map(|place| entries.get(*place)).map(|entry| entry.record).collect();
-    if records.is_empty() {
-        return Err(Failure::usage("Nothing was chosen to lend.", "Start again; space chooses, Enter goes on."));
+    let ways = [Way::OneByOne, Way::Kinds, Way::Days, Way::Everything];
+    let named = [
+        "Records, one by one".to_owned(),
+        "All of one kind or several".to_owned(),
+        "All of a range of days".to_owned(),
+        format!("Everything: {}", amount(&entries)),
+    ];
+    // No default: Enter alone chooses nothing.
+    let way = prompts::ask(out, move || {
+        Select::new().with_prompt("What do you want to lend? (arrows, then Enter)").items(named).interact()
+    });
+    let way = way.await?.and_then(|place| ways.get(place)).ok_or_else(nothing)?;
+    let picked = match way {
+        Way::OneByOne => one_by_one(&entries, out).await?,
+        Way::Kinds => of_kinds(&entries, out).await?,
+        Way::Days => of_days(&entries, out).await?,
+        Way::Everything => entries,
+    };
+    if picked.is_empty() {
+        return Err(nothing());
     }
+    let records = few_enough(picked.iter().map(|entry| entry.record).collect())?;
     if lend.duration.is_none() {
-        let spans = [5, 15, 60, 120];
-        let named: Vec<String> = spans.iter().map(|minutes| format!("{minutes} minutes")).collect();
-        let span = Select::new().with_prompt("For how long?").items(&named).default(1).interact().map_err(aborted)?;
-        millis = spans.get(span).map_or(DEFAULT, |minutes| MINUTE.saturating_mul(*minutes));
+        let spans = [5, 15, 60, 120].map(|minutes| MINUTE.saturating_mul(minutes));
+        let named = spans.map(lasting);
+        let span =
+            prompts::ask(out, move || Select::new().with_prompt("For how long?").items(named).default(1).interact());
+        millis = span.await?.and_then(|place| spans.get(place)).copied().ok_or_else(nothing)?;
     }
     let save = if lend.save || lend.view_only {
         lend.save
     } else {
-        Confirm::new().with_prompt("May the other side save copies?").default(false).interact().map_err(aborted)?
+        let save = prompts::ask(out, || {
+            Confirm::new().with_prompt("May the other side save copies?").default(false).interact()
+        });
+        save.await?.ok_or_else(nothing)?
     };
-    out.note(&format!("{} records, {} minutes, {}", records.len(), millis / MINUTE, rights(save)));
+    out.note(&format!("{}, for {}, {}", amount(&picked), lasting(millis), rights(save)));
     Ok(Choice { site: None, records, save, millis })
+}
+
+fn nothing() -> Failure {
+    Failure::usage("Nothing was chosen to lend.", "Start again; space chooses in a list, Enter goes on.")
+}
+
+/// `3 records, 1.2 MB`.
+fn amount(entries: &[&Entry]) -> String {
+    let bytes = entries.iter().filter_map(|entry| entry.meta.as_ref()).map(|meta| meta.length);
+    format!("{}, {}", count(entries.len(), "record"), size(bytes.fold(0, u64::saturating_add)))
+}
+
+async fn several(prompt: &'static str, items: Vec<String>, out: Out) -> Result<Vec<usize>, Failure> {
+    let picked =
+        prompts::ask(out, move || MultiSelect::new().with_prompt(prompt).items(items).max_length(15).interact());
+    picked.await?.ok_or_else(nothing)
+}
+
+async fn one_by_one<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, Failure> {
+    // Lines as plain text: the prompt has its own colours.
+    let lines = entries.iter().map(|entry| line(entry, out.plain())).collect();
+    let picked = several("Which records? (space chooses, Enter goes on)", lines, out).await?;
+    Ok(picked.iter().filter_map(|place| entries.get(*place)).copied().collect())
+}
+
+async fn of_kinds<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, Failure> {
+    let of = |wanted: &str| entries.iter().filter(|entry| kind_of(entry) == wanted).copied().collect::<Vec<_>>();
+    let kinds: Vec<(&str, Vec<&Entry>)> =
+        KINDS.into_iter().map(|kind| (kind, of(kind))).filter(|(_, entries)| !entries.is_empty()).collect();
+    let lines = kinds.iter().map(|(kind, entries)| format!("{kind:<7} {}", amount(entries))).collect();
+    let picked = several("Which kinds? (space chooses, Enter goes on)", lines, out).await?;
+    let wanted: Vec<&str> = picked.iter().filter_map(|place| kinds.get(*place)).map(|(kind, _)| *kind).collect();
+    // In the order of the list, whatever the kind.
+    Ok(entries.iter().filter(|entry| wanted.contains(&kind_of(entry))).copied().collect())
+}
+
+async fn of_days<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, Failure> {
+    let since = day("From which day on? (2026-01-31; Enter: from the first)", out).await?;
+    let until = day("Up to which day? (Enter: up to the last)", out).await?;
+    let picked: Vec<&Entry> = entries.iter().filter(|entry| within(entry, since, until)).copied().collect();
+    if picked.is_empty() {
+        return Err(Failure::not_there("There is nothing of those days to lend.", "`glimpse ls` shows what there is."));
+    }
+    Ok(picked)
+}
+
+async fn day(prompt: &'static str, out: Out) -> Result<Option<u64>, Failure> {
+    let typed = prompts::ask(out, move || {
+        Input::<String>::new()
+            .with_prompt(prompt)
+            .allow_empty(true)
+            .validate_with(|text: &String| {
+                let good = text.trim().is_empty() || parse_day(text).is_some();
+                if good { Ok(()) } else { Err("write a day as 2026-01-31") }
+            })
+            .interact_text()
+    });
+    Ok(parse_day(&typed.await?.ok_or_else(nothing)?))
+}
+
+fn kind_of(entry: &Entry) -> &'static str {
+    kind(entry.meta.as_ref().map_or("", |meta| meta.kind.as_str()))
+}
+
+/// Whether the record's date is of one of these days, both included, each given by its beginning.
+fn within(entry: &Entry, since: Option<u64>, until: Option<u64>) -> bool {
+    let date = entry.date().0;
+    since.is_none_or(|day| date >= day) && until.is_none_or(|day| date < day.saturating_add(DAY))
+}
+
+fn few_enough(records: Vec<RecordId>) -> Result<Vec<RecordId>, Failure> {
+    if records.len() > MAX_UNITS_PER_SESSION {
+        return Err(Failure::usage(
+            format!("One session lends {MAX_UNITS_PER_SESSION} records at most; these are {}.", records.len()),
+            "Choose by id, by kind or by days.",
+        ));
+    }
+    Ok(records)
 }
 
 pub(super) const fn rights(save: bool) -> &'static str {

@@ -2,8 +2,10 @@
 
 use futures_channel::mpsc;
 use futures_util::future::{Either, select};
+use glimpse_core::record::OpenedVersion;
 use glimpse_device::Device;
 use glimpse_device::lend::{Command, Event, Lent, Plan};
+use glimpse_wire::limits::BLOB_BORDER;
 use glimpse_wire::{ErrorCode, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,6 +26,7 @@ enum Line {
     Extend { minutes: u64 },
     Shorten { minutes: u64 },
     Add { records: Vec<RecordId> },
+    Allow { openings: u32 },
     Refuse,
     End,
 }
@@ -39,6 +42,7 @@ impl From<Line> for Command {
             Line::Extend { minutes } => Self::Extend { millis: minutes.saturating_mul(MINUTE) },
             Line::Shorten { minutes } => Self::Shorten { millis: minutes.saturating_mul(MINUTE) },
             Line::Add { records } => Self::Add(records),
+            Line::Allow { openings } => Self::Allow { openings },
             Line::Refuse => Self::Refuse,
             Line::End => Self::End,
         }
@@ -72,14 +76,60 @@ fn records(lent: &[Lent]) -> Vec<Record<'_>> {
     lent.iter().map(Record::from).collect()
 }
 
+/// What an approval would lend, as events say it before there is one.
+struct Offer {
+    records: Vec<Value>,
+    by_key: u64,
+    save: bool,
+    millis: u64,
+}
+
+impl From<&Plan> for Offer {
+    fn from(plan: &Plan) -> Self {
+        let by_key = |record: &&OpenedVersion| record.meta().length > BLOB_BORDER;
+        let records = plan.records.iter().map(|record| {
+            let meta = record.meta();
+            json!({
+                "record": record.envelope().header.record.to_string(),
+                "title": meta.title,
+                "kind": meta.kind,
+                "bytes": meta.length,
+                "by_key": by_key(&record),
+            })
+        });
+        Self {
+            records: records.collect(),
+            by_key: u64::try_from(plan.records.iter().filter(by_key).count()).unwrap_or(u64::MAX),
+            save: plan.save,
+            millis: plan.millis,
+        }
+    }
+}
+
+impl Offer {
+    fn in_event(&self, event: Value) -> Value {
+        with(
+            event,
+            &[
+                ("count", json!(self.records.len())),
+                ("records", json!(self.records)),
+                ("by_key", json!(self.by_key)),
+                ("save", json!(self.save)),
+                ("millis", json!(self.millis)),
+            ],
+        )
+    }
+}
+
 pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Failure> {
     let (todo, mut commands) = mpsc::unbounded();
     let mut broken = None;
+    let offer = Offer::from(&plan);
     let ended = {
         let mut show = |event| {
             // An event that nobody reads ends the command, and with it the session.
             if broken.is_none()
-                && let Err(failure) = out.event(&described(event))
+                && let Err(failure) = out.event(&described(event, &offer))
             {
                 broken = Some(failure);
                 drop(todo.unbounded_send(Command::End));
@@ -131,30 +181,34 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
     Ok(finished(&ending))
 }
 
-fn described(event: Event) -> Value {
+fn described(event: Event, offer: &Offer) -> Value {
     match event {
         Event::Code { code, site, expires_in } => {
-            json!({ "event": "code", "code": code.as_str(), "site": site, "expires_in": expires_in })
+            offer.in_event(json!({ "event": "code", "code": code.as_str(), "site": site, "expires_in": expires_in }))
         }
         Event::Connecting => json!({ "event": "connecting" }),
-        Event::Peer { session, peer, words, expires_in } => json!({
+        Event::Peer { session, peer, words, expires_in } => offer.in_event(json!({
             "event": "peer",
             "session": session.to_string(),
             "origin": peer.origin,
             "build": peer.build,
             "program": peer.program,
+            "case": peer.case,
+            "reason": peer.reason,
             "words": words.map(|words| words.to_string()),
             "expires_in": expires_in,
-        }),
-        Event::Granted { session, expires, expires_in, records: lent } => json!({
+        })),
+        Event::Granted { session, expires, expires_in, budget, records: lent } => json!({
             "event": "granted",
             "session": session.to_string(),
             "expires_at": expires,
             "expires_in": expires_in,
+            "budget": budget,
             "records": records(&lent),
         }),
-        Event::Changed { expires, expires_in, added } => json!({
-            "event": "changed", "expires_at": expires, "expires_in": expires_in, "records": records(&added),
+        Event::Changed { expires, expires_in, budget, added } => json!({
+            "event": "changed", "expires_at": expires, "expires_in": expires_in, "budget": budget,
+            "records": records(&added),
         }),
         Event::Ready(lent) => about("ready", &lent),
         Event::Viewing(lent) => about("viewing", &lent),
@@ -212,11 +266,19 @@ mod tests {
         assert!(
             matches!(read(r#"{"do":"add","records":["AAAAAAAAAAAAAAAAAAAAAA"]}"#), Ok(Command::Add(ids)) if ids.len() == 1)
         );
+        assert!(matches!(read(r#"{"do":"allow","openings":64}"#), Ok(Command::Allow { openings: 64 })));
         for (line, expected) in [("decline", "Decline"), ("cancel", "Cancel"), ("refuse", "Refuse"), ("end", "End")] {
             assert_eq!(format!("{:?}", read(&format!(r#"{{"do":"{line}"}}"#)).unwrap()), expected);
         }
         // An approval without words is none.
-        for wrong in [r#"{"do":"approve"}"#, r#"{"do":"add","records":["../x"]}"#, r#"{"do":"explode"}"#, "yes", "[]"] {
+        for wrong in [
+            r#"{"do":"approve"}"#,
+            r#"{"do":"add","records":["../x"]}"#,
+            r#"{"do":"allow","openings":-1}"#,
+            r#"{"do":"explode"}"#,
+            "yes",
+            "[]",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

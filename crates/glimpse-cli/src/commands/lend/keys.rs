@@ -9,9 +9,22 @@ use futures_util::StreamExt;
 
 use crate::failure::Failure;
 
+/// A key that means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// A printable character of ASCII.
+    Char(char),
+    /// The end of what is typed.
+    Enter,
+    /// Takes the last character back.
+    Back,
+    /// Leaves.
+    Escape,
+}
+
 /// Reads keys until it is dropped.
 pub(super) struct Keys {
-    pressed: mpsc::UnboundedReceiver<char>,
+    pressed: mpsc::UnboundedReceiver<Key>,
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
     _mode: mode::Mode,
@@ -37,7 +50,7 @@ impl Keys {
     }
 
     /// The next key. Never comes when the terminal is gone.
-    pub(super) async fn next(&mut self) -> char {
+    pub(super) async fn next(&mut self) -> Key {
         match self.pressed.next().await {
             Some(key) => key,
             None => futures_util::future::pending().await,
@@ -57,20 +70,24 @@ impl Drop for Keys {
     }
 }
 
-/// Letters and digits, small. An arrow or a function key sends several bytes, of which none is a key of its own
+/// Keys out of what a terminal sends. An arrow or a function key sends several bytes, of which none is a key of its own
 /// (ECMA-48 sections 5.4 and 5.5).
-fn plain_keys(bytes: impl Iterator<Item = u8>) -> Vec<char> {
+fn plain_keys(bytes: impl Iterator<Item = u8>) -> Vec<Key> {
     let mut keys = Vec::new();
     let mut bytes = bytes.peekable();
     while let Some(byte) = bytes.next() {
-        if byte == 0x1B {
-            if bytes.next_if(|next| matches!(next, b'[' | b'O')).is_some() {
-                while bytes.next().is_some_and(|part| !(0x40..=0x7E).contains(&part)) {}
-            } else {
-                bytes.next();
+        match byte {
+            0x1B => {
+                if bytes.next_if(|next| matches!(next, b'[' | b'O')).is_some() {
+                    while bytes.next().is_some_and(|part| !(0x40..=0x7E).contains(&part)) {}
+                } else if bytes.next().is_none() {
+                    keys.push(Key::Escape);
+                }
             }
-        } else if byte.is_ascii_alphanumeric() {
-            keys.push(char::from(byte).to_ascii_lowercase());
+            b'\r' | b'\n' => keys.push(Key::Enter),
+            0x08 | 0x7F => keys.push(Key::Back),
+            b' '..=b'~' => keys.push(Key::Char(char::from(byte))),
+            _ => {}
         }
     }
     keys
@@ -82,9 +99,11 @@ mod tests {
 
     #[test]
     fn keys_that_send_several_bytes_are_no_letters() {
-        let read = |text: &str| plain_keys(text.bytes()).into_iter().collect::<String>();
-        assert_eq!(read("x\x1b[AY\x1bOBn\x1b[15~1\x1bq0ü\n "), "xyn10");
-        assert_eq!(read("\x1b["), "");
+        let read = |text: &str| plain_keys(text.bytes());
+        let letters = ['x', 'Y', 'n', '1', '0', '-'].map(Key::Char);
+        assert_eq!(read("x\x1b[AY\x1bOBn\x1b[15~1\x1bq0ü\u{1}-"), letters);
+        assert_eq!(read("\x1b["), []);
+        assert_eq!(read("\r\x7f\x1b"), [Key::Enter, Key::Back, Key::Escape]);
     }
 }
 
@@ -122,7 +141,7 @@ mod mode {
     }
 
     /// The keys that came, if any.
-    pub(super) fn read() -> io::Result<Vec<char>> {
+    pub(super) fn read() -> io::Result<Vec<super::Key>> {
         let mut bytes = [0u8; 64];
         match rustix::io::read(stdin(), &mut bytes) {
             Ok(read) => Ok(super::plain_keys(bytes.iter().take(read).copied())),
@@ -148,11 +167,11 @@ mod mode {
         }
     }
 
-    pub(super) fn read() -> io::Result<Vec<char>> {
+    pub(super) fn read() -> io::Result<Vec<super::Key>> {
         let mut line = String::new();
         if io::stdin().read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(super::plain_keys(line.bytes().take(1)))
+        Ok(super::plain_keys(line.bytes().take(1).chain([b'\n'])))
     }
 }

@@ -1,5 +1,6 @@
 //! `glimpse lend`: shows a code, asks, lends, mirrors, ends.
 
+mod adding;
 mod choose;
 mod json;
 mod keys;
@@ -30,7 +31,7 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
         ));
     }
     let ground = home::known_ground(shared).await?;
-    let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out)?;
+    let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out).await?;
     let device = Device::unlock(&ground, &passphrase).await?;
     if shared.passphrase_file.is_none() && !out.is_json() {
         // Typed by hand a moment ago, which is what ten failures in a day ask for.
@@ -43,9 +44,10 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
     }
     loop {
         let plan = choice.plan(&device, out).await?;
-        match one_code(&device, plan, out).await {
-            Ok(ending) => return Ok(finished(&ending)),
-            Err(failure) => {
+        match one_code(&device, plan, out).await? {
+            Outcome::Ended(ending) => return Ok(finished(&ending)),
+            Outcome::NewCode => {}
+            Outcome::Failed(failure) => {
                 out.report(&failure, None)?;
                 match screen::again(out).await? {
                     Again::NewCode => {}
@@ -56,11 +58,19 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
     }
 }
 
+/// What a code led to.
+enum Outcome {
+    Ended(Ending),
+    /// The person wanted another one.
+    NewCode,
+    Failed(Failure),
+}
+
 /// One code in a terminal.
-async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Ending, Failure> {
+async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Failure> {
     let (todo, mut commands) = mpsc::unbounded();
     let mut pressed = Keys::start()?;
-    let screen = RefCell::new(Screen::new(&plan, todo.clone(), out));
+    let screen = RefCell::new(Screen::new(&plan, device.server(), todo.clone(), out));
     let ended = {
         let mut show = |event| screen.borrow_mut().event(event);
         let lending = device.lend(plan, &mut commands, &mut show);
@@ -69,6 +79,10 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Ending, Failu
                 select_biased! {
                     key = pressed.next().fuse() => screen.borrow_mut().key(key),
                     () = tokio::time::sleep(core::time::Duration::from_secs(1)).fuse() => screen.borrow_mut().tick(),
+                }
+                if screen.borrow_mut().wants_list() {
+                    let listing = device.listing().await;
+                    screen.borrow_mut().offer(listing);
                 }
             }
         };
@@ -82,8 +96,13 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Ending, Failu
         interruptible(attended, &todo).await
     };
     drop(pressed);
-    screen.borrow_mut().over(&ended);
-    Ok(ended?)
+    let mut screen = screen.borrow_mut();
+    screen.over(&ended);
+    Ok(match ended {
+        Ok(ending) => Outcome::Ended(ending),
+        Err(_) if screen.wants_new_code() => Outcome::NewCode,
+        Err(error) => Outcome::Failed(error.into()),
+    })
 }
 
 /// Runs `lending`; an interrupt asks it to end, and it tells the other side and closes everything before it does.
@@ -110,7 +129,7 @@ async fn interruptible(
 
 /// Done at Ctrl-C, or when the system asks the process to stop.
 #[cfg(unix)]
-async fn interrupt() {
+pub(super) async fn interrupt() {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
@@ -119,7 +138,7 @@ async fn interrupt() {
 }
 
 #[cfg(not(unix))]
-async fn interrupt() {
+pub(super) async fn interrupt() {
     if tokio::signal::ctrl_c().await.is_err() {
         futures_util::future::pending::<()>().await;
     }

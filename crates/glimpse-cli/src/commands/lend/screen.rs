@@ -1,6 +1,7 @@
 //! `glimpse lend` in a terminal: what the person sees and which key does what.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures_channel::mpsc;
@@ -8,21 +9,24 @@ use glimpse_core::pairing::device::Peer;
 use glimpse_core::words::CheckWords;
 use glimpse_device::DeviceError;
 use glimpse_device::lend::{Command, Ending, Event, Lent, Plan};
-use glimpse_wire::ErrorCode;
+use glimpse_device::listing::Listing;
+use glimpse_wire::limits::MAX_ASK;
+use glimpse_wire::{ErrorCode, RecordId, SessionId};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::adding::{Adding, Step};
 use super::choose::rights;
-use super::keys::Keys;
+use super::keys::{Key, Keys};
 use super::large;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit_code};
 use crate::out::{Out, Style};
-use crate::text::{clean, clean_to, date, size, span};
+use crate::text::{clean, clean_to, count, date, lasting, size, span};
 
 const MINUTE: u64 = 60 * 1000;
 /// What the key for more time gives, in milliseconds.
 const MORE: u64 = 15 * MINUTE;
-/// How long an unlocked device waits for somebody to want another code.
-const IDLE: Duration = Duration::from_secs(180);
+/// Openings that the key for more of them allows.
+const MORE_OPENINGS: u32 = 64;
 
 enum Phase {
     Starting,
@@ -44,11 +48,34 @@ pub(super) struct Screen {
     large: Vec<(String, u64)>,
     asked: Option<u64>,
     viewer_present: bool,
+    connected: bool,
     warned: u64,
+    /// The server, for whom to tell when something is wrong.
+    server: String,
+    /// The session of the browser that proved the code.
+    session: Option<SessionId>,
+    /// Whether somebody else may have been at work.
+    suspicious: bool,
+    new_code: bool,
+    /// Records of the plan that further grants will lend.
+    to_follow: BTreeSet<RecordId>,
+    lent: BTreeSet<RecordId>,
+    budget: u32,
+    adding: Listed,
+    /// What the viewer asked for, in its words.
+    wanted: Option<String>,
+}
+
+/// How far lending one more record has come.
+enum Listed {
+    No,
+    Wanted,
+    Fetching,
+    Yes(Adding),
 }
 
 impl Screen {
-    pub(super) fn new(plan: &Plan, todo: mpsc::UnboundedSender<Command>, out: Out) -> Self {
+    pub(super) fn new(plan: &Plan, server: &str, todo: mpsc::UnboundedSender<Command>, out: Out) -> Self {
         let status = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             status.set_style(style);
@@ -59,7 +86,8 @@ impl Screen {
         if more > 0 {
             lends.push_str(&format!(" and {more} more"));
         }
-        let lends = format!("{lends}: for {}, {}", span(plan.millis), rights(plan.save));
+        let number = count(plan.records.len(), "record");
+        let lends = format!("{number}, for {}, {}: {lends}", lasting(plan.millis), rights(plan.save));
         let large = plan.records.iter().filter(|record| record.meta().length > glimpse_wire::limits::BLOB_BORDER);
         let large = large.map(|record| (record.meta().title.clone(), record.meta().length)).collect();
         Self {
@@ -72,7 +100,17 @@ impl Screen {
             large,
             asked: None,
             viewer_present: true,
+            connected: true,
             warned: u64::MAX,
+            server: clean(server),
+            session: None,
+            suspicious: false,
+            new_code: false,
+            to_follow: plan.records.iter().map(|record| record.envelope().header.record).collect(),
+            lent: BTreeSet::new(),
+            budget: 0,
+            adding: Listed::No,
+            wanted: None,
         }
     }
 
@@ -99,9 +137,12 @@ impl Screen {
         match event {
             Event::Code { code, site, expires_in } => self.code(&code, &site, expires_in),
             Event::Connecting => self.line("A browser has typed the code…"),
-            Event::Peer { peer, words, expires_in, session: _ } => self.peer(&peer, words, expires_in),
-            Event::Granted { expires_in, records, .. } => self.granted(expires_in, &records),
-            Event::Changed { expires_in, added, .. } => self.changed(expires_in, &added),
+            Event::Peer { peer, words, expires_in, session } => {
+                self.session = Some(session);
+                self.peer(&peer, words, expires_in);
+            }
+            Event::Granted { expires_in, records, budget, .. } => self.granted(expires_in, budget, &records),
+            Event::Changed { expires_in, added, budget, .. } => self.changed(expires_in, budget, &added),
             Event::Ready(_) => {}
             Event::Unavailable { lent, code } => {
                 self.line(&format!("{} cannot be opened: {}", clean(&lent.title), code.happened()));
@@ -114,23 +155,40 @@ impl Screen {
             Event::Refused { code, .. } => {
                 let refused = self.out.styled(Style::Yellow, "refused");
                 self.line(&format!("The server {refused} a request: {}", code.happened()));
+                if code == ErrorCode::BudgetSpent {
+                    self.line(&format!("b allows {MORE_OPENINGS} openings more."));
+                }
             }
             Event::AskedTime { minutes } => {
                 self.asked = Some(u64::from(minutes).saturating_mul(MINUTE));
-                self.line(&format!("The other side asks for {minutes} minutes more: e gives them, r says no."));
+                self.line(&format!(
+                    "The other side asks for {} more: e gives them, r says no.",
+                    count(minutes, "minute")
+                ));
             }
             Event::AskedRecord { text } => {
-                self.line(&format!("The other side asks for a record: “{}”", clean_to(&text, 200)));
-                self.line("Lend it with a new code if you want to; r says no.");
+                let text = clean_to(&text, 200);
+                self.line(&format!("The other side asks for a record: “{text}”"));
+                self.line("a lends one more; r says no.");
+                self.wanted = Some(text);
             }
             Event::NotChanged(error) => {
                 let failure = Failure::from(error);
                 self.line(&format!("That was not possible: {} {}", failure.message, failure.next));
             }
-            Event::Connection { up: true } => {}
-            Event::Connection { up: false } => self.line("The connection to the server broke; trying again…"),
+            Event::Connection { up } => {
+                if self.connected != up {
+                    self.line(if up {
+                        "The connection is back."
+                    } else {
+                        "The connection to the server broke; trying again…"
+                    });
+                }
+                self.connected = up;
+            }
             Event::Viewer { present } => self.viewer(present),
             Event::Crowded => {
+                self.suspicious = true;
                 let again = self.out.styled(Style::Yellow, "Somebody tried this code again");
                 self.line(&format!("{again} and was refused. If that was not you, press q."));
             }
@@ -141,7 +199,7 @@ impl Screen {
     fn code(&mut self, code: &str, site: &str, expires_in: u64) {
         self.phase = Phase::Code;
         self.set_end(expires_in);
-        self.line(&format!("Lending {}", self.lends));
+        self.line(&format!("To lend: {}", self.lends));
         for (title, bytes) in &self.large {
             self.line(&format!(
                 "{} has {}: it is lent by its key, so who has opened it could keep opening this version of it.",
@@ -174,8 +232,19 @@ impl Screen {
         self.line(
             &self.out.styled(Style::Bold, "A browser has the code. It says of itself, and nobody can check that:"),
         );
-        for (what, claim) in [("browser", &peer.program), ("page", &peer.origin), ("build", &peer.build)] {
-            let claim = if claim.is_empty() { "nothing".to_owned() } else { clean_to(claim, 100) };
+        let claims = [
+            ("browser", &peer.program),
+            ("page", &peer.origin),
+            ("build", &peer.build),
+            ("case", &peer.case),
+            ("reason", &peer.reason),
+        ];
+        for (what, claim) in claims {
+            // One's own screen has no case and gives no reason.
+            if claim.is_empty() && matches!(what, "case" | "reason") {
+                continue;
+            }
+            let claim = if claim.is_empty() { "nothing".to_owned() } else { clean_to(claim, MAX_ASK) };
             self.line(&format!("   {what:<8} {claim}"));
         }
         self.line(&format!("It would get {}", self.lends));
@@ -188,22 +257,49 @@ impl Screen {
         self.phase = Phase::Pick { words };
     }
 
-    fn granted(&mut self, expires_in: u64, records: &[Lent]) {
+    fn granted(&mut self, expires_in: u64, budget: u32, records: &[Lent]) {
         self.phase = Phase::Session;
         self.set_end(expires_in);
+        self.budget = budget;
+        let all = self.to_follow.len();
+        self.note_lent(records);
         self.line("");
-        self.line(&format!("{} {} records", self.out.styled(Style::Green, "Lent:"), records.len()));
-        self.line("e gives 15 minutes more, q ends the session. What is opened shows here:");
+        self.line(&format!("{} {}", self.out.styled(Style::Green, "Lent:"), count(all, "record")));
+        if !self.to_follow.is_empty() {
+            self.line(&format!("The last {} of them follow in a moment.", self.to_follow.len()));
+        }
+        self.line(
+            "e gives 15 minutes more, a lends one more record, b allows more openings, q ends the session. What is opened \
+             shows here:",
+        );
     }
 
-    fn changed(&mut self, expires_in: u64, added: &[Lent]) {
+    fn note_lent(&mut self, records: &[Lent]) {
+        for lent in records {
+            self.lent.insert(lent.record);
+            self.to_follow.remove(&lent.record);
+        }
+    }
+
+    fn changed(&mut self, expires_in: u64, budget: u32, added: &[Lent]) {
         self.set_end(expires_in);
         self.asked = None;
-        if added.is_empty() {
-            self.line(&format!("The session ends in {}", span(expires_in)));
+        if !added.is_empty() {
+            let of_plan = added.iter().all(|lent| self.to_follow.contains(&lent.record));
+            self.note_lent(added);
+            if !of_plan {
+                self.wanted = None;
+                let titles: Vec<String> = added.iter().map(|lent| clean_to(&lent.title, 40)).collect();
+                self.line(&format!("Lent as well: {}", titles.join(", ")));
+            } else if self.to_follow.is_empty() {
+                self.line(&format!("All {} are lent.", count(self.lent.len(), "record")));
+            }
+        } else if budget != self.budget {
+            self.line(&format!("The other side may open {} in all.", count(budget, "time")));
         } else {
-            self.line(&format!("Lent as well: {} records", added.len()));
+            self.line(&format!("The session ends in {}", span(expires_in)));
         }
+        self.budget = budget;
     }
 
     fn viewer(&mut self, present: bool) {
@@ -214,9 +310,71 @@ impl Screen {
         }
     }
 
-    pub(super) fn key(&mut self, key: char) {
+    /// Whether the person wants to lend one more record and waits for a list.
+    pub(super) fn wants_list(&mut self) -> bool {
+        let wants = matches!(self.adding, Listed::Wanted);
+        if wants {
+            self.adding = Listed::Fetching;
+        }
+        wants
+    }
+
+    /// Whether the person called this code off for another one.
+    pub(super) const fn wants_new_code(&self) -> bool {
+        self.new_code
+    }
+
+    /// Shows what else may be lent.
+    pub(super) fn offer(&mut self, listing: Result<Listing, DeviceError>) {
+        self.adding = Listed::No;
+        match listing {
+            Ok(listing) => {
+                let (adding, lines) = Adding::new(&listing, &self.lent, self.out);
+                if adding.is_empty() {
+                    self.line("There is nothing else that may be lent.");
+                } else {
+                    if let Some(wanted) = &self.wanted {
+                        self.line(&format!("The other side asked for “{wanted}”. You can lend:"));
+                    }
+                    for line in lines {
+                        self.line(&line);
+                    }
+                    self.adding = Listed::Yes(adding);
+                }
+            }
+            Err(error) => {
+                let failure = Failure::from(error);
+                self.line(&format!("That was not possible: {} {}", failure.message, failure.next));
+            }
+        }
+        self.tick();
+    }
+
+    pub(super) fn key(&mut self, key: Key) {
+        if let Listed::Yes(adding) = &mut self.adding {
+            match adding.key(key) {
+                Step::Typing => {}
+                Step::Lines(lines) => lines.iter().for_each(|line| self.line(line)),
+                Step::Chosen(record) => {
+                    self.adding = Listed::No;
+                    self.does(Command::Add(vec![record]));
+                }
+                Step::Left => self.adding = Listed::No,
+            }
+            self.tick();
+        } else if let Key::Char(letter) = key {
+            self.letter(letter.to_ascii_lowercase());
+        }
+    }
+
+    fn letter(&mut self, key: char) {
         self.phase = match (core::mem::replace(&mut self.phase, Phase::Decided), key) {
             (Phase::Code | Phase::Starting, 'q') => {
+                self.does(Command::Cancel);
+                Phase::Decided
+            }
+            (Phase::Code, 'n') => {
+                self.new_code = true;
                 self.does(Command::Cancel);
                 Phase::Decided
             }
@@ -237,6 +395,7 @@ impl Screen {
             }
             (Phase::Pick { .. }, '0') => {
                 self.line("Then somebody may be in between. Nothing is shared.");
+                self.suspicious = true;
                 self.does(Command::Decline);
                 Phase::Decided
             }
@@ -253,8 +412,19 @@ impl Screen {
                 self.does(Command::Extend { millis });
                 Phase::Session
             }
+            (Phase::Session, 'a') => {
+                if matches!(self.adding, Listed::No) {
+                    self.adding = Listed::Wanted;
+                }
+                Phase::Session
+            }
+            (Phase::Session, 'b') => {
+                self.does(Command::Allow { openings: MORE_OPENINGS });
+                Phase::Session
+            }
             (Phase::Session, 'r') => {
                 self.asked = None;
+                self.wanted = None;
                 self.does(Command::Refuse);
                 Phase::Session
             }
@@ -270,7 +440,7 @@ impl Screen {
         let left = self.left();
         let message = match &self.phase {
             Phase::Starting => "…".to_owned(),
-            Phase::Code => format!("The code is good for {}   q: cancel", span(left)),
+            Phase::Code => format!("The code is good for {}   n: new code, q: cancel", span(left)),
             Phase::Pick { .. } => format!("No answer in {} means no   1–4: pick, 0: none of these, q: no", span(left)),
             Phase::Sure { .. } => format!("No answer in {} means no   y: lend, n: no", span(left)),
             Phase::Decided => "One moment…".to_owned(),
@@ -281,21 +451,52 @@ impl Screen {
                         self.line(&format!("The session ends in {text}."));
                     }
                 }
-                format!("Ends in {}   e: 15 minutes more, q: end", span(left))
+                match &self.adding {
+                    Listed::Yes(adding) => adding.prompt(),
+                    Listed::Wanted | Listed::Fetching => "One moment…".to_owned(),
+                    Listed::No => format!("Ends in {}   e: 15 minutes more, a: lend more, q: end", span(left)),
+                }
             }
         };
         self.status.set_message(message);
         self.status.tick();
     }
 
+    /// Where to tell of an attempt, and what to say.
+    fn report(&self) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.ok().and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0);
+        let session = self.session.map_or_else(|| "none was begun".to_owned(), |session| session.to_string());
+        self.out.note("If somebody else was at work, report it to whoever runs the server, and quote:");
+        self.out.note(&format!("   server   {}", self.server));
+        self.out.note(&format!("   session  {session}"));
+        self.out.note(&format!("   time     {} UTC", date(now)));
+        self.out
+            .note("Nobody needs the code or the words for that. A weakness of Glimpse itself: see its SECURITY.md.");
+    }
+
     pub(super) fn over(&mut self, ended: &Result<Ending, DeviceError>) {
         self.status.finish_and_clear();
-        let Ok(ending) = ended else { return };
+        let ending = match ended {
+            Ok(ending) => ending,
+            Err(error) => {
+                let code = error.code();
+                let attack = [ErrorCode::CodeWrong, ErrorCode::PairingBroken, ErrorCode::ChannelBroken];
+                if self.suspicious || code.is_some_and(|code| attack.contains(&code)) {
+                    self.report();
+                }
+                return;
+            }
+        };
+        if self.suspicious || exit_code(ending.code) == exit_code(ErrorCode::ChannelBroken) {
+            self.report();
+        }
         self.out.note(ending.code.happened());
         match &ending.audit {
             Some(audit) => self.out.note(&format!(
-                "Opened {} times. The log is signed, verified and kept: glimpse receipts {}",
-                audit.openings, ending.session
+                "Opened {}. The log is verified and kept: glimpse receipts {}",
+                count(audit.openings, "time"),
+                ending.session
             )),
             None if ending.told => self.out.note(
                 &self.out.styled(Style::Red, "The server's log of this session does not hold. Tell whoever runs it."),
@@ -325,12 +526,12 @@ pub(super) enum Again {
 pub(super) async fn again(out: Out) -> Result<Again, Failure> {
     out.note("n shows a new code, any other key leaves.");
     let mut keys = Keys::start()?;
-    match tokio::time::timeout(IDLE, keys.next()).await {
-        Ok('n') => Ok(Again::NewCode),
+    match tokio::time::timeout(out.lock_after(), keys.next()).await {
+        Ok(Key::Char('n' | 'N')) => Ok(Again::NewCode),
         Ok(_) => Ok(Again::Leave),
         Err(_) => {
-            out.note("Locked: nobody was here for a while. Start again to lend.");
-            Ok(Again::Leave)
+            drop(keys);
+            Err(Failure::locked())
         }
     }
 }

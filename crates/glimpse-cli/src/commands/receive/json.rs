@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{Saving, failure_of, finished};
 use crate::commands::lend::{next_line, read_lines};
-use crate::failure::Failure;
+use crate::failure::{Failure, exit_code};
 use crate::out::Out;
 
 /// Content that an event carries, in bytes.
@@ -50,6 +50,10 @@ struct Told {
     terms: Option<u32>,
     opening: BTreeMap<UnitId, Zeroizing<Vec<u8>>>,
     failed: BTreeSet<UnitId>,
+    /// Units whose whole content came.
+    received: usize,
+    /// Whether this side ended the session.
+    leaving: bool,
 }
 
 pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out) -> Result<u8, Failure> {
@@ -60,6 +64,8 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
         terms: None,
         opening: BTreeMap::new(),
         failed: BTreeSet::new(),
+        received: 0,
+        leaving: false,
     };
     let mut lines = read_lines();
     loop {
@@ -71,6 +77,8 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
                     if let State::Session(running) = receiver.state() {
                         told.content(running, &piece)?;
                     }
+                    // Nobody is idle while content comes, however long it takes.
+                    receiver.input(Input::Touched).await;
                 }
             }
         }
@@ -86,6 +94,7 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
                         told.failed.remove(unit);
                         told.opening.insert(*unit, Zeroizing::new(Vec::new()));
                     }
+                    told.leaving |= matches!(line, Line::End);
                     receiver.input(line.into()).await;
                 }
                 Err(_) if line.trim().is_empty() => {}
@@ -103,8 +112,14 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
 
 impl Told {
     fn ended(&self, code: ErrorCode) -> Result<u8, Failure> {
-        self.out.event(&json!({ "event": "ended", "code": code.slug(), "message": code.happened() }))?;
-        Ok(finished(code))
+        let unfinished: Vec<String> = self.opening.keys().map(ToString::to_string).collect();
+        // What this side called off is not missed.
+        let cut_short = !unfinished.is_empty() && !self.leaving;
+        self.out.event(&json!({
+            "event": "ended", "code": code.slug(), "message": code.happened(), "received": self.received,
+            "unfinished": unfinished,
+        }))?;
+        Ok(if cut_short { exit_code(code) } else { finished(code) })
     }
 
     fn changed(&mut self, state: &State<'_>) -> Result<(), Failure> {
@@ -165,7 +180,11 @@ impl Told {
                 return Err(ErrorCode::NotGranted.into());
             }
             return match saving.take(running, piece)? {
-                Some(path) => self.out.event(&about(json!({ "file": path.display().to_string() }))),
+                Some(path) => {
+                    self.opening.remove(&piece.unit);
+                    self.received = self.received.saturating_add(1);
+                    self.out.event(&about(json!({ "file": path.display().to_string() })))
+                }
                 None => Ok(()),
             };
         }
@@ -178,6 +197,7 @@ impl Told {
             return Ok(());
         }
         let content = self.opening.remove(&piece.unit).unwrap_or_default();
+        self.received = self.received.saturating_add(1);
         match core::str::from_utf8(&content) {
             Ok(text) => self.out.event(&about(json!({ "text": text }))),
             Err(_) => self.out.event(&about(json!({ "base64": Base64::encode_string(&content) }))),

@@ -4,15 +4,19 @@ use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
+use futures_util::{FutureExt, select_biased};
 use glimpse_core::viewer::{Content, Input, Running, State};
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_wire::{ErrorCode, UnitId};
+use indicatif::ProgressBar;
 use zeroize::Zeroizing;
 
-use super::{Saving, failure_of, finished};
+use super::{Saving, failure_of};
+use crate::commands::add::progress;
+use crate::commands::lend::interrupt;
 use crate::failure::Failure;
 use crate::out::{Out, Style};
-use crate::text::{clean, clean_lines, clean_to, size};
+use crate::text::{clean, clean_lines, clean_to, count, kind, size};
 
 /// Everything that is lent, one after the other.
 struct Looking {
@@ -22,6 +26,9 @@ struct Looking {
     waiting: Option<VecDeque<UnitId>>,
     current: Option<UnitId>,
     text: Zeroizing<Vec<u8>>,
+    bar: ProgressBar,
+    lent: usize,
+    received: usize,
     exit: u8,
 }
 
@@ -33,31 +40,64 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
         waiting: None,
         current: None,
         text: Zeroizing::new(Vec::new()),
+        bar: ProgressBar::hidden(),
+        lent: 0,
+        received: 0,
         exit: 0,
     };
+    // Listened to all the time: a signal between two looks must not be lost.
+    let mut stop = std::pin::pin!(interrupt().fuse());
     loop {
-        let input = match receiver.next().await {
-            Shown::Ended(ErrorCode::SessionEnded) => return Ok(looking.exit),
-            Shown::Ended(code) => return Err(ended(code)),
-            Shown::Content(piece) => match receiver.state() {
-                State::Session(running) => looking.content(running, &piece)?,
-                State::EnterCode { .. } | State::Connecting { .. } | State::Waiting { .. } | State::Ended { .. } => {
-                    None
+        while let Some(shown) = receiver.show() {
+            let input = match shown {
+                Shown::Ended(code) => return looking.ended(code),
+                Shown::Content(piece) => {
+                    let input = match receiver.state() {
+                        State::Session(running) => looking.content(running, &piece)?,
+                        State::EnterCode { .. }
+                        | State::Connecting { .. }
+                        | State::Waiting { .. }
+                        | State::Ended { .. } => None,
+                    };
+                    // Nobody is idle while content comes, however long it takes.
+                    Some(input.unwrap_or(Input::Touched))
                 }
-            },
-            Shown::Changed => looking.changed(&receiver.state())?,
+                Shown::Changed => looking.changed(&receiver.state())?,
+            };
+            if let Some(input) = input {
+                receiver.input(input).await;
+            }
+        }
+        let arrived = select_biased! {
+            arrived = receiver.wait().fuse() => Some(arrived),
+            () = stop => None,
         };
-        if let Some(input) = input {
-            receiver.input(input).await;
+        match arrived {
+            Some(arrived) => receiver.take(arrived).await,
+            // The lender hears that it is over.
+            None => receiver.input(Input::End).await,
         }
     }
 }
 
-fn ended(code: ErrorCode) -> Failure {
-    Failure { exit: finished(code), ..code.into() }
+/// What came, where the session ended before everything did.
+fn cut_short(code: ErrorCode, received: usize, lent: usize) -> Failure {
+    let failure = Failure::from(code);
+    let message = format!("{} {received} of {} received.", failure.message, count(lent, "record"));
+    Failure { message, ..failure }
 }
 
 impl Looking {
+    /// Success only when everything that was lent has come.
+    fn ended(&self, code: ErrorCode) -> Result<u8, Failure> {
+        self.bar.finish_and_clear();
+        match &self.waiting {
+            None => Err(code.into()),
+            Some(waiting) if waiting.is_empty() && self.current.is_none() => Ok(self.exit),
+            Some(_) => Err(cut_short(code, self.received, self.lent)),
+        }
+    }
+
     fn changed(&mut self, state: &State<'_>) -> Result<Option<Input>, Failure> {
         match state {
             State::EnterCode { problem: Some(code) } => Err((*code).into()),
@@ -89,18 +129,21 @@ impl Looking {
                 let meta = &unit.meta;
                 self.out.note(&format!(
                     "{:<7} {:>8}  {}{from}",
-                    clean_to(&meta.kind, 7),
+                    kind(&meta.kind),
                     size(meta.length),
                     clean_to(&meta.title, 60)
                 ));
             }
-            self.waiting = Some(running.units().map(|(id, _)| id).collect());
+            let waiting: VecDeque<UnitId> = running.units().map(|(id, _)| id).collect();
+            self.lent = waiting.len();
+            self.waiting = Some(waiting);
             return Ok(Some(self.next()));
         }
         let failed = self.current.and_then(|unit| failure_of(running, unit));
         let Some(code) = failed else { return Ok(None) };
         let failure = Failure::from(code);
         self.exit = failure.exit;
+        self.bar.finish_and_clear();
         self.out.report(&failure, None)?;
         self.text.clear();
         Ok(Some(self.next()))
@@ -117,6 +160,14 @@ impl Looking {
             return Ok(None);
         }
         let Some(unit) = running.unit(&piece.unit) else { return Ok(None) };
+        if piece.offset == 0 {
+            self.bar = progress(piece.total, &unit.meta.title, self.out);
+        }
+        self.bar.set_position(piece.offset.saturating_add(u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX)));
+        if piece.last {
+            self.bar.finish_and_clear();
+            self.received = self.received.saturating_add(1);
+        }
         let done = match &mut self.saving {
             Some(saving) => {
                 if let Some(path) = saving.take(running, piece)? {
@@ -125,7 +176,7 @@ impl Looking {
                 piece.last
             }
             None => {
-                let is_text = matches!(unit.meta.kind.as_str(), "text" | "json" | "table" | "series" | "fhir");
+                let is_text = matches!(kind(&unit.meta.kind), "text" | "json" | "table" | "series" | "fhir");
                 if is_text {
                     self.text.extend_from_slice(&piece.bytes);
                 }
@@ -154,4 +205,20 @@ fn print(text: &[u8]) -> Result<(), Failure> {
         stdout.write_all(text)?;
     }
     Ok(stdout.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_ends_a_session_in_the_middle_is_no_success() {
+        for code in
+            [ErrorCode::SessionEnded, ErrorCode::SessionExpired, ErrorCode::SessionRevoked, ErrorCode::SessionIdle]
+        {
+            let failure = cut_short(code, 1, 3);
+            assert_eq!((failure.exit, failure.code.as_str()), (10, code.slug()));
+            assert!(failure.message.ends_with("1 of 3 records received."), "{}", failure.message);
+        }
+    }
 }

@@ -1,0 +1,94 @@
+//! Questions to a person while keys are unlocked. A device that nobody attends to does not stay unlocked: without a key
+//! pressed for a while, the question is taken back and the command ends, which drops the keys.
+
+use std::time::{Duration, Instant};
+
+use futures_channel::oneshot;
+
+use crate::failure::Failure;
+use crate::out::Out;
+
+/// How often it is looked whether anybody is there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Asks; nothing when the person left the question, by Ctrl-C or Escape.
+///
+/// # Errors
+/// [`Failure::locked`] when no key was pressed for the time that `out` allows.
+pub(crate) async fn ask<T: Send + 'static>(
+    out: Out,
+    question: impl FnOnce() -> dialoguer::Result<T> + Send + 'static,
+) -> Result<Option<T>, Failure> {
+    let (send, mut answer) = oneshot::channel();
+    let terminal = terminal::State::now();
+    let asked = Instant::now();
+    // Reading waits for keys and cannot be called off: a thread of its own, which ends with the process.
+    std::thread::spawn(move || drop(send.send(question())));
+    loop {
+        match tokio::time::timeout(LOOK.min(out.lock_after()), &mut answer).await {
+            Ok(Ok(answered)) => return Ok(answered.ok()),
+            Ok(Err(oneshot::Canceled)) => return Ok(None),
+            Err(_) => {
+                let idle = terminal::idle().map_or_else(|| asked.elapsed(), |idle| idle.min(asked.elapsed()));
+                if idle >= out.lock_after() {
+                    terminal.restore();
+                    return Err(Failure::locked());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+mod terminal {
+    use std::io::Write;
+    use std::time::{Duration, SystemTime};
+
+    use rustix::stdio::stdin;
+    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    /// How the terminal was before the question.
+    pub(super) struct State(Option<Termios>);
+
+    impl State {
+        pub(super) fn now() -> Self {
+            Self(tcgetattr(stdin()).ok())
+        }
+
+        /// Lines, echo and cursor as they were. The question is still on the screen, so what follows begins a line.
+        pub(super) fn restore(self) {
+            if let Some(before) = &self.0 {
+                // The terminal may be gone.
+                let _gone = tcsetattr(stdin(), OptionalActions::Flush, before);
+                let _gone = std::io::stderr().write_all(b"\x1b[?25h\r\n");
+            }
+        }
+    }
+
+    /// Since when nothing was read from the terminal: systems note it in its time of access, some to eight seconds.
+    pub(super) fn idle() -> Option<Duration> {
+        let stat = rustix::fs::fstat(stdin()).ok()?;
+        let at = Duration::from_secs(u64::try_from(stat.st_atime).ok()?);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        now.checked_sub(at)
+    }
+}
+
+#[cfg(not(unix))]
+mod terminal {
+    use std::time::Duration;
+
+    pub(super) struct State;
+
+    impl State {
+        pub(super) fn now() -> Self {
+            Self
+        }
+
+        pub(super) fn restore(self) {}
+    }
+
+    pub(super) fn idle() -> Option<Duration> {
+        None
+    }
+}
