@@ -6,40 +6,18 @@ import os
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+import hpke
+from hpke import hkdf
 from wire import Refused, parts
 
 CHUNK = 65_536
 TAG = 16
 
 
-def mac(key, message):
-    return hmac.new(key, message, hashlib.sha256).digest()
-
-
 def same(a, b):
     return hmac.compare_digest(a, b)
-
-
-def extract(salt, secret):
-    """HKDF-Extract of RFC 5869; without a salt it is 32 zero bytes."""
-    return mac(salt or bytes(32), secret)
-
-
-def expand(prk, info, length):
-    """HKDF-Expand of RFC 5869."""
-    out, block = b"", b""
-    for count in range(1, -(-length // 32) + 1):
-        block = mac(prk, block + info + bytes([count]))
-        out += block
-    return out[:length]
-
-
-def hkdf(salt, info, secret, length):
-    return expand(extract(salt, secret), info, length)
 
 
 def seal(key, nonce, plaintext, associated):
@@ -78,63 +56,35 @@ def signed_by(key, signature, message):
     return True
 
 
-# X-Wing (draft-connolly-cfrg-xwing-kem): the `cryptography` package has it inside HPKE's base mode only, so it is put together here
-# from its ML-KEM-768 and X25519. Its shared secret is the KEM's, as it is: HPKE's own ExtractAndExpand is not used.
+# X-Wing and HPKE: hpke.py, with what a viewer says when something is wrong.
 
 
-class XWingKey:
-    """A private key: 32 bytes of seed."""
+class XWingKey(hpke.XWingKey):
+    """A private key, drawn where no seed is given."""
 
     def __init__(self, seed=None):
-        expanded = hashlib.shake_256(os.urandom(32) if seed is None else seed).digest(96)
-        self._mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
-        self._x25519 = X25519PrivateKey.from_private_bytes(expanded[64:])
-        self._x25519_public = self._x25519.public_key().public_bytes_raw()
-        self.public = self._mlkem.public_key().public_bytes_raw() + self._x25519_public
+        super().__init__(os.urandom(32) if seed is None else seed)
 
     def decapsulate(self, enc):
-        if len(enc) != 1120:
+        if len(enc) != hpke.ENC:
             raise Refused("malformed", "an encapsulated key")
-        point = enc[1088:]
         try:
-            of_mlkem = self._mlkem.decapsulate(enc[:1088])
-            of_x25519 = self._x25519.exchange(X25519PublicKey.from_public_bytes(point))
+            return super().decapsulate(enc)
         except ValueError as why:  # among others: an all-zero shared secret
             raise Refused("record-tampered", "an encapsulated key") from why
-        return hashlib.sha3_256(of_mlkem + of_x25519 + point + self._x25519_public + rb"\.//^" + b"\\").digest()
-
-
-# HPKE (RFC 9180), the receiver's side. Suite id: section 5.1; key schedule: section 5.1; export: section 5.3.
-
-_HPKE_SUITE = b"HPKE" + bytes.fromhex("647a" "0001" "0003")
-_MODE_BASE, _MODE_PSK = 0, 1
-
-
-def _labeled_extract(salt, label, secret):
-    return extract(salt, b"HPKE-v1" + _HPKE_SUITE + label + secret)
-
-
-def _labeled_expand(prk, label, info, length):
-    return expand(prk, length.to_bytes(2, "big") + b"HPKE-v1" + _HPKE_SUITE + label + info, length)
 
 
 class HpkeReceiver:
     """One context: opens one message, exports secrets."""
 
     def __init__(self, private, enc, info, psk=b"", psk_id=b""):
-        shared = private.decapsulate(enc)
-        mode = bytes([_MODE_PSK if psk else _MODE_BASE])
-        context = mode + _labeled_extract(b"", b"psk_id_hash", psk_id) + _labeled_extract(b"", b"info_hash", info)
-        secret = _labeled_extract(shared, b"secret", psk)
-        self._key = _labeled_expand(secret, b"key", context, 32)
-        self._nonce = _labeled_expand(secret, b"base_nonce", context, 12)
-        self._exporter = _labeled_expand(secret, b"exp", context, 32)
+        self._context = hpke.Context(private.decapsulate(enc), info, psk, psk_id)
 
     def open(self, sealed, associated):
-        return unseal(self._key, self._nonce, sealed, associated)
+        return unseal(self._context.key, self._context.nonce, sealed, associated)
 
     def export(self, context, length):
-        return _labeled_expand(self._exporter, b"sec", context, length)
+        return self._context.export(context, length)
 
 
 # Two shares, one key (3.4).

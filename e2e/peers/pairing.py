@@ -8,7 +8,8 @@ from mnemonic import Mnemonic
 from spake2 import SPAKE2_A
 
 import preimages
-from cipher import XWingKey, expand, extract, mac, same, seal, signed_by, sound_point, unseal
+from cipher import XWingKey, same, seal, signed_by, sound_point, unseal
+from hpke import expand, extract, mac
 from wire import SUITE, H, Refused, array, choice, decode, encode, lp, octets, only, parts, slug_of, text, uint
 
 VIEW = 1

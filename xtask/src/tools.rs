@@ -1,7 +1,7 @@
 //! The tools that a build or a test run needs: found, installed where that is possible, named in one line where it is not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -46,43 +46,43 @@ pub(crate) fn for_browser(root: &Path) -> Result<()> {
 }
 
 /// The browser, by the names that it goes by.
-pub(crate) fn chromium() -> Option<std::path::PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].into_iter().find_map(find)
 }
 
+/// What the independent peers in Python need, where they say so themselves.
+const PEERS: [&str; 2] = ["crates/glimpse-core/tests/peers/requirements.txt", "e2e/peers/requirements.txt"];
+
 /// Independent peers of the cryptography, in a virtual environment of their own. Without Python this is a loud line, and
 /// an error in CI.
-pub(crate) fn python_peers(root: &Path) -> Result<Option<std::path::PathBuf>> {
-    let folder = root.join(".venv");
-    let python = folder.join("bin/python");
-    let works = |root: &Path| {
-        output(command(&python.to_string_lossy(), root).args(["-c", "import spake2, cryptography; print('ok')"]))
-            .is_ok()
-    };
-    if python.is_file() && works(root) {
-        return Ok(Some(python));
-    }
-    let install = || -> Result<()> {
-        let system = find("python3").context("python3 is not installed")?;
-        println!("installing the independent peers (python-spake2, cryptography) into .venv");
-        check(command(&system.to_string_lossy(), root).args(["-m", "venv", ".venv"]))?;
-        check(
-            command(&python.to_string_lossy(), root)
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args(PEERS),
-        )
-    };
-    match install() {
-        Ok(()) => Ok(Some(python)),
+pub(crate) fn python_peers(root: &Path) -> Result<Option<PathBuf>> {
+    match install_peers(root) {
+        Ok(python) => Ok(Some(python)),
         Err(error) if std::env::var_os("CI").is_some() => Err(error),
         Err(error) => {
-            println!("WARNING: the tests against independent peers are SKIPPED: {error:#}");
+            println!("WARNING: {error:#}");
             Ok(None)
         }
     }
 }
 
-const PEERS: [&str; 2] = ["spake2==0.9", "cryptography>=48"];
+/// The interpreter of `.venv`, which is made where it is missing, with every package of the versions in [`PEERS`].
+fn install_peers(root: &Path) -> Result<PathBuf> {
+    let python = root.join(".venv/bin/python");
+    if !python.is_file() {
+        let system = find("python3").context("python3 is not installed")?;
+        println!("installing the independent peers (python-spake2, cryptography and what they need) into .venv");
+        check(command(&system.to_string_lossy(), root).args(["-m", "venv", ".venv"]))?;
+    }
+    let mut pip = command(&python.to_string_lossy(), root);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    for file in PEERS {
+        pip.args(["--requirement", file]);
+    }
+    // Asks nobody when everything is there.
+    check(&mut pip)?;
+    Ok(python)
+}
 
 fn wasm_target(root: &Path) -> Result<()> {
     let libraries = output(command("rustc", root).args(["--print", "target-libdir", "--target", WASM]))?;

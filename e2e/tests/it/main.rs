@@ -16,6 +16,7 @@ mod ending;
 mod exfiltration;
 mod hostile;
 mod memory;
+mod peers;
 mod ready;
 mod reproducible;
 mod stories;

@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hpke as pyca
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import glimpse as g
 
@@ -40,10 +38,9 @@ class File:
 
 def pyca_opens(seed, wrapped, info):
     """Through the HPKE of pyca/cryptography, which has nothing of ours."""
-    mlkem, x25519 = g._xwing_private(seed)
+    private = g.XWingKey(seed)
     suite = pyca.Suite(pyca.KEM.MLKEM768_X25519, pyca.KDF.HKDF_SHA256, pyca.AEAD.CHACHA20_POLY1305)
-    key = pyca.MLKEM768X25519PrivateKey(mlkem, x25519)
-    assert isinstance(mlkem, MLKEM768PrivateKey) and isinstance(x25519, X25519PrivateKey)
+    key = pyca.MLKEM768X25519PrivateKey(private.mlkem, private.x25519)
     return suite.decrypt(wrapped, key, info)
 
 

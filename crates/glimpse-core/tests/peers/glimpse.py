@@ -5,14 +5,18 @@ It shares no line with the Rust crates. Section numbers are those of the page.
 
 import hashlib
 import hmac
+import sys
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from spake2 import SPAKE2_A, SPAKE2_B
+
+# The viewer in e2e/peers and the peers here share HKDF, X-Wing and HPKE. Last on the path: some of its files are called as those here.
+sys.path.append(str(Path(__file__).resolve().parents[4] / "e2e" / "peers"))
+
+from hpke import Context as Hpke, XWingKey, encapsulate as xwing_encapsulate, expand, extract, hkdf  # noqa: E402
 
 SUITE = 1
 VIEW = 1
@@ -102,22 +106,6 @@ def n8(number):
 
 def labelled(label, *parts):
     return lp("glimpse/v1/" + label, *parts)
-
-
-def extract(salt, data):
-    return hmac.new(salt, data, hashlib.sha256).digest()
-
-
-def expand(prk, info, length):
-    out, block, counter = b"", b"", 1
-    while len(out) < length:
-        block = hmac.new(prk, block + info + bytes([counter]), hashlib.sha256).digest()
-        out, counter = out + block, counter + 1
-    return out[:length]
-
-
-def hkdf(salt, info, data, length):
-    return expand(extract(salt or bytes(32), data), info, length)
 
 
 def committed(salt, label, data):
@@ -217,70 +205,14 @@ def grouped(digits):
     return " ".join(cut + [rest[4 * i:4 * i + 4] for i in range(fours)])
 
 
-# 2: X-Wing, HPKE.
+# 2: X-Wing. HPKE's key schedule is `Hpke`, from hpke.py.
 
 def xwing_public(seed):
-    mlkem, x25519 = _xwing_private(seed)
-    return mlkem.public_key().public_bytes_raw() + _raw(x25519.public_key())
-
-
-def _raw(key):
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def _xwing_private(seed):
-    expanded = hashlib.shake_256(seed).digest(96)
-    return MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
-
-
-def _combine(ss_m, ss_x, ct_x, pk_x):
-    return hashlib.sha3_256(ss_m + ss_x + ct_x + pk_x + b"\\.//^\\").digest()
+    return XWingKey(seed).public
 
 
 def xwing_decapsulate(seed, enc):
-    mlkem, x25519 = _xwing_private(seed)
-    ss_x = x25519.exchange(X25519PublicKey.from_public_bytes(enc[1088:]))
-    return _combine(mlkem.decapsulate(enc[:1088]), ss_x, enc[1088:], _raw(x25519.public_key()))
-
-
-def xwing_encapsulate(public):
-    ss_m, ct_m = MLKEM768PublicKey.from_public_bytes(public[:1184]).encapsulate()
-    ephemeral = X25519PrivateKey.generate()
-    ss_x = ephemeral.exchange(X25519PublicKey.from_public_bytes(public[1184:]))
-    ct_x = _raw(ephemeral.public_key())
-    return ct_m + ct_x, _combine(ss_m, ss_x, ct_x, public[1184:])
-
-
-HPKE_SUITE = b"HPKE" + bytes.fromhex("647a00010003")
-
-
-class Hpke:
-    """RFC 9180 section 5.1, from the shared secret on; base mode without a PSK, PSK mode with one."""
-
-    def __init__(self, shared, info, psk=b"", psk_id=b""):
-        mode = b"\x01" if psk else b"\x00"
-        context = mode + self._extract(b"", b"psk_id_hash", psk_id) + self._extract(b"", b"info_hash", info)
-        secret = self._extract(shared, b"secret", psk)
-        self.key = self._expand(secret, b"key", context, 32)
-        self.nonce = self._expand(secret, b"base_nonce", context, 12)
-        self._exporter = self._expand(secret, b"exp", context, 32)
-
-    @staticmethod
-    def _extract(salt, label, data):
-        return extract(salt or bytes(32), b"HPKE-v1" + HPKE_SUITE + label + data)
-
-    @staticmethod
-    def _expand(prk, label, info, length):
-        return expand(prk, length.to_bytes(2, "big") + b"HPKE-v1" + HPKE_SUITE + label + info, length)
-
-    def seal(self, aad, plaintext):
-        return ChaCha20Poly1305(self.key).encrypt(self.nonce, plaintext, aad)
-
-    def open(self, aad, ciphertext):
-        return ChaCha20Poly1305(self.key).decrypt(self.nonce, ciphertext, aad)
-
-    def export(self, context):
-        return self._expand(self._exporter, b"sec", context, 32)
+    return XWingKey(seed).decapsulate(enc)
 
 
 # 6.2 to 6.4 The pairing.
@@ -372,4 +304,4 @@ def sign(seed, preimage):
 
 
 def signing_key(seed):
-    return _raw(Ed25519PrivateKey.from_private_bytes(seed).public_key())
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
