@@ -80,6 +80,7 @@ fn at_viewer(world: &mut World, code_of: u32, first: u32) -> Tried {
         world.deliver(answer);
         if tried.guesses > 0 {
             world.frame(&ToEnd::Over { code: ErrorCode::ServerUnreachable });
+            world.now = world.now.plus(5_000);
             for input in [Input::SocketClosed, Input::Tick, Input::SocketOpened] {
                 world.input(input);
             }
