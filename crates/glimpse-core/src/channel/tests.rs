@@ -48,11 +48,79 @@ fn t107_a_reflected_message_breaks_the_channel() {
     let honest = device.seal(&Live::Refused);
     assert_eq!(take(viewer, &honest), Err(ErrorCode::ChannelBroken), "for good");
     assert_eq!(take(device, &sealed), Ok(MINUTES), "control: at the other end it opens");
-    // Control: with one key for both directions the echo opens.
-    let one_key = Secret::fill_with(|own| own.fill(1));
-    let mut buffer = encode(&MINUTES);
-    aead::seal(&one_key, nonce(0), b"", &mut buffer);
-    assert!(aead::open(&one_key, nonce(0), b"", &mut buffer).is_ok());
+}
+
+/// An end of a channel, with this channel's counters, that may do without one of the two things that tell directions
+/// apart: a key for each, and the side in the authenticated data.
+struct Twin {
+    send: u8,
+    receive: u8,
+    names_the_side: bool,
+    sent: u64,
+    received: u64,
+}
+
+impl Twin {
+    const SESSION: SessionId = SessionId([3; 16]);
+
+    fn aad(&self, side: Side, counter: u64) -> Vec<u8> {
+        if self.names_the_side {
+            preimage::live_aad(&Self::SESSION, side, counter)
+        } else {
+            counter.to_be_bytes().into()
+        }
+    }
+
+    fn seal(&mut self, live: &Live) -> (u64, Vec<u8>) {
+        let (counter, mut sealed) = (self.sent, encode(live));
+        self.sent += 1;
+        let key = Secret::fill_with(|own| own.fill(self.send));
+        aead::seal(&key, nonce(counter), &self.aad(Side::Viewer, counter), &mut sealed);
+        (counter, sealed)
+    }
+
+    fn open(&mut self, counter: u64, mut sealed: Vec<u8>) -> Option<Live> {
+        let key = Secret::fill_with(|own| own.fill(self.receive));
+        let aad = self.aad(Side::Device, counter);
+        (counter == self.received).then_some(())?;
+        aead::open(&key, nonce(counter), &aad, &mut sealed).ok()?;
+        self.received += 1;
+        decode(&sealed, MAX_MESSAGE).ok()
+    }
+}
+
+#[test]
+fn t107_control_a_channel_with_one_key_and_no_side_opens_its_own_echo() {
+    let echoed = |send: u8, receive: u8, names_the_side: bool| {
+        let mut twin = Twin { send, receive, names_the_side, sent: 0, received: 0 };
+        (0..3)
+            .map(|_| {
+                let (counter, sealed) = twin.seal(&MINUTES);
+                twin.open(counter, sealed)
+            })
+            .collect::<Option<Vec<_>>>()
+    };
+    assert_eq!(echoed(1, 1, false), Some(vec![MINUTES; 3]), "control: nothing tells the directions apart");
+    // Each of the two is enough, and the channel has both.
+    assert_eq!(echoed(1, 2, false), None);
+    assert_eq!(echoed(1, 1, true), None);
+    let (_, mut viewer) = ends();
+    let channel = viewer.live().unwrap();
+    assert!(!channel.send.matches(channel.receive.expose_secret()));
+    // The side alone, in the channel itself: the same key in both directions, and the echo does not open.
+    channel.receive = Secret::fill_with(|own| own.copy_from_slice(channel.send.expose_secret()));
+    let sealed = channel.seal(&MINUTES);
+    assert_eq!(take(channel, &sealed), Err(ErrorCode::ChannelBroken));
+    // The keys alone: what this end sealed, under the key that it opens with, names the wrong side; under the other
+    // side's name, and its own key, it does not open either.
+    let (mut device, mut viewer) = ends();
+    let (device, viewer) = (device.live().unwrap(), viewer.live().unwrap());
+    let mut forged = encode(&MINUTES);
+    aead::seal(&viewer.send, nonce(0), &preimage::live_aad(&viewer.session, Side::Device, 0), &mut forged);
+    assert_eq!(viewer.open(0, &Bytes(forged)), Err(ErrorCode::ChannelBroken));
+    let honest = device.seal(&Live::Refused);
+    let (_, mut fresh) = ends();
+    assert_eq!(take(fresh.live().unwrap(), &honest), Ok(Live::Refused), "control");
 }
 
 #[test]

@@ -108,6 +108,7 @@ mod binding;
 mod ending;
 mod guessing;
 mod leaving;
+pub(crate) mod target;
 
 /// The messages of a pairing, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

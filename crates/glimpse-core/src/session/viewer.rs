@@ -367,3 +367,6 @@ impl UnitOpener {
         open(&mut self.content, length).map_err(|OpenError| ErrorCode::RecordTampered)
     }
 }
+
+#[cfg(test)]
+mod tests;

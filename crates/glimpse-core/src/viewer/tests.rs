@@ -21,6 +21,8 @@ use crate::session::tests::{meta, version};
 use crate::session::{DeviceSession, fresh_salt};
 use crate::testing::rng;
 
+mod guessing;
+
 const CLAIMED_AT: UnixMillis = UnixMillis(1_700_000_000_000);
 const SHARE: Hash = Hash([8; 32]);
 

@@ -3,9 +3,11 @@
 use glimpse_wire::encode;
 use glimpse_wire::pairing::Message;
 
+use super::target::Target;
 use super::*;
 use crate::session::device::Decision;
 use crate::session::{Approved, DeviceSession, ViewerSession};
+use crate::stretch;
 use crate::testing::assert_not_impl;
 
 #[test]
@@ -29,21 +31,30 @@ fn no_state_can_be_used_twice_or_kept() {
 #[test]
 fn t003_of_fifty_who_come_at_once_one_is_answered() {
     let account = NewAccount::generate(&mut rng(1)).unwrap();
-    let (opened, viewer) = ends(&account, 3);
-    let (_, hello) = viewer.receive(MAILBOX, &opened.offer, claims(), &mut rng(4)).unwrap();
-    let mut device = Some(opened.state);
-    let answers: Vec<Vec<u8>> = (0..50)
-        .filter_map(|seed| {
-            let state = device.take()?;
-            state.receive(&hello, NOW, counted(), &mut rng(seed)).ok().map(|(_, answer)| answer)
-        })
-        .collect();
-    assert_eq!(answers.len(), 1);
-    // Control: where every comer finds the waiting state again, all fifty are answered, each with a run of its own.
-    let found_again = || ends(&account, 3).0.state;
-    let answers: std::collections::BTreeSet<Vec<u8>> =
-        (0..2).map(|seed| found_again().receive(&hello, NOW, counted(), &mut rng(seed)).unwrap().1).collect();
-    assert_eq!(answers.len(), 2);
+    // Fifty browsers with the right code, each with a Hello of its own, past a server that let all of them claim it.
+    let comers = |offer: &[u8]| -> Vec<Vec<u8>> {
+        let viewer = || ends(&account, 3).1;
+        (0..50).map(|seed| viewer().receive(MAILBOX, offer, claims(), &mut rng(100 + seed)).unwrap().1).collect()
+    };
+    stretch::tests::cheaply(|| {
+        let (opened, _) = ends(&account, 3);
+        let hellos = comers(&opened.offer);
+        let mut device = Target::Waiting(opened.state);
+        let said: Vec<_> = hellos.iter().map(|hello| device.send(hello, &mut rng(5))).collect();
+        assert!(matches!(said[0], Some(Ok(_))), "the first is answered");
+        assert_eq!(said[1], Some(Err(ErrorCode::Malformed)), "the second ends the run");
+        assert!(said[2..].iter().all(Option::is_none), "and the others find nobody");
+        // Control: where every comer finds the waiting state again, all fifty are answered, each with a run of its own.
+        let answers: std::collections::BTreeSet<Vec<u8>> = hellos
+            .iter()
+            .zip(200..)
+            .map(|(hello, seed)| {
+                let mut found_again = Target::Waiting(ends(&account, 3).0.state);
+                found_again.send(hello, &mut rng(seed)).unwrap().unwrap()
+            })
+            .collect();
+        assert_eq!(answers.len(), 50);
+    });
 }
 
 #[test]

@@ -8,12 +8,13 @@ use glimpse_wire::pairing::{Message, Offer};
 use glimpse_wire::preimage::{self, Preimage};
 use glimpse_wire::{decode, encode};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use super::*;
 use crate::session::device::Decision;
 use crate::session::tests::{meta, version};
 use crate::stretch;
+use crate::testing::volume;
 
 fn kind(message: &[u8]) -> &'static str {
     match decode(message, 1 << 20).unwrap() {
@@ -78,8 +79,20 @@ fn t006_nothing_but_its_element_leaves_the_device_before_a_valid_confirmation() 
     assert!(allowed("ExpectConfirmA").contains(&kind(&confirm_b)));
     // Once confirmed, there is no way to bring a message out but the user's act.
     assert_eq!(viewer.receive(&confirm_b).unwrap().words(), device.words());
-    // Control: the order of RFC 9382, in which B confirms with its element, is seen.
-    assert!(!allowed("ExpectHello").contains(&kind(&confirm_b)));
+    // Control: in the order of RFC 9382 B confirms with its element. A device that did so, this one's states run one after
+    // the other before it answers, sends what is not allowed there, and who guessed learns whether he was right.
+    let eager = |guess: ExpectOffer| {
+        let (device, _) = opened();
+        let (viewer, greeting) = guess.receive(MAILBOX, &device.offer, claims(), &mut rng(4)).unwrap();
+        let (device, answer) = device.state.receive(&greeting, NOW, counted(), &mut rng(5)).unwrap();
+        let (_, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+        [Some(answer), device.receive(&confirm_a, NOW).ok().map(|(_, confirm)| confirm)]
+    };
+    let seen = eager(opened().1).into_iter().flatten().map(|message| kind(&message)).collect::<Vec<_>>();
+    assert_eq!(seen, ["Answer", "ConfirmB"]);
+    assert!(!seen.iter().all(|kind| allowed("ExpectHello").contains(kind)), "and the list refuses it");
+    let wrong = PairingCode::new(Nameplate::parse("417").unwrap(), CodeSecret::generate(Purpose::View, &mut rng(99)));
+    assert_eq!(eager(ExpectOffer::new(wrong, Purpose::View))[1], None, "a test of a guess");
 }
 
 /// Everything that leaves the two ends of a pairing and of the session after it, and the code that they had.
@@ -108,10 +121,11 @@ fn everything() -> (Vec<Vec<u8>>, String) {
     (messages.into_iter().chain([submission, live, reply, end]).collect(), digits)
 }
 
-/// Looks for codes, and for what somebody might have computed from them, in `messages`.
+/// Looks for codes, and for what somebody might have computed from them, in everything that was sent.
 struct Search<'m> {
-    messages: &'m [Vec<u8>],
-    windows: HashSet<&'m [u8]>,
+    /// Every six bytes in a row, to look for codes, and every sixteen, to look for halves of hashes.
+    short: HashSet<&'m [u8]>,
+    long: HashSet<&'m [u8]>,
     salts: Vec<Vec<u8>>,
 }
 
@@ -126,29 +140,27 @@ impl<'m> Search<'m> {
             preimage::stretch_salt(&messages[1]).0.to_vec(),
             b"417".to_vec(),
         ];
-        let windows = messages.iter().flat_map(|message| message.windows(16)).collect();
-        Self { messages, windows, salts: salts.into() }
+        let windows = |length| messages.iter().flat_map(move |message| message.windows(length)).collect();
+        Self { short: windows(6), long: windows(16), salts: salts.into() }
     }
 
-    /// Whether the first half of `value` stands anywhere.
+    /// Whether the first half of `value`, or of a longer one the first sixteen bytes, stands anywhere.
     fn holds(&self, value: &[u8]) -> bool {
-        self.windows.contains(&value[..16])
+        self.long.contains(&value[..16])
     }
 
     fn finds(&self, nameplate: &str, secret: &str) -> bool {
         let both = format!("{nameplate}{secret}");
         let framed = Preimage::unlabelled().part(nameplate.as_bytes()).part(secret.as_bytes()).into_bytes();
-        let raw =
-            self.messages.iter().any(|message| message.windows(secret.len()).any(|part| part == secret.as_bytes()));
         let hashed = [secret.as_bytes(), both.as_bytes(), &framed].into_iter().any(|form| {
             let keyed = |salt: &Vec<u8>| {
-                let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(salt).unwrap();
-                mac.update(form);
-                self.holds(&mac.finalize().into_bytes())
+                // Keyed by what is to be seen, and the other way round.
+                let macs = [(salt.as_slice(), form), (form, salt.as_slice())];
+                macs.into_iter().any(|(key, data)| self.holds(&mac_256(key, data)) || self.holds(&mac_512(key, data)))
             };
-            self.holds(&Sha256::digest(form)) || self.salts.iter().any(keyed)
+            self.holds(&Sha256::digest(form)) || self.holds(&Sha512::digest(form)) || self.salts.iter().any(keyed)
         });
-        raw || hashed
+        self.short.contains(secret.as_bytes()) || hashed
     }
 
     /// The same for the stretching, under every salt that is to be seen: forty milliseconds for each.
@@ -159,31 +171,48 @@ impl<'m> Search<'m> {
     }
 }
 
+fn mac_256(key: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).unwrap();
+    mac.update(data);
+    mac.finalize().into_bytes().to_vec()
+}
+
+fn mac_512(key: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut mac = <Hmac<Sha512> as KeyInit>::new_from_slice(key).unwrap();
+    mac.update(data);
+    mac.finalize().into_bytes().to_vec()
+}
+
 #[test]
 fn t013_neither_the_code_nor_anything_computed_from_it_leaves_an_end() {
     let (messages, digits) = everything();
     let (nameplate, secret) = (&digits[..3], &digits[3..9]);
-    // A space of a thousand codes around the right one; the searcher does not know which it is.
-    let codes = || (0..1_000).map(|code| format!("{}{code:03}", &secret[..3]));
+    // Codes from the whole space, at equal distances, with the right one among them; in the soak all of them. The
+    // searcher does not know which it is.
+    let count = volume(1_000, 1_000_000);
+    let right: u32 = secret.parse().unwrap();
+    let codes =
+        |count: u32| (0..count).map(move |place| format!("{:06}", (right + place * (1_000_000 / count)) % 1_000_000));
     let search = Search::new(&messages);
-    assert_eq!(codes().filter(|code| search.finds(nameplate, code)).collect::<Vec<_>>(), Vec::<String>::new());
+    assert_eq!(codes(count).filter(|code| search.finds(nameplate, code)).collect::<Vec<_>>(), Vec::<String>::new());
     assert!(!search.finds_stretched(nameplate, secret));
     // Controls: a client that routed by a hash of its code, by a keyed hash, by the stretched code, or by the code.
     let offer = &messages[1];
     let salt = preimage::stretch_salt(offer);
     let framed = Preimage::unlabelled().part(nameplate.as_bytes()).part(secret.as_bytes()).into_bytes();
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&salt.0).unwrap();
-    mac.update(&framed);
     let leaks = [
         Sha256::digest(secret).to_vec(),
-        mac.finalize().into_bytes()[..16].to_vec(),
+        Sha512::digest(secret).to_vec(),
+        mac_256(&salt.0, &framed)[..16].to_vec(),
+        mac_512(&salt.0, &framed)[..16].to_vec(),
+        mac_256(digits[..9].as_bytes(), nameplate.as_bytes()),
         format!("GET /v1/mailboxes/{secret}").into_bytes(),
     ];
     for leak in leaks {
         let mut leaking = messages.clone();
         leaking.push(leak);
         let search = Search::new(&leaking);
-        assert_eq!(codes().filter(|code| search.finds(nameplate, code)).collect::<Vec<_>>(), [secret]);
+        assert_eq!(codes(1_000).filter(|code| search.finds(nameplate, code)).collect::<Vec<_>>(), [secret]);
     }
     let mut leaking = messages.clone();
     leaking.push(stretch::for_pairing(&framed, &salt.0).unwrap().expose_secret().to_vec());

@@ -2,7 +2,7 @@
 
 use glimpse_wire::pairing::{Grant, Rights, Terms, TermsUnit};
 use glimpse_wire::session::{OpenRequest, UnitEnvelope};
-use glimpse_wire::{ErrorCode, Salt, UnitId};
+use glimpse_wire::{Salt, UnitId};
 use proptest::prelude::*;
 
 use super::*;
