@@ -12,7 +12,7 @@ use minicbor::{Decode, Encode};
 use crate::account::Device;
 use crate::card::ContactCard;
 use crate::error::DeviceError;
-use crate::sessions::SessionTrail;
+use crate::sessions::{SessionTrail, Verdict};
 use crate::writer::is_about;
 
 /// Form of the file.
@@ -81,7 +81,8 @@ impl Evidence {
         let session = self.session().ok_or(NoEvidence::Broken { seq: 0 })?;
         let audit: Audit =
             audit(session, device, &self.receipts).map_err(|broken| NoEvidence::Broken { seq: broken.seq })?;
-        Ok(SessionTrail { session, receipts: self.receipts.clone(), audit: Some(audit) })
+        let verdict = Verdict::of(&audit);
+        Ok(SessionTrail { session, receipts: self.receipts.clone(), audit: Some(audit), verdict })
     }
 
     /// That of the first receipt; the others must have the same.

@@ -54,6 +54,14 @@ pub enum Verdict {
     Contradicted,
 }
 
+impl Verdict {
+    /// Of a trail that holds.
+    #[must_use]
+    pub const fn of(audit: &Audit) -> Self {
+        if audit.ended { Self::Whole } else { Self::NoEnd }
+    }
+}
+
 /// A session as its kept trail tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptSession {
@@ -154,8 +162,10 @@ impl Device {
         };
         let (audit, verdict) = match self.audit(session, &receipts) {
             Ok(_) if contradicted => (None, Verdict::Contradicted),
-            Ok(audit) if audit.ended => (Some(audit), Verdict::Whole),
-            Ok(audit) => (Some(audit), Verdict::NoEnd),
+            Ok(audit) => {
+                let verdict = Verdict::of(&audit);
+                (Some(audit), verdict)
+            }
             Err(BrokenTrail { seq }) => (None, Verdict::Broken { seq }),
         };
         SessionTrail { session, receipts, audit, verdict }

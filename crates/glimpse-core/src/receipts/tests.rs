@@ -393,13 +393,19 @@ fn t065_what_is_of_another_suite_or_out_of_order_does_not_hold() {
 fn t065_a_refused_request_fits_its_place_like_an_opening() {
     let by = Signers::new();
     let granted = by.granted(1, by.viewer.public());
-    let refused = |last_receipt| {
+    let noted = |code, last_receipt| {
         let Event::Opened { request, signature } = by.opened(1, SESSION, last_receipt) else { panic!() };
-        Event::Refused { code: ErrorCode::NotGranted, request, signature }
+        Event::Refused { code, request, signature }
     };
+    let refused = |last_receipt| noted(ErrorCode::NotGranted, last_receipt);
     let begun = [granted.clone(), by.opened(1, SESSION, Hash::ZERO)];
     assert!(by.holds(&[begun.as_slice(), &[refused(head(&begun))]].concat()), "control");
     assert!(!by.holds(&[granted.clone(), refused(head(&begun))]), "an opening before it was left out");
+    let alarm = noted(ErrorCode::CounterReused, Hash([7; 32]));
+    assert!(
+        by.holds(&[begun.as_slice(), &[alarm]].concat()),
+        "what a thief of a number made up is no fault of the server"
+    );
     let ended = [granted, by.ended(Side::Viewer, SESSION, Hash::ZERO)];
     assert!(!by.holds(&[ended.as_slice(), &[refused(Hash::ZERO)]].concat()), "refused after the end");
 }
