@@ -118,7 +118,8 @@ async fn t060_the_wall_clock_of_the_browser_changes_nothing() -> Result<()> {
 async fn t060_sleep_counts_and_a_clock_that_is_set_back_in_a_session_lengthens_nothing() -> Result<()> {
     // A machine that sleeps: in some browsers this clock stands still, and the wall clock has gone on at the next look.
     let stopped = "{ const then = performance.now(); performance.now = () => then }";
-    let hours = |count: i64| format!("{{ const real = Date.now; Date.now = () => real() + {} }} true", count * 3_600_000);
+    let hours =
+        |count: i64| format!("{{ const real = Date.now; Date.now = () => real() + {} }} true", count * 3_600_000);
     let stage = Stage::new().await?;
     stage.device.add_bytes("secret.txt", SECRET).await?;
     stage.device.add_bytes("other.txt", "The other text.").await?;
