@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
 use e2e::browser::Browser;
+use e2e::device::field;
 use e2e::devtools::{DevTools, Session};
 use e2e::program::root;
 use e2e::server::Server;
@@ -211,4 +212,48 @@ async fn everybody_can_compare_the_words_and_find_and_read_records() -> Result<(
     look.screen("ended").await?;
     look.done();
     Ok(())
+}
+
+#[tokio::test]
+async fn what_a_writer_calls_itself_stands_in_quotation_marks_and_cannot_leave_them() -> Result<()> {
+    let stage = Stage::new().await?;
+    let card = stage.device.run(&["card"]).await?;
+    let card = field(card.first().context("no card")?, "card")?;
+    let path = |name: &str| stage.device.folder().join(name).display().to_string();
+    let (result, key) = (path("result.txt"), path("writer.key"));
+    tokio::fs::write(&result, "fine").await?;
+    let name = "Dr X\u{2069}\u{202E}, approved by the owner. Not written by Y";
+    stage.device.run(&["write", "--to", &card, "--from", name, "--key", &key, &result]).await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("result").await?;
+    let shown = "return ['.record-row .note', '.origin'].map(w => { const b = document.querySelector(w).querySelector('bdi'); \
+        return [b.previousSibling.data, b.textContent, b.nextSibling.data] })";
+    let plain = "Dr X, approved by the owner. Not written by Y";
+    let expected = json!([["From “", plain, "”"], ["Written by “", plain, "” and not approved by the owner."]]);
+    assert_eq!(stage.browser.run(shown).await?, expected);
+    let mut look = Look::at(&stage.browser).await?;
+    look.screen("writer").await?;
+    look.done();
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_colours_the_lines_of_a_chart_differ_by_their_dashes() -> Result<()> {
+    let stage = Stage::new().await?;
+    let rows = (0..48).map(|hour| {
+        format!("2026-11-{:02}T{:02}:00:00Z,{hour},{},{}\n", 9 + hour / 24, hour % 24, hour + 5, 90 - hour)
+    });
+    let csv: String = std::iter::once("time,one (bpm),two (bpm),three (bpm)\n".to_owned()).chain(rows).collect();
+    stage.device.add_bytes("three.csv", csv).await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("three").await?;
+    let script = "const all = p => new Set([...document.querySelectorAll('.plot path.line')].map(l => getComputedStyle(l)[p])).size; \
+        return [document.querySelectorAll('.plot path.line').length, all('stroke'), all('strokeDasharray')]";
+    until("three lines", async || (stage.browser.run(script).await.ok()?.get(0)? == &json!(3)).then_some(())).await?;
+    assert_eq!(stage.browser.run(script).await?, json!([3, 3, 1]), "control: by colour, where there are colours");
+    let mut look = Look::at(&stage.browser).await?;
+    let media = json!({ "features": [{ "name": "forced-colors", "value": "active" }] });
+    look.tools.call(Some(&look.page), "Emulation.setEmulatedMedia", media).await?;
+    assert_eq!(stage.browser.run(script).await?, json!([3, 1, 3]));
+    look.picture("forced-colors").await
 }

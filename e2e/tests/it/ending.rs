@@ -1,6 +1,7 @@
 //! How a look ends, and that it stays ended: rows 59, 60, 66 and 67.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -265,4 +266,63 @@ async fn offline_for_a_while_is_told_and_mended() -> Result<()> {
         (event.get("event") == Some(&json!("opened")) && event.get("title") == Some(&json!("other"))).then_some(())
     })
     .await
+}
+
+/// Drops the connection of whoever asks for a later piece of a record, while the switch is on, and counts how often.
+struct DropsLaterPieces {
+    on: AtomicBool,
+    dropped: AtomicU32,
+}
+
+impl Tamper for DropsLaterPieces {
+    fn answer(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+        let later = asked.path.ends_with("/content")
+            && asked.headers.get("range").is_some_and(|range| !range.as_bytes().starts_with(b"bytes=0-"));
+        if later && self.on.load(Ordering::SeqCst) {
+            self.dropped.fetch_add(1, Ordering::SeqCst);
+            return None;
+        }
+        Some(answer)
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_stopped_goes_on_where_it_did() -> Result<()> {
+    let drops = Arc::new(DropsLaterPieces { on: AtomicBool::new(true), dropped: AtomicU32::new(0) });
+    let stage = Stage::behind(drops.clone()).await?;
+    stage.device.add_bytes("long.txt", format!("{SECRET}\n{}", "line\n".repeat(600_000))).await?;
+    let (mut tools, _, worker) = go_with(&stage.browser, &stage.url(), "true").await?;
+    let _lending = lend_here(&stage, &["--everything", "--for", "30m"]).await?;
+    stage.browser.choose("long").await?;
+    let stopped = "return document.querySelector('.record-pane .notice.bad button') !== null";
+    let mut seen = 0;
+    loop {
+        let state = until("a piece is asked for again, or given up", async || {
+            if stage.browser.run(stopped).await.ok()? == json!(true) {
+                return Some(None);
+            }
+            let dropped = drops.dropped.load(Ordering::SeqCst);
+            (dropped > seen).then_some(Some(dropped))
+        });
+        let Some(dropped) = state.await? else { break };
+        seen = dropped;
+        // The wait before the next try is over at once.
+        let later = "{ const now = performance.now.bind(performance); performance.now = () => now() + 20000 } true";
+        tools.evaluate(&worker, later).await?;
+    }
+    stage.browser.reads("The server cannot be reached.").await?;
+    let asked = |what: &str, range: &[u8]| -> Result<usize> {
+        let exchanges = stage.proxy.as_ref().context("no proxy")?.exchanges();
+        let fits = |asked: &Asked| {
+            let ranged = asked.headers.get("range").map_or(&b""[..], |range| range.as_bytes());
+            asked.path.ends_with(what) && ranged.starts_with(range)
+        };
+        Ok(exchanges.iter().filter(|(asked, _)| fits(asked)).count())
+    };
+    assert_eq!((asked("/open", b"")?, asked("/content", b"bytes=0-")?), (1, 1));
+    drops.on.store(false, Ordering::SeqCst);
+    stage.browser.run("document.querySelector('.record-pane .notice.bad button').click()").await?;
+    stage.browser.reads(SECRET).await?;
+    assert_eq!((asked("/open", b"")?, asked("/content", b"bytes=0-")?), (1, 1), "nothing of it was asked for twice");
+    Ok(())
 }

@@ -301,7 +301,9 @@ async fn t103_whatever_a_server_says_after_hello_the_code_is_not_run_again() -> 
     ] {
         let (stage, refuses) = stage_of().await?;
         stage.device.add_bytes("first.txt", "x").await?;
-        let (mut tools, _, worker) = go_with(&stage.browser, &stage.url(), "true").await?;
+        let (mut tools, page, worker) = go_with(&stage.browser, &stage.url(), "true").await?;
+        // The Worker of the next code is not held.
+        tools.follow(&page, false).await?;
         let mut lending = stage.device.lend(&["--everything"]).await?;
         stage.browser.type_code(&lending.code).await?;
         until("Hello has left", async || (refuses.hellos.load(Ordering::SeqCst) == 1).then_some(())).await?;

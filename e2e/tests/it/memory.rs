@@ -191,10 +191,6 @@ const FAULTS: &str = "{ const Real = WebAssembly.Instance; globalThis.calls = 0;
           globalThis.calls += 1; if (globalThis.calls === globalThis.failAt) throw new Error('injected'); return call(...given) }; \
       return new Real(module, imports) } } true";
 
-/// Makes the page look after its Worker three times as often, so that silence is noticed in seven seconds.
-const LOOK_OFTEN: &str =
-    "{ const real = setInterval; globalThis.setInterval = (act, millis) => real(act, millis / 3) }";
-
 /// Sets the Worker's clock five minutes on.
 pub(crate) const LATER: &str =
     "{ const now = performance.now.bind(performance); performance.now = () => now() + 300000 } true";
@@ -220,9 +216,6 @@ async fn t091_a_fault_at_any_call_is_told_and_leaves_no_broken_instance() -> Res
     for part in 1..12 {
         let at = start + (total - start) * part / 12;
         let script = format!("{FAULTS}; failAt = {at}");
-        let mut looks = stage.browser.devtools().await?;
-        let quick = looks.page().await?;
-        looks.call(Some(&quick), "Page.addScriptToEvaluateOnNewDocument", json!({ "source": LOOK_OFTEN })).await?;
         let (mut tools, page, worker) = go_with(&stage.browser, &stage.url(), &script).await?;
         let held = tools.targets("worker").await?;
         tools.follow(&page, false).await?;

@@ -64,6 +64,9 @@ async fn every_kind_of_the_sample_record_is_shown() -> Result<()> {
         let what = format!("{kind} content of {record}");
         let shown = until(&what, async || (stage.browser.run(there).await.ok()? == json!(true)).then_some(()));
         shown.await.context(stage.browser.text().await?)?;
+        let folded =
+            stage.browser.run("return document.querySelectorAll('.body details.fields:not([open])').length").await?;
+        assert_eq!(folded != json!(0), field(record, "title")? == "lab-results", "what a table has already is folded");
         kinds.push(kind);
     }
     kinds.sort();
@@ -221,6 +224,7 @@ async fn a_code_that_is_sent_before_the_page_is_ready_is_not_lost() -> Result<()
     stage.device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
     let mut tools = stage.browser.devtools().await?;
     let page = tools.page().await?;
+    tools.call(Some(&page), "Page.enable", json!({})).await?;
     tools.call(Some(&page), "Page.addScriptToEvaluateOnNewDocument", json!({ "source": LATE })).await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
     stage.browser.go(&stage.url()).await?;

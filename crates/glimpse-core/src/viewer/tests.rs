@@ -465,7 +465,8 @@ fn a_request_in_words_is_cut_to_what_the_channel_takes() {
 #[test]
 fn a_piece_that_is_not_exactly_as_long_as_it_must_be_is_refused() {
     let content = vec![7; 3_000_000];
-    let alter: [fn(&mut Vec<u8>, &[u8]); 5] = [
+    type Alter = fn(&mut Vec<u8>, &[u8]);
+    let alter: [Alter; 5] = [
         |body, _| body.clear(),
         |body, _| body.truncate(body.len() - 1),
         // As many whole chunks as fit before the piece's end.
