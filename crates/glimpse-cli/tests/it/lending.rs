@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use crate::world::{Program, World, said};
@@ -139,7 +139,7 @@ fn a_session_in_events_and_commands() {
 }
 
 #[test]
-fn days_choose_and_a_running_command_leaves_no_core() {
+fn days_choose() {
     let world = World::start();
     for (name, day) in
         [("old", "2020-02-28 23:59:59"), ("middle", "2020-02-29 12:00:00"), ("late", "2020-03-01 00:00:00")]
@@ -163,9 +163,6 @@ fn days_choose_and_a_running_command_leaves_no_core() {
         let titles: Vec<&str> =
             offered["records"].as_array().unwrap().iter().map(|record| record["title"].as_str().unwrap()).collect();
         assert_eq!(titles, wanted, "{arguments:?}");
-        let limits = fs::read_to_string(format!("/proc/{}/limits", lending.child.id())).unwrap();
-        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-        assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
         lending.does(&json!({ "do": "cancel" }));
         lending.ends();
     }
@@ -326,4 +323,27 @@ fn a_writer_needs_no_account() {
     assert!(shown.contains("not approved") && !shown.contains('\x1b'), "{shown:?}");
     let wrong = world.glimpse(&["write", "--to", "no card", result.to_str().unwrap()]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// What the system lets a process write when it crashes, in bytes: what it asked for, and what it may ask for.
+fn core_limits(process: &str) -> [String; 2] {
+    let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let mut columns = core.split_whitespace().skip(4).map(str::to_owned);
+    [columns.next().unwrap(), columns.next().unwrap()]
+}
+
+#[test]
+fn a_command_that_crashes_leaves_no_memory_behind() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    // Control: what is started here may leave a core, unless it gives that up itself.
+    let all = getrlimit(Resource::Core).maximum;
+    setrlimit(Resource::Core, Rlimit { current: all, maximum: all }).unwrap();
+    assert_ne!(core_limits("self")[0], "0");
+    let mut lending = started(&world, &["--everything"]);
+    lending.event("code");
+    assert_eq!(core_limits(&lending.child.id().to_string()), ["0", "0"]);
+    lending.does(&json!({ "do": "cancel" }));
+    lending.ends();
 }
