@@ -4,9 +4,16 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use glimpse_core::pairing::viewer::{Asking, Claims};
+use glimpse_core::viewer::{Config, Input, State};
+use glimpse_device::native::{Machine, Network};
+use glimpse_device::receive::{Receiver, Shown};
+use glimpse_wire::ErrorCode;
+use glimpse_wire::pairing::Purpose;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
@@ -255,4 +262,49 @@ fn while_a_session_runs_a_person_lends_more_and_allows_more() {
     person.presses("q");
     person.sees("The session was ended.");
     assert!(person.child.wait().unwrap().success());
+}
+
+/// A viewer that gives a case and a reason, on a thread of its own until the lender declines.
+fn asking_viewer(server: String, code: String) -> std::thread::JoinHandle<ErrorCode> {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let claims = Claims { origin: "https://look.example".into(), build: "b".into(), program: "p".into() };
+            let asking =
+                Asking { credential: Vec::new(), case: "A-17".into(), reason: "to \u{1b}[2J\u{3164}pay".into() };
+            let config = Config { claims, purpose: Purpose::View, asking };
+            let mut viewer = Receiver::new(Rc::new(Network::new(&server).unwrap()), Rc::new(Machine::new()), config);
+            viewer.input(Input::Code(code)).await;
+            loop {
+                if let Shown::Ended(code) = viewer.next().await {
+                    return code;
+                }
+                if let State::EnterCode { problem: Some(code) } = viewer.state() {
+                    return code;
+                }
+            }
+        })
+    })
+}
+
+#[test]
+fn what_a_viewer_says_of_itself_is_shown_as_its_claim() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    let mut person = Terminal::start(&world, &["lend", "--everything"]);
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    let viewer = asking_viewer(world.server.url(), code_in(&screen));
+    let screen = person.sees_until("It says of itself, and nobody can check that:", "none of these");
+    assert!(screen.contains("case     A-17"), "{screen}");
+    assert!(screen.contains("reason   to \u{FFFD}[2J\u{FFFD}pay"), "{screen}");
+    person.presses("q");
+    assert_eq!(viewer.join().unwrap(), ErrorCode::Declined);
+    // Programs read the same, as it came.
+    let mut lending = world.program(&["lend", "--everything"]);
+    let code = lending.event("code")["code"].as_str().unwrap().to_owned();
+    let viewer = asking_viewer(world.server.url(), code);
+    let peer = lending.event("peer");
+    assert_eq!((&peer["case"], &peer["reason"]), (&json!("A-17"), &json!("to \u{1b}[2J\u{3164}pay")));
+    lending.does(&json!({ "do": "decline" }));
+    assert_eq!(viewer.join().unwrap(), ErrorCode::Declined);
 }
