@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{self, channel};
 use std::time::Duration;
 
 use glimpse_core::pairing::viewer::{Asking, Claims};
@@ -23,7 +23,7 @@ use crate::world::World;
 struct Terminal {
     child: Child,
     keys: File,
-    pieces: Receiver<Vec<u8>>,
+    pieces: mpsc::Receiver<Vec<u8>>,
     shown: String,
 }
 
