@@ -49,6 +49,7 @@ pub(crate) struct Arguments {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Shared {
     /// Where keys and state are kept [default: ~/.local/share/glimpse]
     #[arg(long, global = true, value_name = "DIR", env = "GLIMPSE_HOME")]
@@ -227,7 +228,7 @@ pub(crate) struct Lend {
     #[arg(long = "for", value_name = "TIME")]
     pub(crate) duration: Option<String>,
     /// Where the page is, when that is not the server
-    #[arg(long, value_name = "URL", env = "GLIMPSE_PAGE")]
+    #[arg(long = "page", value_name = "URL", env = "GLIMPSE_PAGE")]
     pub(crate) site: Option<String>,
     /// The other side may look, not save
     #[arg(long, conflicts_with = "save")]

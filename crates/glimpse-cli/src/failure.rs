@@ -79,7 +79,12 @@ impl Failure {
     /// A file cannot be written.
     pub(crate) fn output(path: &Path, error: &io::Error) -> Self {
         let message = format!("{} cannot be written: {error}.", crate::text::clean(&path.display().to_string()));
-        Self::new(EXIT_FILE, "output", message, "Choose another place, or make room there.")
+        let next = if error.kind() == io::ErrorKind::AlreadyExists {
+            "Choose another name, or move away what is there."
+        } else {
+            "Choose another place, or make room there."
+        };
+        Self::new(EXIT_FILE, "output", message, next)
     }
 
     /// Nothing by this name.

@@ -48,8 +48,10 @@ impl Source {
             return Err(failure);
         }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut beginning = Vec::new();
         let look = u64::try_from(TEXT_READ).unwrap_or(u64::MAX);
+        // Of its size from the start: the wiping heap copies what grows. One byte more shows the end.
+        let room = usize::try_from(look.min(length)).unwrap_or(TEXT_READ).saturating_add(1);
+        let mut beginning = Vec::with_capacity(room);
         Read::by_ref(&mut file).take(look).read_to_end(&mut beginning).map_err(failed)?;
         let detected = detect(&name, &beginning);
         let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());

@@ -47,6 +47,35 @@ fn from_add_to_export() {
 }
 
 #[test]
+fn one_tampered_record_keeps_none_of_the_others_from_an_export_or_a_pipe() {
+    let world = World::start();
+    world.add(&world.file("good.txt", "good"));
+    // Large enough to be lent by its key, and the server changes its last chunk.
+    let blobs = world.server.data().join("blobs");
+    let before: Vec<_> = fs::read_dir(&blobs).unwrap().map(|blob| blob.unwrap().path()).collect();
+    let bad = world.add(&world.file("bad.bin", vec![7; 17_000_000]));
+    assert_eq!(world.glimpse(&["show", &bad]).stdout.len(), 17_000_000, "control");
+    let blob =
+        fs::read_dir(&blobs).unwrap().map(|blob| blob.unwrap().path()).find(|blob| !before.contains(blob)).unwrap();
+    let mut sealed = fs::read(&blob).unwrap();
+    let last = sealed.len() - 100;
+    sealed[last] ^= 1;
+    fs::write(&blob, sealed).unwrap();
+    world.add(&world.file("other.txt", "other"));
+
+    let folder = world.path("exported");
+    let output = world.glimpse(&["export", folder.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(8), "{}", said(&output));
+    let list: Vec<serde_json::Value> = serde_json::from_slice(&fs::read(folder.join("records.json")).unwrap()).unwrap();
+    let titles: Vec<&str> = list.iter().map(|record| record["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["other", "good"]);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 3, "nothing of what does not open");
+    // Not a byte of it goes into a pipe.
+    let shown = world.glimpse(&["show", &bad]);
+    assert_eq!((shown.stdout.len(), shown.status.code()), (0, Some(8)));
+}
+
+#[test]
 fn hostile_file_names_do_nothing() {
     let world = World::start();
     for name in

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use crate::world::{Program, World, said};
@@ -14,12 +14,20 @@ fn code(lending: &mut Program) -> String {
 /// From the code to the session; gives the viewer.
 fn pair(world: &World, lending: &mut Program, more: &[&str]) -> (Program, Value) {
     let code = code(lending);
-    let arguments: Vec<&str> = ["receive", &code].into_iter().chain(more.iter().copied()).collect();
+    pair_with(world, lending, &code, more)
+}
+
+fn pair_with(world: &World, lending: &mut Program, code: &str, more: &[&str]) -> (Program, Value) {
+    let arguments: Vec<&str> = ["receive", code].into_iter().chain(more.iter().copied()).collect();
     let mut viewer = world.program(&arguments);
     let words = viewer.event("words")["words"].clone();
     let peer = lending.event("peer");
     assert!(peer["words"].as_array().unwrap().contains(&words), "{words} in {peer}");
     assert!(peer["program"].as_str().unwrap().starts_with("glimpse receive"));
+    assert_eq!(
+        (&peer["case"], &peer["reason"], &peer["count"]),
+        (&json!(""), &json!(""), &lending.last("code")["count"])
+    );
     lending.does(&json!({ "do": "approve", "words": words }));
     let granted = viewer.event("granted");
     (viewer, granted)
@@ -37,7 +45,11 @@ fn a_session_in_events_and_commands() {
     world.add(&world.file("photo.png", b"\x89PNG\r\n\x1a\n\xff\xfe"));
     let note = world.add(&world.file("note.txt", "Milk"));
     let mut lending = started(&world, &["--kind", "text", "--kind", "image", "--for", "5"]);
-    let (mut viewer, granted) = pair(&world, &mut lending, &[]);
+    let offered = lending.event("code");
+    assert_eq!((&offered["count"], &offered["by_key"], &offered["save"]), (&json!(3), &json!(0), &json!(false)));
+    assert_eq!((&offered["millis"], &offered["records"][0]["title"]), (&json!(300_000), &json!("note")));
+    assert_eq!((&offered["records"][0]["bytes"], &offered["records"][2]["by_key"]), (&json!(4), &json!(false)));
+    let (mut viewer, granted) = pair_with(&world, &mut lending, offered["code"].as_str().unwrap(), &[]);
     assert_eq!(granted["name"], "Mara");
     assert_eq!(granted["save"], false);
     let records = granted["records"].as_array().unwrap();
@@ -61,6 +73,9 @@ fn a_session_in_events_and_commands() {
     viewer.does(&json!({ "do": "ask-record", "text": "the \u{1b}[31mother letter" }));
     assert_eq!(lending.event("asked")["what"], "record");
     lending.does(&json!({ "do": "refuse" }));
+    let budget = lending.last("granted")["budget"].as_u64().unwrap();
+    lending.does(&json!({ "do": "allow", "openings": 10 }));
+    assert_eq!(lending.event("changed")["budget"], budget + 10);
     // What makes no sense changes nothing.
     lending.does(&json!({ "do": "explode" }));
     assert_eq!(lending.event("error")["code"], "usage");
@@ -88,7 +103,79 @@ fn a_session_in_events_and_commands() {
         (&json!(true), &json!(true), &json!(2))
     );
     let what: Vec<&str> = trail.iter().filter_map(|event| event["what"].as_str()).collect();
-    assert_eq!(what, ["granted", "opened", "opened", "granted", "granted", "ended", "deleted", "countersigned"]);
+    assert_eq!(
+        what,
+        ["granted", "opened", "opened", "granted", "granted", "granted", "ended", "deleted", "countersigned"]
+    );
+
+    // Somebody else checks the log: without a home, a server or a passphrase.
+    let file = world.path("log");
+    let card = world.events(&["card"])[0]["card"].as_str().unwrap().to_owned();
+    assert!(world.glimpse(&["receipts", "-o", file.to_str().unwrap()]).status.success());
+    let elsewhere = |file: &str, card: &str| {
+        let mut command = world.bare(&["--json", "receipts", "--verify", file, "--card", card]);
+        let output = command.env("GLIMPSE_HOME", "/nowhere").env_remove("GLIMPSE_PASSPHRASE_FILE").output().unwrap();
+        let last = String::from_utf8(output.stdout).unwrap();
+        let last: Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+        (output.status.code(), last)
+    };
+    let (status, last) = elsewhere(file.to_str().unwrap(), &card);
+    assert_eq!((status, &last["verified"], &last["openings"]), (Some(0), &json!(true), &json!(2)), "{last}");
+    // A bit of a receipt, and the card of somebody else.
+    let mut bytes = fs::read(&file).unwrap();
+    let place = bytes.len() - 40;
+    bytes[place] ^= 1;
+    let changed = world.file("changed", &bytes);
+    let (status, last) = elsewhere(changed.to_str().unwrap(), &card);
+    assert_eq!((status, &last["code"]), (Some(8), &json!("record-tampered")), "{last}");
+    assert!(last["message"].as_str().unwrap().starts_with("Receipt 8 does not hold"), "{last}");
+    let other = World::start();
+    let others = other.events(&["card"])[0]["card"].as_str().unwrap().to_owned();
+    let (status, last) = elsewhere(file.to_str().unwrap(), &others);
+    assert_eq!(status, Some(8));
+    assert!(last["message"].as_str().unwrap().contains("account of this card"), "{last}");
+    let (status, _) = elsewhere("/nowhere/log", &card);
+    assert_eq!(status, Some(9));
+}
+
+#[test]
+fn days_choose() {
+    let world = World::start();
+    for (name, day) in
+        [("old", "2020-02-28 23:59:59"), ("middle", "2020-02-29 12:00:00"), ("late", "2020-03-01 00:00:00")]
+    {
+        let file = world.file(&format!("{name}.txt"), name);
+        let touched = std::process::Command::new("touch").args(["-d", &format!("{day} UTC")]).arg(&file).status();
+        assert!(touched.unwrap().success());
+        world.add(&file);
+    }
+    // Newest first, by the date that is shown.
+    let titles: Vec<String> =
+        world.listed().iter().map(|record| record["title"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(titles, ["late", "middle", "old"]);
+    for (arguments, wanted) in [
+        (&["--since", "2020-02-29"][..], &["late", "middle"][..]),
+        (&["--until", "2020-02-29"], &["middle", "old"]),
+        (&["--since", "2020-02-29", "--until", "2020-02-29", "--kind", "text"], &["middle"]),
+    ] {
+        let mut lending = started(&world, arguments);
+        let offered = lending.event("code");
+        let titles: Vec<&str> =
+            offered["records"].as_array().unwrap().iter().map(|record| record["title"].as_str().unwrap()).collect();
+        assert_eq!(titles, wanted, "{arguments:?}");
+        lending.does(&json!({ "do": "cancel" }));
+        lending.ends();
+    }
+    for wrong in [
+        &["--since", "2020-02-30"][..],
+        &["--since", "soon"],
+        &["--everything", "--since", "2020-01-01"],
+        &["--kind", "x"],
+    ] {
+        let all: Vec<&str> = ["--json", "lend"].iter().chain(wrong).copied().collect();
+        assert_eq!(world.glimpse(&all).status.code(), Some(2), "{wrong:?}");
+    }
+    assert_eq!(world.glimpse(&["--json", "lend", "--since", "2021-01-01"]).status.code(), Some(4));
 }
 
 #[test]
@@ -236,4 +323,27 @@ fn a_writer_needs_no_account() {
     assert!(shown.contains("not approved") && !shown.contains('\x1b'), "{shown:?}");
     let wrong = world.glimpse(&["write", "--to", "no card", result.to_str().unwrap()]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// What the system lets a process write when it crashes, in bytes: what it asked for, and what it may ask for.
+fn core_limits(process: &str) -> [String; 2] {
+    let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let mut columns = core.split_whitespace().skip(4).map(str::to_owned);
+    [columns.next().unwrap(), columns.next().unwrap()]
+}
+
+#[test]
+fn a_command_that_crashes_leaves_no_memory_behind() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    // Control: what is started here may leave a core, unless it gives that up itself.
+    let all = getrlimit(Resource::Core).maximum;
+    setrlimit(Resource::Core, Rlimit { current: all, maximum: all }).unwrap();
+    assert_ne!(core_limits("self")[0], "0");
+    let mut lending = started(&world, &["--everything"]);
+    lending.event("code");
+    assert_eq!(core_limits(&lending.child.id().to_string()), ["0", "0"]);
+    lending.does(&json!({ "do": "cancel" }));
+    lending.ends();
 }

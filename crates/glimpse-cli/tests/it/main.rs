@@ -12,4 +12,5 @@
 mod files;
 mod lending;
 mod person;
+mod receiving;
 mod world;

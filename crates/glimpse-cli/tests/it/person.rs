@@ -4,9 +4,16 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::rc::Rc;
+use std::sync::mpsc::{self, channel};
 use std::time::Duration;
 
+use glimpse_core::pairing::viewer::{Asking, Claims};
+use glimpse_core::viewer::{Config, Input, State};
+use glimpse_device::native::{Machine, Network};
+use glimpse_device::receive::{Receiver, Shown};
+use glimpse_wire::ErrorCode;
+use glimpse_wire::pairing::Purpose;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
@@ -16,19 +23,29 @@ use crate::world::World;
 struct Terminal {
     child: Child,
     keys: File,
-    pieces: Receiver<Vec<u8>>,
+    pieces: mpsc::Receiver<Vec<u8>>,
     shown: String,
 }
 
 impl Terminal {
     fn start(world: &World, arguments: &[&str]) -> Self {
+        Self::start_with(world.command(arguments))
+    }
+
+    /// One whose questions are taken back after a second.
+    fn impatient(world: &World, arguments: &[&str]) -> Self {
+        let mut command = world.command(arguments);
+        command.env("GLIMPSE_LOCK_AFTER", "1");
+        Self::start_with(command)
+    }
+
+    fn start_with(mut command: std::process::Command) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
         let name = ptsname(&ours, Vec::new()).unwrap();
         let theirs = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
         let stdio = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
-        let mut command = world.command(arguments);
         command.env("TERM", "xterm").stdin(stdio()).stdout(stdio()).stderr(stdio());
         let child = command.spawn().unwrap();
         let keys = File::from(ours);
@@ -137,6 +154,8 @@ fn none_of_these_words_shares_nothing_and_a_new_code_can_be_shown() {
     person.presses("\x1b[A");
     person.presses("0");
     person.sees("Then somebody may be in between. Nothing is shared.");
+    let report = person.sees_until("report it to whoever runs the server", "SECURITY.md");
+    assert!(report.contains(&world.server.url()) && report.contains("session  "), "{report}");
     let (said, _) = viewer.ends();
     assert_eq!(said.last().unwrap()["code"], "declined");
     person.sees("n shows a new code");
@@ -148,4 +167,144 @@ fn none_of_these_words_shares_nothing_and_a_new_code_can_be_shown() {
     person.presses("x");
     assert_eq!(person.child.wait().unwrap().code(), Some(6));
     assert!(world.events(&["sessions"]).is_empty());
+}
+
+#[test]
+fn who_chooses_nothing_beforehand_is_asked_and_nothing_is_chosen_by_default() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    world.add(&world.file("expenses.csv", "item;shop\nbread;baker\n"));
+    let mut person = Terminal::start(&world, &["lend", "--for", "30s"]);
+    person.sees_until("What do you want to lend?", "Everything: 2 records, 33 B");
+    // Enter alone chooses nothing; the second way is by kind.
+    person.presses("\r");
+    person.presses("\x1b[B\x1b[B\r");
+    person.sees("Which kinds?");
+    person.sees("table");
+    person.presses("\x1b[B \r");
+    person.sees("May the other side save copies?");
+    person.presses("n");
+    let screen = person.sees_until("1 record, 22 B, for 30 seconds, to view only", "Nobody will call you");
+    assert!(screen.contains("To lend: 1 record, for 30 seconds, to view only: expenses"), "{screen}");
+    // Another code for the same, without a question.
+    let first = code_in(&screen);
+    person.shown.clear();
+    person.presses("n");
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    assert_ne!(code_in(&screen), first);
+    person.presses("q");
+    person.sees("n shows a new code");
+
+    let mut person = Terminal::start(&world, &["lend"]);
+    person.sees_until("What do you want to lend?", "Everything");
+    person.presses("\x1b[B\r");
+    person.sees("Which records?");
+    // Enter without a choice.
+    person.presses("\r");
+    person.sees("Nothing was chosen to lend.");
+    assert_eq!(person.child.wait().unwrap().code(), Some(2));
+    assert!(world.events(&["sessions"]).is_empty());
+}
+
+#[test]
+fn a_question_that_nobody_answers_is_taken_back_and_the_device_locked() {
+    let world = World::start();
+    let record = world.add(&world.file("letter.txt", "Dear reader"));
+    for (arguments, question) in [
+        (&["lend"][..], "What do you want to lend?"),
+        (&["rm", &record], "Delete? This cannot be undone"),
+        (&["account", "delete"], "every key? This cannot be undone"),
+    ] {
+        let mut person = Terminal::impatient(&world, arguments);
+        person.sees(question);
+        person.sees("Locked: no key was pressed for a while.");
+        assert_eq!(person.child.wait().unwrap().code(), Some(3), "{arguments:?}");
+    }
+    let mut person = Terminal::impatient(&world, &["lend", "--everything"]);
+    person.sees("Nobody will call you");
+    person.presses("q");
+    person.sees("Locked: no key was pressed for a while.");
+    assert_eq!(world.listed().len(), 1, "nothing was deleted");
+    // Control: who answers in time is not locked out.
+    let mut person = Terminal::start(&world, &["rm", &record]);
+    person.sees("Delete? This cannot be undone");
+    person.presses("y");
+    assert!(person.child.wait().unwrap().success());
+    assert!(world.listed().is_empty());
+}
+
+#[test]
+fn while_a_session_runs_a_person_lends_more_and_allows_more() {
+    let world = World::start();
+    let letter = world.add(&world.file("letter.txt", "Dear reader"));
+    world.add(&world.file("blood count.txt", "fine"));
+    let mut person = Terminal::start(&world, &["lend", &letter, "--view-only"]);
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    let mut viewer = world.program(&["receive", &code_in(&screen)]);
+    let words = viewer.event("words")["words"].as_str().unwrap().to_owned();
+    let screen = person.sees_until("Which two words are on its screen?", "none of these");
+    person.presses(&key_for(&screen, &words));
+    person.sees("is nobody on the phone asking for this?");
+    person.presses("y");
+    viewer.event("granted");
+    viewer.does(&json!({ "do": "ask-record", "text": "the blood \u{1b}[31mcount" }));
+    person.sees("a lends one more; r says no.");
+    person.presses("a");
+    let screen = person.sees_until("The other side asked for", "blood count");
+    assert!(screen.contains("the blood \u{FFFD}[31mcount"), "{screen}");
+    assert!(!screen.contains("letter"), "what is lent is not offered again: {screen}");
+    // A letter that is a key of its own elsewhere is only typed here.
+    person.presses("blood\r");
+    person.sees("Lent as well: blood count");
+    assert_eq!(viewer.event("changed")["records"].as_array().unwrap().len(), 2);
+    person.presses("b");
+    person.sees("The other side may open");
+    person.presses("q");
+    person.sees("The session was ended.");
+    assert!(person.child.wait().unwrap().success());
+}
+
+/// A viewer that gives a case and a reason, on a thread of its own until the lender declines.
+fn asking_viewer(server: String, code: String) -> std::thread::JoinHandle<ErrorCode> {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let claims = Claims { origin: "https://look.example".into(), build: "b".into(), program: "p".into() };
+            let asking =
+                Asking { credential: Vec::new(), case: "A-17".into(), reason: "to \u{1b}[2J\u{3164}pay".into() };
+            let config = Config { claims, purpose: Purpose::View, asking };
+            let mut viewer = Receiver::new(Rc::new(Network::new(&server).unwrap()), Rc::new(Machine::new()), config);
+            viewer.input(Input::Code(code)).await;
+            loop {
+                if let Shown::Ended(code) = viewer.next().await {
+                    return code;
+                }
+                if let State::EnterCode { problem: Some(code) } = viewer.state() {
+                    return code;
+                }
+            }
+        })
+    })
+}
+
+#[test]
+fn what_a_viewer_says_of_itself_is_shown_as_its_claim() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    let mut person = Terminal::start(&world, &["lend", "--everything"]);
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    let viewer = asking_viewer(world.server.url(), code_in(&screen));
+    let screen = person.sees_until("It says of itself, and nobody can check that:", "none of these");
+    assert!(screen.contains("case     A-17"), "{screen}");
+    assert!(screen.contains("reason   to \u{FFFD}[2J\u{FFFD}pay"), "{screen}");
+    person.presses("q");
+    assert_eq!(viewer.join().unwrap(), ErrorCode::Declined);
+    // Programs read the same, as it came.
+    let mut lending = world.program(&["lend", "--everything"]);
+    let code = lending.event("code")["code"].as_str().unwrap().to_owned();
+    let viewer = asking_viewer(world.server.url(), code);
+    let peer = lending.event("peer");
+    assert_eq!((&peer["case"], &peer["reason"]), (&json!("A-17"), &json!("to \u{1b}[2J\u{3164}pay")));
+    lending.does(&json!({ "do": "decline" }));
+    assert_eq!(viewer.join().unwrap(), ErrorCode::Declined);
 }

@@ -129,6 +129,12 @@ impl Program {
         }
     }
 
+    /// The newest event of this name that was read already.
+    pub(crate) fn last(&self, name: &str) -> &Value {
+        let found = self.said.iter().rev().find(|event| event["event"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {:?}", self.said))
+    }
+
     pub(crate) fn does(&mut self, command: &Value) {
         writeln!(self.input.as_mut().unwrap(), "{command}").unwrap();
     }

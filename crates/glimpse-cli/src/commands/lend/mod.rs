@@ -1,6 +1,7 @@
 //! `glimpse lend`: shows a code, asks, lends, mirrors, ends.
 
 mod adding;
+mod after;
 mod choose;
 mod json;
 mod keys;
@@ -20,8 +21,9 @@ use crate::args::{Lend, Shared};
 use crate::failure::{Failure, exit_code};
 use crate::out::Out;
 use crate::{home, passphrase};
+use after::Again;
 use keys::Keys;
-use screen::{Again, Screen};
+use screen::Screen;
 
 pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Failure> {
     if !out.is_json() && !out.can_ask() {
@@ -49,7 +51,7 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
             Outcome::NewCode => {}
             Outcome::Failed(failure) => {
                 out.report(&failure, None)?;
-                match screen::again(out).await? {
+                match after::again(out).await? {
                     Again::NewCode => {}
                     Again::Leave => return Ok(failure.exit),
                 }

@@ -15,8 +15,9 @@ use glimpse_wire::{ErrorCode, RecordId, SessionId};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::adding::{Adding, Step};
+use super::after::report;
 use super::choose::rights;
-use super::keys::{Key, Keys};
+use super::keys::Key;
 use super::large;
 use crate::failure::{Failure, exit_code};
 use crate::out::{Out, Style};
@@ -462,19 +463,6 @@ impl Screen {
         self.status.tick();
     }
 
-    /// Where to tell of an attempt, and what to say.
-    fn report(&self) {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let now = now.ok().and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0);
-        let session = self.session.map_or_else(|| "none was begun".to_owned(), |session| session.to_string());
-        self.out.note("If somebody else was at work, report it to whoever runs the server, and quote:");
-        self.out.note(&format!("   server   {}", self.server));
-        self.out.note(&format!("   session  {session}"));
-        self.out.note(&format!("   time     {} UTC", date(now)));
-        self.out
-            .note("Nobody needs the code or the words for that. A weakness of Glimpse itself: see its SECURITY.md.");
-    }
-
     pub(super) fn over(&mut self, ended: &Result<Ending, DeviceError>) {
         self.status.finish_and_clear();
         let ending = match ended {
@@ -483,13 +471,13 @@ impl Screen {
                 let code = error.code();
                 let attack = [ErrorCode::CodeWrong, ErrorCode::PairingBroken, ErrorCode::ChannelBroken];
                 if self.suspicious || code.is_some_and(|code| attack.contains(&code)) {
-                    self.report();
+                    report(&self.server, self.session, self.out);
                 }
                 return;
             }
         };
         if self.suspicious || exit_code(ending.code) == exit_code(ErrorCode::ChannelBroken) {
-            self.report();
+            report(&self.server, self.session, self.out);
         }
         self.out.note(ending.code.happened());
         match &ending.audit {
@@ -512,26 +500,6 @@ impl Screen {
         }
         if ending.code == ErrorCode::RecordTampered {
             self.out.note(&self.out.styled(Style::Red, "What the server told you and the other side did not agree."));
-        }
-    }
-}
-
-/// What to do after a code that led to nothing.
-pub(super) enum Again {
-    NewCode,
-    Leave,
-}
-
-/// Asks whether to show another code. An unlocked device does not wait for long.
-pub(super) async fn again(out: Out) -> Result<Again, Failure> {
-    out.note("n shows a new code, any other key leaves.");
-    let mut keys = Keys::start()?;
-    match tokio::time::timeout(out.lock_after(), keys.next()).await {
-        Ok(Key::Char('n' | 'N')) => Ok(Again::NewCode),
-        Ok(_) => Ok(Again::Leave),
-        Err(_) => {
-            drop(keys);
-            Err(Failure::locked())
         }
     }
 }

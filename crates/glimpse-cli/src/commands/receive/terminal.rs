@@ -11,7 +11,7 @@ use glimpse_wire::{ErrorCode, UnitId};
 use indicatif::ProgressBar;
 use zeroize::Zeroizing;
 
-use super::{Saving, failure_of};
+use super::{Saving, failure_of, finished};
 use crate::commands::add::progress;
 use crate::commands::lend::interrupt;
 use crate::failure::Failure;
@@ -91,10 +91,17 @@ impl Looking {
     /// Success only when everything that was lent has come.
     fn ended(&self, code: ErrorCode) -> Result<u8, Failure> {
         self.bar.finish_and_clear();
-        match &self.waiting {
-            None => Err(code.into()),
-            Some(waiting) if waiting.is_empty() && self.current.is_none() => Ok(self.exit),
-            Some(_) => Err(cut_short(code, self.received, self.lent)),
+        if self.waiting.is_none() {
+            return Err(code.into());
+        }
+        if self.received < self.lent {
+            let failure = cut_short(code, self.received, self.lent);
+            // What kept a record back says more than the end, which this side asked for then.
+            return Err(if self.exit == 0 { failure } else { Failure { exit: self.exit, ..failure } });
+        }
+        match finished(code) {
+            0 => Ok(0),
+            _ => Err(code.into()),
         }
     }
 
