@@ -101,9 +101,13 @@ impl Type<'_> {
     }
 }
 
+/// Private keys as the crates of their algorithms call them. They wipe themselves, but can be cloned.
+const FOREIGN: [&str; 3] = ["PrivateKey", "SigningKey", "StaticSecret"];
+
 /// Names of the types that wipe themselves, and of those that hold such a type, directly or through others.
 fn secret_names<'a>(types: &[Type<'a>]) -> BTreeSet<&'a str> {
-    let mut secrets: BTreeSet<&str> = types.iter().filter(|each| each.wipes()).map(|each| each.name).collect();
+    let wiping = types.iter().filter(|each| each.wipes()).map(|each| each.name);
+    let mut secrets: BTreeSet<&str> = wiping.chain(FOREIGN).collect();
     loop {
         let holders = types.iter().filter(|each| !each.owns.is_disjoint(&secrets)).map(|each| each.name);
         let more: BTreeSet<&str> = holders.filter(|name| !secrets.contains(name)).collect();
@@ -299,6 +303,7 @@ mod tests {
         assert_eq!(broken(around), [0, 0]);
         assert_eq!(broken(&format!("{around}impl Clone for Held {{\n")), [1, 0]);
         assert_eq!(broken(&format!("#[derive(Clone)]\n{around}")), [1, 0]);
+        assert_eq!(broken("#[derive(Clone)]\npub struct Signing(SigningKey);\n"), [1, 0]);
         assert_eq!(broken("#[derive(Clone, Copy)]\nstruct Lent<'a> {\n    seal: &'a Secret<32>,\n}\n"), [0, 0]);
         assert_eq!(broken("#[derive(Clone, Copy)]\nenum Kind {\n    Secret,\n}\n"), [0, 0]);
         assert_eq!(broken(&format!("{around}#[derive(Clone)]\nstruct Apart {{\n    a: u8,\n}}\n")), [0, 0]);
