@@ -1,5 +1,7 @@
-//! What is fuzzed. `cargo +nightly fuzz run messages` runs one target; `cargo test -p glimpse-core --test corpus`
-//! replays every corpus without a fuzzer.
+//! What is fuzzed. `cargo +nightly fuzz run messages` runs one target. Without a fuzzer, tests replay every corpus: `--test
+//! corpus` of glimpse-core, glimpse-content and glimpse-device.
 #![forbid(unsafe_code)]
 
+pub mod card;
+pub mod content;
 pub mod targets;

@@ -108,6 +108,30 @@ pub fn receipts(data: &[u8]) {
     }
 }
 
+/// A JSON body from the server, to a viewer that has asked for something: the first byte tells the status.
+pub fn bodies(data: &[u8]) {
+    let Some((first, body)) = data.split_first() else { return };
+    let status = [200, 400, 404, 409, 410, 429, 503].get(usize::from(first % 7)).copied().unwrap_or(200);
+    let config = Config { claims: Claims::default(), purpose: Purpose::View, asking: Asking::default() };
+    let mut viewer = Viewer::new(config);
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    viewer.handle(Input::Code("417 203 9186".to_owned()), Monotonic(0), &mut rng);
+    let mut asked = None;
+    while let Some(output) = viewer.poll() {
+        if let Output::Http(request) = output {
+            asked = Some(request.id);
+        }
+    }
+    let id = asked.expect("a code is claimed");
+    viewer.handle(Input::HttpDone { id, status, body: body.to_vec() }, Monotonic(1), &mut rng);
+    let mut socket = false;
+    while let Some(output) = viewer.poll() {
+        socket |= matches!(output, Output::SocketOpen { .. });
+    }
+    assert!(status == 200 || !socket, "a refusal leads nowhere");
+    let _drawn = viewer.state();
+}
+
 /// The viewer's machine, told a story of anything in any order: a byte for what happens, two for how much of the rest
 /// belongs to it.
 pub fn viewer(data: &[u8]) {

@@ -15,15 +15,17 @@ use crate::{page, tools};
 ///
 /// Fails when something cannot be installed or built, and when the story does not go as it must.
 pub(crate) fn run(root: &Path, headless: bool) -> Result<()> {
-    println!("The first run builds everything: five to ten minutes, and more where the tools have to be built too.");
-    println!("After that it takes some seconds.\n");
-    step("tools", || {
+    println!(
+        "The first run builds everything: about fifteen minutes on two cores where Trunk and wasm-bindgen have to be"
+    );
+    println!("built too, some three where they are there. Later runs start in seconds.\n");
+    step("tools (about ten minutes where they have to be built)", || {
         tools::for_page(root)?;
         if headless { tools::for_browser(root) } else { Ok(()) }
     })?;
-    step("page (wasm, optimised: a minute or two when it changed)", || page::build(root))?;
+    step("page (wasm, optimised: about a minute when it changed)", || page::build(root))?;
     let packages = ["-p", "glimpse-server", "-p", "glimpse-cli", "-p", "e2e"];
-    step("server, command and demo", || {
+    step("server, command and demo (a minute or two the first time)", || {
         check(command("cargo", root).args(["build", "--locked", "--bins"]).args(packages))
     })?;
     let mut demo = command("cargo", root);

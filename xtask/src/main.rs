@@ -25,7 +25,8 @@ usage: cargo xtask <command>
   bench   one JSON line a figure, some ten minutes; --quick: smaller numbers, three minutes
   soak    the tests that have a full volume, at their full volume
   tidy    the invariants of ARCHITECTURE.md that a machine can check
-  page    the static site in dist/, as `trunk build` makes it, reproducible
+  page    the static site in dist/, as `trunk build` makes it, reproducible; --server <origin> --into <folder>: a page for
+          another origin than that of its server
   pin     Trunk's post_build hook: names the page's files by content and pins them by hash
 ";
 
@@ -41,6 +42,10 @@ fn main() -> ExitCode {
         ["soak"] => root().and_then(|root| soak::run(&root)),
         ["tidy"] => root().and_then(|root| tidy::run(&root)),
         ["page"] => root().and_then(|root| tools::for_page(&root).and_then(|()| page::build(&root))),
+        ["page", "--server", server, "--into", folder] => {
+            let elsewhere = page::Elsewhere { server, folder };
+            root().and_then(|root| tools::for_page(&root).and_then(|()| page::build_for(&root, &elsewhere)))
+        }
         ["pin"] => pin::run_as_hook(),
         _ => {
             eprint!("{USAGE}");

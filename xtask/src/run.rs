@@ -28,6 +28,8 @@ pub(crate) struct Outcome {
     pub(crate) count: Count,
     /// Closing lines of the test runners, as printed.
     pub(crate) closing: Vec<String>,
+    /// Tests that libtest named as passed, with their modules.
+    pub(crate) passed: Vec<String>,
 }
 
 /// Builds a command that finds cargo's own tools, whatever PATH says.
@@ -79,11 +81,14 @@ pub(crate) fn counted(command: &mut Command) -> Result<Outcome> {
         child.stderr.take().map(|stream| pass_on(stream, sender)),
     ];
     let mut closing = Vec::new();
+    let mut passed = Vec::new();
     for line in lines {
         println!("{line}");
         closing.extend(closing_line(&line));
+        passed.extend(passed_test(&line).map(str::to_owned));
     }
     let mut outcome = total(closing);
+    outcome.passed = passed;
     for reader in readers.into_iter().flatten() {
         let _ = reader.join();
     }
@@ -142,6 +147,11 @@ fn closing_line(line: &str) -> Option<Closing> {
         }
     }
     Some(Closing { by_nextest, count, text: line.to_owned() })
+}
+
+/// The test of a line like `test viewer::tests::t004_x ... ok`.
+fn passed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... ok")
 }
 
 /// The line without the escape sequences that colour it.
@@ -210,6 +220,14 @@ mod tests {
         ] {
             let expected = expected.map(|(passed, failed)| Count { passed, failed });
             assert_eq!(closing_line(line).map(|line| line.count), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_passed_test_is_named() {
+        assert_eq!(passed_test("test model::tests::it ... ok"), Some("model::tests::it"));
+        for line in ["test model::tests::it ... FAILED", "test result: ok. 1 passed; 0 failed", "ok"] {
+            assert_eq!(passed_test(line), None, "{line}");
         }
     }
 

@@ -140,7 +140,7 @@ fn dependencies(root: &Path) -> Result<Outcome> {
 }
 
 /// Cargo with what every test may ask for: the page, the browser and its driver.
-fn cargo(root: &Path) -> Command {
+pub(crate) fn cargo(root: &Path) -> Command {
     let mut cargo = command("cargo", root);
     cargo.env("GLIMPSE_DIST", root.join("dist"));
     if let Some(driver) = find("chromedriver") {

@@ -2,20 +2,74 @@
 
 use super::{Problem, Tree, naming};
 
-/// Crates that could open something, or that hold the code that does.
-const OPENERS: [&str; 7] =
-    ["glimpse-core", "glimpse-device", "chacha20poly1305", "aes-gcm", "spake2", "hpke", "crypto_box"];
+/// A package whose whole tree of dependencies lacks what it must never hold.
+pub(super) struct Without {
+    pub(super) claim: &'static str,
+    pub(super) package: &'static str,
+    /// More arguments for `cargo tree`.
+    pub(super) target: &'static [&'static str],
+    never: &'static [&'static str],
+}
 
-/// Checks the server's dependencies, as `cargo tree --prefix none` prints them.
-pub(super) fn blind_server(dependencies: &str) -> Vec<Problem> {
+/// Crates that could open something, or that hold the code that does, and what must do without them.
+pub(super) const WITHOUT: [Without; 3] = [
+    Without {
+        claim: "the server holds nothing that opens a record",
+        package: "glimpse-server",
+        target: &[],
+        never: &[
+            "glimpse-core",
+            "glimpse-device",
+            "chacha20poly1305",
+            "aes-gcm",
+            "spake2",
+            "hpke",
+            "x-wing",
+            "ml-kem",
+            "x25519-dalek",
+            "crypto_box",
+        ],
+    },
+    Without { claim: "wire holds no cipher, no KEM, no PAKE", package: "glimpse-wire", target: &[], never: &CIPHERS },
+    Without {
+        claim: "the reader holds no key and nothing that opens",
+        package: "glimpse-reader",
+        target: &["--target", "wasm32-unknown-unknown"],
+        never: &CIPHERS,
+    },
+];
+
+const CIPHERS: [&str; 18] = [
+    "glimpse-core",
+    "glimpse-device",
+    "aead",
+    "aes",
+    "aes-gcm",
+    "argon2",
+    "chacha20",
+    "chacha20poly1305",
+    "cipher",
+    "crypto_box",
+    "hkdf",
+    "hpke",
+    "kem",
+    "ml-kem",
+    "ring",
+    "spake2",
+    "x-wing",
+    "x25519-dalek",
+];
+
+/// Checks a package's dependencies, as `cargo tree --prefix none` prints them.
+pub(super) fn without(rule: &Without, dependencies: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if !dependencies.starts_with("glimpse-server ") {
-        problems.push(Problem::new("cargo tree", "the output does not start with glimpse-server"));
+    if !dependencies.starts_with(&format!("{} ", rule.package)) {
+        problems.push(Problem::new("cargo tree", format!("the output does not start with {}", rule.package)));
     }
     for line in dependencies.lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
-        if OPENERS.contains(&name) {
-            problems.push(Problem::new("glimpse-server", format!("depends on {name}")));
+        if rule.never.contains(&name) {
+            problems.push(Problem::new(rule.package, format!("depends on {name}")));
         }
     }
     problems
@@ -49,12 +103,16 @@ pub(super) fn pure_crates(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
-/// The cipher and the PAKE crate are each used by one file, which is where their pitfalls are dealt with.
+/// The crates of the cipher, the PAKE, HPKE and the stretching are each named by one file, which is where their pitfalls
+/// are dealt with.
 pub(super) fn one_file_each(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (word, home) in
-        [("chacha20poly1305::", "crates/glimpse-core/src/aead.rs"), ("spake2::", "crates/glimpse-core/src/pake.rs")]
-    {
+    for (word, home) in [
+        ("chacha20poly1305::", "crates/glimpse-core/src/aead.rs"),
+        ("spake2::", "crates/glimpse-core/src/pake.rs"),
+        ("hpke::", "crates/glimpse-core/src/kem.rs"),
+        ("argon2::", "crates/glimpse-core/src/stretch.rs"),
+    ] {
         for folder in ["crates/", "src/", "e2e/src/"] {
             problems.extend(naming(tree, folder, &[word], &[home], &format!("only {home} may")));
         }
@@ -95,13 +153,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_can_open_is_found() {
-        let fine = "glimpse-server v0.1.0 (/x)\naxum v0.8.0\nglimpse-wire v0.1.0 (/x)\n";
-        assert_eq!(blind_server(fine), []);
-        for bad in ["glimpse-core v0.1.0 (/x)", "chacha20poly1305 v0.11.0", "spake2 v0.5.0-pre.0", "hpke v0.15.1 (*)"] {
-            assert_eq!(blind_server(&format!("{fine}{bad}\n")).len(), 1, "{bad}");
+    fn a_dependency_that_opens_is_found() {
+        for rule in &WITHOUT {
+            let fine = format!("{} v0.1.0 (/x)\naxum v0.8.0\nsha2 v0.11.0\n", rule.package);
+            assert_eq!(without(rule, &fine), []);
+            for bad in
+                ["glimpse-core v0.1.0 (/x)", "chacha20poly1305 v0.11.0", "spake2 v0.5.0-pre.0", "hpke v0.15.1 (*)"]
+            {
+                assert_eq!(without(rule, &format!("{fine}{bad}\n")).len(), 1, "{bad}");
+            }
+            assert_eq!(without(rule, "").len(), 1, "a check that saw nothing has not passed");
         }
-        assert_eq!(blind_server("").len(), 1, "a check that saw nothing has not passed");
     }
 
     #[test]
@@ -120,12 +182,22 @@ mod tests {
 
     #[test]
     fn a_second_file_with_the_cipher_is_found() {
-        let own = ("crates/glimpse-core/src/aead.rs", "use chacha20poly1305::Key;");
-        let pake = ("crates/glimpse-core/src/pake.rs", "use spake2::Spake2;");
-        assert_eq!(one_file_each(&tree(&[own, pake])), []);
-        assert_eq!(one_file_each(&tree(&[own, pake, ("src/pump.rs", "chacha20poly1305::Key")])).len(), 1);
-        assert_eq!(one_file_each(&tree(&[own, pake, ("crates/x/src/y.rs", "spake2::Spake2")])).len(), 1);
-        assert_eq!(one_file_each(&tree(&[own])).len(), 1, "the home is empty");
+        let homes = [
+            ("crates/glimpse-core/src/aead.rs", "use chacha20poly1305::Key;"),
+            ("crates/glimpse-core/src/pake.rs", "use spake2::Spake2;"),
+            ("crates/glimpse-core/src/kem.rs", "use hpke::Kem;"),
+            ("crates/glimpse-core/src/stretch.rs", "use argon2::Argon2;"),
+        ];
+        assert_eq!(one_file_each(&tree(&homes)), []);
+        for (path, line) in [
+            ("src/pump.rs", "chacha20poly1305::Key"),
+            ("crates/x/src/y.rs", "spake2::Spake2"),
+            ("crates/glimpse-core/src/record.rs", "use hpke::Kem;"),
+            ("crates/glimpse-cli/src/a.rs", "argon2::Argon2::default()"),
+        ] {
+            assert_eq!(one_file_each(&tree(&[&homes[..], &[(path, line)]].concat())).len(), 1, "{line}");
+        }
+        assert_eq!(one_file_each(&tree(&homes[..3])).len(), 1, "the home is empty");
     }
 
     #[test]

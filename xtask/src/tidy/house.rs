@@ -2,11 +2,11 @@
 
 use super::{Problem, Tree};
 
-/// The attacks that this release must withstand, each by a test that carries its number (`docs/threat-model.md`).
-const ROWS: &[u32] = &[
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 38, 39, 41, 45, 47, 59, 60, 61, 62, 66, 67, 68,
-    70, 73, 74, 76, 77, 78, 79, 80, 81, 82, 83, 84, 86, 87, 88, 89, 90, 91, 92, 102, 103, 104, 105, 107,
-];
+/// The attacks that this release must withstand, each by a test that carries its number, stand in these lines of the page.
+const ROWS: &str = "docs/threat-model.md";
+const ROW: &str = "| `t";
+/// Rows are never taken away, so a page with fewer was not read.
+const LEAST_ROWS: usize = 50;
 
 /// Every crate forbids unsafe code at its root.
 pub(super) fn unsafe_code(tree: &Tree) -> Vec<Problem> {
@@ -14,7 +14,7 @@ pub(super) fn unsafe_code(tree: &Tree) -> Vec<Problem> {
         let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
         matches!(file, "lib.rs" | "main.rs") && (folder == "src" || folder.ends_with("/src"))
     };
-    let roots = tree.below("", ".rs").filter(|(path, _)| is_root(path) && !path.starts_with("weak/"));
+    let roots = tree.below("", ".rs").filter(|(path, _)| is_root(path));
     roots
         .filter(|(_, text)| !text.contains("#![forbid(unsafe_code)]"))
         .map(|(path, _)| Problem::new(path, "does not say `#![forbid(unsafe_code)]`"))
@@ -41,10 +41,20 @@ pub(super) fn manifests(tree: &Tree) -> Vec<Problem> {
         .collect()
 }
 
+/// Tests in which time itself is what is tested, or that look again and again until something is there.
+const IN_REAL_TIME: [(&str, &str); 5] = [
+    ("crates/glimpse-server/tests/it/slow.rs", "a peer that is slow on a real socket"),
+    ("crates/glimpse-server/src/pace.rs", "a peer that is slow on a real socket"),
+    ("crates/glimpse-server/benches/sessions.rs", "memory is read once it has settled"),
+    ("e2e/src/wait.rs", "the pause between two looks, for all whole-system tests"),
+    ("e2e/peers/test_viewer.py", "the pause between two looks at a starting server"),
+];
+
 /// A test that is left out, or that waits for the clock, proves nothing or proves it slowly.
 pub(super) fn honest_tests(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (path, text) in tree.below("", ".rs").filter(|(path, _)| !path.starts_with("xtask/")) {
+    let ours = |path: &str| path.ends_with(".rs") && !path.starts_with("xtask/");
+    for (path, text) in tree.files.iter().filter(|(path, _)| ours(path)) {
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.starts_with("#[ignore") || line.starts_with("#[should_panic") {
@@ -52,7 +62,42 @@ pub(super) fn honest_tests(tree: &Tree) -> Vec<Problem> {
             }
         }
     }
+    let mut excused = Vec::new();
+    for (path, text) in tree.files.iter().filter(|(path, _)| !path.starts_with("xtask/")) {
+        let Some(tested) = test_code(path, text) else { continue };
+        for (index, line) in text.lines().enumerate().skip(tested) {
+            let comment = line.trim_start().starts_with("//") || line.trim_start().starts_with('#');
+            if comment
+                || !["time::sleep", "thread::sleep", "time.sleep(", "TimeoutFuture"]
+                    .iter()
+                    .any(|word| line.contains(word))
+            {
+                continue;
+            }
+            if IN_REAL_TIME.iter().any(|(exception, _)| exception == path) {
+                excused.push(path.as_str());
+            } else {
+                problems.push(Problem::new(format!("{path}:{}", index.saturating_add(1)), "a test sleeps"));
+            }
+        }
+    }
+    for (path, why) in IN_REAL_TIME {
+        if tree.get(path).is_some() && !excused.contains(&path) {
+            problems.push(Problem::new(path, format!("does not sleep, and is excused for it: {why}")));
+        }
+    }
     problems
+}
+
+/// How many lines of a file come before its tests; nothing when it has none. All of `e2e/` is there for tests.
+fn test_code(path: &str, text: &str) -> Option<usize> {
+    let (_, name) = path.rsplit_once('/').unwrap_or(("", path));
+    match name.rsplit_once('.') {
+        Some((_, "rs")) if super::is_test(path) || path.starts_with("e2e/") => Some(0),
+        Some((_, "rs")) => text.lines().position(|line| line.starts_with("#[cfg(test)]")),
+        Some((stem, "py")) => (stem.starts_with("test_") || stem.starts_with("check_")).then_some(0),
+        _ => None,
+    }
 }
 
 /// Nothing names a folder outside the repository, or of one machine.
@@ -71,51 +116,26 @@ pub(super) fn stands_alone(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
-/// Every dependency is one of crates.io with the checksum of its bytes, and every build takes the versions of Cargo.lock.
-pub(super) fn pinned_dependencies(tree: &Tree) -> Vec<Problem> {
-    const CRATES_IO: &str = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
-    let lock = tree.get("Cargo.lock").unwrap_or_default();
-    let mut problems = Vec::new();
-    let packages: Vec<&str> = lock.split("[[package]]").skip(1).collect();
-    if packages.len() < 2 {
-        problems.push(Problem::new("Cargo.lock", "lists no packages"));
-    }
-    for package in packages {
-        let name = package.lines().find_map(|line| line.strip_prefix("name = ")).unwrap_or("a package");
-        let from_elsewhere = package.contains("source = ") && !package.contains(CRATES_IO);
-        let unchecked = package.contains("source = ") && !package.contains("checksum = ");
-        if from_elsewhere || unchecked {
-            problems.push(Problem::new("Cargo.lock", format!("{name} is not pinned to bytes of crates.io")));
-        }
-    }
-    for (path, text) in tree.below("xtask/src/", ".rs").chain(tree.below(".ci/", "")) {
-        for (number, line) in super::code(text) {
-            let builds = ["\"test\", \"", "\"clippy\", \"", "\"build\", \"--workspace", "\"fetch\""]
-                .iter()
-                .any(|call| line.contains(call));
-            if builds
-                && line.contains(".args([")
-                && !line.contains("--locked")
-                && !line.contains("[\"build\", \"--quiet\"]")
-            {
-                problems.push(Problem::new(format!("{path}:{number}"), "cargo is called without --locked"));
-            }
-        }
-    }
-    problems
-}
-
 /// Rows of the attacks for which no test carries the number.
-pub(super) fn rows_without_a_test(tree: &Tree) -> Vec<u32> {
-    let tested = |row: &u32| {
-        let (rust, script) = (format!("fn t{row:03}_"), format!("t{row:03}_"));
+pub(super) fn rows_have_tests(tree: &Tree) -> Vec<Problem> {
+    let page = tree.get(ROWS).unwrap_or_default();
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix(ROW)?.split_once('`')).map(|(number, _)| number).collect();
+    let mut problems = Vec::new();
+    if rows.len() < LEAST_ROWS {
+        problems.push(Problem::new(ROWS, format!("has {} rows: have they moved?", rows.len())));
+    }
+    let tested = |row: &str| {
+        let (rust, script) = (format!("fn t{row}_"), format!("t{row}_"));
         tree.files.iter().any(|(path, text)| match path.rsplit_once('.') {
             Some((_, "rs")) => text.contains(&rust),
             Some((_, "py" | "mjs")) => text.contains(&script),
             _ => false,
         })
     };
-    ROWS.iter().copied().filter(|row| !tested(row)).collect()
+    let untested = rows.into_iter().filter(|row| !tested(row));
+    problems.extend(untested.map(|row| Problem::new(ROWS, format!("no test is called t{row}_…"))));
+    problems
 }
 
 #[cfg(test)]
@@ -152,35 +172,42 @@ mod tests {
     }
 
     #[test]
+    fn a_test_that_sleeps_is_found() {
+        let nap = "    tokio::time::sleep(Duration::from_secs(1)).await;\n";
+        let unit = format!("fn wait() {{\n{nap}}}\n#[cfg(test)]\nmod tests {{\n");
+        for (path, text, found) in [
+            ("crates/a/tests/it/b.rs", nap, 1),
+            ("e2e/src/device.rs", nap, 1),
+            ("crates/a/src/b/tests.rs", "use std::thread::sleep;\n", 1),
+            ("crates/a/src/b.rs", nap, 0),
+            ("crates/a/src/b.rs", &unit, 0),
+            ("crates/a/src/b.rs", &format!("{unit}{nap}}}\n"), 1),
+            ("e2e/peers/test_a.py", "        time.sleep(1)\n", 1),
+            ("e2e/peers/server.py", "        time.sleep(1)\n", 0),
+            ("crates/a/tests/it/b.rs", "    // no thread::sleep here\n", 0),
+            ("e2e/src/wait.rs", nap, 0),
+            ("e2e/src/wait.rs", "fn until() {}\n", 1),
+        ] {
+            assert_eq!(honest_tests(&tree(&[(path, text)])).len(), found, "{path}: {text}");
+        }
+    }
+
+    #[test]
     fn a_path_out_of_the_repository_is_found() {
         assert_eq!(stands_alone(&tree(&[("docs/a.md", concat!("see ../", "shared/DESIGN.md"))])).len(), 1);
         assert_eq!(stands_alone(&tree(&[("docs/a.md", "see ../docs/shared.md")])), []);
     }
 
     #[test]
-    fn t086_a_swapped_dependency_is_found() {
-        let own = "[[package]]\nname = \"xtask\"\nversion = \"0.1.0\"\n";
-        let fine = "[[package]]\nname = \"a\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"00\"\n";
-        let lock = |second: &str| pinned_dependencies(&tree(&[("Cargo.lock", &format!("{own}{second}"))])).len();
-        assert_eq!(lock(fine), 0);
-        assert_eq!(
-            lock(&fine.replace("registry+https://github.com/rust-lang/crates.io-index", "git+https://x.example/a")),
-            1
-        );
-        assert_eq!(lock(&fine.replace("checksum = \"00\"\n", "")), 1);
-        assert_eq!(pinned_dependencies(&tree(&[])).len(), 1, "no lock file has not passed");
-        let loose = "cargo.args([\"test\", \"--workspace\"]);";
-        let call = |line: &str| {
-            pinned_dependencies(&tree(&[("Cargo.lock", &format!("{own}{fine}")), ("xtask/src/a.rs", line)])).len()
-        };
-        assert_eq!((call(loose), call(&loose.replace("workspace", "locked"))), (1, 0));
-    }
-
-    #[test]
     fn a_row_without_a_test_is_found() {
-        let all: String = ROWS.iter().map(|row| format!("fn t{row:03}_x() {{}}\n")).collect();
-        assert!(rows_without_a_test(&tree(&[("e2e/tests/a.rs", &all)])).is_empty());
-        assert_eq!(rows_without_a_test(&tree(&[("e2e/tests/a.rs", &all.replace("fn t038_", "fn u038_"))])), [38]);
-        assert_eq!(rows_without_a_test(&tree(&[("docs/a.md", &all)])).len(), ROWS.len(), "a mention is not a test");
+        let numbers = 1..=60;
+        let page: String = numbers.clone().map(|row| format!("| `t{row:03}` | attack | S | stopped |\n")).collect();
+        let all: String = numbers.map(|row| format!("fn t{row:03}_x() {{}}\n")).collect();
+        let page = (ROWS, page.as_str());
+        assert_eq!(rows_have_tests(&tree(&[page, ("e2e/tests/a.rs", &all)])), []);
+        let without = rows_have_tests(&tree(&[page, ("e2e/tests/a.rs", &all.replace("fn t038_", "fn u038_"))]));
+        assert_eq!(without, [Problem::new(ROWS, "no test is called t038_…")]);
+        assert_eq!(rows_have_tests(&tree(&[page, ("docs/a.md", &all)])).len(), 60, "a mention is not a test");
+        assert_eq!(rows_have_tests(&tree(&[("e2e/tests/a.rs", &all)])).len(), 1, "no page has not passed");
     }
 }

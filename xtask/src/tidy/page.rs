@@ -86,9 +86,8 @@ pub(super) fn built(dist: &Tree) -> Vec<Problem> {
     if !dist.files.keys().any(|path| path.starts_with("assets/worker-")) {
         problems.push(Problem::new("dist", "holds no worker: was the page built?"));
     }
-    for (path, text) in dist.below("", ".html").filter(|(_, text)| text.contains("www/") || text.contains("data-trunk"))
-    {
-        let _ = text;
+    let sources = |text: &str| text.contains("www/") || text.contains("data-trunk");
+    for (path, _) in dist.below("", ".html").filter(|(_, text)| sources(text)) {
         problems.push(Problem::new(path, "refers to a file that is not pinned"));
     }
     problems
