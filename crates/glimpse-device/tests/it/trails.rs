@@ -275,7 +275,7 @@ async fn t005_the_passphrase_does_not_end_a_pause() {
     let home = glimpse_device::home::Home::new(world.ground("mara").storage);
     let now = world.ground("mara").machine.now();
     for _ in 0..3 {
-        home.with_attempts(|attempts| drop(attempts.begin(now))).await.unwrap();
+        let _counted = home.with_attempts(|attempts| attempts.begin(now)).await.unwrap();
     }
     device.forgive_failures().await.unwrap();
     let (_commands, mut todo) = futures_channel::mpsc::unbounded();
@@ -284,7 +284,7 @@ async fn t005_the_passphrase_does_not_end_a_pause() {
     // Control: two failures pause nothing.
     std::fs::remove_file(world.home("mara").join("attempts.cbor")).unwrap();
     for _ in 0..2 {
-        home.with_attempts(|attempts| drop(attempts.begin(now))).await.unwrap();
+        let _counted = home.with_attempts(|attempts| attempts.begin(now)).await.unwrap();
     }
     let (ending, _) = lend(&device, plan(&device, 600_000).await, async |mut user: User| {
         user.code().await;
