@@ -17,4 +17,5 @@ mod hostile;
 mod memory;
 mod ready;
 mod reproducible;
+mod requests;
 mod stories;
