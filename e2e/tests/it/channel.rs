@@ -73,10 +73,10 @@ impl Tamper for Hostile {
             Some((_, Message::Hello { .. })) => {
                 state.viewer = state.tokens.iter().find(|(joined, _)| *joined == socket).map(|(_, token)| *token);
             }
-            Some((_, message @ Message::Live { .. })) if state.is_viewers(socket) => {
-                if !state.viewers.contains(&message) {
-                    state.viewers.push(message);
-                }
+            Some((_, message @ Message::Live { .. }))
+                if state.is_viewers(socket) && !state.viewers.contains(&message) =>
+            {
+                state.viewers.push(message);
             }
             _ => {}
         }
