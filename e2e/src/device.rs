@@ -42,6 +42,17 @@ impl Device {
         self.folder.path().join("passphrase")
     }
 
+    /// Removes the device's own count of failed pairings, as somebody with its disk could.
+    ///
+    /// # Errors
+    /// The operating system's; none when there is no count.
+    pub async fn forget_attempts(&self) -> Result<()> {
+        match tokio::fs::remove_file(self.home().join("attempts.cbor")).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Where keys and state are kept.
     #[must_use]
     pub fn home(&self) -> PathBuf {

@@ -113,6 +113,19 @@ impl DevTools {
         Ok(self.events.iter().filter(fits).filter_map(|message| message.get("params")).cloned().collect())
     }
 
+    /// The same of one page or Worker.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn events_of(&mut self, of: &Session, name: &str) -> Result<Vec<Value>> {
+        self.call(None, "Browser.getVersion", json!({})).await?;
+        let fits = |message: &&Value| {
+            message.get("method").and_then(Value::as_str) == Some(name)
+                && message.get("sessionId").and_then(Value::as_str) == Some(&of.0)
+        };
+        Ok(self.events.iter().filter(fits).filter_map(|message| message.get("params")).cloned().collect())
+    }
+
     /// Takes the events of a name that came so far, and leaves none of them.
     pub fn take_events(&mut self, name: &str) -> Vec<Value> {
         let (taken, left) = self

@@ -7,11 +7,13 @@
 pub mod browser;
 pub mod device;
 pub mod devtools;
+pub mod frames;
 pub mod page;
 pub mod program;
 pub mod proxy;
 pub mod scan;
 pub mod server;
+pub mod sink;
 pub mod stage;
 pub mod wait;
 

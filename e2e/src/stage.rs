@@ -38,10 +38,19 @@ impl Stage {
     /// # Errors
     /// When one of them does not start.
     pub async fn behind(tamper: Arc<dyn Tamper>) -> Result<Self> {
+        Self::behind_with(tamper, &[]).await
+    }
+
+    /// The same, with settings of the real server: `name=value`.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn behind_with(tamper: Arc<dyn Tamper>, settings: &[&str]) -> Result<Self> {
         let port = free_port()?;
         // Devices sign in at the address that they know; the proxy's, here.
         let origin = format!("public_origins=http://127.0.0.1:{port}");
-        let server = Server::with(&["--set", &origin]).await?;
+        let arguments: Vec<&str> = settings.iter().chain([&&*origin]).flat_map(|&setting| ["--set", setting]).collect();
+        let server = Server::with(&arguments).await?;
         let proxy = Proxy::start(port, &server.url(), tamper).await?;
         Self::at(server, Some(proxy)).await
     }

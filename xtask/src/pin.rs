@@ -98,7 +98,7 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     let mut output: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (name, source) in &pages {
         let page = pin_page(source, &assets, &build, server).with_context(|| format!("in {name}"))?;
-        manifest.page(name, &page.policy);
+        manifest.page(name, &page.policy, server);
         output.insert(name.clone(), page.html.into_bytes());
     }
     for asset in assets.into_values() {

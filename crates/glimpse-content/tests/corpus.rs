@@ -1,5 +1,5 @@
 //! The corpus of the fuzz target `content`, replayed without a fuzzer, and some thousand mutations of it.
-#![expect(clippy::disallowed_methods, clippy::expect_used, reason = "a test that replays files reads them")]
+#![expect(clippy::disallowed_methods, reason = "a test that replays files reads them")]
 
 #[cfg(test)]
 #[path = "../../../fuzz/src/content.rs"]

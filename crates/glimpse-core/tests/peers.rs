@@ -55,7 +55,7 @@ struct Peer {
 impl Peer {
     fn start(mut python: Command, script: &str) -> Self {
         python.args([script, &word_list()]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = python.spawn().expect("cargo xtask test installs the peers");
+        let mut child = python.spawn().unwrap_or_else(|error| panic!("{error}: `cargo xtask test` installs the peers"));
         let lines = BufReader::new(child.stdout.take().unwrap());
         Self { child, lines }
     }

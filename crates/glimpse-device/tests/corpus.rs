@@ -1,5 +1,4 @@
 //! The corpus of the fuzz target `card`, replayed without a fuzzer, and some thousand mutations of it.
-#![expect(clippy::disallowed_methods, clippy::expect_used, reason = "a test that replays files reads them")]
 
 #[cfg(test)]
 #[path = "../../../fuzz/src/card.rs"]

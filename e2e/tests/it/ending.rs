@@ -1,19 +1,28 @@
 //! How a look ends, and that it stays ended: rows 59, 60, 66 and 67.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use axum::http::StatusCode;
+use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use e2e::browser::Browser;
 use e2e::devtools::{DevTools, Session};
-use e2e::proxy::{Answer, Asked, Honest, Tamper};
+use e2e::program::dist;
+use e2e::proxy::{Answer, Asked, Honest, Proxy, SocketId, Tamper, without};
+use e2e::scan::{Needle, scan_processes};
 use e2e::stage::Stage;
 use e2e::wait::until;
+use glimpse_wire::ids::UnixMillis;
+use glimpse_wire::mailbox::ToEnd;
+use glimpse_wire::pairing::Offer;
+use glimpse_wire::{decode, encode};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha384};
 
-use crate::altered::{altered, is_page};
+use crate::altered::{altered, edit_html, is_page, without_protection};
+use crate::memory::{WATCH_RANDOMNESS, drawn, found};
 
 const SECRET: &str = "The spare key lies under the third flower pot.";
 
@@ -57,6 +66,29 @@ async fn t059_nothing_is_readable_after_the_time_is_up() -> Result<()> {
         assert_eq!(status, StatusCode::GONE, "{}: {problem}", asked.path);
         assert!(problem.contains("session-expired"), "{problem}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn t059_no_key_outlives_the_time() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    let (mut tools, page, worker) = go_with(&stage.browser, &stage.url(), WATCH_RANDOMNESS).await?;
+    let _lending = lend_here(&stage, &["--everything", "--for", "15s"]).await?;
+    stage.browser.open("secret").await?;
+    let keys = drawn(&mut tools, &worker).await?;
+    let texts = [Needle::text("content", SECRET)];
+    let processes = tools.renderers().await?;
+    let during = scan_processes(&processes, &keys)?;
+    assert!(found(&during).contains(&"signing seed"), "control: the process holds keys: {during:?}");
+    assert_eq!(found(&tools.scan_heap(&page, &texts).await?), ["content"], "control: and what is shown");
+
+    assert_eq!(stage.browser.reason().await?, "session-expired");
+    until("the Worker is gone", async || tools.targets("worker").await.ok()?.is_empty().then_some(())).await?;
+    assert_eq!(tools.memories(&page).await?, 0, "no wasm memory");
+    assert_eq!(found(&tools.heap_once_settled(&page, &texts).await?), Vec::<&str>::new(), "in the page's heap");
+    let after = scan_processes(&processes, &keys)?;
+    assert_eq!(found(&after), Vec::<&str>::new(), "in the whole memory of the process; before: {during:?}");
     Ok(())
 }
 
@@ -142,6 +174,90 @@ async fn t060_sleep_counts_and_a_clock_that_is_set_back_in_a_session_lengthens_n
     Ok(())
 }
 
+/// Tells every time a day off. With `all` the device is told so too, and since the real server would refuse Terms of another
+/// day, its answer to them is made here: then nothing but the ends keeps the time.
+struct OtherDay {
+    off: i64,
+    all: bool,
+    lies: AtomicUsize,
+    /// The Offer as the device made it, with the end of the code that it was told.
+    offer: Mutex<Option<Vec<u8>>>,
+}
+
+impl OtherDay {
+    fn moved(&self, time: u64) -> u64 {
+        self.lies.fetch_add(1, Ordering::SeqCst);
+        time.saturating_add_signed(self.off)
+    }
+}
+
+impl Tamper for OtherDay {
+    fn request(&self, asked: &mut Asked) -> Option<Answer> {
+        if self.all && asked.method == "PUT" && asked.path.ends_with("/offer") {
+            // The real server takes only an Offer that ends when it said.
+            let mut offer: Offer = decode(&asked.body, 1024).ok()?;
+            *self.offer.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked.body.clone());
+            offer.expires = UnixMillis(offer.expires.0.saturating_add_signed(self.off.saturating_neg()));
+            asked.body = encode(&offer);
+        }
+        let registers = self.all && asked.method == "POST" && asked.path == "/v1/sessions";
+        registers.then(|| Answer::own(StatusCode::CREATED, "application/json", "{}"))
+    }
+
+    fn answer(&self, asked: &Asked, mut answer: Answer) -> Option<Answer> {
+        let names: &[&str] = match asked.path.as_str() {
+            "/v1/claims" => &["now"],
+            "/v1/mailboxes" if self.all => &["now", "expires"],
+            _ => return Some(answer),
+        };
+        let mut body: Value = serde_json::from_slice(&answer.body).ok()?;
+        for name in names {
+            let time = body.get(*name)?.as_u64()?;
+            *body.get_mut(*name)? = json!(self.moved(time));
+        }
+        if let (Some(offered), Some(made)) =
+            (body.get_mut("offer"), self.offer.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        {
+            *offered = json!(Base64UrlUnpadded::encode_string(&made));
+        }
+        answer.body = body.to_string().into_bytes();
+        Some(answer)
+    }
+
+    fn to_end(&self, _: SocketId, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        let Ok(ToEnd::Joined { now, sent, peer }) = decode::<ToEnd>(&frame, 1024) else { return vec![frame] };
+        vec![encode(&ToEnd::Joined { now: UnixMillis(self.moved(now.0)), sent, peer })]
+    }
+}
+
+async fn ends_in_time_whatever_the_server_says(off: i64, all: bool) -> Result<()> {
+    let lying = Arc::new(OtherDay { off, all, lies: AtomicUsize::new(0), offer: Mutex::default() });
+    let stage = Stage::behind(lying.clone()).await?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    let mut look = stage.lend(&["--everything", "--for", "12s"]).await?;
+    let begun = Instant::now();
+    stage.browser.lists("secret").await?;
+    if !all {
+        stage.browser.open("secret").await.context("a clock that is ahead does not end it early")?;
+    }
+    assert_eq!(stage.browser.reason().await?, "session-expired");
+    assert!(begun.elapsed() < Duration::from_secs(25), "a clock that is behind does not prolong it");
+    assert!(!stage.browser.text().await?.contains("secret"));
+    let last = look.lending.event_last().await?;
+    assert_eq!(last.get("code"), Some(&json!("session-expired")), "{last}");
+    assert!(lying.lies.load(Ordering::SeqCst) >= 3, "control: the server lied, in the claim and on both sockets");
+    Ok(())
+}
+
+#[tokio::test]
+async fn t060_the_clock_of_the_server_changes_nothing() -> Result<()> {
+    for all in [false, true] {
+        let ends = |off| ends_in_time_whatever_the_server_says(off, all);
+        tokio::try_join!(ends(DAY), ends(-DAY)).with_context(|| format!("to the device as well: {all}"))?;
+    }
+    Ok(())
+}
+
 /// A page that shows a secret and does nothing when it is left.
 const CARELESS: &str = "<!doctype html><p id=s></p><script>\
     onpageshow = e => { window.persisted = e.persisted; }; \
@@ -189,6 +305,50 @@ async fn back_shows_nothing(stage: Stage) -> Result<()> {
     stage.browser.screen("enter").await?;
     let html = stage.browser.run("return document.documentElement.outerHTML").await?;
     assert!(!html.to_string().contains("flower pot"), "{html}");
+    Ok(())
+}
+
+/// The page with a boot script that does not wipe what is shown, and does not start anew when it comes back. It is pinned
+/// by its own hash, and no header stands in the way.
+async fn careless_build(stage: &Stage) -> Result<Proxy> {
+    let assets = std::fs::read_dir(dist()?.join("assets"))?.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_boot = |path: &std::path::PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with("boot-") && name.ends_with(".js")
+    };
+    let boot = std::fs::read_to_string(assets.into_iter().find(is_boot).context("no boot script")?)?;
+    let wipe = "document.body.replaceChildren();";
+    let anew = "event.persisted && location.reload()";
+    anyhow::ensure!(boot.contains(wipe) && boot.contains(anew), "the boot script is written in another way");
+    let careless = boot.replace(wipe, "").replace(anew, "(window.persisted = event.persisted)");
+    let hash = |script: &str| format!("sha384-{}", Base64::encode_string(&Sha384::digest(script)));
+    let (before, after) = (hash(&boot), hash(&careless));
+    altered(&stage.server, move |asked, mut answer| {
+        if is_page(asked) {
+            without_protection(&mut answer);
+            without(&mut answer, "cache-control");
+            edit_html(&mut answer, |html| html.replace(&before, &after));
+        }
+        if asked.path.contains("/assets/boot-") {
+            answer.body = careless.clone().into_bytes();
+        }
+        Some(answer)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn t066_control_a_page_that_does_not_wipe_itself_comes_back_with_the_secret() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    let careless = careless_build(&stage).await?;
+    stage.browser.go(&careless.url()).await?;
+    let _lending = lend_here(&stage, &["--everything"]).await?;
+    stage.browser.open("secret").await?;
+    leave_and_come_back(&stage.browser, &format!("{}/ended.html", careless.url())).await?;
+    let restored =
+        stage.browser.run("return [window.persisted, document.body.innerText.includes('flower pot')]").await?;
+    assert_eq!(restored, json!([true, true]));
     Ok(())
 }
 

@@ -21,13 +21,13 @@ const TITLE: &str = "zinnia-hollyhock-delphinium";
 
 /// Writes down, in hexadecimal, everything that the Worker draws from the browser's source of randomness: among it are
 /// the seeds of all its keys.
-const WATCH_RANDOMNESS: &str = "{ const draw = crypto.getRandomValues.bind(crypto); globalThis.drawn = []; \
+pub(crate) const WATCH_RANDOMNESS: &str = "{ const draw = crypto.getRandomValues.bind(crypto); globalThis.drawn = []; \
     crypto.getRandomValues = a => { draw(a); \
       drawn.push([...new Uint8Array(a.buffer, a.byteOffset, a.byteLength)].map(b => b.toString(16).padStart(2, '0')).join('')); \
       return a } } true";
 
 /// The secrets among what the Worker drew.
-async fn drawn(tools: &mut DevTools, worker: &Session) -> Result<Vec<Needle>> {
+pub(crate) async fn drawn(tools: &mut DevTools, worker: &Session) -> Result<Vec<Needle>> {
     let told = tools.evaluate(worker, "drawn").await?;
     let hex: Vec<&str> = told.as_array().context("draws")?.iter().filter_map(Value::as_str).collect();
     let bytes = |hex: &str| -> Vec<u8> {
@@ -48,7 +48,7 @@ fn code_needles(lending: &Lending) -> Vec<Needle> {
     vec![Needle::text("code", &lending.code), Needle::text("digits", &digits), Needle::text("secret digits", &secret)]
 }
 
-fn found(hits: &Hits) -> Vec<&str> {
+pub(crate) fn found(hits: &Hits) -> Vec<&str> {
     hits.iter().filter(|(_, count)| **count > 0).map(|(name, _)| name.as_str()).collect()
 }
 

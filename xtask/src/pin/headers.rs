@@ -44,9 +44,11 @@ impl Manifest {
         Self { format: 1, build: build.to_owned(), headers, pages: BTreeMap::new(), assets: BTreeMap::new() }
     }
 
-    pub(super) fn page(&mut self, path: &str, policy: &str) {
+    pub(super) fn page(&mut self, path: &str, policy: &str, server: Option<&str>) {
+        let allowlist = connection_allowlist(server);
         let own = [
             ("content-security-policy", policy),
+            ("connection-allowlist", &allowlist),
             ("content-type", "text/html; charset=utf-8"),
             // A page is asked for anew each time, so that an altered build cannot hide behind an old copy.
             ("cache-control", "no-store"),
@@ -106,6 +108,13 @@ pub(super) fn content_security_policy(scripts: &BTreeSet<&str>, server: Option<&
         "trusted-types glimpse-worker".to_owned(),
     ]
     .join("; ")
+}
+
+/// Whom a page, and its Worker, may connect to at all. Chromium holds to it where no content security policy reaches: WebRTC,
+/// prefetches, and the page's own navigation. A pattern of `https:` covers `wss:`.
+pub(super) fn connection_allowlist(server: Option<&str>) -> String {
+    let elsewhere = server.map(|origin| format!(" \"{origin}\"")).unwrap_or_default();
+    format!("(response-origin{elsewhere})")
 }
 
 /// An origin goes into a policy and into HTML, so nothing else may pass for one.

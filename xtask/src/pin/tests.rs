@@ -101,6 +101,9 @@ fn a_server_elsewhere_is_in_the_page_and_its_policy() {
         page.policy
     );
     assert!(page.html.contains("<meta name=\"glimpse-server\" content=\"https://api.example:8443\">"));
+    let list = headers::connection_allowlist(Some("https://api.example:8443"));
+    assert_eq!(list, "(response-origin \"https://api.example:8443\")");
+    assert_eq!(headers::connection_allowlist(None), "(response-origin)");
     for bad in ["api.example", "https://", "https://a/b", "https://a; script-src *", "https://a\" x=\"", "https://a b"]
     {
         assert!(headers::check_origin(bad).is_err(), "{bad}");

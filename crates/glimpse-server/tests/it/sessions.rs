@@ -452,6 +452,33 @@ async fn units_are_what_was_minted_and_listed_and_are_sealed_once() {
 }
 
 #[tokio::test]
+async fn t102_the_servers_own_timer_sweeps_without_being_asked() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let phone = Phone::new(&server).await;
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |terms| terms.expires = terms.issued.plus(60_000)).await;
+    let (share, content) = phone.seal_unit(&visit, id, 100_000).await;
+    assert_eq!(opened(&visit.open(id, 1).await).share, share.share);
+    let left = || files_with(server.data(), &content[..48]);
+
+    // Control: a second before its end the timer leaves it alone, round after round.
+    clock.advance(Duration::from_secs(59));
+    let mut rounds = tokio::time::interval(Duration::from_millis(100));
+    for _ in 0..30 {
+        rounds.tick().await;
+        assert!(!left().is_empty(), "control: it is there until its end");
+    }
+    clock.advance(Duration::from_secs(2));
+    let swept = async {
+        while !left().is_empty() {
+            rounds.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), swept).await.expect("the timer sweeps");
+}
+
+#[tokio::test]
 async fn t102_after_expiry_no_file_holds_the_session() {
     let clock = Arc::new(ManualClock::at_wall());
     let mut server = TestServer::start_with(clock.clone(), |_| {}).await;
