@@ -478,6 +478,56 @@ def photo(width=1280, height=854):
     Image.fromarray(np.clip(soft, 0, 255).astype("uint8")).save(HERE / "photo.jpg", quality=80, optimize=True, progressive=True, subsampling=2)
 
 
+def plan():
+    """What the practice's own program gives: JSON of no standard form."""
+    write_json("plan.json", {
+        "plan": "Cardiac rehabilitation, phase II",
+        "for": "Mara Lind",
+        "practice": {"name": "Quayside Practice", "telephone": "020 7946 0153", "contact": ["Dr Samuel Adeyemi", "Tom Reyes"]},
+        "weeks": [
+            {
+                "week": 1,
+                "goal": {"minutes": 90, "heart_rate": {"from": 95, "to": 115}},
+                "sessions": [
+                    {"day": "Tuesday", "what": "bicycle", "minutes": 30, "supervised": True},
+                    {"day": "Thursday", "what": "walking", "minutes": 30, "supervised": True},
+                    {"day": "Saturday", "what": "walking", "minutes": 30, "supervised": False},
+                ],
+            },
+            {
+                "week": 2,
+                "goal": {"minutes": 110, "heart_rate": {"from": 95, "to": 120}},
+                "sessions": [
+                    {"day": "Tuesday", "what": "bicycle", "minutes": 35, "supervised": True},
+                    {"day": "Thursday", "what": "rowing", "minutes": 35, "supervised": True},
+                    {"day": "Saturday", "what": "swimming", "minutes": 40, "supervised": False},
+                ],
+            },
+        ],
+        "stop_when": ["pain in the chest", "dizziness", "pulse above 140"],
+        "reviewed": None,
+    })
+
+
+def ecg():
+    """Ten seconds of one lead in the European Data Format: a file that a browser does not show."""
+    rate, seconds = 250, 10
+    def padded(text, width):
+        return text.ljust(width)[:width].encode("ascii")
+    whole = [("0", 8), ("X X X Mara_Lind", 80), ("Startdate 12-NOV-2026 X X X", 80), ("12.11.26", 8), ("09.30.00", 8)]
+    whole += [("512", 8), ("", 44), (str(seconds), 8), ("1", 8), ("1", 4)]
+    signal = [("ECG II", 16), ("made up", 80), ("uV", 8), ("-3276", 8), ("3276", 8), ("-32760", 8), ("32760", 8), ("", 80), (str(rate), 8), ("", 32)]
+    head = b"".join(padded(text, width) for text, width in whole + signal)
+    rng = random.Random(2)
+    samples = []
+    for index in range(rate * seconds):
+        beat = index / rate * 66 / 60 % 1
+        waves = [(0.18, 0.025, 110), (0.265, 0.009, -120), (0.29, 0.011, 1050), (0.315, 0.010, -240), (0.52, 0.045, 260)]
+        value = sum(high * math.exp(-((beat - at) / wide) ** 2) for at, wide, high in waves) + rng.gauss(0, 6)
+        samples.append(int(value * 10).to_bytes(2, "little", signed=True))
+    (HERE / "ecg.edf").write_bytes(head + b"".join(samples))
+
+
 if __name__ == "__main__":
     heart_rate()
     steps()
@@ -486,7 +536,9 @@ if __name__ == "__main__":
     labs()
     single_resources()
     expenses()
+    plan()
     note()
+    ecg()
     letter()
     if "--photo" in sys.argv:
         photo()
