@@ -164,7 +164,8 @@ impl Auditor<'_> {
                 let signed = preimage::grant_signature(&transcript, &kem, terms.as_slice(), &sealed);
                 signature::verify(self.device, &signed, &by)?;
                 let terms: Terms = decode(terms.as_slice(), MAX_RECEIPT)?;
-                let fits = terms.session == receipt.session
+                let fits = terms.suite == SUITE
+                    && terms.session == receipt.session
                     && Some(terms.seq) == self.terms.checked_add(1)
                     && self.viewer.is_none_or(|known| known == terms.viewer)
                     && !self.audit.ended;
@@ -210,7 +211,7 @@ impl Auditor<'_> {
 
     fn opening(&self, session: &SessionId, request: &Bytes, by: &SignatureBytes) -> Result<OpenRequest, OpenError> {
         let request = verify_opening(self.viewer.as_ref().ok_or(OpenError)?, request, by)?;
-        if request.session == *session { Ok(request) } else { Err(OpenError) }
+        if request.suite == SUITE && request.session == *session { Ok(request) } else { Err(OpenError) }
     }
 
     fn end(&self, session: &SessionId, signed: &Signed) -> Result<(), OpenError> {
@@ -220,7 +221,8 @@ impl Auditor<'_> {
             Side::Viewer => self.viewer.ok_or(OpenError)?,
         };
         let end: End = signed.open(StatementKind::End, &key)?;
-        if end.session == *session && self.earlier.contains(&end.last_receipt) { Ok(()) } else { Err(OpenError) }
+        let fits = end.suite == SUITE && end.session == *session && self.earlier.contains(&end.last_receipt);
+        if fits { Ok(()) } else { Err(OpenError) }
     }
 }
 
