@@ -65,4 +65,6 @@ mod known_answers;
 #[cfg(test)]
 mod redaction;
 #[cfg(test)]
+mod suites;
+#[cfg(test)]
 mod testing;

@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 
 pub(crate) mod by_hand;
+pub(crate) mod salamander;
 pub(crate) mod tape;
 
 use chacha20::ChaCha20Rng;

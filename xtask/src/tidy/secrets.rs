@@ -230,7 +230,8 @@ pub(super) fn proofs(tree: &Tree) -> Vec<Problem> {
 /// Switches that a build can be given. Shipped code asks for none but the machine it runs on and the optimisation, and no
 /// file of ours sets one: what is tested is what ships.
 pub(super) fn switches(tree: &Tree) -> Vec<Problem> {
-    const KNOWN: [&str; 7] = ["test)", "not(test)", "unix)", "not(unix)", "target_arch =", "not(target_arch =", "debug_assertions)"];
+    const KNOWN: [&str; 7] =
+        ["test)", "not(test)", "unix)", "not(unix)", "target_arch =", "not(target_arch =", "debug_assertions)"];
     let mut problems = Vec::new();
     for folder in FOLDERS {
         for (path, lines) in tree.shipped(folder) {

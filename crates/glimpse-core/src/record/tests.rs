@@ -1,7 +1,7 @@
 //! Records at rest in hostile hands: flipped, moved, re-labelled, re-wrapped, opened with half of what it takes.
 
-mod salamander;
 mod shares;
+mod twins;
 
 use glimpse_wire::ids::SignatureBytes;
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::account::NewAccount;
 use crate::kem::KemPublic;
 use crate::session::tests::{meta, open_all};
-use crate::testing::rng;
+use crate::testing::{rng, salamander};
 
 const SHARE: Hash = Hash([3; 32]);
 

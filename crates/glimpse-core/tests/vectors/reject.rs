@@ -217,7 +217,13 @@ pub(crate) fn all() -> Vec<Reject> {
             }),
             "code-wrong",
         ),
-        reject("confirm-b-echo", "cA in the place of cB.", "confirm-b", echo(&story.confirm_a), "code-wrong"),
+        reject(
+            "confirm-b-echo",
+            "cA in the place of cB, above the device's own identity.",
+            "confirm-b",
+            echo(&story.confirm_a, &story.confirm_b),
+            "code-wrong",
+        ),
         reject(
             "confirm-b-other-identity",
             "An altered identity.",
@@ -357,8 +363,9 @@ fn reflected(hello: &[u8]) -> Vec<u8> {
     encode(&Message::Answer { pake })
 }
 
-fn echo(confirm_a: &[u8]) -> Vec<u8> {
-    let Ok(Message::ConfirmA { confirm, sealed, .. }) = decode(confirm_a, 1 << 20) else { panic!() };
+fn echo(confirm_a: &[u8], confirm_b: &[u8]) -> Vec<u8> {
+    let Ok(Message::ConfirmA { confirm, .. }) = decode(confirm_a, 1 << 20) else { panic!() };
+    let Ok(Message::ConfirmB { sealed, .. }) = decode(confirm_b, 1 << 20) else { panic!() };
     encode(&Message::ConfirmB { confirm, sealed })
 }
 

@@ -22,3 +22,4 @@ mod records;
 mod sessions;
 mod slow;
 mod socket;
+mod suites;

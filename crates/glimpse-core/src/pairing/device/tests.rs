@@ -23,17 +23,36 @@ fn with(
 }
 
 #[test]
-fn an_identity_other_than_the_one_in_offer_is_refused() {
+fn t011_an_identity_other_than_the_one_in_offer_is_refused_whatever_the_field() {
     let (ours, theirs) = (NewAccount::generate(&mut rng(1)).unwrap(), NewAccount::generate(&mut rng(2)).unwrap());
-    let other = |state: &mut ExpectConfirmA| {
-        let mut identity: Identity = decode(&state.identity, MAX_MESSAGE).unwrap();
-        identity.account = theirs.genesis.account;
-        state.identity = encode(&identity);
-    };
-    let (opened, viewer) = ends(&ours, 3);
-    assert_eq!(with(opened, viewer, other).err(), Some(ErrorCode::CodeWrong));
-    let (opened, viewer) = ends(&ours, 3);
-    assert!(with(opened, viewer, |_| {}).is_ok(), "control");
+    type Alteration<'f> = (&'static str, &'f dyn Fn(&mut Identity));
+    let fields: [Alteration<'_>; 9] = [
+        ("account", &|identity| identity.account = theirs.genesis.account),
+        ("signing", &|identity| identity.signing = theirs.device.signing().public()),
+        ("kem", &|identity| identity.kem = theirs.device.kem().public().to_wire()),
+        ("head seq", &|identity| identity.head.seq += 1),
+        ("head hash", &|identity| identity.head.hash.0[0] ^= 1),
+        ("epoch", &|identity| identity.epoch += 1),
+        ("name", &|identity| identity.name = "Eve".to_owned()),
+        ("no name", &|identity| identity.name.clear()),
+        ("blind", &|identity| identity.blind.0[0] ^= 1),
+    ];
+    crate::stretch::tests::cheaply(|| {
+        for (name, alter) in fields {
+            let (opened, viewer) = ends(&ours, 3);
+            let outcome = with(opened, viewer, |state| {
+                let mut identity: Identity = decode(&state.identity, MAX_MESSAGE).unwrap();
+                alter(&mut identity);
+                let altered = encode(&identity);
+                assert_ne!(altered, state.identity, "{name}");
+                state.identity = altered;
+            });
+            // The device has the code and seals what it likes; it is not what Offer committed to.
+            assert_eq!(outcome.err(), Some(ErrorCode::CodeWrong), "{name}");
+        }
+        let (opened, viewer) = ends(&ours, 3);
+        assert!(with(opened, viewer, |_| {}).is_ok(), "control");
+    });
 }
 
 #[test]

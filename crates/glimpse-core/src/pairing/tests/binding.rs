@@ -105,8 +105,11 @@ fn t011_an_altered_field_of_hello_ends_the_pairing() {
                 in_hello(message, alter);
             }
         });
-        assert!(matches!(outcome.device, Some(Err(_))) && outcome.viewer.is_none(), "{name}: {outcome:?}");
+        // The hash of the Offer is compared as it comes; the rest shows in the confirmation.
+        let code = if name == "offer" { ErrorCode::Malformed } else { ErrorCode::CodeWrong };
+        assert_eq!(outcome, Outcome { device: Some(Err(code)), viewer: None }, "{name}");
     }
+    assert_eq!(through(&mut |_, _| {}), AGREED, "control");
 }
 
 #[test]
@@ -203,14 +206,16 @@ fn t011_another_nameplate_on_one_side_ends_the_pairing() {
 
 #[test]
 fn t011_one_flipped_bit_anywhere_in_a_message_ends_the_pairing() {
-    for (at, places) in [
-        (Step::Offer, [0, 3, 40, 90, 120]),
-        (Step::Hello, [0, 5, 700, 1_200, 1_300]),
-        (Step::Answer, [0, 1, 4, 20, 36]),
-        (Step::ConfirmA, [0, 1, 20, 60, 150]),
-        (Step::ConfirmB, [0, 1, 20, 600, 1_400]),
+    // Of each message so many first places hit what can be read at once; the others show in the confirmation, but for
+    // Offer, whose hash is compared, and Answer, whose element is checked.
+    for (at, read, places) in [
+        (Step::Offer, 5, [0, 3, 40, 90, 120]),
+        (Step::Hello, 2, [0, 5, 700, 1_200, 1_300]),
+        (Step::Answer, 5, [0, 1, 4, 20, 36]),
+        (Step::ConfirmA, 2, [0, 1, 20, 60, 150]),
+        (Step::ConfirmB, 2, [0, 1, 20, 600, 1_400]),
     ] {
-        for place in places {
+        for (index, place) in places.into_iter().enumerate() {
             let mut hit = false;
             let outcome = through(&mut |step, message| {
                 if step == at {
@@ -218,28 +223,17 @@ fn t011_one_flipped_bit_anywhere_in_a_message_ends_the_pairing() {
                 }
             });
             assert!(hit, "{at:?} has a byte {place}");
-            assert!(outcome.viewer != Some(Ok(())), "{at:?} byte {place}: {outcome:?}");
-            assert!(at == Step::ConfirmB || outcome.device != Some(Ok(())), "{at:?} byte {place}: {outcome:?}");
+            let refused = Some(Err(if index < read { ErrorCode::Malformed } else { ErrorCode::CodeWrong }));
+            let expected = match at {
+                // What the viewer can read by itself, it refuses before Hello leaves.
+                Step::Offer if index < 2 => Outcome { device: None, viewer: refused },
+                Step::Answer => Outcome { device: None, viewer: refused },
+                Step::ConfirmB => Outcome { device: Some(Ok(())), viewer: refused },
+                Step::Offer | Step::Hello | Step::ConfirmA => Outcome { device: refused, viewer: None },
+            };
+            assert_eq!(outcome, expected, "{at:?} byte {place}");
         }
     }
-}
-
-#[test]
-fn t009_the_viewers_confirmation_does_not_pass_for_the_devices() {
-    let mut echo = Vec::new();
-    let outcome = through(&mut |step, message| match step {
-        Step::ConfirmA => {
-            let Message::ConfirmA { confirm, sealed, .. } = parse(message) else { panic!() };
-            echo = encode(&Message::ConfirmB { confirm, sealed });
-        }
-        Step::ConfirmB => message.clone_from(&echo),
-        Step::Offer | Step::Hello | Step::Answer => {}
-    });
-    assert_eq!(outcome, Outcome { device: Some(Ok(())), viewer: Some(Err(ErrorCode::CodeWrong)) });
-    // Control: a confirmation that is the same for both roles is an echo of itself.
-    let one_for_both = |output: &Secret<32>| crate::derive::PairingKeys::new(&Hash::ZERO, output).confirm_a(b"");
-    let output = Secret::fill_with(|own| own.fill(1));
-    assert!(one_for_both(&output).matches(one_for_both(&output).expose_secret()));
 }
 
 #[test]
@@ -261,34 +255,23 @@ fn t010_two_pairings_with_one_code_do_not_mix() {
     for (state, crossed) in [(one.state, &hello_other), (other.state, &hello_one)] {
         assert_eq!(state.receive(crossed, NOW, counted(), &mut rng(5)).err(), Some(ErrorCode::Malformed));
     }
-    // Even where the hash of the Offer is repaired on the way, the confirmation fails.
-    let (one, other) = (opened(0), opened(1));
-    let (viewer, mut hello) = viewer(&one).receive(MAILBOX, &one.offer, claims(), &mut rng(3)).unwrap();
-    in_hello(&mut hello, |core| core.offer = preimage::offer_hash(&other.offer));
-    let (device, answer) = other.state.receive(&hello, NOW, counted(), &mut rng(5)).unwrap();
-    let (_viewer, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
-    assert_eq!(device.receive(&confirm_a, NOW).err(), Some(ErrorCode::CodeWrong));
+    // Even where the hash of the Offer is repaired on the way, the confirmation fails, in either direction. Control: where
+    // nothing is crossed, the same relay lets them agree.
+    for (from, to) in [(0, 1), (1, 0), (0, 0), (1, 1)] {
+        let (theirs, device) = (opened(from), opened(to));
+        let (viewer, mut hello) = viewer(&theirs).receive(MAILBOX, &theirs.offer, claims(), &mut rng(3)).unwrap();
+        in_hello(&mut hello, |core| core.offer = preimage::offer_hash(&device.offer));
+        let (device, answer) = device.state.receive(&hello, NOW, counted(), &mut rng(5)).unwrap();
+        let (_viewer, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+        let expected = (from != to).then_some(ErrorCode::CodeWrong);
+        assert_eq!(device.receive(&confirm_a, NOW).err(), expected, "the viewer of {from} with the device of {to}");
+    }
     // Control: a PAKE that is told only the code agrees across the two.
     let password = Secret::fill_with(|own| own.fill(7));
     let start = |side, seed| pake::ExpectElement::start(side, &password, &Hash::ZERO, &Hash::ZERO, &mut rng(seed));
     let ((viewer, of_viewer), (device, of_device)) = (start(Side::Viewer, 1), start(Side::Device, 2));
     let agreed = viewer.finish(&of_device).unwrap();
     assert!(device.finish(&of_viewer).unwrap().matches(agreed.expose_secret()));
-}
-
-#[test]
-fn t012_there_is_one_suite() {
-    for suite in [0, 2, 255] {
-        let outcome = through(&mut |step, message| {
-            if step == Step::Offer {
-                let mut offer: Offer = parse(message);
-                offer.suite = suite;
-                *message = encode(&offer);
-            }
-        });
-        assert_eq!(outcome, Outcome { device: None, viewer: Some(Err(ErrorCode::UnsupportedSuite)) });
-    }
-    assert_eq!(through(&mut |_, _| {}), AGREED, "control");
 }
 
 #[test]

@@ -15,6 +15,46 @@ fn sent() -> (ExpectAnswer, crate::pairing::device::ExpectConfirmA, Vec<u8>) {
 }
 
 #[test]
+fn t009_the_viewers_confirmation_does_not_pass_for_the_devices() {
+    // A viewer that waits for ConfirmB, its own ConfirmA, and the device's ConfirmB.
+    let run = || {
+        let (viewer, device, answer) = sent();
+        let (viewer, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+        let (_, confirm_b) = device.receive(&confirm_a, NOW).unwrap();
+        (viewer, confirm_a, confirm_b)
+    };
+    let (viewer, confirm_a, confirm_b) = run();
+    let Ok(Message::ConfirmA { confirm: echoed, words, sealed: introduction }) = receive(&confirm_a) else { panic!() };
+    let Ok(Message::ConfirmB { confirm: own, sealed }) = receive(&confirm_b) else { panic!() };
+    // The device's own identity, and the viewer's tag above it.
+    let echo = encode(&Message::ConfirmB { confirm: echoed, sealed: sealed.clone() });
+    // Controls: the same viewer with one label for both roles takes the echo of its own tag; with A's label over what cB
+    // authenticates it takes a cB that was derived with A's label, and would not have taken the device's.
+    let keys = |prk: &ExpectConfirmB, over: &[u8]| Hash(*prk.keys.confirm_a(over).expose_secret());
+    let over_a = preimage::confirm_a(&viewer.transcript, &words, introduction.as_slice());
+    let over_b = preimage::confirm_b(&viewer.transcript, &viewer.confirm_a, sealed.as_slice());
+    assert!(naive(&viewer, &echo, &over_a));
+    let with_label_a = encode(&Message::ConfirmB { confirm: keys(&viewer, &over_b), sealed: sealed.clone() });
+    assert!(naive(&viewer, &with_label_a, &over_b));
+    assert!(!naive(&viewer, &confirm_b, &over_b));
+    // The viewer takes neither, and nothing but the tag is wrong with them.
+    assert_eq!(viewer.receive(&echo).err(), Some(ErrorCode::CodeWrong));
+    let (viewer, ..) = run();
+    assert_eq!(viewer.receive(&with_label_a).err(), Some(ErrorCode::CodeWrong));
+    let (viewer, ..) = run();
+    assert!(viewer.receive(&encode(&Message::ConfirmB { confirm: own, sealed })).is_ok(), "control");
+}
+
+/// [`ExpectConfirmB::receive`] with the label of A's tag where B's belongs, and what it authenticates given.
+fn naive(viewer: &ExpectConfirmB, message: &[u8], over: &[u8]) -> bool {
+    let Ok(Message::ConfirmB { confirm, sealed }) = receive(message) else { return false };
+    let mut opened = sealed.0;
+    viewer.keys.confirm_a(over).matches(&confirm.0)
+        && aead::open(&viewer.keys.seal_b(), [0; NONCE], &viewer.transcript.0, &mut opened).is_ok()
+        && preimage::identity_commitment(&opened) == viewer.identity
+}
+
+#[test]
 fn t103_once_its_element_has_left_the_viewer_holds_no_code() {
     // Every field by name: whoever adds one must come here and say why it is no way back to the code.
     let ExpectAnswer {

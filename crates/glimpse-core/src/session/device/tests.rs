@@ -24,7 +24,15 @@ fn offered(alter: impl FnOnce(&mut Terms, &mut Vec<LentUnit>)) -> Result<(), Err
 }
 
 #[test]
-fn terms_for_another_session_account_or_browser_are_refused_even_if_the_device_signs_them() {
+fn t012_terms_of_another_suite_are_refused_even_if_the_device_signs_them() {
+    for suite in [0, 2, 255] {
+        assert_eq!(offered(|terms, _units| terms.suite = suite), Err(ErrorCode::RecordTampered), "{suite}");
+    }
+    assert_eq!(offered(|_terms, _units| {}), Ok(()), "control");
+}
+
+#[test]
+fn t061_terms_for_another_session_account_or_browser_are_refused_even_if_the_device_signs_them() {
     type Edit = (&'static str, fn(&mut Terms));
     let edits: [Edit; 7] = [
         ("suite", |terms| terms.suite = 2),
@@ -42,7 +50,7 @@ fn terms_for_another_session_account_or_browser_are_refused_even_if_the_device_s
 }
 
 #[test]
-fn units_that_are_not_the_ones_listed_are_refused_even_if_the_device_signs_them() {
+fn t061_units_that_are_not_the_ones_listed_are_refused_even_if_the_device_signs_them() {
     type Edit = (&'static str, fn(&mut Terms, &mut Vec<LentUnit>));
     let edits: [Edit; 5] = [
         ("one more listed", |terms, _units| terms.units.push(terms.units[0])),

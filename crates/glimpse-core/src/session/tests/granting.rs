@@ -97,7 +97,8 @@ fn t061_a_grant_that_lists_more_or_other_units_than_it_seals_is_refused() {
         ("swapped", |terms| terms.units.swap(0, 1)),
         ("none", |terms| terms.units.clear()),
     ];
-    // Signed by the device itself, so that only the comparison with what is sealed can catch it.
+    // By somebody on the way, so the signature does not hold; what a device signs and seals itself, so that only the
+    // comparison with what is sealed can catch it, is in `session/device/tests.rs`.
     for (name, edit) in edits {
         let (_, grant, viewer) = granted(&account, 60);
         let mut altered = parse(&grant.message);
