@@ -72,7 +72,7 @@ pub struct SocketId(pub u32);
 
 /// What a hostile server does. Each method has the honest behaviour as its default.
 pub trait Tamper: Send + Sync + 'static {
-    /// Sees a request, may change it, may answer it in the server's place. One for a WebSocket can be answered only.
+    /// Sees a request, may change it, may answer it in the server's place.
     fn request(&self, _asked: &mut Asked) -> Option<Answer> {
         None
     }
@@ -80,6 +80,11 @@ pub trait Tamper: Send + Sync + 'static {
     /// Sees an answer and may change it. `None` drops the connection without a word.
     fn answer(&self, _asked: &Asked, answer: Answer) -> Option<Answer> {
         Some(answer)
+    }
+
+    /// May refuse a WebSocket under this path.
+    fn refuse_socket(&self, _path: &str) -> Option<StatusCode> {
+        None
     }
 
     /// A frame from an end to the server, and what the server gets in its place.
@@ -227,14 +232,8 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     if parts.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
-        let mut asked = Asked {
-            method: parts.method.clone(),
-            path: path.clone(),
-            headers: parts.headers.clone(),
-            body: Vec::new(),
-        };
-        if let Some(own) = inner.tamper.request(&mut asked) {
-            return (own.status, own.headers, own.body).into_response();
+        if let Some(refused) = inner.tamper.refuse_socket(&path) {
+            return refused.into_response();
         }
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => upgrade.on_upgrade(move |socket| counted(inner, path, socket)),

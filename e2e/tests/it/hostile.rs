@@ -207,15 +207,23 @@ struct RefusesAfterHello {
     claims: AtomicU32,
 }
 
+impl RefusesAfterHello {
+    fn refuses(&self) -> bool {
+        self.on.load(Ordering::SeqCst) && self.hellos.load(Ordering::SeqCst) > 0
+    }
+}
+
 impl Tamper for RefusesAfterHello {
     fn request(&self, asked: &mut Asked) -> Option<Answer> {
         if asked.path == "/v1/claims" {
             self.claims.fetch_add(1, Ordering::SeqCst);
         }
-        let refused = self.on.load(Ordering::SeqCst)
-            && self.hellos.load(Ordering::SeqCst) > 0
-            && (asked.path == "/v1/claims" || asked.path.ends_with("/socket"));
+        let refused = self.refuses() && asked.path == "/v1/claims";
         refused.then(|| Answer::own(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "later"))
+    }
+
+    fn refuse_socket(&self, _: &str) -> Option<StatusCode> {
+        self.refuses().then_some(StatusCode::SERVICE_UNAVAILABLE)
     }
 
     fn to_server(&self, _: SocketId, frame: Vec<u8>) -> Vec<Vec<u8>> {

@@ -217,6 +217,8 @@ async fn t091_a_fault_at_any_call_is_told_and_leaves_no_broken_instance() -> Res
     for part in 1..parts {
         let at = start + (total - start) * part / parts;
         let script = format!("{FAULTS}; failAt = {at}");
+        // A Worker of the page before would be taken for that of the next.
+        stage.browser.go("about:blank").await?;
         let (mut tools, page, worker) = go_with(&stage.browser, &stage.url(), &script).await?;
         let held = tools.targets("worker").await?;
         tools.follow(&page, false).await?;
