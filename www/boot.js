@@ -16,16 +16,12 @@ import { choose, chosen, has, preferred, t } from "./text.js";
  * @property {(report: Report) => void} [hear]
  */
 
-/** The screens that come after the code, fetched once a code was typed. One import a line, for `cargo xtask pin`. */
-const later = () => Promise.all([
-  import("./screens/wait.js"),
-  import("./screens/session.js"),
-]);
-
 class Page {
   /** Screens that have come. @type {{ Wait?: any, Session?: any }} */
   #screens = {};
   #coming = false;
+  /** The looks of all that comes after the code, on their way or there. @type {Promise<unknown> | null} */
+  #style = null;
   /** @type {Engine | null} */
   #engine = null;
   /** @type {Screen} */
@@ -95,6 +91,7 @@ class Page {
   async #openFacts() {
     try {
       const facts = await import("./facts.js");
+      await this.#addStyle();
       facts.openFacts();
     } catch {
       const why = await whyImportFailed();
@@ -102,11 +99,34 @@ class Page {
     }
   }
 
+  /** Turns the pinned link into a style sheet, which the browser takes with its hash or not at all. */
+  #addStyle() {
+    const link = /** @type {HTMLLinkElement} */ (byId("later"));
+    this.#style ??= new Promise((done, failed) => {
+      link.onload = done;
+      link.onerror = () => {
+        this.#style = null;
+        link.rel = "";
+        failed(new Error("style"));
+      };
+      link.integrity = link.dataset.integrity ?? "";
+      link.rel = "stylesheet";
+    });
+    return this.#style;
+  }
+
   async #fetchScreens() {
     if (this.#coming || this.#screens.Session) return;
     this.#coming = true;
     try {
-      for (const module of await later()) Object.assign(this.#screens, module);
+      const style = this.#addStyle();
+      // One import a line, for `cargo xtask pin`.
+      const modules = await Promise.all([
+        import("./screens/wait.js"),
+        import("./screens/session.js"),
+      ]);
+      await style;
+      for (const module of modules) Object.assign(this.#screens, module);
       if (this.#last) this.#show(this.#last);
     } catch {
       // Whatever ran this far is over: without its screens nothing can be compared or read.

@@ -42,9 +42,10 @@ async function whyRefused(url, integrity) {
   }
 }
 
-/** Why a module of this build did not come: the browser says no more than that. @returns {Promise<string>} */
+/** Why a module or a style sheet of this build did not come: the browser says no more than that. @returns {Promise<string>} */
 export async function whyImportFailed() {
   const { integrity } = JSON.parse(document.querySelector("script[type=importmap]")?.textContent ?? '{"integrity":{}}');
-  const reasons = await Promise.all(Object.entries(integrity).map(([url, hash]) => whyRefused(url, hash)));
+  const styles = [...document.querySelectorAll("link[integrity]")].map((link) => [link.getAttribute("href"), link.getAttribute("integrity")]);
+  const reasons = await Promise.all([...Object.entries(integrity), ...styles].map(([url, hash]) => whyRefused(url, hash)));
   return reasons.includes("build-altered") ? "build-altered" : "server-unreachable";
 }

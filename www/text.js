@@ -115,7 +115,9 @@ export function size(bytes) {
     unit += 1;
   }
   const digits = unit === 0 || value >= 100 ? 0 : 1;
-  return number(value, { style: "unit", unit: units[unit], unitDisplay: "short", maximumFractionDigits: digits });
+  // The short form of byte has no plural.
+  const unitDisplay = unit === 0 ? "long" : "short";
+  return number(value, { style: "unit", unit: units[unit], unitDisplay, maximumFractionDigits: digits });
 }
 
 /** A stretch of time as minutes and seconds, `14:05`. @param {number} seconds @returns {string} */

@@ -28,6 +28,7 @@
 //! `GLIMPSE_PAGE_SERVER=https://api.example` builds a page that talks to a server on another origin: the page carries
 //! `<meta name="glimpse-server">` and its policy allows that origin. Without it the page talks to its own origin.
 
+mod comments;
 mod headers;
 mod html;
 mod imports;
@@ -86,6 +87,11 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     let mut files = BTreeMap::new();
     read_tree(folder, "", &mut files)?;
     join_worker(&mut files)?;
+    for (name, bytes) in &mut files {
+        if name.ends_with(".js") || name.ends_with(".css") {
+            *bytes = comments::without(std::str::from_utf8(bytes).with_context(|| name.clone())?).into_bytes();
+        }
+    }
     let (pages, assets) = sort_out(files)?;
     let sums: String = {
         let mut lines: Vec<_> = assets.values().map(|a| (&a.path, hex(&Sha256::digest(&a.bytes)))).collect();

@@ -36,6 +36,7 @@ fn files() -> Result<Vec<(String, Loss)>> {
         let eager = [format!("src=\"{path}\""), format!("rel=\"modulepreload\" href=\"{path}\"")];
         match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
             "svg" | "png" => None, // An image runs nothing, and browsers check no hash of it.
+            "css" if file.starts_with("later-") => Some(Loss::Later),
             "css" => Some(Loss::Plain),
             "wasm" if file.starts_with("glimpse-reader_bg-") => Some(Loss::Later),
             "wasm" => Some(Loss::Refuses),
@@ -104,7 +105,7 @@ async fn t076_a_changed_byte_in_any_file_stops_the_page() -> Result<()> {
             Loss::Later => {
                 browser.screen("enter").await.context(path.clone())?;
                 let script = match path.rsplit_once('.') {
-                    Some((_, "json" | "wasm")) => format!(
+                    Some((_, "json" | "wasm" | "css")) => format!(
                         "const l = [...document.querySelectorAll('link')].find(l => l.href.endsWith({0})); \
                          fetch(l.href, {{ integrity: l.dataset.integrity }}).then(() => done('ran'), e => done(e.name))",
                         json!(path)
