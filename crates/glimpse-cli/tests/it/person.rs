@@ -182,8 +182,7 @@ fn who_chooses_nothing_beforehand_is_asked_and_nothing_is_chosen_by_default() {
     person.presses("\x1b[B");
     person.sees("> All of one kind");
     person.presses("\r");
-    person.sees("Which kinds?");
-    person.sees("table");
+    person.sees_until("Which kinds?", "table");
     person.presses("\x1b[B");
     person.sees("> [ ] table");
     person.presses(" ");
@@ -207,8 +206,7 @@ fn who_chooses_nothing_beforehand_is_asked_and_nothing_is_chosen_by_default() {
     person.presses("\x1b[B");
     person.sees("> Records");
     person.presses("\r");
-    person.sees("Which records?");
-    person.sees("letter");
+    person.sees_until("Which records?", "letter");
     // Enter without a choice.
     person.presses("\r");
     person.sees("Nothing was chosen to lend.");
