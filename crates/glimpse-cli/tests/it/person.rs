@@ -176,12 +176,18 @@ fn who_chooses_nothing_beforehand_is_asked_and_nothing_is_chosen_by_default() {
     world.add(&world.file("expenses.csv", "item;shop\nbread;baker\n"));
     let mut person = Terminal::start(&world, &["lend", "--for", "30s"]);
     person.sees_until("What do you want to lend?", "Everything: 2 records, 33 B");
-    // Enter alone chooses nothing; the second way is by kind.
+    // One key after the other: a terminal that is being asked takes what comes in between for a line.
+    person.presses("\x1b[B");
+    person.sees("> Records");
+    person.presses("\x1b[B");
+    person.sees("> All of one kind");
     person.presses("\r");
-    person.presses("\x1b[B\x1b[B\r");
-    person.sees("Which kinds?");
-    person.sees("table");
-    person.presses("\x1b[B \r");
+    person.sees_until("Which kinds?", "table");
+    person.presses("\x1b[B");
+    person.sees("> [ ] table");
+    person.presses(" ");
+    person.sees("> [x] table");
+    person.presses("\r");
     person.sees("May the other side save copies?");
     person.presses("n");
     let screen = person.sees_until("1 record, 22 B, for 30 seconds, to view only", "Nobody will call you");
@@ -197,8 +203,10 @@ fn who_chooses_nothing_beforehand_is_asked_and_nothing_is_chosen_by_default() {
 
     let mut person = Terminal::start(&world, &["lend"]);
     person.sees_until("What do you want to lend?", "Everything");
-    person.presses("\x1b[B\r");
-    person.sees("Which records?");
+    person.presses("\x1b[B");
+    person.sees("> Records");
+    person.presses("\r");
+    person.sees_until("Which records?", "letter");
     // Enter without a choice.
     person.presses("\r");
     person.sees("Nothing was chosen to lend.");
