@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod browser;
+pub mod code;
 pub mod device;
 pub mod devtools;
 pub mod frames;

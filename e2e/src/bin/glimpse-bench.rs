@@ -1,6 +1,6 @@
 //! The figures behind `cargo xtask bench` that need the whole system: a real server, the real command and a real browser.
 //!
-//! Prints one JSON line a figure. What it runs is built without optimisation, except cryptography and the page itself:
+//! Prints one JSON line a figure; `--only bytes` (or another name of `main`) takes one. What it runs is built without optimisation, except cryptography and the page itself:
 //! the figures are for comparing a change with its parent on one machine at rest.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on its terminal")]
@@ -33,12 +33,23 @@ const ROOMY: [&str; 8] = [
 #[tokio::main]
 async fn main() -> Result<()> {
     let quick = std::env::args().any(|argument| argument == "--quick");
-    let outcomes = [
-        told_if_failed("bytes to first use", bytes_to_first_use()).await,
-        told_if_failed("code submitted to first record shown", first_record(if quick { 3 } else { 7 })).await,
-        told_if_failed("a record of 64 MiB", large_record(if quick { 1 } else { 3 })).await,
-        told_if_failed("a long list", long_list(if quick { 1_000 } else { 10_000 })).await,
-    ];
+    let only = std::env::args().skip_while(|argument| argument != "--only").nth(1);
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let mut outcomes = Vec::new();
+    if wanted("bytes") {
+        outcomes.push(told_if_failed("bytes to first use and to the first record", bytes_to_first_use()).await);
+    }
+    if wanted("first-record") {
+        let samples = if quick { 3 } else { 7 };
+        outcomes.push(told_if_failed("code submitted to first record shown", first_record(samples)).await);
+    }
+    if wanted("large-record") {
+        outcomes.push(told_if_failed("a record of 64 MiB", large_record(if quick { 1 } else { 3 })).await);
+    }
+    if wanted("long-list") {
+        outcomes.push(told_if_failed("a long list", long_list(if quick { 1_000 } else { 10_000 })).await);
+    }
+    ensure!(!outcomes.is_empty(), "no such figure: bytes, first-record, large-record, long-list");
     ensure!(outcomes.iter().all(|taken| *taken), "some figures could not be taken");
     Ok(())
 }
@@ -76,43 +87,98 @@ fn median(samples: &mut [f64]) -> Result<f64> {
     samples.get(samples.len() / 2).copied().map(rounded).context("no samples")
 }
 
-/// Everything that Chromium fetches until a code can be typed: bodies and headers, as they are sent.
+/// Everything that Chromium fetches until a code can be typed, and until the first record is shown: bodies and headers, as
+/// they are sent. The reader of records is fetched while the two ends pair, so the second figure holds it and what the look
+/// itself says and fetches.
 async fn bytes_to_first_use() -> Result<()> {
     let server = Server::start().await?;
+    let device = Device::create(&server.url()).await?;
+    let record = device.add_bytes("note.txt", "Take the blue one in the morning.\n").await?;
     let browser = Browser::start().await?;
     let mut tools = browser.devtools().await?;
     let page = tools.page().await?;
     tools.call(Some(&page), "Network.enable", json!({})).await?;
     browser.go(&server.url()).await?;
     ready(&mut tools, &page).await?;
-    let mut urls = BTreeMap::new();
-    let mut bodies = 0u64;
-    for event in tools.events("Network.responseReceived").await? {
-        let response = event.get("response").context("no response")?;
-        let length = response.pointer("/headers/content-length").and_then(Value::as_str).unwrap_or_default();
-        bodies = bodies.saturating_add(length.parse().unwrap_or_default());
-        urls.insert(field(&event, "requestId")?, field(response, "url")?);
-    }
-    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-    let (mut total, mut requests) = (0u64, 0u64);
-    for event in tools.events("Network.loadingFinished").await? {
-        // The Worker is a blob of files that were counted when they were fetched.
-        let url = urls.get(&field(&event, "requestId")?).filter(|url| url.starts_with("http"));
-        let Some(url) = url else { continue };
-        let length = event.get("encodedDataLength").and_then(Value::as_f64).context("no length")?;
-        let length: u64 = format!("{length:.0}").parse()?;
-        let name = url.rsplit('/').next().unwrap_or_default();
-        let kind = name.rsplit_once('.').map_or("html", |(_, kind)| kind);
-        let sum = kinds.entry(kind).or_default();
-        *sum = sum.saturating_add(length);
-        total = total.saturating_add(length);
-        requests = requests.saturating_add(1);
-    }
-    ensure!(["html", "js", "json", "wasm"].iter().all(|kind| kinds.contains_key(kind)), "not all was seen: {kinds:?}");
-    let kib: f64 = rounded(f64::from(u32::try_from(total)?) / 1024.0);
-    let context = json!({ "bytes": total, "bytes_without_headers": bodies, "aim": 150, "requests": requests, "bytes_by_kind": kinds });
-    tell("bytes_to_first_use", kib, "KiB", context);
+    let mut fetched = Fetched::default();
+    fetched.add(&mut tools).await?;
+    ensure!(["html", "js", "json", "wasm"].iter().all(|kind| fetched.kinds.contains_key(*kind)), "{:?}", fetched.kinds);
+    fetched.tell("bytes_to_first_use", json!({ "aim": 150 }))?;
+
+    // What the Worker fetches it fetches itself.
+    let worker = tools.worker(&page).await?;
+    tools.call(Some(&worker), "Network.enable", json!({})).await?;
+    let mut lending = device.lend(&[&record]).await?;
+    browser.type_code(&lending.code).await?;
+    let words = browser.words().await?;
+    lending.approve(&words).await?;
+    browser.open("note").await?;
+    fetched.add(&mut tools).await?;
+    let wasm = fetched.requests_by_kind.get("wasm").copied().unwrap_or_default();
+    ensure!(wasm >= 2, "the reader was not fetched: {:?}", fetched.kinds);
+    fetched.tell(
+        "bytes_to_first_record",
+        json!({ "includes": "reader of records, pairing and the record itself but for sockets" }),
+    )?;
+    lending.end().await?;
     Ok(())
+}
+
+/// What the browser fetched.
+#[derive(Default)]
+struct Fetched {
+    urls: BTreeMap<String, String>,
+    bodies: u64,
+    total: u64,
+    requests: u64,
+    kinds: BTreeMap<String, u64>,
+    requests_by_kind: BTreeMap<String, u64>,
+}
+
+impl Fetched {
+    /// Adds what DevTools told since the last call.
+    async fn add(&mut self, tools: &mut DevTools) -> Result<()> {
+        // Until here; what comes later is for the next call.
+        tools.events("Network.loadingFinished").await?;
+        for event in tools.take_events("Network.responseReceived") {
+            let response = event.get("response").context("no response")?;
+            let length = response.pointer("/headers/content-length").and_then(Value::as_str).unwrap_or_default();
+            self.bodies = self.bodies.saturating_add(length.parse().unwrap_or_default());
+            self.urls.insert(field(&event, "requestId")?, field(response, "url")?);
+        }
+        for event in tools.take_events("Network.loadingFinished") {
+            // The Worker is a blob of files that were counted when they were fetched.
+            let url = self.urls.remove(&field(&event, "requestId")?).filter(|url| url.starts_with("http"));
+            let Some(url) = url else { continue };
+            let length = event.get("encodedDataLength").and_then(Value::as_f64).context("no length")?;
+            let length: u64 = format!("{length:.0}").parse()?;
+            let name = url.rsplit('/').next().unwrap_or_default();
+            let kind =
+                if url.contains("/v1/") { "api" } else { name.rsplit_once('.').map_or("html", |(_, kind)| kind) };
+            let sum = self.kinds.entry(kind.to_owned()).or_default();
+            *sum = sum.saturating_add(length);
+            let count = self.requests_by_kind.entry(kind.to_owned()).or_default();
+            *count = count.saturating_add(1);
+            self.total = self.total.saturating_add(length);
+            self.requests = self.requests.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, figure: &str, more: Value) -> Result<()> {
+        let kib: f64 = rounded(f64::from(u32::try_from(self.total)?) / 1024.0);
+        let mut context = json!({
+            "bytes": self.total,
+            "bytes_without_headers": self.bodies,
+            "requests": self.requests,
+            "bytes_by_kind": self.kinds,
+        });
+        if let (Some(context), Value::Object(more)) = (context.as_object_mut(), more) {
+            context.extend(more);
+        }
+        tell(figure, kib, "KiB", context);
+        Ok(())
+    }
 }
 
 /// Waits until a code can be typed and goes somewhere.

@@ -4,33 +4,43 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use axum::http::StatusCode;
 use e2e::browser::Browser;
 use e2e::device::Device;
-use e2e::program::dist;
+use e2e::program::root;
 use e2e::proxy::{Answer, Asked, Proxy, Tamper};
 use e2e::server::{Server, free_port};
+use tokio::process::Command;
 
 /// A plain static host: it knows files and their types, and sends no header of its own.
 struct PlainHost(HashMap<String, (&'static str, Vec<u8>)>);
 
 impl PlainHost {
-    /// Serves a build whose setting names `server`, as `GLIMPSE_SERVER=… trunk build` makes it.
-    fn new(server: &str) -> Result<Self> {
+    /// Serves a page that talks to `server`, as `GLIMPSE_PAGE_SERVER=… trunk build` makes it.
+    async fn new(server: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let into = folder.path().display().to_string();
+        let built = Command::new("cargo")
+            .args([
+                "run",
+                "--quiet",
+                "--locked",
+                "--package",
+                "xtask",
+                "--",
+                "page",
+                "--server",
+                server,
+                "--into",
+                &into,
+            ])
+            .current_dir(root()?)
+            .output()
+            .await?;
+        ensure!(built.status.success(), "cargo xtask page: {}", String::from_utf8_lossy(&built.stderr));
         let mut files = HashMap::new();
-        read(&dist()?, "", &mut files)?;
-        for page in ["/index.html", "/ended.html"] {
-            let (_, body) = files.get_mut(page).context(page)?;
-            let html = String::from_utf8(std::mem::take(body))?;
-            let socket = server.replacen("http", "ws", 1);
-            let html = html.replace("connect-src 'self'", &format!("connect-src 'self' {server} {socket}")).replacen(
-                "<meta ",
-                &format!("<meta name=\"glimpse-server\" content=\"{server}\"><meta "),
-                1,
-            );
-            *body = html.into_bytes();
-        }
+        read(folder.path(), "", &mut files)?;
         Ok(Self(files))
     }
 }
@@ -70,7 +80,8 @@ impl Tamper for PlainHost {
 async fn a_page_on_a_plain_static_host_talks_to_a_server_that_lists_its_origin() -> Result<()> {
     let port = free_port()?;
     let server = Server::with(&["--allow-origins", &format!("http://127.0.0.1:{port}")]).await?;
-    let host = Proxy::start(port, "http://127.0.0.1:1", Arc::new(PlainHost::new(&server.url())?)).await?;
+    let files: Arc<dyn Tamper> = Arc::new(PlainHost::new(&server.url()).await?);
+    let host = Proxy::start(port, "http://127.0.0.1:1", Arc::clone(&files)).await?;
     let device = Device::create(&server.url()).await?;
     device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
     let browser = Browser::start().await?;
@@ -86,13 +97,10 @@ async fn a_page_on_a_plain_static_host_talks_to_a_server_that_lists_its_origin()
     let own = |(asked, _): (Asked, Answer)| !asked.path.starts_with("/v1/");
     assert!(host.exchanges().into_iter().all(own), "the host of the page saw nothing of the API");
 
-    // Control: a server that does not list the origin answers no page from there.
-    let stranger = Server::start().await?;
-    let host = Proxy::start(0, "http://127.0.0.1:1", Arc::new(PlainHost::new(&stranger.url())?)).await?;
-    let device = Device::create(&stranger.url()).await?;
-    device.add_bytes("note.txt", "x").await?;
+    // Control: from an origin that the server does not list, the same page gets no answer.
+    let stranger = Proxy::start(0, "http://127.0.0.1:1", files).await?;
     let lending = device.lend(&["--everything"]).await?;
-    browser.go(&host.url()).await?;
+    browser.go(&stranger.url()).await?;
     browser.type_code(&lending.code).await?;
     assert!(browser.failure().await?.contains("The server cannot be reached."));
     Ok(())

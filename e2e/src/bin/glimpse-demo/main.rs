@@ -5,20 +5,24 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on its terminal")]
 
-use std::path::{Path, PathBuf};
+mod camera;
+mod troubles;
+mod views;
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use base64ct::{Base64, Encoding as _};
 use e2e::browser::Browser;
 use e2e::device::{Device, field};
-use e2e::devtools::{DevTools, Session};
 use e2e::program::root;
 use e2e::scan::Needle;
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::{Map, Value, json};
+
+use crate::camera::Camera;
+use crate::views::{drawn, views_of_the_end, views_of_the_entry, views_of_the_session};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,7 +38,7 @@ async fn main() -> ExitCode {
 }
 
 /// The sample record: files of `examples/`, and what their owner calls them.
-const SAMPLE: [(&str, &str); 12] = [
+const SAMPLE: [(&str, &str); 14] = [
     ("heart-rate.csv", "Heart rate, 9 to 15 November"),
     ("steps.json", "Steps, 9 to 15 November"),
     ("sleep.json", "Sleep, 9 to 15 November"),
@@ -46,6 +50,8 @@ const SAMPLE: [(&str, &str); 12] = [
     ("letter.pdf", "Letter from the cardiologist"),
     ("photo.jpg", "The bay at dawn"),
     ("expenses.csv", "Household, autumn"),
+    ("plan.json", "Exercise plan"),
+    ("ecg.edf", "ECG, ten seconds"),
     ("note.txt", "For the appointment"),
 ];
 
@@ -64,9 +70,12 @@ async fn attended() -> Result<()> {
     println!("\nOpen {} in a browser, and type the code that follows.\n", server.url());
     let mut lend = device.speaking(&["lend", "--everything", "--for", "15"])?;
     let status = lend.status().await?;
-    ensure!(status.success() || status.code() == Some(10), "glimpse lend: {status}");
+    ensure!(status.success() || status.code().is_some_and(|code| ENDINGS.contains(&code)), "glimpse lend: {status}");
     Ok(())
 }
+
+/// Exit codes of `glimpse lend` after a look that the person declined, let lapse, mistyped or ended early.
+const ENDINGS: [i32; 3] = [6, 7, 10];
 
 /// Milliseconds since the last call, by name.
 struct Laps {
@@ -98,72 +107,6 @@ fn millis(time: Duration) -> Value {
     json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Takes pictures of what the browser shows.
-struct Camera {
-    tools: DevTools,
-    page: Session,
-    folder: PathBuf,
-    taken: Vec<String>,
-}
-
-impl Camera {
-    async fn new(browser: &Browser, folder: &Path) -> Result<Self> {
-        let mut tools = browser.devtools().await?;
-        let page = tools.page().await?;
-        if folder.exists() {
-            std::fs::remove_dir_all(folder)?;
-        }
-        std::fs::create_dir_all(folder)?;
-        Ok(Self { tools, page, folder: folder.to_owned(), taken: Vec::new() })
-    }
-
-    /// Takes a picture once what is on the screen has come to rest: pictures take a moment to be drawn, and the
-    /// browser's own viewer of PDF a second, in a process of its own.
-    async fn take(&mut self, name: &str) -> Result<()> {
-        let rest = Duration::from_millis(if name.starts_with("pdf") { 1500 } else { 100 });
-        let start = Instant::now();
-        let mut picture = self.shoot().await?;
-        let mut since = Instant::now();
-        while since.elapsed() < rest && start.elapsed() < Duration::from_secs(8) {
-            let next = self.shoot().await?;
-            if next != picture {
-                picture = next;
-                since = Instant::now();
-            }
-        }
-        let bytes = Base64::decode_vec(&picture).map_err(|_| anyhow::anyhow!("a picture that is no base64"))?;
-        let number = self.taken.len().saturating_add(1);
-        let file = format!("{number:02}-{name}.png");
-        std::fs::write(self.folder.join(&file), bytes)?;
-        self.taken.push(file);
-        Ok(())
-    }
-
-    async fn shoot(&mut self) -> Result<String> {
-        let picture = self.tools.call(Some(&self.page), "Page.captureScreenshot", json!({ "format": "png" })).await?;
-        field(&picture, "data")
-    }
-
-    /// Shows the page in another size; `None` gives the window's own back.
-    async fn resize(&mut self, size: Option<(u32, u32)>) -> Result<()> {
-        let (method, params) = match size {
-            Some((width, height)) => (
-                "Emulation.setDeviceMetricsOverride",
-                json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true }),
-            ),
-            None => ("Emulation.clearDeviceMetricsOverride", json!({})),
-        };
-        self.tools.call(Some(&self.page), method, params).await?;
-        Ok(())
-    }
-
-    async fn scheme(&mut self, scheme: &str) -> Result<()> {
-        let params = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.tools.call(Some(&self.page), "Emulation.setEmulatedMedia", params).await?;
-        Ok(())
-    }
-}
-
 async fn unattended() -> Result<()> {
     let mut laps = Laps::new();
     let server = Server::start().await?;
@@ -173,7 +116,8 @@ async fn unattended() -> Result<()> {
     add_sample(&device).await?;
     laps.lap("sample_record_added");
     let browser = Browser::start().await?;
-    let mut camera = Camera::new(&browser, &root()?.join("target/demo")).await?;
+    let folder = root()?.join("target/demo");
+    let mut camera = Camera::new(&browser, &folder).await?;
     laps.lap("browser_started");
     browser.go(&server.url()).await?;
     browser.screen("enter").await?;
@@ -212,85 +156,17 @@ async fn unattended() -> Result<()> {
 
     wiped_after_the_end(&browser, &mut camera, &records, async || lending.end().await).await?;
     laps.lap("ended_and_wiped");
-    camera.take("ended").await?;
+    views_of_the_end(&mut camera).await?;
+    let troubles = troubles::views_of_trouble(&folder).await?;
+    laps.lap("troubles_photographed");
 
-    let pictures = camera.taken.len();
+    let pictures = camera.taken.len().saturating_add(troubles.len());
     println!("\n{pictures} screenshots in target/demo/\n");
     println!(
         "{}",
         json!({ "demo": "headless", "records": records.len(), "screenshots": pictures, "ms": laps.total() })
     );
     Ok(())
-}
-
-/// The first screen in its sizes, colours and languages, and a typing slip.
-async fn views_of_the_entry(browser: &Browser, camera: &mut Camera) -> Result<()> {
-    camera.take("enter").await?;
-    camera.scheme("dark").await?;
-    camera.take("enter-dark").await?;
-    camera.scheme("light").await?;
-    camera.resize(Some((360, 740))).await?;
-    camera.take("enter-phone").await?;
-    camera.resize(None).await?;
-    for language in ["de", "ar", "en"] {
-        let script = format!(
-            "const s = document.getElementById('language'); s.value = {0}; s.dispatchEvent(new Event('change')); \
-             return true",
-            json!(language)
-        );
-        browser.run(&script).await?;
-        until("the page speaks the language", async || {
-            (browser.run("return document.documentElement.lang").await.ok()? == json!(language)).then_some(())
-        })
-        .await?;
-        if language != "en" {
-            camera.take(&format!("enter-{language}")).await?;
-        }
-    }
-    browser.press("facts-open").await?;
-    camera.take("what-can-the-server-see").await?;
-    browser.run("document.getElementById('facts').close()").await?;
-    let field = browser.driver.find(thirtyfour::By::Id("code")).await?;
-    field.send_keys("417 203 9181").await?;
-    browser.reads("typing slip").await?;
-    camera.take("enter-typing-slip").await?;
-    // As a person empties it: WebDriver's own `clear` tells the page nothing, and its next drawing brings the slip back.
-    browser
-        .run(
-            "const c = document.getElementById('code'); c.value = ''; c.dispatchEvent(new Event('input')); return true",
-        )
-        .await?;
-    until("the slip is forgotten", async || {
-        let gone =
-            "return document.getElementById('code').value === '' && !document.body.innerText.includes('typing slip')";
-        (browser.run(gone).await.ok()? == json!(true)).then_some(())
-    })
-    .await
-}
-
-/// The session in its sizes and colours.
-async fn views_of_the_session(browser: &Browser, camera: &mut Camera, first: &Value) -> Result<()> {
-    camera.scheme("dark").await?;
-    browser.open(&field(first, "title")?).await?;
-    camera.take("session-dark").await?;
-    camera.scheme("light").await?;
-    camera.resize(Some((360, 740))).await?;
-    camera.take("record-phone").await?;
-    browser.run("document.querySelector('.record-head .close')?.click()").await?;
-    camera.take("session-phone").await?;
-    camera.resize(None).await?;
-    Ok(())
-}
-
-/// Waits until the picture, the chart or the document that a kind of record brings is there.
-async fn drawn(browser: &Browser, kind: &str) -> Result<()> {
-    let there = match kind {
-        "image" => "const i = document.querySelector('.image img'); return !!i?.complete && i.naturalWidth > 0",
-        "pdf" => "return !!document.querySelector('iframe.pdf')",
-        "series" => "return !!document.querySelector('.plot path, .plot rect')",
-        _ => "return document.querySelector('.record-pane .body').innerText.length > 20",
-    };
-    until("the content", async || (browser.run(there).await.ok()? == json!(true)).then_some(())).await
 }
 
 /// Sentences of the sample record that stand nowhere else.

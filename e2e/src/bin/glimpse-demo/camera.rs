@@ -1,0 +1,101 @@
+//! Pictures of what the browser shows.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use base64ct::{Base64, Encoding as _};
+use e2e::browser::Browser;
+use e2e::device::field;
+use e2e::devtools::{DevTools, Session};
+use serde_json::json;
+
+/// Takes pictures of what the browser shows.
+pub(crate) struct Camera {
+    pub(crate) tools: DevTools,
+    pub(crate) page: Session,
+    folder: PathBuf,
+    /// Pictures that were in the folder already.
+    before: usize,
+    pub(crate) taken: Vec<String>,
+}
+
+impl Camera {
+    /// Keeps its pictures in a folder that it empties first.
+    pub(crate) async fn new(browser: &Browser, folder: &Path) -> Result<Self> {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+        std::fs::create_dir_all(folder)?;
+        Self::beside(browser, folder).await
+    }
+
+    /// Keeps its pictures beside those of another camera.
+    pub(crate) async fn beside(browser: &Browser, folder: &Path) -> Result<Self> {
+        let mut tools = browser.devtools().await?;
+        let page = tools.page().await?;
+        Ok(Self {
+            tools,
+            page,
+            folder: folder.to_owned(),
+            before: std::fs::read_dir(folder)?.count(),
+            taken: Vec::new(),
+        })
+    }
+
+    /// Takes a picture once what is on the screen has come to rest: pictures take a moment to be drawn, and the
+    /// browser's own viewer of PDF a second, in a process of its own.
+    pub(crate) async fn take(&mut self, name: &str) -> Result<()> {
+        let rest = Duration::from_millis(if name.starts_with("pdf") { 1500 } else { 100 });
+        let start = Instant::now();
+        let mut picture = self.shoot().await?;
+        let mut since = Instant::now();
+        while since.elapsed() < rest && start.elapsed() < Duration::from_secs(8) {
+            let next = self.shoot().await?;
+            if next != picture {
+                picture = next;
+                since = Instant::now();
+            }
+        }
+        self.keep(name, &picture)
+    }
+
+    /// Takes a picture of what is on the screen now, also while it moves.
+    pub(crate) async fn snap(&mut self, name: &str) -> Result<()> {
+        let picture = self.shoot().await?;
+        self.keep(name, &picture)
+    }
+
+    fn keep(&mut self, name: &str, picture: &str) -> Result<()> {
+        let bytes = Base64::decode_vec(picture).map_err(|_| anyhow::anyhow!("a picture that is no base64"))?;
+        let number = self.before.saturating_add(self.taken.len()).saturating_add(1);
+        let file = format!("{number:02}-{name}.png");
+        std::fs::write(self.folder.join(&file), bytes)?;
+        self.taken.push(file);
+        Ok(())
+    }
+
+    async fn shoot(&mut self) -> Result<String> {
+        let picture = self.tools.call(Some(&self.page), "Page.captureScreenshot", json!({ "format": "png" })).await?;
+        field(&picture, "data")
+    }
+
+    /// Shows the page in another size; `None` gives the window's own back.
+    pub(crate) async fn resize(&mut self, size: Option<(u32, u32)>) -> Result<()> {
+        let (method, params) = match size {
+            Some((width, height)) => (
+                "Emulation.setDeviceMetricsOverride",
+                json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true }),
+            ),
+            None => ("Emulation.clearDeviceMetricsOverride", json!({})),
+        };
+        self.tools.call(Some(&self.page), method, params).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn scheme(&mut self, scheme: &str) -> Result<()> {
+        let params = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.tools.call(Some(&self.page), "Emulation.setEmulatedMedia", params).await?;
+        Ok(())
+    }
+}
