@@ -205,7 +205,7 @@ fn t013_neither_the_code_nor_anything_computed_from_it_leaves_an_end() {
         Sha512::digest(secret).to_vec(),
         mac_256(&salt.0, &framed)[..16].to_vec(),
         mac_512(&salt.0, &framed)[..16].to_vec(),
-        mac_256(digits[..9].as_bytes(), nameplate.as_bytes()),
+        mac_256(&digits.as_bytes()[..9], nameplate.as_bytes()),
         format!("GET /v1/mailboxes/{secret}").into_bytes(),
     ];
     for leak in leaks {
