@@ -8,9 +8,7 @@ pub(super) fn without(source: &str) -> String {
     let mut inside = false;
     for line in source.lines() {
         let line = line.trim();
-        if inside {
-            inside = !line.ends_with("*/");
-        } else if line.starts_with("/*") {
+        if inside || line.starts_with("/*") {
             inside = !line.ends_with("*/");
         } else if !line.is_empty() && !line.starts_with("//") {
             kept.push_str(line);
