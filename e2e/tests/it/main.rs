@@ -1,4 +1,9 @@
 //! Whole-system tests. Attacks carry the number of their row: `t066_…`.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, and says where"
+)]
 
 mod access;
 mod altered;

@@ -7,11 +7,19 @@ pub(super) fn without(source: &str) -> String {
     let mut kept = String::with_capacity(source.len());
     let mut inside = false;
     for line in source.lines() {
-        let line = line.trim();
-        if inside || line.starts_with("/*") {
-            inside = !line.ends_with("*/");
-        } else if !line.is_empty() && !line.starts_with("//") {
-            kept.push_str(line);
+        let mut rest = line.trim();
+        // What a comment encloses goes; what stands behind it, as behind a cast, stays.
+        while inside || rest.starts_with("/*") {
+            let Some((_, behind)) = rest.split_once("*/") else {
+                inside = true;
+                rest = "";
+                break;
+            };
+            inside = false;
+            rest = behind.trim();
+        }
+        if !rest.is_empty() && !rest.starts_with("//") {
+            kept.push_str(rest);
             kept.push('\n');
         }
     }
@@ -24,8 +32,8 @@ mod tests {
 
     #[test]
     fn comments_on_lines_of_their_own_go() {
-        let source = "// one\nconst a = 1; // two\n\n  /** three */\n  /*\n   * four\n   */\n  b(\"// five\");\n";
-        assert_eq!(without(source), "const a = 1; // two\nb(\"// five\");\n");
+        let source = "/** @type {A} */ (b).c = 1;\n  /*\n  x */ d();\n// one\nconst a = 1; // two\n\n  /** three */\n  /*\n   * four\n   */\n  b(\"// five\");\n";
+        assert_eq!(without(source), "(b).c = 1;\nd();\nconst a = 1; // two\nb(\"// five\");\n");
     }
 
     #[test]
