@@ -60,6 +60,7 @@ pub(crate) fn without_protection(answer: &mut Answer) {
     without_policy(answer);
     for name in [
         "integrity-policy",
+        "connection-allowlist",
         "cross-origin-opener-policy",
         "cross-origin-embedder-policy",
         "cross-origin-resource-policy",

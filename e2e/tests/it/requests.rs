@@ -78,7 +78,9 @@ async fn t087_every_request_of_a_session_goes_to_its_own_origin() -> Result<()> 
     let (mut tools, page, worker) = go_listed(&stage.browser, &stage.url()).await?;
     stage.browser.screen("enter").await?;
     stage.browser.press("facts-open").await?;
-    stage.browser.run("document.getElementById('facts').close()").await?;
+    let close =
+        "const facts = document.getElementById('facts'); if (!facts.open) return false; facts.close(); return true";
+    until("the facts are open", async || (stage.browser.run(close).await.ok()? == json!(true)).then_some(())).await?;
     speak(&stage.browser, "de").await?;
     let mut lending = lend_here(&stage, &["--everything"]).await?;
     let granted = lending.events.iter().find(|event| e2e::device::is(event, "granted")).context("granted")?;

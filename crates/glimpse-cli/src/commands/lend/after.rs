@@ -27,8 +27,9 @@ pub(super) enum Again {
 
 /// Asks whether to show another code. An unlocked device does not wait for long.
 pub(super) async fn again(out: Out) -> Result<Again, Failure> {
-    out.note("n shows a new code, any other key leaves.");
+    // First the keys: what is pressed as soon as the question stands there must not be taken for a line.
     let mut keys = Keys::start()?;
+    out.note("n shows a new code, any other key leaves.");
     match tokio::time::timeout(out.lock_after(), keys.next()).await {
         Ok(Key::Char('n' | 'N')) => Ok(Again::NewCode),
         Ok(_) => Ok(Again::Leave),
