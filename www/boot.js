@@ -79,10 +79,9 @@ class Page {
 
   /** @param {Intent} intent */
   #send = (intent) => {
-    if (intent.type === "submit") {
-      this.#failure = null;
-      void this.#fetchScreens();
-    }
+    if (intent.type === "submit") this.#failure = null;
+    // With the first digit, so that they are there when the last one is typed.
+    if (intent.type === "typed" || intent.type === "submit") void this.#fetchScreens();
     this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
     if (this.#engine) this.#engine.send(intent);
     else if (intent.type === "submit") this.#early = intent;
@@ -129,9 +128,11 @@ class Page {
       for (const module of modules) Object.assign(this.#screens, module);
       if (this.#last) this.#show(this.#last);
     } catch {
-      // Whatever ran this far is over: without its screens nothing can be compared or read.
-      this.#engine?.stop();
-      this.#refuse(await whyImportFailed());
+      // Before a code was sent this is tried again. After, whatever ran is over: without its screens nothing can be compared.
+      if (this.#last && this.#last.screen !== "enter") {
+        this.#engine?.stop();
+        this.#refuse(await whyImportFailed());
+      }
     }
     this.#coming = false;
   }
@@ -168,7 +169,7 @@ class Page {
     this.#last = snapshot;
     if (!snapshot.session?.record) this.#opened = [];
     // The screen is on its way; it is drawn when it has come.
-    if (snapshot.screen !== "enter" && !this.#screens.Session) return;
+    if (snapshot.screen !== "enter" && !this.#screens.Session) return void this.#fetchScreens();
     if (snapshot.screen !== this.#name) this.#change(snapshot.screen);
     document.documentElement.dataset.screen = snapshot.screen;
     this.#screen.draw({ ...snapshot, failure: this.#failure });

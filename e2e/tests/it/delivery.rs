@@ -130,6 +130,30 @@ async fn t076_a_changed_byte_in_any_file_stops_the_page() -> Result<()> {
 }
 
 #[tokio::test]
+async fn t076_a_screen_or_its_looks_that_were_altered_stop_the_run_that_needs_them() -> Result<()> {
+    let server = Server::start().await?;
+    let browser = Browser::start().await?;
+    let files = files()?;
+    for needed in ["screens/session-", "screens/wait-", "screens/list-", "later-"] {
+        let (path, _) = files.iter().find(|(path, _)| path.contains(needed)).context(needed)?;
+        let proxy = with_altered_file(&server, path).await?;
+        browser.go(&proxy.url()).await?;
+        browser.screen("enter").await?;
+        // Well formed, and of no device: the run begins.
+        browser.type_code("417 203 9186").await?;
+        browser.screen("refused").await.context(needed)?;
+        browser.reads("not what its builder published").await?;
+    }
+    // Control: with every screen there, the same code is looked for.
+    let honest = altered(&server, |_, answer| Some(answer)).await?;
+    browser.go(&honest.url()).await?;
+    browser.screen("enter").await?;
+    browser.type_code("417 203 9186").await?;
+    assert!(browser.failure().await?.contains("No device is showing this code."));
+    Ok(())
+}
+
+#[tokio::test]
 async fn t076_control_the_same_bytes_run_where_nothing_pins_them() -> Result<()> {
     let server = Server::start().await?;
     let browser = Browser::start().await?;

@@ -32,7 +32,7 @@ impl Tamper for WrongShare {
 /// Bytes of the record whose progress is photographed: a second or two.
 const LARGE: usize = 48 * 1024 * 1024;
 
-/// Waiting for the server, a code that was declined and one that was wrong, a record that fails, one that takes its time.
+/// A code that was declined, waiting for the server, a code that was wrong, a record that fails, one that takes its time.
 pub(crate) async fn views_of_trouble(folder: &std::path::Path) -> Result<Vec<String>> {
     let lie = Arc::new(AtomicBool::new(false));
     let stage = Stage::behind(Arc::new(WrongShare(Arc::clone(&lie)))).await?;
@@ -42,17 +42,7 @@ pub(crate) async fn views_of_trouble(folder: &std::path::Path) -> Result<Vec<Str
 
     let mut lending = stage.device.lend(&["--everything"]).await?;
     stage.browser.go(&stage.url()).await?;
-    stage.browser.screen("enter").await?;
-    let server = stage.server.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("a server that runs")?;
-    kill_process(server, Signal::STOP)?;
-    let asked = async {
-        stage.browser.type_code(&lending.code).await?;
-        stage.browser.screen("wait").await?;
-        camera.snap("connecting").await
-    };
-    let asked = asked.await;
-    kill_process(server, Signal::CONT)?;
-    asked?;
+    stage.browser.type_code(&lending.code).await?;
     stage.browser.words().await?;
     lending.event("peer").await?;
     lending.tell(json!({ "do": "decline" })).await?;
@@ -60,8 +50,16 @@ pub(crate) async fn views_of_trouble(folder: &std::path::Path) -> Result<Vec<Str
     camera.take("declined").await?;
 
     let lending = stage.device.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&wrong(&lending.code)).await?;
+    let server = stage.server.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("a server that runs")?;
+    kill_process(server, Signal::STOP)?;
+    let asked = async {
+        stage.browser.type_code(&wrong(&lending.code)).await?;
+        stage.browser.screen("wait").await?;
+        camera.snap("connecting").await
+    };
+    let asked = asked.await;
+    kill_process(server, Signal::CONT)?;
+    asked?;
     stage.browser.failure().await?;
     camera.take("code-wrong").await?;
     drop(lending);

@@ -24,6 +24,11 @@ pub(crate) async fn views_of_the_entry(browser: &Browser, camera: &mut Camera) -
         }
     }
     browser.press("facts-open").await?;
+    until("the facts are open", async || {
+        let open = "return document.getElementById('facts').open";
+        (browser.run(open).await.ok()? == json!(true)).then_some(())
+    })
+    .await?;
     camera.take("what-can-the-server-see").await?;
     browser.run("document.getElementById('facts').close()").await?;
     let field = browser.driver.find(thirtyfour::By::Id("code")).await?;
