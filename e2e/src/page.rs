@@ -131,6 +131,35 @@ impl Browser {
         Ok(())
     }
 
+    /// Chooses a language, and waits until the page is in it.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn speak(&self, language: &str) -> Result<()> {
+        let script = format!(
+            "const l = document.getElementById('language'); l.value = {}; l.dispatchEvent(new Event('change'))",
+            json!(language)
+        );
+        self.run(&script).await?;
+        until("the page is in that language", async || {
+            (self.run("return document.documentElement.lang").await.ok()? == json!(language)).then_some(())
+        })
+        .await
+    }
+
+    /// Opens what the server can see, and waits until it stands there.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn show_facts(&self) -> Result<()> {
+        self.press("facts-open").await?;
+        until("the facts are open", async || {
+            let open = "return document.getElementById('facts').open";
+            (self.run(open).await.ok()? == json!(true)).then_some(())
+        })
+        .await
+    }
+
     /// Why the session is over, once the page that says so is there.
     ///
     /// # Errors

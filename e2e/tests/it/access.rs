@@ -15,8 +15,6 @@ use e2e::stage::Stage;
 use e2e::wait::until;
 use serde_json::{Value, json};
 
-use crate::stories::choose_language;
-
 const AUDIT: &str = include_str!("audit.js");
 
 /// What must have a name, as the browser's accessibility tree calls it.
@@ -146,14 +144,14 @@ async fn everybody_can_type_a_code_and_read_why_it_did_not_work() -> Result<()> 
     stage.browser.screen("enter").await?;
     let mut look = Look::at(&stage.browser).await?;
     for language in ["en", "ar", "de"] {
-        choose_language(&stage.browser, language).await?;
+        stage.browser.speak(language).await?;
         look.screen(&format!("enter-{language}")).await?;
     }
-    choose_language(&stage.browser, "en").await?;
+    stage.browser.speak("en").await?;
     stage.browser.type_code("417 203 9187").await?;
     stage.browser.reads("This code has a typing slip.").await?;
     look.screen("enter-mistyped").await?;
-    stage.browser.press("facts-open").await?;
+    stage.browser.show_facts().await?;
     look.screen("facts").await?;
     look.done();
     Ok(())
@@ -186,14 +184,14 @@ async fn everybody_can_compare_the_words_and_find_and_read_records() -> Result<(
     stage.browser.type_code(&lending.code).await?;
     let words = stage.browser.words().await?;
     for language in ["en", "ar"] {
-        choose_language(&stage.browser, language).await?;
+        stage.browser.speak(language).await?;
         look.screen(&format!("wait-{language}")).await?;
     }
     let granted = lending.approve(&words).await?;
     stage.browser.screen("session").await?;
     let records = granted.get("records").and_then(Value::as_array).context("records")?.clone();
     for language in ["ar", "en"] {
-        choose_language(&stage.browser, language).await?;
+        stage.browser.speak(language).await?;
         look.screen(&format!("list-{language}")).await?;
         for record in &records {
             let title = record.get("title").and_then(Value::as_str).context("title")?;

@@ -81,7 +81,7 @@ async fn t087_every_request_of_a_session_goes_to_its_own_origin() -> Result<()> 
     let close =
         "const facts = document.getElementById('facts'); if (!facts.open) return false; facts.close(); return true";
     until("the facts are open", async || (stage.browser.run(close).await.ok()? == json!(true)).then_some(())).await?;
-    speak(&stage.browser, "de").await?;
+    stage.browser.speak("de").await?;
     let mut lending = lend_here(&stage, &["--everything"]).await?;
     let granted = lending.events.iter().find(|event| e2e::device::is(event, "granted")).context("granted")?;
     let records = granted.get("records").and_then(Value::as_array).context("records")?.clone();
@@ -93,7 +93,7 @@ async fn t087_every_request_of_a_session_goes_to_its_own_origin() -> Result<()> 
     for record in &records {
         stage.browser.open(&field(record, "title")?).await?;
     }
-    speak(&stage.browser, "ar").await?;
+    stage.browser.speak("ar").await?;
     let of_worker = asked(&mut tools, &worker).await?;
     lending.end().await?;
     stage.browser.reason().await?;
@@ -115,19 +115,6 @@ async fn t087_every_request_of_a_session_goes_to_its_own_origin() -> Result<()> 
         assert!(listed || !from_browser || request.path == "/favicon.ico", "{} is not in the list", request.path);
     }
     Ok(())
-}
-
-/// Chooses a language and waits until the page speaks it.
-async fn speak(browser: &Browser, language: &str) -> Result<()> {
-    let script = format!(
-        "const s = document.getElementById('language'); s.value = {}; s.dispatchEvent(new Event('change'))",
-        json!(language)
-    );
-    browser.run(&script).await?;
-    until("the page speaks the language", async || {
-        (browser.run("return document.documentElement.lang").await.ok()? == json!(language)).then_some(())
-    })
-    .await
 }
 
 /// Somebody else's host.

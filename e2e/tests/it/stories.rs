@@ -221,18 +221,6 @@ async fn a_code_that_is_sent_before_the_page_is_ready_is_not_lost() -> Result<()
     Ok(())
 }
 
-pub(crate) async fn choose_language(browser: &Browser, language: &str) -> Result<()> {
-    let script = format!(
-        "const l = document.getElementById('language'); l.value = {0}; l.dispatchEvent(new Event('change'))",
-        json!(language)
-    );
-    browser.run(&script).await?;
-    until("the page is in that language", async || {
-        (browser.run("return document.documentElement.lang").await.ok()? == json!(language)).then_some(())
-    })
-    .await
-}
-
 #[tokio::test]
 async fn another_language_leaves_what_was_typed() -> Result<()> {
     let stage = Stage::new().await?;
@@ -241,7 +229,7 @@ async fn another_language_leaves_what_was_typed() -> Result<()> {
     stage.browser.go(&stage.url()).await?;
     stage.browser.screen("enter").await?;
     stage.browser.driver.find(thirtyfour::By::Id("code")).await?.send_keys("41720").await?;
-    choose_language(&stage.browser, "de").await?;
+    stage.browser.speak("de").await?;
     stage.browser.reads("Code").await?;
     assert_eq!(stage.browser.run("return document.getElementById('code').value").await?, "417 20");
 
@@ -253,7 +241,7 @@ async fn another_language_leaves_what_was_typed() -> Result<()> {
         until(&what, async || (stage.browser.titles().await.ok()? == expected).then_some(())).await
     };
     titles(&["note"]).await?;
-    choose_language(&stage.browser, "ar").await?;
+    stage.browser.speak("ar").await?;
     titles(&["note"]).await?;
     assert_eq!(stage.browser.run("return document.getElementById('search').value").await?, "note");
     Ok(())

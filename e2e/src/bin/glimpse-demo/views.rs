@@ -18,17 +18,12 @@ pub(crate) async fn views_of_the_entry(browser: &Browser, camera: &mut Camera) -
     camera.take("enter-phone").await?;
     camera.resize(None).await?;
     for language in ["de", "ar", "en"] {
-        speak(browser, language).await?;
+        browser.speak(language).await?;
         if language != "en" {
             camera.take(&format!("enter-{language}")).await?;
         }
     }
-    browser.press("facts-open").await?;
-    until("the facts are open", async || {
-        let open = "return document.getElementById('facts').open";
-        (browser.run(open).await.ok()? == json!(true)).then_some(())
-    })
-    .await?;
+    browser.show_facts().await?;
     camera.take("what-can-the-server-see").await?;
     browser.run("document.getElementById('facts').close()").await?;
     let field = browser.driver.find(thirtyfour::By::Id("code")).await?;
@@ -61,7 +56,7 @@ pub(crate) async fn views_of_the_session(browser: &Browser, camera: &mut Camera,
     camera.take("session-phone").await?;
     camera.resize(None).await?;
     for language in ["de", "ar", "en"] {
-        speak(browser, language).await?;
+        browser.speak(language).await?;
         if language != "en" {
             browser.open(&field(first, "title")?).await?;
             camera.take(&format!("session-{language}")).await?;
@@ -79,19 +74,6 @@ pub(crate) async fn views_of_the_end(camera: &mut Camera) -> Result<()> {
     camera.resize(Some((360, 740))).await?;
     camera.take("ended-phone").await?;
     camera.resize(None).await
-}
-
-/// Chooses a language, as in the list at the top of the page.
-async fn speak(browser: &Browser, language: &str) -> Result<()> {
-    let script = format!(
-        "const s = document.getElementById('language'); s.value = {0}; s.dispatchEvent(new Event('change')); return true",
-        json!(language)
-    );
-    browser.run(&script).await?;
-    until("the page speaks the language", async || {
-        (browser.run("return document.documentElement.lang").await.ok()? == json!(language)).then_some(())
-    })
-    .await
 }
 
 /// Waits until the picture, the chart or the document that a kind of record brings is there.
