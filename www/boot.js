@@ -118,13 +118,12 @@ class Page {
     if (this.#coming || this.#screens.Session) return;
     this.#coming = true;
     try {
-      const style = this.#addStyle();
       // One import a line, for `cargo xtask pin`.
-      const modules = await Promise.all([
+      const [, ...modules] = await Promise.all([
+        this.#addStyle(),
         import("./screens/wait.js"),
         import("./screens/session.js"),
       ]);
-      await style;
       for (const module of modules) Object.assign(this.#screens, module);
       if (this.#last) this.#show(this.#last);
     } catch {

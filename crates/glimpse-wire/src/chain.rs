@@ -8,7 +8,7 @@ use crate::account::{
     SignedLink,
 };
 use crate::codec::{Malformed, decode, encode};
-use crate::ids::{AccountId, DeviceId, Hash, SigningKeyBytes, UnixMillis};
+use crate::ids::{AccountId, DeviceId, Hash, SignatureBytes, SigningKeyBytes, UnixMillis};
 use crate::limits::{MAX_DEVICES, MAX_HELD_MILLIS, MAX_LINK, MAX_LINKS, MAX_PINS, MAX_TITLE};
 use crate::preimage;
 use crate::signature::{BadSignature, verify};
@@ -253,7 +253,7 @@ impl Chain {
         place: &Head,
         kit_id: DeviceId,
         device: DevicePublic,
-        reverse: &crate::ids::SignatureBytes,
+        reverse: &SignatureBytes,
         epoch: Epoch,
         recovery: Vec<RecoveryKeys>,
     ) -> Result<(), ChainError> {
@@ -276,7 +276,7 @@ impl Chain {
         adder: &DeviceId,
         device: DevicePublic,
         transcript: &Hash,
-        reverse: &crate::ids::SignatureBytes,
+        reverse: &SignatureBytes,
         free_at: UnixMillis,
     ) -> Result<(), ChainError> {
         if !is_device(&device) {

@@ -15,6 +15,8 @@ use e2e::stage::Stage;
 use e2e::wait::until;
 use serde_json::{Value, json};
 
+use crate::requests::SAMPLE;
+
 const AUDIT: &str = include_str!("audit.js");
 
 /// What must have a name, as the browser's accessibility tree calls it.
@@ -160,17 +162,7 @@ async fn everybody_can_type_a_code_and_read_why_it_did_not_work() -> Result<()> 
 #[tokio::test]
 async fn everybody_can_compare_the_words_and_find_and_read_records() -> Result<()> {
     let stage = Stage::new().await?;
-    let kinds = [
-        "note.txt",
-        "heart-rate.csv",
-        "expenses.csv",
-        "steps.json",
-        "patient.json",
-        "lab-results.json",
-        "photo.jpg",
-        "letter.pdf",
-    ];
-    for file in kinds {
+    for file in SAMPLE {
         stage.device.add(&root()?.join("examples").join(file)).await?;
     }
     stage.device.add_bytes("plan.json", r#"{ "plan": { "monday": ["walk", "swim"] } }"#).await?;

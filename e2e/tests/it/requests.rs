@@ -19,7 +19,7 @@ use crate::altered::{altered, edit_html, is_page, without_protection};
 use crate::ending::lend_here;
 
 /// A file of each kind that the page draws in its own way.
-const SAMPLE: [&str; 8] = [
+pub(crate) const SAMPLE: [&str; 8] = [
     "note.txt",
     "heart-rate.csv",
     "expenses.csv",
