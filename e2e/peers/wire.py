@@ -16,6 +16,7 @@ SLUGS = dict(enumerate("""
     not-granted record-tampered record-rolled-back chain-forked chain-rolled-back credential-invalid unsupported-suite
     unsupported-browser too-large malformed server-unreachable internal not-found unauthorised conflict not-ready pairing-broken
     channel-broken busy never-lend counter-reused
+    device-revoked device-held device-doubled recovery-vetoed log-broken
 """.split(), start=1))
 
 

@@ -1,6 +1,7 @@
 //! The account's chain of signed links, and what a writer is given to find it (protocol section 4).
 
 use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 use crate::chain::{Chain, ChainError};
 use crate::codec::{Malformed, array, choice, decode, encode};
@@ -15,7 +16,7 @@ pub const KEM_KEY_LEN: usize = 1216;
 pub const KEM_ENC_LEN: usize = 1120;
 
 /// A place in the chain: the newest link that the one who names it has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Its number; genesis is 0.
     pub seq: u64,
@@ -331,6 +332,55 @@ pub struct HeadStatement {
 }
 
 array!(HeadStatement { suite, account, head, at, device });
+
+/// Asks the server to begin a recovery, and tells the account's devices; signed by the recovery kit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryRequest {
+    /// [`crate::SUITE`].
+    pub suite: u8,
+    /// Which account.
+    pub account: AccountId,
+    /// The newest link that the kit's holder has seen.
+    pub head: Head,
+    /// The device that is to begin anew.
+    pub device: DevicePublic,
+    /// When, by its clock.
+    pub at: UnixMillis,
+}
+
+array!(RecoveryRequest { suite, account, head, device, at });
+
+/// Stops a recovery; signed by a device of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Veto {
+    /// [`crate::SUITE`].
+    pub suite: u8,
+    /// Which account.
+    pub account: AccountId,
+    /// The device that the recovery would begin anew with.
+    pub device: DeviceId,
+    /// When, by the signer's clock.
+    pub at: UnixMillis,
+}
+
+array!(Veto { suite, account, device, at });
+
+/// With what a device without a token proves that a request is its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestProof {
+    /// Whose account.
+    pub account: AccountId,
+    /// Which device.
+    pub device: DeviceId,
+    /// The origin that the device means.
+    pub origin: String,
+    /// Higher than that of any earlier request of this device.
+    pub counter: u64,
+    /// By the device, over [`preimage::request_signature`].
+    pub signature: SignatureBytes,
+}
+
+array!(RequestProof { account, device, origin, counter, signature });
 
 /// A contact card: a writer's root of trust, handed over by the user, never by the server alone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,9 +6,16 @@
 //! | `POST /v1/accounts` | anyone, throttled | [`CreateAccount`] → 201 [`Account`] |
 //! | `POST /v1/sign-in/challenge` | anyone, throttled | [`ChallengeRequest`] → [`Challenge`] |
 //! | `POST /v1/sign-in` | device | [`SignedJson`] of [`SignIn`] → [`Token`] |
-//! | `GET /v1/account` | device | → [`Account`] |
+//! | `GET /v1/account?from=` | device | → [`Account`] |
+//! | `POST /v1/account/links` | device | [`AppendLink`] → [`Appended`] |
+//! | `PUT /v1/account/names/{device}` | device | [`DeviceName`] → 204 |
+//! | `DELETE /v1/account/recovery` | device | [`SignedJson`] of [`crate::account::Veto`] → 204 |
+//! | `PUT /v1/account/checkpoint` | device | [`SignedJson`] of [`crate::record::Checkpoint`] → 204 |
+//! | `GET /v1/kits/{kit}` | anyone, throttled | → [`KitAccount`] |
+//! | `POST /v1/recoveries` | recovery kit by signature | [`SignedJson`] of [`crate::account::RecoveryRequest`] → [`Recovering`] |
+//! | `POST /v1/accounts/{account}/recover` | recovery kit by signature | [`AppendLink`] → [`Appended`] |
 //! | `DELETE /v1/account` | device | [`SignedJson`] of [`AccountDeletion`] → 204 |
-//! | `GET /v1/chains/{account}` | anyone | → [`Chain`] |
+//! | `GET /v1/chains/{account}?from=` | anyone | → [`Chain`] |
 //! | `PUT /v1/account/head` | device | [`SignedJson`] of [`crate::account::HeadStatement`] → 204 |
 //! | `POST /v1/shares` | device | [`MintRequest`] → [`Minted`] |
 //! | `PUT /v1/contents/{h0}` | device; a writer by upload token | sealed chunks → 204 |
@@ -19,7 +26,7 @@
 //! | `DELETE /v1/records/{record}` | device | [`SignedJson`] of [`crate::record::Deletion`] → 204 |
 //! | `POST /v1/writes/shares` | writer | [`SignedJson`] of [`WriterMint`] → [`Minted`] with upload token |
 //! | `POST /v1/writes` | writer by upload token | an Envelope, CBOR → 202 |
-//! | `POST /v1/mailboxes` | device | [`OpenMailbox`] → 201 [`Mailbox`] |
+//! | `POST /v1/mailboxes` | device; to link, anyone, throttled | [`OpenMailbox`] → 201 [`Mailbox`] |
 //! | `PUT /v1/mailboxes/{mailbox}/offer` | device by mailbox token | an Offer, CBOR → 204 |
 //! | `DELETE /v1/mailboxes/{mailbox}` | device by mailbox token | → 204 |
 //! | `POST /v1/claims` | anyone, throttled | [`Claim`] → [`Claimed`] |
@@ -35,12 +42,14 @@
 //! | `GET /v1/sessions/{session}/receipts?after=` | device | → [`Receipts`] |
 //! | `POST /v1/sessions/{session}/countersign` | device | [`crate::account::Signed`] of [`crate::session::Countersignature`], CBOR → 204 |
 //!
-//! Devices and mailbox ends present tokens as `Authorization: Bearer <base64url>`. Errors are problem documents
+//! Devices and mailbox ends present tokens as `Authorization: Bearer <base64url>`; a device without one signs each request:
+//! `Authorization: Signed <base64url of a [`crate::account::RequestProof`], CBOR>`. Errors are problem documents
 //! (RFC 9457), [`Problem`]. What a session that is over answers is in protocol section 8.1.
 
 use crate::codec::array;
 use serde::{Deserialize, Serialize};
 
+use crate::account::Head;
 use crate::ids::{
     AccountId, Bytes, DeviceId, Hash, MailboxId, RecordId, Salt, SessionId, SignatureBytes, SigningKeyBytes, UnitId,
     UnixMillis,
@@ -91,33 +100,111 @@ pub struct CreateAccount {
     pub wrap: Bytes,
 }
 
-/// An account as its device reads it.
+/// An account as its devices read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Which.
-    pub account: AccountId,
-    /// Its chain, by rising seq, each a [`crate::account::SignedLink`], CBOR.
-    pub links: Vec<Bytes>,
-    /// Seeds wrapped to the device that asks, by rising epoch.
-    pub wraps: Vec<EpochWrap>,
+    /// Its chain, and what its devices say of it.
+    #[serde(flatten)]
+    pub chain: Chain,
+    /// The seed of the newest epoch, wrapped to each that the chain lists, in its order.
+    pub wraps: Vec<DeviceWrap>,
+    /// The sealed names of its devices.
+    pub names: Vec<DeviceName>,
+    /// A recovery that was asked for and has not taken place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<AnnouncedRecovery>,
+    /// Devices whose state turned up in two places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubled: Vec<Doubled>,
 }
 
-/// A seed wrapped to one device.
+/// A seed wrapped to one device, or to the recovery kit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EpochWrap {
-    /// Which epoch.
-    pub epoch: u32,
+pub struct DeviceWrap {
+    /// For whom.
+    pub device: DeviceId,
     /// The wrapped seed.
     pub wrap: Bytes,
+}
+
+/// What a device is called, sealed under a key that follows from the seed of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceName {
+    /// Which device.
+    pub device: DeviceId,
+    /// Of which epoch the key is.
+    pub epoch: u32,
+    /// The sealed name; at most [`crate::limits::MAX_LABEL`] bytes.
+    pub sealed: Bytes,
+}
+
+/// A recovery that waits, so that a device can stop it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncedRecovery {
+    /// A signed [`crate::account::RecoveryRequest`].
+    pub request: SignedJson,
+    /// When it may take place, by the server's clock.
+    pub due: UnixMillis,
+    /// The server's clock.
+    pub now: UnixMillis,
+}
+
+/// A device that came with a counter that was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubled {
+    /// Which device.
+    pub device: DeviceId,
+    /// When it last did.
+    pub at: UnixMillis,
 }
 
 /// An account's chain as anyone who knows its id reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
-    /// By rising seq, each a [`crate::account::SignedLink`], CBOR.
+    /// Which account.
+    pub account: AccountId,
+    /// Links in all. There are more to ask for when *from* and those here are fewer.
+    pub length: u64,
+    /// From the one asked for on, by rising seq, each a [`crate::account::SignedLink`], CBOR; as many as fit into
+    /// [`crate::limits::MAX_LINKS_ANSWER`], one at least where there is one.
     pub links: Vec<Bytes>,
-    /// The newest [`crate::account::HeadStatement`] of a device, if there is one.
-    pub statement: Option<SignedJson>,
+    /// The newest [`crate::account::HeadStatement`] of each device that belongs to the account.
+    pub statements: Vec<SignedJson>,
+}
+
+/// Adds a link to the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendLink {
+    /// A [`crate::account::SignedLink`], CBOR.
+    pub link: Bytes,
+    /// One for each commitment in the link, in its order; none where the link begins no epoch.
+    pub wraps: Vec<DeviceWrap>,
+}
+
+/// Answers a link that was added, now or before by the same bytes: the chain's head after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    /// That link's place.
+    pub head: Head,
+}
+
+/// How a recovery stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovering {
+    /// When it may take place, by the server's clock.
+    pub due: UnixMillis,
+    /// The server's clock.
+    pub now: UnixMillis,
+    /// The seed of the newest epoch, wrapped to the kit: from *due* on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrap: Option<Bytes>,
+}
+
+/// Whose account a recovery kit belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KitAccount {
+    /// Which.
+    pub account: AccountId,
 }
 
 /// A [`crate::account::Signed`] in JSON.
@@ -176,9 +263,11 @@ pub struct SignIn {
     pub challenge: Hash,
     /// The device's clock.
     pub at: UnixMillis,
+    /// Higher than that of any earlier sign-in of this device: a copy of its state is noticed by it.
+    pub counter: u64,
 }
 
-array!(SignIn { suite, account, device, origin, challenge, at });
+array!(SignIn { suite, account, device, origin, challenge, at, counter });
 
 /// A bearer token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

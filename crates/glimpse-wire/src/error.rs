@@ -126,6 +126,16 @@ error_codes! {
     NeverLend = 37, "never-lend", "Records of this kind are never lent.", "Choose other records.";
     /// Another request with the same counter but another body was seen.
     CounterReused = 38, "counter-reused", "Two different requests used one number.", "The session's log holds an alarm. End it if this was not you.";
+    /// A device that was taken out of the account.
+    DeviceRevoked = 39, "device-revoked", "This device was taken out of the account.", "Link it again from a device that is in the account.";
+    /// A device whose time of holding is not over.
+    DeviceHeld = 40, "device-held", "This device is held back for a while.", "Wait until it is free, or stop it on another device.";
+    /// A device's counter is behind: its state was restored from a copy, or somebody uses a copy.
+    DeviceDoubled = 41, "device-doubled", "This device's keys are in use in two places.", "If you did not restore it from a copy, revoke it on another device.";
+    /// A device of the account stopped a recovery.
+    RecoveryVetoed = 42, "recovery-vetoed", "A device of the account stopped this recovery.", "If the devices are yours, use one of them.";
+    /// The server's log of changes is not the one that a device signed.
+    LogBroken = 43, "log-broken", "The server's list of records is not the one that your devices signed.", "Compare your devices, and tell whoever runs the server.";
 }
 
 impl ErrorCode {

@@ -13,6 +13,7 @@ pub mod codec;
 pub mod error;
 pub mod ids;
 pub mod limits;
+pub mod linking;
 pub mod live;
 pub mod mailbox;
 pub mod merkle;

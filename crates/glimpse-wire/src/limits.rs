@@ -12,12 +12,18 @@ pub const MAX_MAILBOX_MESSAGES: usize = 512;
 pub const MAX_MAILBOX_BYTES: usize = 1024 * 1024;
 /// An Offer, in bytes.
 pub const MAX_OFFER: usize = 1024;
-/// A JSON body, in bytes: the largest is a link and a wrap, each in base64.
-pub const MAX_JSON: usize = 128 * 1024;
+/// A JSON body, in bytes: the largest is a link and the wraps of its epoch, each in base64.
+pub const MAX_JSON: usize = 192 * 1024;
 /// A link of the chain, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
 /// Links of one chain.
 pub const MAX_LINKS: usize = 4_096;
+/// Links in one answer of the server, in bytes, unless a single one is longer.
+pub const MAX_LINKS_ANSWER: usize = 512 * 1024;
+/// An answer about an account as a device takes it, in bytes: links, wraps, statements and labels, in base64.
+pub const MAX_ACCOUNT_ANSWER: usize = 2 * 1024 * 1024;
+/// A device's name as it is sealed, in bytes.
+pub const MAX_LABEL: usize = 2 * 1024;
 /// Devices that belong to an account at one time.
 pub const MAX_DEVICES: usize = 32;
 /// Pinned organisations, and pinned writers, of one policy.

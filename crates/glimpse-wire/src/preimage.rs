@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::account::{DevicePublic, Head};
-use crate::ids::{AccountId, AuthorId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis};
+use crate::ids::{AccountId, AuthorId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId};
 use crate::pairing::Purpose;
 use crate::record::{Envelope, Header};
 use crate::session::Side;
@@ -45,6 +45,42 @@ pub mod label {
     pub const ACCOUNT_DELETION: &str = "glimpse/v1/account/deletion";
     /// Signature that answers a sign-in challenge.
     pub const SIGN_IN: &str = "glimpse/v1/account/sign-in";
+
+    /// Signature over a request, by a device that presents no token.
+    pub const REQUEST: &str = "glimpse/v1/account/request";
+    /// Key of the hash of a serial number, from the seed of epoch 1.
+    pub const SERIAL_KEY: &str = "glimpse/v1/account/serial-key";
+    /// Hash of a serial number.
+    pub const SERIAL: &str = "glimpse/v1/account/serial";
+    /// Key that seals a device's name, from the seed of an epoch.
+    pub const NAME_KEY: &str = "glimpse/v1/account/name-key";
+    /// Associated data of a device's sealed name.
+    pub const NAME: &str = "glimpse/v1/account/name";
+
+    /// The signing key of a recovery kit, from its secret.
+    pub const KIT_SIGNING: &str = "glimpse/v1/recovery/signing-key";
+    /// The X-Wing key of a recovery kit, from its secret.
+    pub const KIT_KEM: &str = "glimpse/v1/recovery/kem-key";
+    /// Check of one share of a recovery kit.
+    pub const KIT_CHECK: &str = "glimpse/v1/recovery/share-check";
+    /// Signature that asks for a recovery.
+    pub const RECOVERY: &str = "glimpse/v1/recovery/request";
+    /// Signature that stops a recovery.
+    pub const VETO: &str = "glimpse/v1/recovery/veto";
+
+    /// Key of what the adder says in a linking.
+    pub const LINKING_ADDER: &str = "glimpse/v1/linking/adder-to-joiner";
+    /// Key of what the joiner says in a linking.
+    pub const LINKING_JOINER: &str = "glimpse/v1/linking/joiner-to-adder";
+    /// Associated data of a message of a linking.
+    pub const LINKING_AAD: &str = "glimpse/v1/linking/aad";
+
+    /// A leaf of the log of changes.
+    pub const LOG_LEAF: &str = "glimpse/v1/record/log-leaf";
+    /// Hash of a checkpoint.
+    pub const CHECKPOINT_HASH: &str = "glimpse/v1/record/checkpoint-hash";
+    /// Signature over a checkpoint.
+    pub const CHECKPOINT: &str = "glimpse/v1/record/checkpoint";
 
     /// h0.
     pub const H0: &str = "glimpse/v1/record/h0";
@@ -255,6 +291,59 @@ pub fn second_signature(account: &AccountId, place: &Head, act: &[u8]) -> Vec<u8
     Preimage::new(label::SECOND).part(&account.0).number(place.seq).part(&place.hash.0).part(&act.0).into_bytes()
 }
 
+/// What a device signs of a request that presents no token: `lp(label, origin, method, path, body, account, device, counter)`,
+/// where *body* is the SHA-256 of the request's body, or empty for one that streams.
+#[must_use]
+pub fn request_signature(
+    origin: &str,
+    method: &str,
+    path: &str,
+    body: &[u8],
+    account: &AccountId,
+    device: &DeviceId,
+    counter: u64,
+) -> Vec<u8> {
+    Preimage::new(label::REQUEST)
+        .part(origin.as_bytes())
+        .part(method.as_bytes())
+        .part(path.as_bytes())
+        .part(body)
+        .part(&account.0)
+        .part(&device.0)
+        .number(counter)
+        .into_bytes()
+}
+
+/// What the serial key authenticates to recognise a machine: `lp(label, serial number)`.
+#[must_use]
+pub fn serial(serial: &str) -> Vec<u8> {
+    Preimage::new(label::SERIAL).part(serial.as_bytes()).into_bytes()
+}
+
+/// Associated data of a device's sealed name: `H(lp(label, account, device, epoch))`.
+#[must_use]
+pub fn name_aad(account: &AccountId, device: &DeviceId, epoch: u32) -> Hash {
+    Preimage::new(label::NAME).part(&account.0).part(&device.0).number(epoch.into()).hash()
+}
+
+/// Associated data of a message of a linking: `lp(label, H(transcript), counter)`.
+#[must_use]
+pub fn linking_aad(transcript: &Hash, counter: u64) -> Vec<u8> {
+    Preimage::new(label::LINKING_AAD).part(&transcript.0).number(counter).into_bytes()
+}
+
+/// A leaf of the log of changes: `lp(label, record, version, h1, kind (1 byte))`.
+#[must_use]
+pub fn log_leaf(record: &RecordId, version: u64, h1: &Hash, kind: u8) -> Vec<u8> {
+    Preimage::new(label::LOG_LEAF).part(&record.0).number(version).part(&h1.0).part(&[kind]).into_bytes()
+}
+
+/// Hash of a checkpoint, over its canonical encoding: `H(lp(label, checkpoint))`.
+#[must_use]
+pub fn checkpoint_hash(checkpoint: &[u8]) -> Hash {
+    Preimage::new(label::CHECKPOINT_HASH).part(checkpoint).hash()
+}
+
 /// The kinds of statement that [`crate::account::Signed`] carries; each has a label of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatementKind {
@@ -276,11 +365,17 @@ pub enum StatementKind {
     Countersign,
     /// [`crate::api::WriterMint`].
     WriterMint,
+    /// [`crate::account::RecoveryRequest`].
+    Recovery,
+    /// [`crate::account::Veto`].
+    Veto,
+    /// [`crate::record::Checkpoint`].
+    Checkpoint,
 }
 
 impl StatementKind {
     /// Every kind, for tests that offer each as each other.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Head,
         Self::Card,
         Self::Deletion,
@@ -290,6 +385,9 @@ impl StatementKind {
         Self::End,
         Self::Countersign,
         Self::WriterMint,
+        Self::Recovery,
+        Self::Veto,
+        Self::Checkpoint,
     ];
 
     const fn label(self) -> &'static str {
@@ -303,6 +401,9 @@ impl StatementKind {
             Self::End => label::END,
             Self::Countersign => label::COUNTERSIGN,
             Self::WriterMint => label::WRITER_MINT,
+            Self::Recovery => label::RECOVERY,
+            Self::Veto => label::VETO,
+            Self::Checkpoint => label::CHECKPOINT,
         }
     }
 }
@@ -489,20 +590,6 @@ pub fn receipt_hash(receipt: &[u8]) -> Hash {
 #[must_use]
 pub fn live_aad(session: &SessionId, sender: Side, counter: u64) -> Vec<u8> {
     Preimage::new(label::LIVE_AAD).part(&session.0).part(&[sender.byte()]).number(counter).into_bytes()
-}
-
-/// The nonce of a sign-in is bound to the account, device, origin and time: see [`crate::api::SignIn`].
-#[must_use]
-pub fn sign_in(account: &AccountId, device: &DeviceId, origin: &str, challenge: &Hash, at: UnixMillis) -> Vec<u8> {
-    let statement = crate::api::SignIn {
-        suite: crate::SUITE,
-        account: *account,
-        device: *device,
-        origin: origin.to_owned(),
-        challenge: *challenge,
-        at,
-    };
-    statement_signature(StatementKind::SignIn, &crate::codec::encode(&statement))
 }
 
 #[cfg(test)]

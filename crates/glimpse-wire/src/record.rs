@@ -1,8 +1,10 @@
 //! Records at rest (protocol section 5).
 
-use crate::account::{Head, KEM_ENC_LEN};
+use crate::account::{Head, KEM_ENC_LEN, Signed};
 use crate::codec::{Malformed, array, choice, decode, encode};
-use crate::ids::{AccountId, AuthorId, Bytes, Hash, RecordId, Salt, SignatureBytes, SigningKeyBytes, UnixMillis};
+use crate::ids::{
+    AccountId, AuthorId, Bytes, DeviceId, Hash, RecordId, Salt, SignatureBytes, SigningKeyBytes, UnixMillis,
+};
 use crate::limits::{MAX_ENVELOPE, MAX_META, MAX_PADDED_CONTENT};
 use crate::preimage;
 use crate::signature::{BadSignature, verify};
@@ -226,8 +228,21 @@ pub enum Change {
     Deleted {
         /// The server's number for this change.
         seq: u64,
-        /// A [`Signed`](crate::account::Signed) [`Deletion`].
+        /// A [`Signed`] [`Deletion`].
         deletion: Bytes,
+    },
+    /// A change that a later one of the same record took the place of: what is left of it in the log.
+    Replaced {
+        /// The server's number for this change.
+        seq: u64,
+        /// About which record.
+        record: RecordId,
+        /// Its version; of a deletion, the version that it removed.
+        version: u64,
+        /// Its h1; of a deletion, that of the version that it removed.
+        h1: Hash,
+        /// [`Change::VERSION`], [`Change::PENDING`] or [`Change::DELETED`].
+        kind: u8,
     },
 }
 
@@ -235,12 +250,47 @@ choice!(Change {
     1 => Version { seq, envelope },
     2 => Pending { seq, envelope },
     3 => Deleted { seq, deletion },
+    4 => Replaced { seq, record, version, h1, kind },
 });
+
+impl Change {
+    /// The kind of a version by a device, in a leaf of the log.
+    pub const VERSION: u8 = 1;
+    /// The kind of a writer's version.
+    pub const PENDING: u8 = 2;
+    /// The kind of a deletion.
+    pub const DELETED: u8 = 3;
+}
+
+/// A device's word on the log of changes up to a place: no change before it is missing, and none was put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// [`crate::SUITE`].
+    pub suite: u8,
+    /// Whose log.
+    pub account: AccountId,
+    /// Rising from 1.
+    pub number: u64,
+    /// Hash of the checkpoint that the signer knew as the newest; zero for the first.
+    pub previous: Hash,
+    /// The chain head of the signer.
+    pub head: Head,
+    /// Changes that it covers: those numbered 1 to this.
+    pub count: u64,
+    /// Merkle root (RFC 6962) over the leaves of those changes ([`preimage::log_leaf`]), in their order.
+    pub root: Hash,
+    /// When, by the signer's clock.
+    pub at: UnixMillis,
+    /// Who signs.
+    pub device: DeviceId,
+}
+
+array!(Checkpoint { suite, account, number, previous, head, count, root, at, device });
 
 /// A page of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// By rising seq; versions that a later version or a deletion replaced are left out.
+    /// By rising seq, none left out.
     pub changes: Vec<Change>,
     /// Where the next page starts: pass it as `after`.
     pub next: u64,
@@ -249,6 +299,10 @@ pub struct Page {
     /// The number of the account's newest change, listed or replaced. Whoever has seen a higher one is told another
     /// story than before, and lists from the beginning.
     pub newest: u64,
+    /// The newest link of the account's chain, as the server has it.
+    pub head: Head,
+    /// The newest [`Checkpoint`], signed; at most one.
+    pub checkpoint: Vec<Signed>,
 }
 
-array!(Page { changes, next, more, newest });
+array!(Page { changes, next, more, newest, head, checkpoint });

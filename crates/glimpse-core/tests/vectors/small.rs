@@ -1,12 +1,13 @@
 //! What needs no key: framing, sizes, codes, words.
 
 use glimpse_core::code::{PairingCode, group};
-use glimpse_wire::account::Head;
+use glimpse_wire::account::{DevicePublic, Head};
+use glimpse_wire::ids::Bytes;
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::preimage::{self, Preimage, StatementKind};
 use glimpse_wire::session::Side;
 use glimpse_wire::size::{chunks, padded, padme, sealed};
-use glimpse_wire::{DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId};
+use glimpse_wire::{AccountId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId};
 use sha2::{Digest, Sha256};
 
 use crate::sheet::Sheet;
@@ -16,6 +17,11 @@ pub(crate) fn preimages() -> Sheet {
     let hashed = |name: &str, hash: [u8; 32]| Sheet::default().text("name", name).bytes("hash", hash);
     let (h1, h2) = (Hash([0x11; 32]), Hash([0x22; 32]));
     let head = Head { seq: 7, hash: h2 };
+    let joining = DevicePublic {
+        signing: SigningKeyBytes([0x11; 32]),
+        kem: Bytes(b"kem key".to_vec()),
+        serial: Bytes(b"serial".to_vec()),
+    };
     let mut entries = vec![
         entry("lp(\"l\", \"ab\", \"c\")", Preimage::new("l").part(b"ab").part(b"c").into_bytes()),
         entry("lp(\"l\", \"\", number 258)", Preimage::new("l").part(b"").number(258).into_bytes()),
@@ -27,6 +33,29 @@ pub(crate) fn preimages() -> Sheet {
         entry("link signature", preimage::link_signature(b"link")),
         hashed("wrap hash", preimage::wrap_hash(b"wrap").0),
         entry("seed wrap info", preimage::seed_wrap_info(&DeviceId([0x11; 32]), 1, b"account key")),
+        entry("older seed info", preimage::older_seed_info(&AccountId([0x88; 32]), 2, b"account key")),
+        entry(
+            "reverse signature",
+            preimage::reverse_signature(&AccountId([0x88; 32]), &head, &joining, &DeviceId([0x11; 32]), &h1),
+        ),
+        entry("second signature", preimage::second_signature(&AccountId([0x88; 32]), &head, b"act")),
+        entry(
+            "request signature",
+            preimage::request_signature(
+                "https://glimpse.example",
+                "POST",
+                "/v1/shares",
+                &h1.0,
+                &AccountId([0x88; 32]),
+                &DeviceId([0x11; 32]),
+                258,
+            ),
+        ),
+        entry("serial", preimage::serial("SN-1")),
+        hashed("name aad", preimage::name_aad(&AccountId([0x88; 32]), &DeviceId([0x11; 32]), 2).0),
+        entry("linking aad", preimage::linking_aad(&h1, 258)),
+        entry("log leaf", preimage::log_leaf(&RecordId([0x33; 16]), 2, &h1, 1)),
+        hashed("checkpoint hash", preimage::checkpoint_hash(b"checkpoint").0),
         entry("record signature", preimage::record_signature(&h1, &head)),
         entry("share wrap info", preimage::share_wrap_info(&h1)),
         entry("server share of a record", preimage::record_share(&RecordId([0x33; 16]), 2, &h1, &[0x44; 32])),
@@ -61,7 +90,7 @@ pub(crate) fn preimages() -> Sheet {
     }
     Sheet::about(
         "What is hashed and signed, over stand-ins: 0x11… for a first hash or key, 0x22… for a second, 0x33… a record, \
-         0x44… r, 0x55… a session, 0x66… a unit, 0x77… a salt; texts stand for themselves.",
+         0x44… r, 0x55… a session, 0x66… a unit, 0x77… a salt, 0x88… an account; texts stand for themselves.",
     )
     .list("preimages", entries)
 }

@@ -2,16 +2,17 @@
 
 use glimpse_wire::account::{
     Act, Card, DevicePublic, Epoch, Head, HeadStatement, KEM_KEY_LEN, Link, LinkBody, Need, Pin, Policy, RecoveryKeys,
-    Second, Signed, SignedLink, WrapCommitment,
+    RecoveryRequest, RequestProof, Second, Signed, SignedLink, Veto, WrapCommitment,
 };
 use glimpse_wire::api::{AccountDeletion, SignIn, WriterMint};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
+use glimpse_wire::linking::{Linking, SealedSeed};
 use glimpse_wire::live::Live;
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{
     BlobKey, Grant, GrantBody, GrantUnit, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms, TermsUnit,
 };
-use glimpse_wire::record::{Change, Deletion, Envelope, Header, Meta, Page};
+use glimpse_wire::record::{Change, Checkpoint, Deletion, Envelope, Header, Meta, Page};
 use glimpse_wire::session::{
     Countersignature, End, Event, GrantSubmission, OpenRequest, Opened, Receipt, Side, UnitEnvelope,
 };
@@ -298,10 +299,40 @@ impl Draw {
 
     fn change(&mut self) -> Change {
         let seq = self.number();
-        match self.below(3) {
+        match self.below(4) {
             0 => Change::Version { seq, envelope: self.octets(100) },
             1 => Change::Pending { seq, envelope: self.octets(100) },
-            _ => Change::Deleted { seq, deletion: self.octets(100) },
+            2 => Change::Deleted { seq, deletion: self.octets(100) },
+            _ => Change::Replaced {
+                seq,
+                record: RecordId(self.array()),
+                version: self.number(),
+                h1: self.hash(),
+                kind: self.byte(),
+            },
+        }
+    }
+
+    fn linking(&mut self) -> Linking {
+        match self.below(6) {
+            0 => Linking::Ask {
+                signing: SigningKeyBytes(self.array()),
+                kem: self.octets(300),
+                name: self.text(),
+                serial: self.text(),
+            },
+            1 => Linking::Invite {
+                account: AccountId(self.array()),
+                place: self.head(),
+                adder: DeviceId(self.array()),
+                serial: self.octets(32),
+                at: self.time(),
+                held: self.number(),
+            },
+            2 => Linking::Join { reverse: self.signature() },
+            3 => Linking::Seed { link: self.hash(), enc: self.octets(100), ciphertext: self.octets(100) },
+            4 => Linking::Done,
+            _ => Linking::Over { error: ErrorCode::Declined },
         }
     }
 
@@ -364,7 +395,42 @@ kinds! {
         next: draw.number(),
         more: draw.flag(),
         newest: draw.number(),
+        head: draw.head(),
+        checkpoint: draw.several(|draw| Signed { statement: draw.octets(200), signature: draw.signature() }),
     };
+    Checkpoint => |draw| Checkpoint {
+        suite: draw.byte(),
+        account: AccountId(draw.array()),
+        number: draw.number(),
+        previous: draw.hash(),
+        head: draw.head(),
+        count: draw.number(),
+        root: draw.hash(),
+        at: draw.time(),
+        device: DeviceId(draw.array()),
+    };
+    RecoveryRequest => |draw| RecoveryRequest {
+        suite: draw.byte(),
+        account: AccountId(draw.array()),
+        head: draw.head(),
+        device: draw.device(),
+        at: draw.time(),
+    };
+    Veto => |draw| Veto {
+        suite: draw.byte(),
+        account: AccountId(draw.array()),
+        device: DeviceId(draw.array()),
+        at: draw.time(),
+    };
+    RequestProof => |draw| RequestProof {
+        account: AccountId(draw.array()),
+        device: DeviceId(draw.array()),
+        origin: draw.text(),
+        counter: draw.number(),
+        signature: draw.signature(),
+    };
+    Linking => Draw::linking;
+    SealedSeed => |draw| SealedSeed { epoch: draw.small(), seed: draw.octets(32) };
     Offer => |draw| Offer {
         suite: draw.byte(),
         purpose: [Purpose::View, Purpose::Agent, Purpose::Link][usize::try_from(draw.below(3)).unwrap()],
@@ -486,6 +552,7 @@ kinds! {
         origin: draw.text(),
         challenge: draw.hash(),
         at: draw.time(),
+        counter: draw.number(),
     };
     AccountDeletion => |draw| AccountDeletion { suite: draw.byte(), account: AccountId(draw.array()), at: draw.time() };
     WriterMint => |draw| WriterMint {
