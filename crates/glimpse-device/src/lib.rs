@@ -8,13 +8,16 @@
 //! Invariant: what must survive a crash is on disk before the message that depends on it leaves.
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod account;
 pub mod api;
 pub mod card;
+pub mod chain;
 pub mod content;
 pub mod error;
 pub mod evidence;
 pub mod home;
+pub mod inbox;
 pub mod lend;
 pub mod listing;
 pub mod publish;

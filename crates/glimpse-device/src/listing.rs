@@ -15,6 +15,7 @@ use minicbor::{Decode, Encode};
 
 use crate::account::Device;
 use crate::api::{bare, cbor};
+use crate::chain::Known;
 use crate::error::DeviceError;
 use crate::home::Home;
 use crate::transport::Method;
@@ -299,7 +300,12 @@ impl Device {
                 listing.unreadable.clear();
                 continue;
             }
-            for (seq, news) in self.eyes().look_at(&page.changes) {
+            if page.head != self.head() {
+                // What was signed under a link that this device has not seen cannot be judged before it has.
+                self.sync().await?;
+            }
+            let known = self.known();
+            for (seq, news) in Self::eyes(&known).look_at(&page.changes) {
                 if seq <= listing.cursor || seq > page.newest {
                     return Err(ErrorCode::Malformed.into());
                 }
@@ -324,8 +330,8 @@ impl Device {
         Ok(taken > 0 || listed.is_some())
     }
 
-    const fn eyes(&self) -> Eyes<'_> {
-        Eyes { account: self.account(), key: &self.account_key, device: &self.genesis.device }
+    const fn eyes(known: &Known) -> Eyes<'_> {
+        Eyes { chain: &known.chain, keys: known.keys() }
     }
 
     /// The server gave this number to a version that was just published. One that is not above all that were seen says
@@ -410,7 +416,8 @@ impl Device {
                     found.push((place, entry, envelope));
                 }
             }
-            let eyes = self.eyes();
+            let known = self.known();
+            let eyes = Self::eyes(&known);
             let versions = each(&found, |(_, entry, envelope)| open_envelope(eyes, envelope.as_slice(), entry));
             for ((place, ..), version) in found.iter().zip(versions) {
                 opened.insert(*place, version?);

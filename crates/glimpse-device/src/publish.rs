@@ -8,7 +8,7 @@ use std::io::Read;
 
 use futures_channel::mpsc;
 use futures_util::SinkExt;
-use glimpse_core::record::{Author, Draft, Place, SealError, VersionSealer};
+use glimpse_core::record::{Author, Draft, Place, SealError, VersionSealer, sign_at};
 use glimpse_core::secret::ServerShare;
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{MintRequest, Minted, Published, Share, ShareScope, SignedJson};
@@ -22,10 +22,12 @@ use crate::account::Device;
 use crate::api::{Api, bare, json, with_cbor, with_json};
 use crate::error::DeviceError;
 use crate::listing::Entry;
-use crate::transport::{Body, Method, Unreachable};
+use crate::transport::{Body, Credential, Method, Response, Unreachable};
 
 /// Bytes read from the content at a time.
 const PIECE: usize = 64 * 1024;
+/// How often a version is signed for another head.
+const HEADS: u32 = 4;
 /// Sealed chunks that wait for the network.
 const CHUNKS_AHEAD: usize = 8;
 
@@ -73,7 +75,7 @@ impl Device {
 
     async fn publish(&self, place: Place, content: NewContent<'_>) -> Result<(), DeviceError> {
         let author = Author::Device(self.keys());
-        let recipient = self.recipient()?;
+        let recipient = self.trusted_chain().await?.recipient()?;
         let now = self.machine.now();
         let draft = Draft::new(&recipient, place, author, now, content.length, &mut self.rng()).map_err(seal_error)?;
         let h0 = draft.header().h0();
@@ -84,15 +86,33 @@ impl Device {
             .seal(content.meta, share.kid, &ServerShare::from_wire(&share.share), &recipient, &mut self.rng())
             .map_err(seal_error)?;
         let (length, source, progress) = (content.length, content.content, content.progress);
-        let upload = Upload { api: &self.api, token: self.token().await?, h0, size };
+        let upload = Upload { api: &self.api, credential: self.credential().await?, h0, size };
         let envelope = upload.run(sealer, author, length, source, progress).await?;
-        let token = self.token().await?;
-        let bytes = envelope.to_bytes();
-        let published =
-            self.again_if_lost(|| with_cbor(Method::Post, "/v1/records".to_owned(), bytes.clone()).by(token)).await?;
+        let published = self.publish_envelope(envelope, author).await?;
         let published: Published = json(published, MAX_JSON).await?;
         self.compare_number(published.seq).await;
         Ok(())
+    }
+
+    /// Hands in a sealed version. Where the chain has grown meanwhile and the epoch has not, the same version is signed
+    /// again under the newest head: nothing of it is uploaded twice.
+    async fn publish_envelope(&self, mut envelope: Envelope, author: Author<'_>) -> Result<Response, DeviceError> {
+        let mut tries = 0u32;
+        loop {
+            tries = tries.saturating_add(1);
+            let (bytes, credential) = (envelope.to_bytes(), self.credential().await?);
+            let request = || with_cbor(Method::Post, "/v1/records".to_owned(), bytes.clone()).by(credential);
+            let refused = match self.again_if_lost(request).await {
+                Err(error) if error.code() == Some(ErrorCode::Conflict) && tries < HEADS => error,
+                answer => return answer,
+            };
+            self.sync().await?;
+            let recipient = self.trusted_chain().await?.recipient()?;
+            if recipient.head == envelope.head || recipient.epoch != envelope.header.epoch {
+                return Err(refused);
+            }
+            sign_at(&mut envelope, author, recipient.head);
+        }
     }
 
     /// Has shares minted, in the order asked.
@@ -117,7 +137,7 @@ impl Device {
             version: entry.version,
             h1: entry.h1,
             at: self.machine.now(),
-            head: self.genesis.head,
+            head: self.trusted_chain().await?.chain.head(),
         };
         let signed: Signed = self.keys().signing().sign_statement(StatementKind::Deletion, &deletion);
         let signed = SignedJson::from(signed);
@@ -130,7 +150,7 @@ impl Device {
 /// One upload of sealed content.
 pub(crate) struct Upload<'a> {
     pub(crate) api: &'a Api,
-    pub(crate) token: Hash,
+    pub(crate) credential: Credential,
     pub(crate) h0: Hash,
     pub(crate) size: u64,
 }
@@ -146,7 +166,7 @@ impl Upload<'_> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Envelope, DeviceError> {
         let (chunks, arriving) = mpsc::channel(CHUNKS_AHEAD);
-        let mut request = bare(Method::Put, format!("/v1/contents/{}", self.h0)).by(self.token);
+        let mut request = bare(Method::Put, format!("/v1/contents/{}", self.h0)).by(self.credential);
         request.content_type = Some(glimpse_wire::api::OCTETS);
         request.body = Body::Chunks { length: sealed(self.size), chunks: arriving };
         let sealing = seal_into(chunks, sealer, author, length, content, progress);

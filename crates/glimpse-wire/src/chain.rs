@@ -106,6 +106,8 @@ pub struct Chain {
     members: Vec<Member>,
     /// By number, from 1.
     epochs: Vec<Epoch>,
+    /// The link that began each epoch.
+    begun: Vec<u64>,
     policy: Policy,
     /// When each pinned key takes effect.
     pinned: Vec<(SigningKeyBytes, UnixMillis)>,
@@ -136,6 +138,7 @@ impl Chain {
             hashes: vec![preimage::link_hash(signed.link.as_slice())],
             members: vec![first],
             epochs: vec![epoch],
+            begun: vec![0],
             policy: Policy::default(),
             pinned: Vec::new(),
             recovery,
@@ -296,6 +299,7 @@ impl Chain {
     fn start(&mut self, epoch: Epoch) -> Result<(), ChainError> {
         is_next_epoch(&self.epochs, &epoch, &self.active_ids(), self.recovery.as_ref())?;
         self.epochs.push(epoch);
+        self.begun.push(self.next_place().seq);
         Ok(())
     }
 
@@ -394,6 +398,13 @@ impl Chain {
     #[must_use]
     pub fn epochs(&self) -> &[Epoch] {
         &self.epochs
+    }
+
+    /// The number of the epoch after the link numbered `seq`.
+    #[must_use]
+    pub fn epoch_at(&self, seq: u64) -> Option<u32> {
+        let begun = self.begun.iter().take_while(|begun| **begun <= seq).count();
+        u32::try_from(begun).ok().filter(|_| seq <= self.head().seq)
     }
 
     /// The rules.

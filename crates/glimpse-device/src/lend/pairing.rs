@@ -164,7 +164,8 @@ impl Pairing<'_, '_> {
     /// Opens the pairing and shows its code.
     async fn show_code(&mut self, site: Option<&str>) -> Result<ExpectHello, DeviceError> {
         let life = self.mailbox.expires.since(self.mailbox.now).min(PAIRING_MILLIS);
-        let genesis = &self.device.genesis;
+        let known = self.device.trusted_chain().await?;
+        let own = self.device.keys().public();
         let setup = Setup {
             purpose: Purpose::View,
             mailbox: self.mailbox.mailbox,
@@ -172,11 +173,11 @@ impl Pairing<'_, '_> {
             server_nonce: self.mailbox.server_nonce,
             expires: self.mailbox.expires,
             deadline: self.device.machine.monotonic().plus(life),
-            account: genesis.account,
-            signing: genesis.device.signing,
-            kem: genesis.device.kem.clone(),
-            head: genesis.head,
-            epoch: genesis.epoch.number,
+            account: self.device.account(),
+            signing: own.signing,
+            kem: own.kem,
+            head: known.chain.head(),
+            epoch: known.chain.epoch().map_or(0, |epoch| epoch.number),
             name: self.device.name.clone(),
         };
         let deadline = setup.deadline;
@@ -338,7 +339,7 @@ impl Pairing<'_, '_> {
 
     async fn register(&self, grant: &SealedGrant) -> Result<(), DeviceError> {
         let submission = encode(&grant.submission(self.mailbox.mailbox));
-        let token = self.device.token().await?;
+        let token = self.device.credential().await?;
         let request = || with_cbor(Method::Post, "/v1/sessions".to_owned(), submission.clone()).by(token);
         self.device.again_if_lost(request).await?;
         Ok(())

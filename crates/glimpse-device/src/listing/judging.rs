@@ -13,6 +13,7 @@ impl Listing {
         match news {
             News::Version(seen) => self.take_version(seq, seen),
             News::Deletion(deletion) => self.take_deletion(seq, &deletion),
+            News::Replaced(_) => {}
             News::Unreadable(Some(record)) => self.mark(record, seq, ErrorCode::RecordTampered),
             News::Unreadable(None) => {
                 if self.unreadable.len() < MAX_UNREADABLE {

@@ -10,7 +10,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::socket;
 use crate::Local;
-use crate::transport::{Body, Method, Request, Response, Socket, Transport, Unreachable};
+use crate::transport::{Body, Credential, Method, Request, Response, Socket, Transport, Unreachable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest silence within an answer.
@@ -89,8 +89,11 @@ impl Transport for Network {
                 Method::Delete => reqwest::Method::DELETE,
             };
             let mut builder = self.client.request(method, format!("{}{}", self.origin, request.path));
-            if let Some(token) = request.token {
+            if let Some(Credential::Token(token)) = request.credential {
                 builder = builder.bearer_auth(Base64UrlUnpadded::encode_string(&token.0));
+            }
+            if let Some(proof) = request.proof {
+                builder = builder.header(reqwest::header::AUTHORIZATION, format!("Signed {proof}"));
             }
             if let Some(content_type) = request.content_type {
                 builder = builder.header(reqwest::header::CONTENT_TYPE, content_type);
