@@ -3,8 +3,10 @@
 mod files;
 mod http;
 mod machine;
+mod relay;
 mod socket;
 
 pub use files::Files;
 pub use http::{BadOrigin, Network};
 pub use machine::Machine;
+pub use relay::Relay;
