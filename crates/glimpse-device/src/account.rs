@@ -14,7 +14,7 @@ use glimpse_wire::api::{Account, AccountDeletion, CreateAccount, Info, SignedJso
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_JSON, MAX_TITLE};
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{AccountId, ErrorCode, SUITE, encode};
+use glimpse_wire::{AccountId, ErrorCode, SUITE, UnixMillis, encode};
 
 use crate::access::{KeptToken, RequestSigner, Shared};
 use crate::api::{Api, bare, json, with_json};
@@ -75,7 +75,7 @@ impl Device {
         let _held = home.lock_account().await?;
         let mut profile = match home.profile().await? {
             Some(profile) if profile.confirmed => return Err(DeviceError::AccountExists),
-            Some(profile) if profile.server == ground.transport.origin() => profile,
+            Some(profile) if profile.server == ground.transport.origin() && !profile.joining => profile,
             Some(_) | None => Self::draw(&ground, &home, name, passphrase).await?,
         };
         let device = Self::open_vault(&ground, home, &profile, passphrase).await?;
@@ -238,6 +238,12 @@ impl Device {
     #[must_use]
     pub fn server(&self) -> &str {
         self.api.transport().origin()
+    }
+
+    /// This machine's clock.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.machine.now()
     }
 
     /// The name that a viewer reads.

@@ -3,6 +3,7 @@
 //! Invariant: the stored chain is only ever extended. What another end says of it is compared, never adopted.
 
 mod acts;
+mod mending;
 mod standing;
 mod sync;
 

@@ -58,6 +58,9 @@ pub struct Entry {
     /// What `version` and `h1` are worth.
     #[n(7)]
     measure: Measure,
+    /// The epoch for which its newest version is sealed; 0 when it did not open.
+    #[n(8)]
+    pub epoch: u32,
 }
 
 /// By what a later change of a record is measured. Only what is signed moves it.
@@ -122,6 +125,7 @@ impl Entry {
             meta: None,
             standing: Standing::Trouble { code: ErrorCode::RecordTampered },
             measure: Measure::Nothing,
+            epoch: 0,
         }
     }
 

@@ -8,8 +8,8 @@ use std::io::Read;
 
 use futures_channel::mpsc;
 use futures_util::SinkExt;
-use glimpse_core::record::{Author, Draft, Place, SealError, VersionSealer, sign_at};
-use glimpse_core::secret::ServerShare;
+use glimpse_core::record::{Author, Draft, OpenedVersion, Place, SealError, VersionSealer, sign_at};
+use glimpse_core::secret::{Plaintext, ServerShare};
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{MintRequest, Minted, Published, Share, ShareScope, SignedJson};
 use glimpse_wire::limits::MAX_JSON;
@@ -20,6 +20,7 @@ use glimpse_wire::{ErrorCode, Hash, RecordId, SUITE};
 
 use crate::account::Device;
 use crate::api::{Api, bare, json, with_cbor, with_json};
+use crate::content::Reading;
 use crate::error::DeviceError;
 use crate::listing::Entry;
 use crate::transport::{Body, Credential, Method, Response, Unreachable};
@@ -73,19 +74,40 @@ impl Device {
         Ok(version)
     }
 
+    /// Publishes the content of a version again as the next one, under the newest epoch: opened and sealed as it streams by,
+    /// without a file of it anywhere.
+    pub(crate) async fn seal_again(&self, version: &OpenedVersion) -> Result<(), DeviceError> {
+        let reading = self.reading(version).await?;
+        let meta = version.meta().clone();
+        let place = Place::after(version.envelope());
+        let (length, progress) = (meta.length, &mut |_| {});
+        self.publish_from(place, meta, length, Source::Reading(Box::new(reading)), progress).await
+    }
+
     async fn publish(&self, place: Place, content: NewContent<'_>) -> Result<(), DeviceError> {
+        let NewContent { meta, length, content, progress } = content;
+        self.publish_from(place, meta, length, Source::Reader(content), progress).await
+    }
+
+    async fn publish_from(
+        &self,
+        place: Place,
+        meta: Meta,
+        length: u64,
+        source: Source<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), DeviceError> {
         let author = Author::Device(self.keys());
         let recipient = self.trusted_chain().await?.recipient()?;
         let now = self.machine.now();
-        let draft = Draft::new(&recipient, place, author, now, content.length, &mut self.rng()).map_err(seal_error)?;
+        let draft = Draft::new(&recipient, place, author, now, length, &mut self.rng()).map_err(seal_error)?;
         let h0 = draft.header().h0();
         let scope = ShareScope::Record { record: place.record, version: place.version, h0 };
         let share = self.mint(vec![scope]).await?.pop().ok_or(ErrorCode::Malformed)?;
         let size = draft.header().size;
         let sealer = draft
-            .seal(content.meta, share.kid, &ServerShare::from_wire(&share.share), &recipient, &mut self.rng())
+            .seal(meta, share.kid, &ServerShare::from_wire(&share.share), &recipient, &mut self.rng())
             .map_err(seal_error)?;
-        let (length, source, progress) = (content.length, content.content, content.progress);
         let upload = Upload { api: &self.api, credential: self.credential().await?, h0, size };
         let envelope = upload.run(sealer, author, length, source, progress).await?;
         let published = self.publish_envelope(envelope, author).await?;
@@ -147,6 +169,36 @@ impl Device {
     }
 }
 
+/// Where the content of a version comes from.
+pub(crate) enum Source<'c> {
+    /// A file, or what behaves like one.
+    Reader(&'c mut dyn Read),
+    /// A version on the server, opened as it arrives.
+    Reading(Box<Reading<'c>>),
+}
+
+impl Source<'_> {
+    /// The next piece; nothing after the last.
+    async fn next(&mut self) -> Result<Option<Plaintext>, DeviceError> {
+        let reader = match self {
+            Self::Reader(reader) => reader,
+            Self::Reading(reading) => return reading.next().await,
+        };
+        let mut piece = zeroize::Zeroizing::new(vec![0; PIECE]);
+        loop {
+            match reader.read(&mut piece) {
+                Ok(0) => return Ok(None),
+                Ok(read) => {
+                    piece.truncate(read);
+                    return Ok(Some(piece));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(DeviceError::Content(error.to_string())),
+            }
+        }
+    }
+}
+
 /// One upload of sealed content.
 pub(crate) struct Upload<'a> {
     pub(crate) api: &'a Api,
@@ -162,7 +214,7 @@ impl Upload<'_> {
         sealer: VersionSealer,
         author: Author<'_>,
         length: u64,
-        content: &mut dyn Read,
+        content: Source<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Envelope, DeviceError> {
         let (chunks, arriving) = mpsc::channel(CHUNKS_AHEAD);
@@ -186,24 +238,19 @@ async fn seal_into(
     mut sealer: VersionSealer,
     author: Author<'_>,
     length: u64,
-    content: &mut dyn Read,
+    mut content: Source<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Envelope, Option<DeviceError>> {
-    let mut piece = zeroize::Zeroizing::new(vec![0; PIECE]);
     let mut done = 0u64;
     let mut ready = Vec::new();
     let sealed = loop {
-        let read = match content.read(&mut piece) {
-            Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => break Err(DeviceError::Content(error.to_string())),
+        let piece = match content.next().await {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break sealer.finish(author, &mut |chunk| ready.push(chunk)).map_err(seal_error),
+            Err(error) => break Err(error),
         };
-        if read == 0 {
-            break sealer.finish(author, &mut |chunk| ready.push(chunk)).map_err(seal_error);
-        }
-        done = done.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-        let (new, _) = piece.split_at(read.min(PIECE));
-        if let Err(error) = sealer.push(new, &mut |chunk| ready.push(chunk)) {
+        done = done.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        if let Err(error) = sealer.push(&piece, &mut |chunk| ready.push(chunk)) {
             break Err(seal_error(error));
         }
         for chunk in ready.drain(..) {

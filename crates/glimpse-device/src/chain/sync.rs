@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use glimpse_wire::account::{Act, Head, Link, LinkBody, SignedLink};
-use glimpse_wire::api::{Account, AnnouncedRecovery, Chain as ChainAnswer, DeviceName, Doubled};
+use glimpse_wire::api::{Account, AnnouncedRecovery, Chain as ChainAnswer, DeviceName, Doubled, SignedJson};
 use glimpse_wire::chain::{Chain, Standing};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_LINK};
@@ -30,6 +30,8 @@ pub struct Synced {
     pub notices: Vec<Notice>,
     /// Sealed names, as the server keeps them.
     pub names: Vec<DeviceName>,
+    /// The newest words of devices on the chain's head.
+    pub statements: Vec<SignedJson>,
     /// A recovery that waits.
     pub recovery: Option<AnnouncedRecovery>,
     /// Devices whose state turned up in two places.
@@ -81,8 +83,8 @@ impl Device {
                 // The other devices learn from it what this one has seen. It is tried again with the next listing.
                 let _stated = self.state_head().await;
             }
-            let Account { names, recovery, doubled, .. } = answer;
-            return Ok(Synced { notices, names, recovery, doubled });
+            let Account { chain, names, recovery, doubled, .. } = answer;
+            return Ok(Synced { notices, names, statements: chain.statements, recovery, doubled });
         }
     }
 
@@ -186,6 +188,10 @@ impl Device {
             } else if let Some(wraps) = renewed(&stored.wraps, answer, &chain) {
                 stored.wraps = wraps;
             }
+        }
+        if stored.fork.as_ref().and_then(Fork::by).is_some_and(|by| chain.active(&by).is_none()) {
+            // The owner has settled it on another device: whoever named the other link is out.
+            stored.fork = None;
         }
         let grown = Known::with_seeds(chain, &stored.wraps, &self.vault);
         if broken.is_none()

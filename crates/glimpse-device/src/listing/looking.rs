@@ -38,6 +38,8 @@ pub(super) struct Seen {
     pub(super) previous: Hash,
     pub(super) h1: Hash,
     pub(super) created: UnixMillis,
+    /// For which it is sealed.
+    pub(super) epoch: u32,
     /// Nothing when it did not open.
     pub(super) meta: Option<Meta>,
     /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
@@ -118,6 +120,7 @@ impl Eyes<'_> {
             previous: header.previous,
             h1,
             created: header.created,
+            epoch: header.epoch,
             meta,
             standing,
         })
