@@ -105,6 +105,10 @@ pub(crate) enum Command {
     End(End),
     /// Show and verify the log of a session
     Receipts(ReceiptsOf),
+    /// Bring another device into the account: show a code for it, or type the one that it shows
+    Link(Link),
+    /// Bring this device into an account: type the code that a device of it shows, or show one
+    Join(Join),
     /// List the devices of the account
     Devices {
         /// Those that were taken out as well
@@ -166,6 +170,46 @@ pub(crate) enum PassphraseCommand {
         #[arg(long, value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Link {
+    /// The code that the new device shows (`glimpse join --show`); without it, a code is shown here
+    pub(crate) code: Vec<String>,
+    /// Show digits to type, in place of a QR code
+    #[arg(long, conflicts_with = "code")]
+    pub(crate) digits: bool,
+    /// Speak over a Unix socket in place of the server, so that nothing sealed reaches it: the device that shows the code
+    /// makes the socket
+    #[arg(long, value_name = "PATH")]
+    pub(crate) local: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The code that the other device shows (`glimpse link`); asked when left out, which keeps it out of the shell's history
+    pub(crate) code: Vec<String>,
+    /// What this device is called
+    #[arg(long, default_value = "")]
+    pub(crate) name: String,
+    /// Its hardware serial number; the server learns a salted hash of it
+    #[arg(long, default_value = "")]
+    pub(crate) serial: String,
+    /// Show a code here, for `glimpse link CODE` on a device of the account
+    #[arg(long, conflicts_with_all = ["code", "resume"])]
+    pub(crate) show: bool,
+    /// With --show: digits to type, in place of a QR code
+    #[arg(long, requires = "show")]
+    pub(crate) digits: bool,
+    /// Speak over a Unix socket in place of the server, as on the other device
+    #[arg(long, value_name = "PATH")]
+    pub(crate) local: Option<PathBuf>,
+    /// This device is a watch: it reaches the server through the phone's socket (`glimpse relay`) only, from now on
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) phone: Option<PathBuf>,
+    /// Go on where a linking broke off after this device had signed
+    #[arg(long, conflicts_with_all = ["code", "local"])]
+    pub(crate) resume: bool,
 }
 
 #[derive(Debug, Args)]

@@ -275,6 +275,8 @@ impl Device {
     pub async fn listing_with(&self, progress: &mut dyn FnMut(usize)) -> Result<Listing, DeviceError> {
         let mut listing = self.stored_listing().await?;
         let taken = self.take_changes(&mut listing, progress).await?;
+        // A linking that broke off is mended by the way; a listing does not fail for it.
+        let _paid = self.pay_what_is_owed().await;
         let now = self.machine.now();
         // A listing does not fail for this; it is tried again with the next.
         let stated = now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok();

@@ -10,6 +10,7 @@ mod end;
 mod export;
 mod inbox;
 mod lend;
+mod link;
 mod ls;
 mod passphrase;
 mod put;
@@ -46,6 +47,8 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::Sessions => sessions::run(&shared, out).await,
         Command::End(end) => end::run(&shared, &end, out).await,
         Command::Receipts(of) => receipts::run(&shared, &of, out).await,
+        Command::Link(link) => link::add(&shared, &link, out).await,
+        Command::Join(join) => link::join(&shared, &join, out).await,
         Command::Devices { all } => devices::list(&shared, all, out).await,
         Command::Revoke(revoke) => devices::revoke(&shared, &revoke, out).await,
         Command::Rename(rename) => devices::rename(&shared, &rename, out).await,

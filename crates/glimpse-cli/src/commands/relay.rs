@@ -1,11 +1,13 @@
 //! `glimpse relay`: carries bytes between a watch and the server, and knows nothing of them.
 
 use std::path::Path;
-
-use glimpse_device::home::Home;
-use glimpse_device::native::{Files, Relay};
 use std::rc::Rc;
 
+use futures_util::future::{Either, select};
+use glimpse_device::home::Home;
+use glimpse_device::native::{Files, Relay};
+
+use super::lend::interrupt;
 use crate::args::Shared;
 use crate::failure::Failure;
 use crate::home::folder;
@@ -23,11 +25,11 @@ pub(super) async fn run(shared: &Shared, socket: &Path, out: Out) -> Result<u8, 
     let relay = Relay::listen(socket, &server).await.map_err(|error| Failure::output(socket, &error))?;
     out.event(&serde_json::json!({ "event": "relay", "socket": socket, "server": server }))?;
     out.note(&format!("Carrying between {} and {server}. Ctrl-C stops.", socket.display()));
-    let mut streams = 0u64;
-    let carrying = relay.run(|| streams = streams.saturating_add(1));
-    tokio::select! {
-        failed = carrying => failed.map_err(|error| Failure::output(socket, &error))?,
-        stopped = tokio::signal::ctrl_c() => stopped?,
+    let carrying = relay.run(|| {});
+    futures_util::pin_mut!(carrying);
+    match select(carrying, std::pin::pin!(interrupt())).await {
+        Either::Left((failed, _)) => failed.map_err(|error| Failure::output(socket, &error))?,
+        Either::Right(((), _)) => {}
     }
     Ok(0)
 }

@@ -228,7 +228,9 @@ impl Device {
         }
         let _held = self.home.lock_account().await?;
         let mut stored = self.home.chain().await?;
-        stored.owed.retain(|device| !owed.contains(device));
+        // One that is not in the chain yet may still come into it.
+        let members = known.chain.members();
+        stored.owed.retain(|device| !members.iter().any(|member| member.id == *device));
         self.home.store_chain(&stored).await?;
         Ok(there)
     }
