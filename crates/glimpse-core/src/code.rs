@@ -65,6 +65,12 @@ impl CodeSecret {
         Self(digits)
     }
 
+    /// Digits that a test chose.
+    #[cfg(test)]
+    pub(crate) fn for_tests(digits: &str) -> Self {
+        Self(digits.to_owned())
+    }
+
     pub(crate) fn expose_secret(&self) -> &str {
         &self.0
     }
