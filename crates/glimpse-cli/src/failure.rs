@@ -199,6 +199,12 @@ impl From<DeviceError> for Failure {
                 "This device was in the account before.",
                 "Use another home, so that it gets new keys.",
             ),
+            DeviceError::WrongKit => Self::new(
+                EXIT_NOT_THERE,
+                "wrong-kit",
+                "This kit is not the account's: a later one took its place.",
+                "Use the newest kit. Its pages say when it was made.",
+            ),
             DeviceError::NoRecord(id) => Self::not_there(
                 format!("No record has an id that begins with {}.", crate::text::clean(&id)),
                 "`glimpse ls` shows what there is.",

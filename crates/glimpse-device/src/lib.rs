@@ -25,6 +25,7 @@ pub mod listing;
 mod mailbox;
 pub mod publish;
 pub mod receive;
+pub mod recovery;
 pub mod rekey;
 pub mod sessions;
 pub mod storage;

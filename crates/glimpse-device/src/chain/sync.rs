@@ -269,6 +269,21 @@ pub(crate) async fn chain_from(
     }
 }
 
+/// The whole chain of an account, as anyone may read it, replayed.
+pub(crate) async fn replayed(
+    api: &crate::api::Api,
+    account: glimpse_wire::AccountId,
+) -> Result<(Vec<SignedLink>, Chain), DeviceError> {
+    let answer = chain_from(api, account, 0).await?;
+    let mut links: Vec<SignedLink> = Vec::with_capacity(answer.links.len());
+    for link in &answer.links {
+        links.push(decode(link.as_slice(), MAX_LINK.saturating_add(128)).map_err(|_| ErrorCode::Malformed)?);
+    }
+    let place = |error| bad_link(0, error);
+    let chain = Chain::replay(&links).map_err(place)?;
+    if chain.account() == account { Ok((links, chain)) } else { Err(forked()) }
+}
+
 fn more_with(
     length: u64,
     links: Vec<Bytes>,

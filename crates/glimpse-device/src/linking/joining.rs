@@ -10,15 +10,15 @@ use glimpse_core::vault::DeviceVault;
 use glimpse_wire::account::SignedLink;
 use glimpse_wire::api::Info;
 use glimpse_wire::chain::Chain;
-use glimpse_wire::limits::{MAX_JSON, MAX_LINK, MAX_TITLE};
-use glimpse_wire::{AccountId, ErrorCode, SUITE, decode};
+use glimpse_wire::limits::{MAX_JSON, MAX_TITLE};
+use glimpse_wire::{ErrorCode, SUITE};
 
 use super::line::Talk;
 use super::meeting::{Party, meet};
 use super::{Commands, Event, Stopped, Way, give_up};
 use crate::account::{Device, Ground};
 use crate::api::{Api, bare, json};
-use crate::chain::{StoredChain, chain_from};
+use crate::chain::{StoredChain, replayed};
 use crate::error::DeviceError;
 use crate::home::{Home, Profile};
 use crate::surroundings::SystemRng;
@@ -217,16 +217,4 @@ impl Joining<'_> {
         let _stated = device.state_head().await;
         Ok(device)
     }
-}
-
-/// The whole chain of an account, as anyone may read it, replayed.
-async fn replayed(api: &Api, account: AccountId) -> Result<(Vec<SignedLink>, Chain), DeviceError> {
-    let answer = chain_from(api, account, 0).await?;
-    let mut links: Vec<SignedLink> = Vec::with_capacity(answer.links.len());
-    for link in &answer.links {
-        links.push(decode(link.as_slice(), MAX_LINK.saturating_add(128)).map_err(|_| ErrorCode::Malformed)?);
-    }
-    let place = |error| crate::chain::bad_link(0, error);
-    let chain = Chain::replay(&links).map_err(place)?;
-    if chain.account() == account { Ok((links, chain)) } else { Err(crate::chain::forked()) }
 }
