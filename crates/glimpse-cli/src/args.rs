@@ -125,6 +125,9 @@ pub(crate) enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Make a recovery kit, bring the account back with one, or stop somebody who tries to
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
     /// Show the account's log of devices and its rules, or mend it
     Chain {
         #[command(subcommand)]
@@ -229,6 +232,58 @@ pub(crate) struct Rename {
     /// The device, by name or by the beginning of its id [default: this one]
     #[arg(long, value_name = "DEVICE", value_parser = plain_id)]
     pub(crate) device: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecoveryCommand {
+    /// Make a kit of shares, as pages to print; kits from before are void then
+    Create(RecoveryCreate),
+    /// Bring the account back on this device, with enough shares of its kit
+    Restore(RecoveryRestore),
+    /// Stop a recovery that waits
+    Veto {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Have no kit any more
+    GiveUp {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoveryCreate {
+    /// Where the pages go: .html to print from a browser, anything else as text
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// How many shares
+    #[arg(long, default_value_t = 3)]
+    pub(crate) shares: u8,
+    /// How many of them it takes
+    #[arg(long, default_value_t = 2)]
+    pub(crate) needed: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoveryRestore {
+    /// A file with one share, in words or letters; one for each [default: asked]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) share: Vec<PathBuf>,
+    /// Where the pages of the kit that follows go
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What this device is called
+    #[arg(long, default_value = "")]
+    pub(crate) name: String,
+    /// How many shares the kit that follows has
+    #[arg(long, default_value_t = 3)]
+    pub(crate) shares: u8,
+    /// How many of them it takes
+    #[arg(long, default_value_t = 2)]
+    pub(crate) needed: u8,
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,6 +16,7 @@ mod passphrase;
 mod put;
 mod receipts;
 mod receive;
+mod recovery;
 mod relay;
 mod rm;
 mod sessions;
@@ -53,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::Revoke(revoke) => devices::revoke(&shared, &revoke, out).await,
         Command::Rename(rename) => devices::rename(&shared, &rename, out).await,
         Command::Inbox { all } => inbox::run(&shared, all, out).await,
+        Command::Recovery(command) => recovery::run(&shared, &command, out).await,
         Command::Chain { command } => chain::run(&shared, command.as_ref(), out).await,
         Command::Relay { socket } => relay::run(&shared, &socket, out).await,
         Command::Card => card::run(&shared, out).await,

@@ -12,10 +12,15 @@
 )]
 
 mod attacks;
+mod chains;
+mod family;
 mod lending;
+mod linking;
 mod listings;
 mod lost;
 mod meddling;
 mod records;
+mod recovering;
+mod revoking;
 mod trails;
 mod world;
