@@ -111,6 +111,12 @@ impl Paired {
         self.words
     }
 
+    /// What nobody may print.
+    #[cfg(test)]
+    pub(crate) fn secrets(&self) -> [[u8; 32]; 3] {
+        [&self.adder, &self.joiner, &self.psk].map(|key| *key.expose_secret())
+    }
+
     fn into_line(self, role: Role) -> (Line, CodeEnd) {
         let (send, receive) = match role {
             Role::Adder => (self.adder, self.joiner),
@@ -234,4 +240,4 @@ macro_rules! states {
 use states;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,6 +17,8 @@ mod hand;
 #[cfg(test)]
 mod lent;
 #[cfg(test)]
+mod linking;
+#[cfg(test)]
 mod reject;
 #[cfg(test)]
 mod rest;
@@ -69,6 +71,11 @@ fn pairing_session_and_receipts() {
     same("pairing", &lent::pairing());
     same("session", &lent::session());
     same("receipts", &lent::receipts());
+}
+
+#[test]
+fn a_linking() {
+    same("linking", &linking::linking());
 }
 
 #[test]
