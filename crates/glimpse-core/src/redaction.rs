@@ -4,6 +4,7 @@
 use core::fmt::Debug;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use glimpse_wire::linking::SealedSeed;
 use glimpse_wire::pairing::{BlobKey, GrantBody, GrantUnit, Purpose};
 use glimpse_wire::{Hash, Salt, UnitId, UnixMillis};
 
@@ -148,6 +149,8 @@ fn states_and_sessions_print_none_of_their_keys() {
 
 #[test]
 fn no_state_of_a_linking_prints_a_key_a_seed_or_its_code() {
+    let sealed = SealedSeed { epoch: 1, seed: glimpse_wire::ids::Bytes(vec![BYTE; 32]) };
+    silent(&sealed, &[&[BYTE; 32]]);
     let secret = CodeSecret::generate_for_qr(&mut rng(5));
     silent(&secret, &[secret.expose_secret().as_bytes()]);
     let code = PairingCode::new(Nameplate::parse("417").unwrap(), secret);

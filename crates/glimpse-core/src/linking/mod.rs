@@ -27,9 +27,6 @@ use crate::secret::Secret;
 use crate::words::CheckWords;
 use channel::LinkingChannel;
 
-/// How often an adder may invite again because another link took the place.
-pub const MAX_INVITED_AGAIN: u8 = 3;
-
 /// How the code of a linking gets from one end to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeForm {
