@@ -22,6 +22,7 @@ use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, encode};
 use crate::api::{Api, bare, json, with_json};
 use crate::error::DeviceError;
 use crate::home::{Home, Profile};
+use crate::listing::Followed;
 use crate::storage::Storage;
 use crate::surroundings::{Surroundings, SystemRng};
 use crate::transport::{Method, Request, Response, Transport};
@@ -62,8 +63,8 @@ pub struct Device {
     pub(crate) account_key: KemSecret,
     pub(crate) name: String,
     token: Cell<Option<(Hash, Monotonic)>>,
-    /// The server's number up to which this device has read changes; nothing before it was asked for.
-    pub(crate) cursor: Cell<Option<u64>>,
+    /// How far this device has read the log of changes, and whether it is intact; nothing before it was asked for.
+    pub(crate) followed: Cell<Option<Followed>>,
 }
 
 impl Device {
@@ -157,7 +158,7 @@ impl Device {
             account_key: seed.account_key(),
             name: profile.name.clone(),
             token: Cell::new(None),
-            cursor: Cell::new(None),
+            followed: Cell::new(None),
         })
     }
 

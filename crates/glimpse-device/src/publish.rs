@@ -72,6 +72,7 @@ impl Device {
     }
 
     async fn publish(&self, place: Place, content: NewContent<'_>) -> Result<(), DeviceError> {
+        self.require_intact_log().await?;
         let author = Author::Device(self.keys());
         let recipient = self.recipient()?;
         let now = self.machine.now();
@@ -88,11 +89,12 @@ impl Device {
         let envelope = upload.run(sealer, author, length, source, progress).await?;
         let token = self.token().await?;
         let bytes = envelope.to_bytes();
+        // Before it is sent for the first time: an answer that is lost may be asked for after another look.
+        let before = self.read_so_far().await?;
         let published =
             self.again_if_lost(|| with_cbor(Method::Post, "/v1/records".to_owned(), bytes.clone()).by(token)).await?;
         let published: Published = json(published, MAX_JSON).await?;
-        self.compare_number(published.seq).await;
-        Ok(())
+        self.compare_number(before, published.seq).await
     }
 
     /// Has shares minted, in the order asked.
@@ -110,6 +112,7 @@ impl Device {
     /// # Errors
     /// [`ErrorCode::Conflict`] when there is a newer version than `entry`; [`DeviceError::Refused`].
     pub async fn delete(&self, entry: &Entry) -> Result<(), DeviceError> {
+        self.require_intact_log().await?;
         let deletion = Deletion {
             suite: SUITE,
             account: self.account(),

@@ -1,0 +1,179 @@
+//! Following the server's log of changes, page by page, and vouching for it (protocol sections 5.5 and 5.6).
+
+use glimpse_wire::account::Head;
+use glimpse_wire::api::SignedJson;
+use glimpse_wire::limits::{MAX_CHANGES, MAX_PAGE};
+use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::{DeviceId, ErrorCode, SigningKeyBytes};
+
+use super::Listing;
+use super::log::{Log, LogAlarm, Word};
+use super::looking::{Eyes, Looked};
+use crate::account::Device;
+use crate::api::with_json;
+use crate::error::DeviceError;
+use crate::transport::Method;
+
+/// Changes after which a look stores what it has taken, at the earliest: what is broken off goes on from there.
+const STORE_AFTER: usize = 4_000;
+
+/// What a process remembers of the listing, so that it does not read all of it for each record that it publishes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Followed {
+    /// Changes that were read.
+    count: u64,
+    /// Whether an alarm stands.
+    broken: bool,
+}
+
+impl From<&Listing> for Followed {
+    fn from(listing: &Listing) -> Self {
+        Self { count: listing.log.count(), broken: listing.require_intact().is_err() }
+    }
+}
+
+impl Listing {
+    /// Takes a page that was asked for after the last change that was taken; says whether there is more to ask for.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Malformed`] when it leaves a number out, repeats one or goes beyond `newest`. Then nothing was taken.
+    pub(super) fn take_page(&mut self, newest: u64, word: Word, looked: Vec<Looked>) -> Result<bool, ErrorCode> {
+        let mut expected = self.log.count();
+        if newest < expected {
+            // A backup was restored there, or changes are kept from this device: there is nothing to go on from.
+            self.log.hear(word, newest);
+            self.log.raise(LogAlarm::RolledBack { seen: expected, newest });
+            return Ok(false);
+        }
+        let empty = looked.is_empty() && expected < newest;
+        let in_order = looked.iter().all(|looked| {
+            expected = expected.saturating_add(1);
+            looked.seq == expected && expected <= newest
+        });
+        if empty || !in_order {
+            return Err(ErrorCode::Malformed);
+        }
+        self.log.hear(word, newest);
+        for Looked { seq, leaf, news } in looked {
+            self.log.push(leaf);
+            self.take(seq, news);
+        }
+        self.log.compare();
+        let more = self.log.count() < newest;
+        if !more {
+            self.name_hidden();
+        }
+        Ok(more)
+    }
+}
+
+impl Device {
+    /// Takes all changes since the last look. `stored` is the log as it was stored last.
+    pub(super) async fn take_changes(
+        &self,
+        listing: &mut Listing,
+        stored: &mut Log,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<(), DeviceError> {
+        let mut taken = 0usize;
+        let mut unstored = 0usize;
+        loop {
+            let page = self.page(listing.log.count(), MAX_PAGE).await?;
+            let word = Word::read(&page.checkpoint, &self.account(), |device, head| self.signer(device, head))?;
+            let more = listing.take_page(page.newest, word, self.eyes().look_at(&page.changes))?;
+            taken = taken.saturating_add(page.changes.len());
+            unstored = unstored.saturating_add(page.changes.len());
+            progress(taken);
+            if !more {
+                return Ok(());
+            }
+            if taken > MAX_CHANGES {
+                return Err(ErrorCode::TooLarge.into());
+            }
+            // By halves of what is there, so that all this storing is never more than the last is.
+            if unstored > STORE_AFTER.max(listing.entries.len() / 2) {
+                listing.writes = self.store_listing(listing).await?;
+                *stored = listing.log.clone();
+                unstored = 0;
+            }
+        }
+    }
+
+    /// Vouches for what was replayed, if nothing is wrong with it and no checkpoint says as much. A listing does not fail
+    /// for this: where another device was first, or the server is away, it is tried again with the next.
+    pub(super) async fn sign_checkpoint(&self, log: &mut Log) {
+        let (device, head) = (self.keys().id(), self.genesis.head);
+        let Some(next) = log.next_checkpoint(self.account(), device, head, self.machine.now()) else { return };
+        let signed: SignedJson = self.keys().signing().sign_statement(StatementKind::Checkpoint, &next).into();
+        let path = "/v1/account/checkpoint".to_owned();
+        if self.authorised(|token| with_json(Method::Put, path.clone(), &signed).by(token)).await.is_ok() {
+            log.signed(&next);
+        }
+    }
+
+    pub(super) const fn eyes(&self) -> Eyes<'_> {
+        Eyes { account: self.account(), key: &self.account_key, device: &self.genesis.device }
+    }
+
+    /// The key of a device that belonged to the account when `head` was its newest link.
+    fn signer(&self, device: &DeviceId, head: &Head) -> Option<SigningKeyBytes> {
+        let belonged = *device == self.genesis.device.id() && *head == self.genesis.head;
+        belonged.then_some(self.genesis.device.signing)
+    }
+
+    /// The user has compared the devices, and takes the server's list of changes as it is. The next look reads it from the
+    /// beginning; records that are missing from it are named. Does nothing where nothing is in doubt.
+    ///
+    /// # Errors
+    /// [`DeviceError::Damaged`], [`DeviceError::Storage`].
+    pub async fn accept_log(&self) -> Result<(), DeviceError> {
+        let _held = self.home.lock_listing().await?;
+        let mut listing = self.stored_listing().await?;
+        if !listing.log.is_in_doubt() {
+            return Ok(());
+        }
+        listing.begin_again();
+        self.followed.set(Some(Followed::from(&listing)));
+        self.write_listing(listing).await?;
+        Ok(())
+    }
+
+    /// Nothing is published, deleted or lent while an alarm stands that this process knows of, or that stood when it began.
+    ///
+    /// # Errors
+    /// [`ErrorCode::LogBroken`]; [`DeviceError::Damaged`], [`DeviceError::Storage`].
+    pub(crate) async fn require_intact_log(&self) -> Result<(), DeviceError> {
+        if self.followed().await?.broken { Err(ErrorCode::LogBroken.into()) } else { Ok(()) }
+    }
+
+    /// How many changes this device had read when it last looked.
+    pub(crate) async fn read_so_far(&self) -> Result<u64, DeviceError> {
+        Ok(self.followed().await?.count)
+    }
+
+    async fn followed(&self) -> Result<Followed, DeviceError> {
+        if let Some(followed) = self.followed.get() {
+            return Ok(followed);
+        }
+        let followed = Followed::from(&self.stored_listing().await?);
+        self.followed.set(Some(followed));
+        Ok(followed)
+    }
+
+    /// The server gave this number to a version that was just published, when this device had read `before` changes. One
+    /// that is not above those says that it has lost changes.
+    ///
+    /// # Errors
+    /// [`DeviceError::Damaged`], [`DeviceError::Storage`].
+    pub(crate) async fn compare_number(&self, before: u64, seq: u64) -> Result<(), DeviceError> {
+        if seq > before {
+            return Ok(());
+        }
+        let _held = self.home.lock_listing().await?;
+        let mut listing = self.stored_listing().await?;
+        listing.log.raise(LogAlarm::RolledBack { seen: before, newest: seq });
+        self.followed.set(Some(Followed::from(&listing)));
+        self.write_listing(listing).await?;
+        Ok(())
+    }
+}
