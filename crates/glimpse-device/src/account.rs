@@ -1,6 +1,6 @@
 //! The account on this device: founding it, unlocking its keys, signing in, changing the passphrase, deleting it.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, encode};
 use crate::api::{Api, bare, json, with_json};
 use crate::error::DeviceError;
 use crate::home::{Home, Profile};
-use crate::listing::Followed;
+use crate::listing::{Followed, Published};
 use crate::storage::Storage;
 use crate::surroundings::{Surroundings, SystemRng};
 use crate::transport::{Method, Request, Response, Transport};
@@ -65,6 +65,7 @@ pub struct Device {
     token: Cell<Option<(Hash, Monotonic)>>,
     /// How far this device has read the log of changes, and whether it is intact; nothing before it was asked for.
     pub(crate) followed: Cell<Option<Followed>>,
+    pub(crate) published: RefCell<Published>,
 }
 
 impl Device {
@@ -159,6 +160,7 @@ impl Device {
             name: profile.name.clone(),
             token: Cell::new(None),
             followed: Cell::new(None),
+            published: RefCell::default(),
         })
     }
 

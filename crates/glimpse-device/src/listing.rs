@@ -21,7 +21,7 @@ use crate::api::{bare, cbor};
 use crate::error::DeviceError;
 use crate::home::Home;
 use crate::transport::Method;
-pub(crate) use following::Followed;
+pub(crate) use following::{Followed, Published};
 use log::Log;
 pub use log::LogAlarm;
 use looking::{Eyes, each};

@@ -94,7 +94,7 @@ impl Device {
         let published =
             self.again_if_lost(|| with_cbor(Method::Post, "/v1/records".to_owned(), bytes.clone()).by(token)).await?;
         let published: Published = json(published, MAX_JSON).await?;
-        self.compare_number(before, published.seq).await
+        self.compare_number(before, published.seq, &envelope).await
     }
 
     /// Has shares minted, in the order asked.

@@ -1,10 +1,14 @@
 //! Following the server's log of changes, page by page, and vouching for it (protocol sections 5.5 and 5.6).
 
+use std::collections::BTreeMap;
+
 use glimpse_wire::account::Head;
 use glimpse_wire::api::SignedJson;
 use glimpse_wire::limits::{MAX_CHANGES, MAX_PAGE};
-use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{DeviceId, ErrorCode, SigningKeyBytes};
+use glimpse_wire::merkle::leaf_hash;
+use glimpse_wire::preimage::{StatementKind, log_leaf};
+use glimpse_wire::record::{Change, Envelope};
+use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SigningKeyBytes};
 
 use super::Listing;
 use super::log::{Log, LogAlarm, Word};
@@ -16,6 +20,8 @@ use crate::transport::Method;
 
 /// Changes after which a look stores what it has taken, at the earliest: what is broken off goes on from there.
 const STORE_AFTER: usize = 4_000;
+/// Published versions that are remembered until a look has found them.
+const MAX_PUBLISHED: usize = 4_096;
 
 /// What a process remembers of the listing, so that it does not read all of it for each record that it publishes.
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +38,42 @@ impl From<&Listing> for Followed {
     }
 }
 
+/// Versions that this process has published and not yet found in the log, by the numbers that the server gave them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Published(BTreeMap<u64, (RecordId, Hash)>);
+
+impl Published {
+    /// The server gave a version this number.
+    fn insert(&mut self, seq: u64, envelope: &Envelope) {
+        let header = &envelope.header;
+        let leaf = leaf_hash(&log_leaf(&header.record, header.version, &envelope.h1(), Change::VERSION));
+        self.0.insert(seq, (header.record, leaf));
+        // Of more than that, the newest say as much.
+        if self.0.len() > MAX_PUBLISHED {
+            self.0.pop_first();
+        }
+    }
+
+    /// What is wrong where the server lists a change of another leaf under this number.
+    fn compare(&self, seq: u64, leaf: Hash) -> Option<LogAlarm> {
+        let (record, published) = self.0.get(&seq)?;
+        (*published != leaf).then_some(LogAlarm::NotAsPublished { seq, record: *record })
+    }
+}
+
 impl Listing {
     /// Takes a page that was asked for after the last change that was taken; says whether there is more to ask for.
+    /// `published` is what the server had taken before it was asked.
     ///
     /// # Errors
     /// [`ErrorCode::Malformed`] when it leaves a number out, repeats one or goes beyond `newest`. Then nothing was taken.
-    pub(super) fn take_page(&mut self, newest: u64, word: Word, looked: Vec<Looked>) -> Result<bool, ErrorCode> {
+    pub(super) fn take_page(
+        &mut self,
+        newest: u64,
+        word: Word,
+        looked: Vec<Looked>,
+        published: &Published,
+    ) -> Result<bool, ErrorCode> {
         let mut expected = self.log.count();
         if newest < expected {
             // A backup was restored there, or changes are kept from this device: there is nothing to go on from.
@@ -54,7 +90,13 @@ impl Listing {
             return Err(ErrorCode::Malformed);
         }
         self.log.hear(word, newest);
+        if let Some(seen) = published.0.last_key_value().map(|(seq, _)| *seq).filter(|seq| *seq > newest) {
+            self.log.raise(LogAlarm::RolledBack { seen, newest });
+        }
         for Looked { seq, leaf, news } in looked {
+            if let Some(alarm) = published.compare(seq, leaf) {
+                self.log.raise(alarm);
+            }
             self.log.push(leaf);
             self.take(seq, news);
         }
@@ -78,9 +120,12 @@ impl Device {
         let mut taken = 0usize;
         let mut unstored = 0usize;
         loop {
+            // As it was before the server is asked: what it takes meanwhile need not be in its answer.
+            let published = self.published.borrow().clone();
             let page = self.page(listing.log.count(), MAX_PAGE).await?;
             let word = Word::read(&page.checkpoint, &self.account(), |device, head| self.signer(device, head))?;
-            let more = listing.take_page(page.newest, word, self.eyes().look_at(&page.changes))?;
+            let more = listing.take_page(page.newest, word, self.eyes().look_at(&page.changes), &published)?;
+            self.published.borrow_mut().0.retain(|seq, _| *seq > listing.log.count());
             taken = taken.saturating_add(page.changes.len());
             unstored = unstored.saturating_add(page.changes.len());
             progress(taken);
@@ -133,6 +178,7 @@ impl Device {
             return Ok(());
         }
         listing.begin_again();
+        *self.published.borrow_mut() = Published::default();
         self.followed.set(Some(Followed::from(&listing)));
         self.write_listing(listing).await?;
         Ok(())
@@ -161,12 +207,16 @@ impl Device {
     }
 
     /// The server gave this number to a version that was just published, when this device had read `before` changes. One
-    /// that is not above those says that it has lost changes.
+    /// that is not above those says that it has lost changes; otherwise the version must be there at the next look.
     ///
     /// # Errors
     /// [`DeviceError::Damaged`], [`DeviceError::Storage`].
-    pub(crate) async fn compare_number(&self, before: u64, seq: u64) -> Result<(), DeviceError> {
+    pub(crate) async fn compare_number(&self, before: u64, seq: u64, envelope: &Envelope) -> Result<(), DeviceError> {
         if seq > before {
+            // Unless another look has come to it meanwhile.
+            if seq > self.read_so_far().await? {
+                self.published.borrow_mut().insert(seq, envelope);
+            }
             return Ok(());
         }
         let _held = self.home.lock_listing().await?;

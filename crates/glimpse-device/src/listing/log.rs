@@ -77,6 +77,17 @@ pub enum LogAlarm {
         #[n(1)]
         record: RecordId,
     },
+    /// A version that this device published, and that the server took, is not where it was put.
+    #[error("change {seq} is not the version of record {record} that this device published")]
+    #[n(7)]
+    NotAsPublished {
+        /// The number that the server gave it.
+        #[n(0)]
+        seq: u64,
+        /// Which record.
+        #[n(1)]
+        record: RecordId,
+    },
     /// No device that belonged to the account signed the checkpoint.
     #[error("checkpoint {number} is signed by no device of the account")]
     #[n(5)]

@@ -12,6 +12,7 @@
 )]
 
 mod attacks;
+mod checkpoints;
 mod lending;
 mod listings;
 mod lost;

@@ -9,7 +9,7 @@ use glimpse_wire::preimage::log_leaf;
 use glimpse_wire::record::{Change, Deletion};
 
 use super::super::looking::{Looked, News, Seen};
-use super::super::{Listing, Standing};
+use super::super::{Listing, Published, Standing};
 use super::*;
 use crate::native::Machine;
 use crate::surroundings::SystemRng;
@@ -143,7 +143,7 @@ impl<'k> Sim<'k> {
         };
         let word = Word::read(&signed, &ACCOUNT, signer)?;
         let page = story.page(self.listing.log.count(), limit);
-        let more = self.listing.take_page(story.newest(), word, page)?;
+        let more = self.listing.take_page(story.newest(), word, page, &Published::default())?;
         for entry in self.listing.entries.values().filter(|entry| entry.standing == Standing::Own) {
             self.known.insert(entry.record, entry.version);
         }
