@@ -100,6 +100,7 @@ pub enum LogAlarm {
 
 /// A checkpoint as a page has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it moves by value")]
 pub(super) enum Word {
     /// There is none.
     None,

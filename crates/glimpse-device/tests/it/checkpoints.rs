@@ -124,7 +124,8 @@ async fn t044_a_hidden_record_a_hidden_deletion_and_another_order_are_named() {
     assert_eq!(replaced(&after, 0), gone);
     let device_id = device.keys().id();
     let differs = LogAlarm::Differs { agreed: 0, count: 4, number: 2, device: device_id };
-    let stories: [(&str, Vec<Change>, Vec<LogAlarm>, Vec<&str>); 5] = [
+    type Story = (&'static str, Vec<Change>, Vec<LogAlarm>, Vec<&'static str>);
+    let stories: [Story; 5] = [
         (
             "hidden",
             vec![gone.clone(), note.clone(), deleted.clone()],
