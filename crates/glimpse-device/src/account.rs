@@ -21,6 +21,7 @@ use crate::api::{Api, bare, json, with_json};
 use crate::chain::{KeptWrap, Known, StoredChain};
 use crate::error::DeviceError;
 use crate::home::{Home, Profile};
+use crate::listing::{Followed, Published};
 use crate::storage::Storage;
 use crate::surroundings::{Surroundings, SystemRng};
 use crate::transport::{Method, Transport};
@@ -52,10 +53,11 @@ pub struct Device {
     pub(crate) known: Shared<Known>,
     pub(crate) name: String,
     pub(crate) token: Cell<KeptToken>,
-    /// The server's number up to which this device has read changes; nothing before it was asked for.
-    pub(crate) cursor: Cell<Option<u64>>,
     /// When this process last looked at the chain.
     pub(crate) synced: Cell<Option<Monotonic>>,
+    /// How far this device has read the log of changes, and whether it is intact; nothing before it was asked for.
+    pub(crate) followed: Cell<Option<Followed>>,
+    pub(crate) published: RefCell<Published>,
 }
 
 impl Device {
@@ -159,8 +161,9 @@ impl Device {
             known: RefCell::new(Rc::new(known)),
             name: profile.name.clone(),
             token: Cell::new(None),
-            cursor: Cell::new(None),
             synced: Cell::new(None),
+            followed: Cell::new(None),
+            published: RefCell::default(),
         })
     }
 

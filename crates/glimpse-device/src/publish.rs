@@ -97,6 +97,7 @@ impl Device {
         source: Source<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), DeviceError> {
+        self.require_intact_log().await?;
         let author = Author::Device(self.keys());
         let recipient = self.trusted_chain().await?.recipient()?;
         let now = self.machine.now();
@@ -110,15 +111,20 @@ impl Device {
             .map_err(seal_error)?;
         let upload = Upload { api: &self.api, credential: self.credential().await?, h0, size };
         let envelope = upload.run(sealer, author, length, source, progress).await?;
-        let published = self.publish_envelope(envelope, author).await?;
+        // Before it is sent for the first time: an answer that is lost may be asked for after another look.
+        let before = self.read_so_far().await?;
+        let (envelope, published) = self.publish_envelope(envelope, author).await?;
         let published: Published = json(published, MAX_JSON).await?;
-        self.compare_number(published.seq).await;
-        Ok(())
+        self.compare_number(before, published.seq, &envelope).await
     }
 
     /// Hands in a sealed version. Where the chain has grown meanwhile and the epoch has not, the same version is signed
     /// again under the newest head: nothing of it is uploaded twice.
-    async fn publish_envelope(&self, mut envelope: Envelope, author: Author<'_>) -> Result<Response, DeviceError> {
+    async fn publish_envelope(
+        &self,
+        mut envelope: Envelope,
+        author: Author<'_>,
+    ) -> Result<(Envelope, Response), DeviceError> {
         let mut tries = 0u32;
         loop {
             tries = tries.saturating_add(1);
@@ -126,7 +132,7 @@ impl Device {
             let request = || with_cbor(Method::Post, "/v1/records".to_owned(), bytes.clone()).by(credential);
             let refused = match self.again_if_lost(request).await {
                 Err(error) if error.code() == Some(ErrorCode::Conflict) && tries < HEADS => error,
-                answer => return answer,
+                answer => return answer.map(|response| (envelope, response)),
             };
             self.sync().await?;
             let recipient = self.trusted_chain().await?.recipient()?;
@@ -152,6 +158,7 @@ impl Device {
     /// # Errors
     /// [`ErrorCode::Conflict`] when there is a newer version than `entry`; [`DeviceError::Refused`].
     pub async fn delete(&self, entry: &Entry) -> Result<(), DeviceError> {
+        self.require_intact_log().await?;
         let deletion = Deletion {
             suite: SUITE,
             account: self.account(),

@@ -263,7 +263,7 @@ impl Device {
     /// Shows a code, waits for a browser and for the user's yes, and lends.
     ///
     /// # Errors
-    /// Why nothing was lent. [`DeviceError::Paused`] and [`DeviceError::PassphraseNeeded`] come before any code is shown.
+    /// Why nothing was lent: [`ErrorCode::LogBroken`] where the log of changes is not intact. [`DeviceError::Paused`] and [`DeviceError::PassphraseNeeded`] come before any code is shown.
     pub async fn lend(
         &self,
         plan: Plan,
@@ -271,6 +271,7 @@ impl Device {
         events: &mut dyn FnMut(Event),
     ) -> Result<Ending, DeviceError> {
         plan.check()?;
+        self.require_intact_log().await?;
         let granted = pairing::run(self, plan, commands, events).await?;
         Ok(running::Running::new(self, granted).run(commands, events).await)
     }

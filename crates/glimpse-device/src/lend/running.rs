@@ -396,6 +396,7 @@ impl<'d> Running<'d> {
         self.jobs.push(Box::pin(async move {
             let found = async {
                 let listing = device.listing().await?;
+                listing.require_intact()?;
                 let ids: Vec<String> = records.iter().map(ToString::to_string).collect();
                 let entries = ids.iter().map(|id| listing.find(id)).collect::<Result<Vec<_>, _>>()?;
                 device.open_entries(&entries).await

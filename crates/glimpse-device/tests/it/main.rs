@@ -13,6 +13,7 @@
 
 mod attacks;
 mod chains;
+mod checkpoints;
 mod family;
 mod lending;
 mod linking;

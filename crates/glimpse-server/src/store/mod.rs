@@ -14,6 +14,7 @@
 mod accounts;
 mod contents;
 mod deletion;
+mod log;
 mod receipts;
 mod records;
 mod sessions;
@@ -84,7 +85,8 @@ impl Store {
     pub(crate) async fn open(data: &Path) -> Result<Self, StartError> {
         Self::make_folder(data)?;
         let lock = lock(data).await?;
-        let writer = open(&data.join("main.db"), 1, &[include_str!("main.sql")]).await?;
+        let steps = [include_str!("main.sql"), include_str!("main.log.sql")];
+        let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.
         let shares = open(&data.join("shares.db"), 1, &[include_str!("shares.sql")]).await?;
