@@ -173,6 +173,7 @@ fn gather(into: &Path, copies: &[(&Path, &Manifest)]) -> Result<(), RestoreError
 
 /// What the two databases have of each other, and which records cannot be opened.
 async fn examine(gathering: &Path, main: &Manifest, shares: &Manifest) -> Result<Restored, RestoreError> {
+    type Row = (Vec<u8>, Vec<u8>, i64, Option<Vec<u8>>, bool);
     let mut connection = connect(&gathering.join("main.db")).await?;
     let of_shares = gathering.join("shares.db");
     let name = of_shares.to_str().ok_or_else(|| {
@@ -180,7 +181,7 @@ async fn examine(gathering: &Path, main: &Manifest, shares: &Manifest) -> Result
     })?;
     sqlx::query("ATTACH ? AS shares").bind(name).execute(&mut connection).await?;
     sqlx::query("PRAGMA shares.secure_delete = ON").execute(&mut connection).await?;
-    let rows: Vec<(Vec<u8>, Vec<u8>, i64, Option<Vec<u8>>, i64)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "SELECT records.account, record, version,
                 (SELECT file FROM contents
                  WHERE contents.account = records.account AND contents.h0 = records.h0 AND contents.state = 3),
@@ -194,7 +195,7 @@ async fn examine(gathering: &Path, main: &Manifest, shares: &Manifest) -> Result
     for (account, record, version, file, has_share) in rows {
         let has_content =
             file.is_some_and(|file| gathering.join("blobs").join(crate::store::file_name(&file)).is_file());
-        if has_share == 0 || !has_content {
+        if !has_share || !has_content {
             let (account, record) = (AccountId(fixed(&account)?), RecordId(fixed(&record)?));
             lost.push(Lost { account, record, version: nat(version) });
         }

@@ -70,6 +70,7 @@ pub(crate) struct Store {
 impl Store {
     /// Makes the data folder and what belongs in it, for the owner alone.
     pub(crate) fn make_folder(data: &Path) -> Result<(), StartError> {
+        is_whole(data)?;
         for folder in [data.to_owned(), data.join("blobs"), data.join("session-blobs")] {
             Self::make_own_folder(&folder)?;
         }
@@ -91,11 +92,8 @@ impl Store {
     pub(crate) async fn open(data: &Path) -> Result<Self, StartError> {
         Self::make_folder(data)?;
         let lock = lock(data).await?;
-        let restoring = data.join(crate::backup::RESTORING);
-        if restoring.exists() {
-            let source = std::io::Error::other("a restore was cut off here; run it again");
-            return Err(StartError::Data { path: restoring, source });
-        }
+        // Again: whoever held the lock until now may have been a restore.
+        is_whole(data)?;
         let writer = open(&data.join("main.db"), 1, &[include_str!("main.sql")]).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.
@@ -128,6 +126,16 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Refuses a data folder that was not restored to the end.
+fn is_whole(data: &Path) -> Result<(), StartError> {
+    let restoring = data.join(crate::backup::RESTORING);
+    if restoring.exists() {
+        let source = std::io::Error::other("a restore is under way here, or was cut off: run it again");
+        return Err(StartError::Data { path: restoring, source });
+    }
+    Ok(())
 }
 
 /// Takes the data folder for this process, for as long as the file is open.
