@@ -180,7 +180,8 @@ async fn a_backup_holds_no_session_no_key_and_nothing_that_others_may_read() {
     // Neither the key nor the live session's id, in any file; the trail of receipts names the session, as it must.
     let key = std::fs::read_to_string(server.folder().join("glimpse.key")).expect("a key");
     let digits = key.split_whitespace().nth(1).expect("digits");
-    let raw: Vec<u8> = (0..32).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).expect("hex")).collect();
+    let digit = |digit: u8| char::from(digit).to_digit(16).expect("hex") as u8;
+    let raw: Vec<u8> = digits.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();
     assert!(files_with(folder.path(), &raw).is_empty() && files_with(folder.path(), digits.as_bytes()).is_empty());
     assert!(!files_with(server.folder(), digits.as_bytes()).is_empty(), "control: the search finds it where it is");
     // r is in the one copy alone.
