@@ -119,6 +119,15 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Call a device by another name, on all devices
     Rename(Rename),
+    /// Sign, as the second device, what another one proposes
+    Cosign {
+        /// What the other device shows
+        #[arg(value_name = "PROPOSAL")]
+        proposal: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show what happened to the account: devices that came and went, alarms
     Inbox {
         /// What was read before as well
@@ -302,6 +311,12 @@ pub(crate) enum ChainCommand {
     Rotate,
     /// Change the account's rules
     Rules(Rules),
+    /// Go on with what waited for a second device
+    Complete {
+        /// What `glimpse cosign` showed there
+        #[arg(value_name = "SIGNED")]
+        signed: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -316,6 +331,15 @@ pub(crate) struct Rules {
     /// Announce a recovery for so many days, so that a device can stop it
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
     pub(crate) announce_recovery: Option<u32>,
+    /// Whether linking a device takes a second device
+    #[arg(long, value_name = "true|false")]
+    pub(crate) second_to_link: Option<bool>,
+    /// Whether taking a device out takes a second device
+    #[arg(long, value_name = "true|false")]
+    pub(crate) second_to_revoke: Option<bool>,
+    /// Whether changing rules, pins and the recovery kit takes a second device
+    #[arg(long, value_name = "true|false")]
+    pub(crate) second_to_pin: Option<bool>,
 }
 
 #[derive(Debug, Args)]

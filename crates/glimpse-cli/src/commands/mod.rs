@@ -5,6 +5,7 @@ mod add;
 mod card;
 mod chain;
 mod completions;
+mod cosign;
 mod devices;
 mod end;
 mod export;
@@ -53,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::Devices { all } => devices::list(&shared, all, out).await,
         Command::Revoke(revoke) => devices::revoke(&shared, &revoke, out).await,
         Command::Rename(rename) => devices::rename(&shared, &rename, out).await,
+        Command::Cosign { proposal, yes } => cosign::sign(&shared, &proposal, yes, out).await,
         Command::Inbox { all } => inbox::run(&shared, all, out).await,
         Command::Recovery(command) => recovery::run(&shared, &command, out).await,
         Command::Chain { command } => chain::run(&shared, command.as_ref(), out).await,
@@ -76,6 +78,6 @@ async fn confirm(question: &'static str, yes: bool, out: Out) -> Result<(), Fail
         prompts::ask(out, move || dialoguer::Confirm::new().with_prompt(question).default(false).interact()).await?;
     match sure {
         Some(true) => Ok(()),
-        Some(false) | None => Err(Failure::other("Nothing was deleted.", "Start again if it was meant.")),
+        Some(false) | None => Err(Failure::other("Nothing was done.", "Start again if it was meant.")),
     }
 }

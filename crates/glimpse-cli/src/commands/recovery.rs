@@ -10,6 +10,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::confirm;
+use super::cosign::explained;
 use super::devices::rekey;
 use crate::args::{RecoveryCommand, RecoveryCreate, RecoveryRestore, Shared};
 use crate::failure::Failure;
@@ -39,9 +40,11 @@ async fn make(shared: &Shared, create: &RecoveryCreate, out: Out) -> Result<u8, 
     let head = match device.install_kit(&kit.keys).await {
         Ok(head) => head,
         Err(error) => {
-            // The pages open nothing: nobody should keep them for good ones.
-            let _gone = std::fs::remove_file(&create.out);
-            return Err(error.into());
+            // The pages open nothing, unless a second device signs: nobody should keep them for good ones.
+            if !matches!(error, DeviceError::NeedsSecond) {
+                let _gone = std::fs::remove_file(&create.out);
+            }
+            return Err(explained(&device, error, out).await);
         }
     };
     let name = kit.shares.first().map_or_else(String::new, |share| share.kit().to_string());
@@ -219,7 +222,10 @@ async fn veto(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
 async fn give_up(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
     confirm("Give the recovery kit up? Without a device, nobody can bring the account back then", yes, out).await?;
-    let head = device.give_up_kit().await?;
+    let head = match device.give_up_kit().await {
+        Ok(head) => head,
+        Err(error) => return Err(explained(&device, error, out).await),
+    };
     out.event(&json!({ "event": "kit-given-up", "seq": head.seq }))?;
     out.line("The account has no recovery kit.")?;
     Ok(0)
