@@ -7,7 +7,7 @@ use glimpse_core::recovery::{KitKeys, Plan, RecoveryKit, combine};
 use glimpse_device::inbox::Notice;
 use glimpse_device::recovery::{Restore, Restored, restore};
 use glimpse_device::{Device, DeviceError, Ground};
-use glimpse_server::clock::ManualClock;
+use glimpse_server::ManualClock;
 use glimpse_wire::ErrorCode;
 
 use crate::family::linked;

@@ -26,7 +26,7 @@ impl World {
     }
 
     /// With a clock that the test moves.
-    pub(crate) async fn start_at(clock: std::sync::Arc<dyn glimpse_server::clock::Clock>) -> Self {
+    pub(crate) async fn start_at(clock: std::sync::Arc<dyn glimpse_server::Clock>) -> Self {
         Self { server: TestServer::start_with(clock, |_| {}).await, folder: ScratchFolder::new().unwrap() }
     }
 
