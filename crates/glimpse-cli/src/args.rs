@@ -356,6 +356,9 @@ pub(crate) struct Add {
     /// These records may never be lent
     #[arg(long)]
     pub(crate) never_lend: bool,
+    /// Seal these records anew at once when a device is taken out
+    #[arg(long)]
+    pub(crate) sensitive: bool,
 }
 
 #[derive(Debug, Args)]
