@@ -417,12 +417,6 @@ impl Chain {
         &self.epochs
     }
 
-    /// The link that began the newest epoch.
-    #[must_use]
-    pub fn epoch_begun(&self) -> u64 {
-        self.begun.last().copied().unwrap_or(0)
-    }
-
     /// The number of the epoch after the link numbered `seq`.
     #[must_use]
     pub fn epoch_at(&self, seq: u64) -> Option<u32> {

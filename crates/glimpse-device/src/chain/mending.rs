@@ -1,10 +1,12 @@
 //! Ways out: of a fork, and of a server that lost links. Each is the owner's act, after they compared their devices.
 
-use glimpse_wire::account::Head;
+use glimpse_wire::account::{Head, Link, SignedLink, WrapCommitment};
 use glimpse_wire::api::{AppendLink, DeviceWrap};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::{ErrorCode, encode};
+use glimpse_wire::limits::MAX_LINK;
+use glimpse_wire::{ErrorCode, decode, encode, preimage};
 
+use super::KeptWrap;
 use super::standing::Fork;
 use super::sync::chain_from;
 use crate::account::Device;
@@ -46,13 +48,9 @@ impl Device {
         }
         let there = usize::try_from(answer.length).unwrap_or(usize::MAX);
         let lost = stored.links.get(there..).unwrap_or_default();
-        let known = self.known();
-        let newest = known.chain.epoch_begun();
         let mut given = 0u64;
         for (seq, link) in (answer.length..).zip(lost) {
-            // The wraps that are kept are those of the newest epoch, and of the kit that took another's place in it.
-            let wraps =
-                if seq >= newest { stored.wraps.iter().cloned().map(DeviceWrap::from).collect() } else { Vec::new() };
+            let wraps = wraps_of(link, &stored.wraps);
             let body = AppendLink { link: Bytes(encode(link)), wraps };
             self.authorised(|by| with_json(Method::Put, format!("/v1/account/links/{seq}"), &body).by(by)).await?;
             given = given.saturating_add(1);
@@ -69,4 +67,17 @@ impl Device {
         self.home.store_chain(&stored).await?;
         Ok(before)
     }
+}
+
+/// The wraps that a link commits to, if this device keeps them all: of an epoch that another one followed it does not, and
+/// nobody needs them.
+fn wraps_of(link: &SignedLink, kept: &[KeptWrap]) -> Vec<DeviceWrap> {
+    let Ok(decoded) = decode::<Link>(link.link.as_slice(), MAX_LINK) else { return Vec::new() };
+    let find = |committed: &WrapCommitment| {
+        let found = kept.iter().find(|kept| {
+            kept.device == committed.device && preimage::wrap_hash(kept.wrap.as_slice()) == committed.hash
+        });
+        found.cloned().map(DeviceWrap::from)
+    };
+    decoded.body.wraps().iter().map(find).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
