@@ -63,6 +63,9 @@ pub struct Entry {
     /// What `version` and `h1` are worth.
     #[n(7)]
     measure: Measure,
+    /// The epoch for which its newest version is sealed; 0 when it did not open.
+    #[n(8)]
+    pub epoch: u32,
 }
 
 /// By what a later change of a record is measured. Only what is signed moves it.
@@ -127,6 +130,7 @@ impl Entry {
             meta: None,
             standing: Standing::Trouble { code: ErrorCode::RecordTampered },
             measure: Measure::Nothing,
+            epoch: 0,
         }
     }
 
@@ -309,6 +313,8 @@ impl Device {
         let mut stated = false;
         if looked.is_ok() {
             self.sign_checkpoint(&mut listing.log).await;
+            // A linking that broke off is mended by the way; a listing does not fail for it.
+            let _paid = self.pay_what_is_owed().await;
             let now = self.machine.now();
             // A listing does not fail for this; it is tried again with the next.
             stated = now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok();
@@ -383,7 +389,8 @@ impl Device {
                     found.push((place, entry, envelope));
                 }
             }
-            let eyes = self.eyes();
+            let known = self.known();
+            let eyes = Self::eyes(&known);
             let versions = each(&found, |(_, entry, envelope)| open_envelope(eyes, envelope.as_slice(), entry));
             for ((place, ..), version) in found.iter().zip(versions) {
                 opened.insert(*place, version?);

@@ -5,7 +5,7 @@
 
 use crate::account::{
     Act, DevicePublic, Epoch, Head, KEM_ENC_LEN, KEM_KEY_LEN, Link, LinkBody, Need, Pin, Policy, RecoveryKeys, Second,
-    SignedLink,
+    SignedLink, WrapCommitment,
 };
 use crate::codec::{Malformed, decode, encode};
 use crate::ids::{AccountId, DeviceId, Hash, SignatureBytes, SigningKeyBytes, UnixMillis};
@@ -106,10 +106,14 @@ pub struct Chain {
     members: Vec<Member>,
     /// By number, from 1.
     epochs: Vec<Epoch>,
+    /// The link that began each epoch.
+    begun: Vec<u64>,
     policy: Policy,
     /// When each pinned key takes effect.
     pinned: Vec<(SigningKeyBytes, UnixMillis)>,
     recovery: Option<RecoveryKeys>,
+    /// The newest epoch's seed, wrapped to the kit.
+    kit_wrap: Option<WrapCommitment>,
 }
 
 impl Chain {
@@ -131,14 +135,17 @@ impl Chain {
         is_next_epoch(&[], &epoch, &[id], recovery.as_ref())?;
         verify(&device.signing, &preimage::link_signature(signed.link.as_slice()), &signed.signature)?;
         let first = Member { id, device, since: 0, until: None, free_at: UnixMillis(0) };
+        let kit_wrap = wrap_for(&epoch, recovery.as_ref());
         Ok(Self {
             account: preimage::account_id(signed.link.as_slice()),
             hashes: vec![preimage::link_hash(signed.link.as_slice())],
             members: vec![first],
             epochs: vec![epoch],
+            begun: vec![0],
             policy: Policy::default(),
             pinned: Vec::new(),
             recovery,
+            kit_wrap,
         })
     }
 
@@ -243,6 +250,7 @@ impl Chain {
                     return Err(ChainError::Epoch);
                 }
                 self.recovery = keys;
+                self.kit_wrap = wraps.first().copied();
             }
         }
         Ok(())
@@ -295,7 +303,9 @@ impl Chain {
 
     fn start(&mut self, epoch: Epoch) -> Result<(), ChainError> {
         is_next_epoch(&self.epochs, &epoch, &self.active_ids(), self.recovery.as_ref())?;
+        self.kit_wrap = wrap_for(&epoch, self.recovery.as_ref());
         self.epochs.push(epoch);
+        self.begun.push(self.next_place().seq);
         Ok(())
     }
 
@@ -396,6 +406,19 @@ impl Chain {
         &self.epochs
     }
 
+    /// The link that began the newest epoch.
+    #[must_use]
+    pub fn epoch_begun(&self) -> u64 {
+        self.begun.last().copied().unwrap_or(0)
+    }
+
+    /// The number of the epoch after the link numbered `seq`.
+    #[must_use]
+    pub fn epoch_at(&self, seq: u64) -> Option<u32> {
+        let begun = self.begun.iter().take_while(|begun| **begun <= seq).count();
+        u32::try_from(begun).ok().filter(|_| seq <= self.head().seq)
+    }
+
     /// The rules.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
@@ -420,6 +443,12 @@ impl Chain {
         self.recovery.as_ref()
     }
 
+    /// What the chain says of the newest epoch's seed as it is wrapped to the kit.
+    #[must_use]
+    pub const fn kit_wrap(&self) -> Option<&WrapCommitment> {
+        self.kit_wrap.as_ref()
+    }
+
     fn pin<'p>(&self, pins: &'p [Pin], key: &SigningKeyBytes, now: UnixMillis) -> Option<&'p Pin> {
         let from = self.pinned_from(key)?;
         pins.iter().find(|pin| pin.key == *key && from <= now)
@@ -436,6 +465,12 @@ impl Chain {
         ids.sort_unstable_by_key(|id| id.0);
         ids
     }
+}
+
+/// The wrap of an epoch that is for the kit.
+fn wrap_for(epoch: &Epoch, kit: Option<&RecoveryKeys>) -> Option<WrapCommitment> {
+    let id = kit?.id();
+    epoch.wraps.iter().find(|wrap| wrap.device == id).copied()
 }
 
 /// The one set of recovery keys, or none.

@@ -15,6 +15,8 @@ mod files;
 #[cfg(test)]
 mod hand;
 #[cfg(test)]
+mod kit;
+#[cfg(test)]
 mod lent;
 #[cfg(test)]
 mod reject;
@@ -59,6 +61,7 @@ fn framing_sizes_codes_and_words() {
 #[test]
 fn account_and_records() {
     same("account", &rest::account_sheet());
+    same("recovery", &kit::recovery_sheet());
     same("record", &rest::small_record());
     same("record-chunks", &rest::large_record());
     same("record-writer", &rest::written_record());

@@ -5,7 +5,6 @@
 //! [`Command::Approve`]; silence becomes a no at the deadline. Whatever happens, the other end is told why, and the
 //! mailbox or the session is closed.
 
-mod link;
 mod making;
 mod pairing;
 mod running;
@@ -25,8 +24,8 @@ use zeroize::Zeroizing;
 
 use crate::account::Device;
 use crate::error::DeviceError;
+use crate::mailbox::{Link, News};
 use crate::surroundings::Surroundings;
-use link::{Link, News};
 
 /// How often time is looked at, in milliseconds.
 const TICK: u64 = 1_000;

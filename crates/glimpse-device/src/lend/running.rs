@@ -16,7 +16,6 @@ use glimpse_wire::limits::{AHEAD_TOTAL, AHEAD_UNIT, MAX_SESSION_MILLIS, MIN_SESS
 use glimpse_wire::live::Live;
 use glimpse_wire::{ErrorCode, RecordId, UnitId, UnixMillis, encode};
 
-use super::link::Link;
 use super::making::{Shares, put_key, reseal, shares};
 use super::pairing::{Granted, Planned, ServerClock, units_of};
 use super::trail::Trail;
@@ -25,6 +24,7 @@ use crate::Local;
 use crate::account::Device;
 use crate::api::with_cbor;
 use crate::error::DeviceError;
+use crate::mailbox::Link;
 use crate::transport::Method;
 use hearing::Told;
 

@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use glimpse_wire::account::Head;
 use glimpse_wire::api::SignedJson;
 use glimpse_wire::limits::{MAX_CHANGES, MAX_PAGE};
-use glimpse_wire::merkle::leaf_hash;
-use glimpse_wire::preimage::{StatementKind, log_leaf};
-use glimpse_wire::record::{Change, Envelope};
-use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SigningKeyBytes};
+use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId};
 
 use super::Listing;
 use super::log::{Log, LogAlarm, Word};
 use super::looking::{Eyes, Looked};
 use crate::account::Device;
 use crate::api::with_json;
+use crate::chain::Known;
 use crate::error::DeviceError;
 use crate::transport::Method;
 
@@ -44,10 +43,8 @@ pub(crate) struct Published(BTreeMap<u64, (RecordId, Hash)>);
 
 impl Published {
     /// The server gave a version this number.
-    fn insert(&mut self, seq: u64, envelope: &Envelope) {
-        let header = &envelope.header;
-        let leaf = leaf_hash(&log_leaf(&header.record, header.version, &envelope.h1(), Change::VERSION));
-        self.0.insert(seq, (header.record, leaf));
+    fn insert(&mut self, seq: u64, record: RecordId, leaf: Hash) {
+        self.0.insert(seq, (record, leaf));
         // Of more than that, the newest say as much.
         if self.0.len() > MAX_PUBLISHED {
             self.0.pop_first();
@@ -123,8 +120,17 @@ impl Device {
             // As it was before the server is asked: what it takes meanwhile need not be in its answer.
             let published = self.published.borrow().clone();
             let page = self.page(listing.log.count(), MAX_PAGE).await?;
-            let word = Word::read(&page.checkpoint, &self.account(), |device, head| self.signer(device, head))?;
-            let more = listing.take_page(page.newest, word, self.eyes().look_at(&page.changes), &published)?;
+            if page.head != self.head() {
+                // What was signed under a link that this device has not seen cannot be judged before it has.
+                self.sync().await?;
+            }
+            let known = self.known();
+            let signer = |device: &DeviceId, head: &Head| {
+                known.chain.active_at(device, head).map(|member| member.device.signing)
+            };
+            let word = Word::read(&page.checkpoint, &self.account(), signer)?;
+            let looked = Self::eyes(&known).look_at(&page.changes);
+            let more = listing.take_page(page.newest, word, looked, &published)?;
             self.published.borrow_mut().0.retain(|seq, _| *seq > listing.log.count());
             taken = taken.saturating_add(page.changes.len());
             unstored = unstored.saturating_add(page.changes.len());
@@ -147,7 +153,7 @@ impl Device {
     /// Vouches for what was replayed, if nothing is wrong with it and no checkpoint says as much. A listing does not fail
     /// for this: where another device was first, or the server is away, it is tried again with the next.
     pub(super) async fn sign_checkpoint(&self, log: &mut Log) {
-        let (device, head) = (self.keys().id(), self.genesis.head);
+        let (device, head) = (self.keys().id(), self.head());
         let Some(next) = log.next_checkpoint(self.account(), device, head, self.machine.now()) else { return };
         let signed: SignedJson = self.keys().signing().sign_statement(StatementKind::Checkpoint, &next).into();
         let path = "/v1/account/checkpoint".to_owned();
@@ -156,14 +162,8 @@ impl Device {
         }
     }
 
-    pub(super) const fn eyes(&self) -> Eyes<'_> {
-        Eyes { account: self.account(), key: &self.account_key, device: &self.genesis.device }
-    }
-
-    /// The key of a device that belonged to the account when `head` was its newest link.
-    fn signer(&self, device: &DeviceId, head: &Head) -> Option<SigningKeyBytes> {
-        let belonged = *device == self.genesis.device.id() && *head == self.genesis.head;
-        belonged.then_some(self.genesis.device.signing)
+    pub(super) const fn eyes(known: &Known) -> Eyes<'_> {
+        Eyes { chain: &known.chain, keys: known.keys() }
     }
 
     /// The user has compared the devices, and takes the server's list of changes as it is. The next look reads it from the
@@ -211,11 +211,17 @@ impl Device {
     ///
     /// # Errors
     /// [`DeviceError::Damaged`], [`DeviceError::Storage`].
-    pub(crate) async fn compare_number(&self, before: u64, seq: u64, envelope: &Envelope) -> Result<(), DeviceError> {
+    pub(crate) async fn compare_number(
+        &self,
+        before: u64,
+        seq: u64,
+        record: RecordId,
+        leaf: Hash,
+    ) -> Result<(), DeviceError> {
         if seq > before {
             // Unless another look has come to it meanwhile.
             if seq > self.read_so_far().await? {
-                self.published.borrow_mut().insert(seq, envelope);
+                self.published.borrow_mut().insert(seq, record, leaf);
             }
             return Ok(());
         }

@@ -73,8 +73,8 @@ impl Listing {
             Standing::Pending => Measure::Written,
             Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. } => Measure::Nothing,
         };
-        let Seen { record, version, h1, created, meta, standing, previous: _ } = seen;
-        self.entries.insert(record, Entry { record, version, h1, seq, created, meta, standing, measure });
+        let Seen { record, version, h1, created, meta, standing, epoch, previous: _ } = seen;
+        self.entries.insert(record, Entry { record, version, h1, seq, created, meta, standing, measure, epoch });
     }
 
     fn take_deletion(&mut self, seq: u64, deletion: &Deletion) {
@@ -101,6 +101,7 @@ impl Listing {
             meta: None,
             standing: Standing::Deleted,
             measure: Measure::Deletion,
+            epoch: 0,
         };
         self.entries.insert(deletion.record, entry);
     }

@@ -1,13 +1,16 @@
 //! What a change says, as far as it can be believed: read, opened and checked by itself, without what was seen before.
 
+use std::collections::BTreeMap;
+
 use glimpse_core::kem::KemSecret;
 use glimpse_core::record::{OpenedVersion, Origin};
 use glimpse_wire::account::{DevicePublic, Signed};
+use glimpse_wire::chain::Chain;
 use glimpse_wire::limits::MAX_ENVELOPE;
 use glimpse_wire::merkle::leaf_hash;
 use glimpse_wire::preimage::{StatementKind, log_leaf};
 use glimpse_wire::record::{Change, Deletion, Envelope, Meta};
-use glimpse_wire::{AccountId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
+use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
 
 use super::Standing;
 use super::log::Awaited;
@@ -52,6 +55,8 @@ pub(super) struct Seen {
     pub(super) previous: Hash,
     pub(super) h1: Hash,
     pub(super) created: UnixMillis,
+    /// For which it is sealed.
+    pub(super) epoch: u32,
     /// Nothing when it did not open.
     pub(super) meta: Option<Meta>,
     /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
@@ -92,9 +97,8 @@ impl News {
 /// By what a change is checked.
 #[derive(Clone, Copy)]
 pub(super) struct Eyes<'d> {
-    pub(super) account: AccountId,
-    pub(super) key: &'d KemSecret,
-    pub(super) device: &'d DevicePublic,
+    pub(super) chain: &'d Chain,
+    pub(super) keys: &'d BTreeMap<u32, KemSecret>,
 }
 
 impl Eyes<'_> {
@@ -131,7 +135,18 @@ impl Eyes<'_> {
     /// # Errors
     /// [`glimpse_core::OpenError`].
     pub(super) fn open(&self, envelope: Envelope) -> Result<OpenedVersion, glimpse_core::OpenError> {
-        OpenedVersion::open(envelope, &self.account, self.key, core::slice::from_ref(self.device))
+        let key = self.keys.get(&envelope.header.epoch).ok_or(glimpse_core::OpenError)?;
+        let author = self.author(&envelope);
+        OpenedVersion::open(envelope, &self.chain.account(), key, author.as_slice())
+    }
+
+    /// The device that an envelope names, if it belonged to the account at the head that it names and sealed for the epoch
+    /// of that time.
+    fn author(&self, envelope: &Envelope) -> Option<DevicePublic> {
+        let head = &envelope.head;
+        let member = self.chain.active_at(&DeviceId(envelope.header.author.0), head)?;
+        let fits = self.chain.epoch_at(head.seq) == Some(envelope.header.epoch);
+        fits.then(|| member.device.clone())
     }
 
     fn version(&self, bytes: &[u8], pending: bool) -> News {
@@ -158,6 +173,7 @@ impl Eyes<'_> {
             previous: header.previous,
             h1,
             created: header.created,
+            epoch: header.epoch,
             meta,
             standing,
         })
@@ -165,11 +181,17 @@ impl Eyes<'_> {
 
     fn deletion(&self, bytes: &[u8]) -> News {
         let Ok(signed) = decode::<Signed>(bytes, MAX_ENVELOPE) else { return News::Unreadable(None) };
-        let opened: Result<Deletion, _> = signed.open(StatementKind::Deletion, &self.device.signing);
+        let Ok(claimed) = signed.peek::<Deletion>() else { return News::Unreadable(None) };
+        // Nothing in it says who signed: it is one of those who belonged at its head.
+        let belonged = self.chain.members().iter().filter(|member| member.belonged_at(claimed.head.seq));
+        let opened = belonged
+            .filter(|member| self.chain.active_at(&member.id, &claimed.head).is_some())
+            .find_map(|member| signed.open::<Deletion>(StatementKind::Deletion, &member.device.signing).ok());
         match opened {
-            Ok(deletion) if deletion.suite == SUITE && deletion.account == self.account => News::Deletion(deletion),
-            Ok(deletion) => News::Unreadable(Some(deletion.record)),
-            Err(_) => News::Unreadable(signed.peek().ok().map(|claimed: Deletion| claimed.record)),
+            Some(deletion) if deletion.suite == SUITE && deletion.account == self.chain.account() => {
+                News::Deletion(deletion)
+            }
+            Some(_) | None => News::Unreadable(Some(claimed.record)),
         }
     }
 }

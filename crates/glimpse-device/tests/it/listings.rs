@@ -114,7 +114,7 @@ async fn one_bad_item_is_named_and_the_others_are_listed() {
         version: 1,
         h1: device.stored_listing().await.unwrap().find(&letter.to_string()).unwrap().h1,
         at: UnixMillis(1),
-        head: device.genesis().head,
+        head: device.head(),
     };
     let signed = device.keys().signing().sign_statement(StatementKind::Deletion, &true_deletion);
     let unsigned = Bytes(encode(&Signed { signature: SignatureBytes([0; 64]), ..signed.clone() }));

@@ -175,12 +175,12 @@ async fn t043_what_nobody_signed_is_never_the_users_own_and_never_lent() {
     let envelope = Envelope::parse(envelope.as_slice()).unwrap();
 
     // Sealed to the account's public key by a stranger, who claims to be a device of the account.
-    let chain = device.genesis();
+    let chain = device.chain();
     let recipient = Recipient {
         account: device.account(),
         epoch: 1,
-        key: KemPublic::parse(chain.epoch.account_key.as_slice()).unwrap(),
-        head: chain.head,
+        key: KemPublic::parse(chain.epoch().unwrap().account_key.as_slice()).unwrap(),
+        head: device.head(),
     };
     let rng = &mut SystemRng(&*ground.machine);
     let author = Author::Device(stranger.keys());

@@ -57,7 +57,16 @@ impl Kept {
             News::Deletion(Deletion { suite: SUITE, account: ACCOUNT, record, version, h1, at, head: HEAD })
         } else {
             let created = UnixMillis(5);
-            News::Version(Seen { record, version, previous, h1, created, meta: None, standing: Standing::Own })
+            News::Version(Seen {
+                record,
+                version,
+                previous,
+                h1,
+                created,
+                meta: None,
+                standing: Standing::Own,
+                epoch: 1,
+            })
         };
         Looked { seq, leaf: leaf_hash(&log_leaf(&record, version, &h1, kind)), news }
     }
