@@ -119,12 +119,24 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Call a device by another name, on all devices
     Rename(Rename),
+    /// Sign, as the second device, what another one proposes
+    Cosign {
+        /// What the other device shows
+        #[arg(value_name = "PROPOSAL")]
+        proposal: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show what happened to the account: devices that came and went, alarms
     Inbox {
         /// What was read before as well
         #[arg(long)]
         all: bool,
     },
+    /// Make a recovery kit, bring the account back with one, or stop somebody who tries to
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
     /// Show the account's log of devices and its rules, or mend it
     Chain {
         #[command(subcommand)]
@@ -232,6 +244,58 @@ pub(crate) struct Rename {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum RecoveryCommand {
+    /// Make a kit of shares, as pages to print; kits from before are void then
+    Create(RecoveryCreate),
+    /// Bring the account back on this device, with enough shares of its kit
+    Restore(RecoveryRestore),
+    /// Stop a recovery that waits
+    Veto {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Have no kit any more
+    GiveUp {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoveryCreate {
+    /// Where the pages go: .html to print from a browser, anything else as text
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// How many shares
+    #[arg(long, default_value_t = 3)]
+    pub(crate) shares: u8,
+    /// How many of them it takes
+    #[arg(long, default_value_t = 2)]
+    pub(crate) needed: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoveryRestore {
+    /// A file with one share, in words or letters; one for each [default: asked]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) share: Vec<PathBuf>,
+    /// Where the pages of the kit that follows go
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What this device is called
+    #[arg(long, default_value = "")]
+    pub(crate) name: String,
+    /// How many shares the kit that follows has
+    #[arg(long, default_value_t = 3)]
+    pub(crate) shares: u8,
+    /// How many of them it takes
+    #[arg(long, default_value_t = 2)]
+    pub(crate) needed: u8,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum ChainCommand {
     /// Show the newest link, the rules, and what is wrong
     Show,
@@ -247,6 +311,12 @@ pub(crate) enum ChainCommand {
     Rotate,
     /// Change the account's rules
     Rules(Rules),
+    /// Go on with what waited for a second device
+    Complete {
+        /// What `glimpse cosign` showed there
+        #[arg(value_name = "SIGNED")]
+        signed: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -261,6 +331,15 @@ pub(crate) struct Rules {
     /// Announce a recovery for so many days, so that a device can stop it
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
     pub(crate) announce_recovery: Option<u32>,
+    /// Whether linking a device takes a second device
+    #[arg(long, value_name = "true|false")]
+    pub(crate) second_to_link: Option<bool>,
+    /// Whether taking a device out takes a second device
+    #[arg(long, value_name = "true|false")]
+    pub(crate) second_to_revoke: Option<bool>,
+    /// Whether changing rules, pins and the recovery kit takes a second device
+    #[arg(long, value_name = "true|false")]
+    pub(crate) second_to_pin: Option<bool>,
 }
 
 #[derive(Debug, Args)]

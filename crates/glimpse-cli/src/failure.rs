@@ -60,6 +60,11 @@ impl Failure {
         Self::new(EXIT_ALARM, ErrorCode::RecordTampered.slug(), message, next)
     }
 
+    /// Shares of a recovery kit that cannot be used.
+    pub(crate) fn share(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(EXIT_CODE, "share", message, next)
+    }
+
     /// Nobody answered a question for a while.
     pub(crate) fn locked() -> Self {
         Self::new(

@@ -380,6 +380,33 @@ mod tests {
     }
 
     #[test]
+    fn a_qr_code_holds_the_digits_and_nothing_that_would_make_it_larger() {
+        let secret = CodeSecret::generate_for_qr(&mut rng(3));
+        assert_eq!(secret.0.len(), 39);
+        let code = PairingCode::new(Nameplate::parse("9123456").unwrap(), secret);
+        let text = code.to_qr_text().unwrap();
+        // The alphanumeric mode of QR (ISO/IEC 18004 table 5).
+        assert!(
+            text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || " $%*+-./:".contains(c)),
+            "{}",
+            *text
+        );
+        assert_eq!(text.len(), 13 + 7 + 39 + 1);
+        let read = PairingCode::parse(&text, Purpose::Link).unwrap();
+        assert_eq!((&read.nameplate, &read.secret.0), (&code.nameplate, &code.secret.0));
+        // A slip in any digit is caught; a secret that is typed has no such text.
+        for place in 13..text.len() {
+            let mut slip = text.as_bytes().to_vec();
+            slip[place] = if slip[place] == b'9' { b'0' } else { slip[place] + 1 };
+            let slip = String::from_utf8(slip).unwrap();
+            assert!(PairingCode::parse(&slip, Purpose::Link).is_err(), "{place}");
+        }
+        let typed =
+            PairingCode::new(Nameplate::parse("417").unwrap(), CodeSecret::generate(Purpose::Link, &mut rng(4)));
+        assert_eq!(typed.to_qr_text(), None);
+    }
+
+    #[test]
     fn t016_secrets_are_uniform_and_never_short() {
         // χ² over the digits of each place; in the soak also over all codes, ten draws for each.
         let mut rng = rng(16);

@@ -53,11 +53,11 @@ pub struct Device {
     pub(crate) known: Shared<Known>,
     pub(crate) name: String,
     pub(crate) token: Cell<KeptToken>,
+    /// When this process last looked at the chain.
+    pub(crate) synced: Cell<Option<Monotonic>>,
     /// How far this device has read the log of changes, and whether it is intact; nothing before it was asked for.
     pub(crate) followed: Cell<Option<Followed>>,
     pub(crate) published: RefCell<Published>,
-    /// When this process last looked at the chain.
-    pub(crate) synced: Cell<Option<Monotonic>>,
 }
 
 impl Device {
@@ -161,9 +161,9 @@ impl Device {
             known: RefCell::new(Rc::new(known)),
             name: profile.name.clone(),
             token: Cell::new(None),
+            synced: Cell::new(None),
             followed: Cell::new(None),
             published: RefCell::default(),
-            synced: Cell::new(None),
         })
     }
 

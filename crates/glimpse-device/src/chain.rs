@@ -4,6 +4,7 @@
 
 mod acts;
 mod mending;
+mod second;
 mod standing;
 mod sync;
 
@@ -27,6 +28,7 @@ use crate::error::DeviceError;
 use crate::home::Home;
 
 pub use acts::Rekeying;
+pub use second::{Cosigned, Proposal};
 pub use standing::{Fork, ForkNamed};
 pub use sync::Synced;
 pub(crate) use sync::{chain_from, replayed};
@@ -51,6 +53,9 @@ pub(crate) struct StoredChain {
     /// Devices that this one added and that have not said that they hold the seed.
     #[n(5)]
     pub(crate) owed: Vec<DeviceId>,
+    /// What waits for a second device.
+    #[n(6)]
+    pub(crate) waiting: Option<second::Waiting>,
 }
 
 /// One wrapped seed.
@@ -89,7 +94,7 @@ impl StoredChain {
 
     /// Of links that were checked.
     pub(crate) const fn new(links: Vec<SignedLink>, wraps: Vec<KeptWrap>) -> Self {
-        Self { version: Self::VERSION, links, wraps, pending: None, fork: None, owed: Vec::new() }
+        Self { version: Self::VERSION, links, wraps, pending: None, fork: None, owed: Vec::new(), waiting: None }
     }
 
     pub(crate) const fn is_known_form(&self) -> bool {

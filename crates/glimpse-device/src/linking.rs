@@ -22,6 +22,7 @@ pub use joining::{Join, join, resume};
 pub use meeting::parse_code;
 
 use crate::api::Api;
+use crate::chain::{Cosigned, Proposal};
 use crate::error::DeviceError;
 use crate::transport::Socket;
 
@@ -91,6 +92,8 @@ pub enum Event {
         /// Milliseconds for which this device is held back.
         held: u64,
     },
+    /// At the adder: the account's rules want a second device to sign. It takes this, and gives a signature back.
+    NeedsSecond(Proposal),
     /// The server has the link.
     Accepted,
     /// Somebody tried the code again after it was used, and was refused.
@@ -105,6 +108,8 @@ pub enum Command {
         /// Such as `apple river`.
         words: String,
     },
+    /// A second device has signed.
+    Second(Cosigned),
     /// No, or no more of this.
     Cancel,
 }

@@ -312,9 +312,9 @@ impl Device {
         let looked = self.take_changes(&mut listing, &mut stored, progress).await;
         let mut stated = false;
         if looked.is_ok() {
-            self.sign_checkpoint(&mut listing.log).await;
             // A linking that broke off is mended by the way; a listing does not fail for it.
             let _paid = self.pay_what_is_owed().await;
+            self.sign_checkpoint(&mut listing.log).await;
             let now = self.machine.now();
             // A listing does not fail for this; it is tried again with the next.
             stated = now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok();
@@ -390,7 +390,7 @@ impl Device {
                 }
             }
             let known = self.known();
-            let eyes = Self::eyes(&known);
+            let eyes = following::eyes(&known);
             let versions = each(&found, |(_, entry, envelope)| open_envelope(eyes, envelope.as_slice(), entry));
             for ((place, ..), version) in found.iter().zip(versions) {
                 opened.insert(*place, version?);

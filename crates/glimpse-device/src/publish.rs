@@ -8,14 +8,13 @@ use std::io::Read;
 
 use futures_channel::mpsc;
 use futures_util::SinkExt;
-use glimpse_core::record::{Author, Draft, OpenedVersion, Place, SealError, VersionSealer, sign_at};
+use glimpse_core::record::{Author, Draft, OpenedVersion, Place, Recipient, SealError, VersionSealer, sign_at};
 use glimpse_core::secret::{Plaintext, ServerShare};
-use glimpse_wire::account::Signed;
+use glimpse_wire::account::{Head, Signed};
 use glimpse_wire::api::{MintRequest, Minted, Published, Share, ShareScope, SignedJson};
 use glimpse_wire::limits::MAX_JSON;
-use glimpse_wire::merkle::leaf_hash;
-use glimpse_wire::preimage::{StatementKind, log_leaf};
-use glimpse_wire::record::{Change, Deletion, Envelope, Meta};
+use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::record::{Deletion, Envelope, Meta};
 use glimpse_wire::size::sealed;
 use glimpse_wire::{ErrorCode, Hash, RecordId, SUITE};
 
@@ -100,30 +99,51 @@ impl Device {
     ) -> Result<(), DeviceError> {
         self.require_intact_log().await?;
         let author = Author::Device(self.keys());
-        let recipient = self.trusted_chain().await?.recipient()?;
-        let now = self.machine.now();
-        let draft = Draft::new(&recipient, place, author, now, length, &mut self.rng()).map_err(seal_error)?;
+        let (recipient, draft, share) = self.drafted(place, author, length).await?;
         let h0 = draft.header().h0();
-        let scope = ShareScope::Record { record: place.record, version: place.version, h0 };
-        let share = self.mint(vec![scope]).await?.pop().ok_or(ErrorCode::Malformed)?;
         let size = draft.header().size;
         let sealer = draft
             .seal(meta, share.kid, &ServerShare::from_wire(&share.share), &recipient, &mut self.rng())
             .map_err(seal_error)?;
         let upload = Upload { api: &self.api, credential: self.credential().await?, h0, size };
         let envelope = upload.run(sealer, author, length, source, progress).await?;
-        // Its head and signature are no part of its leaf.
-        let leaf = leaf_hash(&log_leaf(&place.record, place.version, &envelope.h1(), Change::VERSION));
         // Before it is sent for the first time: an answer that is lost may be asked for after another look.
         let before = self.read_so_far().await?;
-        let published = self.publish_envelope(envelope, author).await?;
+        let (envelope, published) = self.publish_envelope(envelope, author).await?;
         let published: Published = json(published, MAX_JSON).await?;
-        self.compare_number(before, published.seq, place.record, leaf).await
+        self.compare_number(before, published.seq, &envelope).await
+    }
+
+    /// A version's header and share, for the newest link: one that this device has not seen yet is taken first, and
+    /// nothing was sealed under the one before.
+    async fn drafted(
+        &self,
+        place: Place,
+        author: Author<'_>,
+        length: u64,
+    ) -> Result<(Recipient, Draft, Share), DeviceError> {
+        let mut tries = 0u32;
+        loop {
+            tries = tries.saturating_add(1);
+            let recipient = self.trusted_chain().await?.recipient()?;
+            let now = self.machine.now();
+            let draft = Draft::new(&recipient, place, author, now, length, &mut self.rng()).map_err(seal_error)?;
+            let scope = ShareScope::Record { record: place.record, version: place.version, h0: draft.header().h0() };
+            match self.mint_under(vec![scope], Some(recipient.head)).await {
+                Ok(mut shares) => return Ok((recipient, draft, shares.pop().ok_or(ErrorCode::Malformed)?)),
+                Err(error) if error.code() == Some(ErrorCode::Conflict) && tries < HEADS => self.synced.set(None),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Hands in a sealed version. Where the chain has grown meanwhile and the epoch has not, the same version is signed
     /// again under the newest head: nothing of it is uploaded twice.
-    async fn publish_envelope(&self, mut envelope: Envelope, author: Author<'_>) -> Result<Response, DeviceError> {
+    async fn publish_envelope(
+        &self,
+        mut envelope: Envelope,
+        author: Author<'_>,
+    ) -> Result<(Envelope, Response), DeviceError> {
         let mut tries = 0u32;
         loop {
             tries = tries.saturating_add(1);
@@ -131,7 +151,7 @@ impl Device {
             let request = || with_cbor(Method::Post, "/v1/records".to_owned(), bytes.clone()).by(credential);
             let refused = match self.again_if_lost(request).await {
                 Err(error) if error.code() == Some(ErrorCode::Conflict) && tries < HEADS => error,
-                answer => return answer,
+                answer => return answer.map(|response| (envelope, response)),
             };
             self.sync().await?;
             let recipient = self.trusted_chain().await?.recipient()?;
@@ -144,8 +164,12 @@ impl Device {
 
     /// Has shares minted, in the order asked.
     pub(crate) async fn mint(&self, shares: Vec<ShareScope>) -> Result<Vec<Share>, DeviceError> {
+        self.mint_under(shares, None).await
+    }
+
+    async fn mint_under(&self, shares: Vec<ShareScope>, head: Option<Head>) -> Result<Vec<Share>, DeviceError> {
         let asked = shares.len();
-        let request = MintRequest { shares };
+        let request = MintRequest { shares, head };
         let response =
             self.authorised(|token| with_json(Method::Post, "/v1/shares".to_owned(), &request).by(token)).await?;
         let minted: Minted = json(response, MAX_JSON).await?;

@@ -18,9 +18,10 @@ use glimpse_wire::{DeviceId, ErrorCode, SUITE, UnixMillis, encode};
 
 use crate::account::{Device, Ground};
 use crate::api::{Api, bare, json, with_json};
-use crate::chain::{KeptWrap, StoredChain, replayed};
+use crate::chain::{KeptWrap, StoredChain, Synced, replayed};
 use crate::error::DeviceError;
 use crate::home::{Home, Profile};
+use crate::inbox::Notice;
 use crate::surroundings::SystemRng;
 use crate::transport::Method;
 
@@ -51,6 +52,23 @@ impl Device {
     /// As [`Device::install_kit`].
     pub async fn give_up_kit(&self) -> Result<Head, DeviceError> {
         self.append(|_| Ok((Act::Recovery { keys: Vec::new(), wraps: Vec::new() }, Vec::new()))).await
+    }
+
+    /// The device that a recovery would begin anew with, if one waits that the account's kit signed for.
+    #[must_use]
+    pub fn waiting_recovery(&self, synced: &Synced) -> Option<DeviceId> {
+        match self.recovery_notice(synced.recovery.as_ref()?)? {
+            Notice::RecoveryAsked { device, .. } => Some(device),
+            Notice::Linked { .. }
+            | Notice::Revoked { .. }
+            | Notice::Rotated { .. }
+            | Notice::PolicyChanged { .. }
+            | Notice::KitChanged { .. }
+            | Notice::Recovered { .. }
+            | Notice::Doubled { .. }
+            | Notice::Forked { .. }
+            | Notice::RolledBack { .. } => None,
+        }
     }
 
     /// Stops a recovery that waits. Whoever asked for it still holds the kit: replace it.

@@ -309,24 +309,35 @@ impl Chain {
         Ok(())
     }
 
-    /// Checks that a second device signed where the policy asks for one and there is one, and that none did elsewhere.
-    fn has_second(&self, signer: &DeviceId, place: &Head, act: &Act, second: &[Second]) -> Result<(), ChainError> {
-        let mut leaving: &[DeviceId] = &[];
+    /// Whether the policy asks for a second device's signature on an act, and there is a device that could give it.
+    #[must_use]
+    pub fn needs_second(&self, signer: &DeviceId, act: &Act) -> bool {
         let need = match act {
             Act::Add { .. } => self.policy.adding,
-            Act::Revoke { devices, .. } => {
-                leaving = devices;
-                self.policy.revoking
-            }
+            Act::Revoke { .. } => self.policy.revoking,
             Act::Policy { .. } | Act::Recovery { .. } => self.policy.pinning,
             Act::Rotate { .. } => Need::default(),
         };
-        let may = |member: &&Member| member.until.is_none() && member.id != *signer && !leaving.contains(&member.id);
-        let asked = need.second && self.members.iter().any(|member| may(&member));
-        match (asked, second) {
+        need.second && self.seconds(signer, act).next().is_some()
+    }
+
+    /// Devices that could sign an act as the second: those that belong, are not its signer and do not leave by it.
+    fn seconds<'m>(&'m self, signer: &'m DeviceId, act: &'m Act) -> impl Iterator<Item = &'m Member> {
+        let leaving: &[DeviceId] = match act {
+            Act::Revoke { devices, .. } => devices,
+            Act::Add { .. } | Act::Rotate { .. } | Act::Policy { .. } | Act::Recovery { .. } => &[],
+        };
+        let may =
+            move |member: &&Member| member.until.is_none() && member.id != *signer && !leaving.contains(&member.id);
+        self.members.iter().filter(may)
+    }
+
+    /// Checks that a second device signed where the policy asks for one and there is one, and that none did elsewhere.
+    fn has_second(&self, signer: &DeviceId, place: &Head, act: &Act, second: &[Second]) -> Result<(), ChainError> {
+        match (self.needs_second(signer, act), second) {
             (false, []) => Ok(()),
             (true, [one]) => {
-                let member = self.members.iter().filter(may).find(|member| member.id == one.device);
+                let member = self.seconds(signer, act).find(|member| member.id == one.device);
                 let signed = preimage::second_signature(&self.account, place, &encode(act));
                 Ok(verify(&member.ok_or(ChainError::Policy)?.device.signing, &signed, &one.signature)?)
             }

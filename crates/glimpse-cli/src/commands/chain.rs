@@ -2,10 +2,10 @@
 
 use glimpse_device::DeviceError;
 use glimpse_wire::ErrorCode;
-use glimpse_wire::account::Need;
 use serde::Serialize;
 
 use super::confirm;
+use super::cosign::{complete, explained, needs};
 use super::devices::{rekey, short};
 use crate::args::{ChainCommand, Rules, Shared};
 use crate::failure::Failure;
@@ -32,6 +32,7 @@ pub(super) async fn run(shared: &Shared, command: Option<&ChainCommand>, out: Ou
         Some(ChainCommand::GiveBack) => give_back(shared, out).await,
         Some(ChainCommand::Rotate) => rotate(shared, out).await,
         Some(ChainCommand::Rules(rules)) => set_rules(shared, rules, out).await,
+        Some(ChainCommand::Complete { signed }) => complete(shared, signed, out).await,
     }
 }
 
@@ -116,13 +117,20 @@ async fn rotate(shared: &Shared, out: Out) -> Result<u8, Failure> {
 async fn set_rules(shared: &Shared, rules: &Rules, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
     let days = |days: Option<u32>, before: u64| days.map_or(before, |days| u64::from(days).saturating_mul(DAY));
-    let head = device
+    let changed = device
         .set_policy(|policy| {
+            policy.adding.second = rules.second_to_link.unwrap_or(policy.adding.second);
+            policy.revoking.second = rules.second_to_revoke.unwrap_or(policy.revoking.second);
+            policy.pinning.second = rules.second_to_pin.unwrap_or(policy.pinning.second);
             policy.adding.held = days(rules.hold_new_devices, policy.adding.held);
             policy.pinning.held = days(rules.hold_pins, policy.pinning.held);
             policy.recovering = days(rules.announce_recovery, policy.recovering);
         })
-        .await?;
+        .await;
+    let head = match changed {
+        Ok(head) => head,
+        Err(error) => return Err(explained(&device, error, out).await),
+    };
     out.event(&serde_json::json!({ "event": "rules", "seq": head.seq }))?;
     out.line(&format!("The rules are changed, from {} UTC on.", date(device.now().0)))?;
     Ok(0)
@@ -131,15 +139,6 @@ async fn set_rules(shared: &Shared, rules: &Rules, out: Out) -> Result<u8, Failu
 /// In milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-fn span(millis: u64) -> String {
+pub(super) fn span(millis: u64) -> String {
     if millis >= DAY { count(millis / DAY, "day") } else { count(millis.div_ceil(60_000), "minute") }
-}
-
-fn needs(need: Need) -> String {
-    match (need.second, need.held) {
-        (false, 0) => "at once".to_owned(),
-        (true, 0) => "with a second device".to_owned(),
-        (false, held) => format!("held back for {}", span(held)),
-        (true, held) => format!("with a second device, held back for {}", span(held)),
-    }
 }

@@ -3,9 +3,11 @@
 use glimpse_device::Device;
 use glimpse_device::chain::{Rekeying, Synced};
 use glimpse_device::devices::DeviceEntry;
+use glimpse_wire::DeviceId;
 use serde::Serialize;
 
 use super::confirm;
+use super::cosign::explained;
 use crate::args::{Rename, Revoke, Shared};
 use crate::failure::Failure;
 use crate::home;
@@ -91,6 +93,15 @@ pub(super) fn short(id: &str) -> &str {
     id.get(..SHORT).unwrap_or(id)
 }
 
+/// A device as people know it: its name, and the beginning of its id.
+pub(super) fn find_id(devices: &[DeviceEntry], id: &DeviceId) -> String {
+    let id_text = id.to_string();
+    match devices.iter().find(|entry| entry.id == *id) {
+        Some(entry) if !entry.name.is_empty() => format!("{} ({})", shown_name(entry), short(&id_text)),
+        Some(_) | None => short(&id_text).to_owned(),
+    }
+}
+
 /// What is new in the inbox, in one line.
 pub(super) fn tell(synced: &Synced, out: Out) {
     if !synced.notices.is_empty() {
@@ -137,7 +148,10 @@ pub(super) async fn revoke(shared: &Shared, revoke: &Revoke, out: Out) -> Result
     }
     confirm("Take these devices out? Their sessions end at once, and they open nothing from now on", revoke.yes, out)
         .await?;
-    let head = device.revoke(&chosen).await?;
+    let head = match device.revoke(&chosen).await {
+        Ok(head) => head,
+        Err(error) => return Err(explained(&device, error, out).await),
+    };
     out.event(&RevokedEvent {
         event: "revoked",
         devices: chosen.iter().map(ToString::to_string).collect(),

@@ -6,7 +6,7 @@ use glimpse_device::inbox::{Noted, Notice};
 use glimpse_wire::DeviceId;
 use serde::Serialize;
 
-use super::devices::{short, shown_name};
+use super::devices::{find_id, short};
 use crate::args::Shared;
 use crate::failure::Failure;
 use crate::home;
@@ -104,7 +104,7 @@ fn event(noted: &Noted) -> NoticeEvent {
 
 /// What happened, in a sentence, and what to do where there is something.
 fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
-    let called = |id: &DeviceId| called(id, names);
+    let called = |id: &DeviceId| find_id(names, id);
     match notice {
         Notice::Linked { device, by, at, held, .. } if *held > 0 => format!(
             "{} was linked by {} and is held back until {} UTC. If that was not you: glimpse revoke {}",
@@ -152,12 +152,5 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
             "The server has {length} links of the account's log; this device has seen {}. See: glimpse chain",
             ours.seq.saturating_add(1)
         ),
-    }
-}
-
-fn called(id: &DeviceId, names: &[DeviceEntry]) -> String {
-    match names.iter().find(|entry| entry.id == *id) {
-        Some(entry) if !entry.name.is_empty() => format!("{} ({})", shown_name(entry), short(&id.to_string())),
-        Some(_) | None => short(&id.to_string()).to_owned(),
     }
 }

@@ -10,6 +10,7 @@ use glimpse_core::code::PairingCode;
 use glimpse_core::linking::CodeForm;
 use glimpse_core::words::CheckWords;
 use glimpse_device::DeviceError;
+use glimpse_device::chain::Cosigned;
 use glimpse_device::linking::{self, Added, Command, Event, Way, parse_code};
 use glimpse_device::native::Framed;
 use glimpse_wire::ErrorCode;
@@ -29,15 +30,19 @@ use crate::{home, passphrase, prompts};
 #[serde(tag = "do", rename_all = "kebab-case")]
 enum Line {
     Approve { words: String },
+    Second { signed: String },
     Cancel,
 }
 
-impl From<Line> for Command {
-    fn from(line: Line) -> Self {
-        match line {
+impl TryFrom<Line> for Command {
+    type Error = ErrorCode;
+
+    fn try_from(line: Line) -> Result<Self, ErrorCode> {
+        Ok(match line {
             Line::Approve { words } => Self::Approve { words },
+            Line::Second { signed } => Self::Second(signed.parse().map_err(|_| ErrorCode::Malformed)?),
             Line::Cancel => Self::Cancel,
-        }
+        })
     }
 }
 
@@ -202,12 +207,13 @@ async fn attended<T>(
 }
 
 fn command(line: &str, todo: &mpsc::UnboundedSender<Command>, out: Out) -> Result<(), Failure> {
-    match serde_json::from_str::<Line>(line) {
-        Ok(line) => {
-            drop(todo.unbounded_send(line.into()));
+    let read = serde_json::from_str::<Line>(line).map_err(|error| error.to_string());
+    match read.and_then(|line| Command::try_from(line).map_err(|code| code.to_string())) {
+        Ok(command) => {
+            drop(todo.unbounded_send(command));
             Ok(())
         }
-        Err(error) => out.event(&json!({ "event": "error", "code": "usage", "message": error.to_string() })),
+        Err(message) => out.event(&json!({ "event": "error", "code": "usage", "message": message })),
     }
 }
 
@@ -260,6 +266,13 @@ async fn show(event: Event, todo: &mpsc::UnboundedSender<Command>, out: Out) -> 
                 out.note(&format!("This device is held back for {}.", days(held)));
             }
         }
+        Event::NeedsSecond(proposal) => {
+            out.note("The account's rules want a second device to sign. Run this there:");
+            out.note(&format!("glimpse cosign {proposal}"));
+            if !out.is_json() {
+                drop(todo.unbounded_send(second(out).await?.map_or(Command::Cancel, Command::Second)));
+            }
+        }
         Event::Accepted => out.note("It is in the account's log of devices."),
         Event::Crowded => out.note("Somebody else tried the code, and was refused. If that was not you, press Ctrl-C."),
     }
@@ -280,6 +293,13 @@ async fn pick(words: [CheckWords; 4], out: Out) -> Result<Option<String>, Failur
     };
     let picked = prompts::ask(out, question).await?;
     Ok(picked.filter(|place| *place > 0).and_then(|place| items.get(place).cloned()))
+}
+
+/// What the second device gave; nothing for a no.
+async fn second(out: Out) -> Result<Option<Cosigned>, Failure> {
+    let question = || dialoguer::Input::<String>::new().with_prompt("What it shows then").interact_text();
+    let Some(typed) = prompts::ask(out, question).await? else { return Ok(None) };
+    Ok(Some(typed.parse().map_err(|_| ErrorCode::Malformed)?))
 }
 
 fn as_json(event: &Event) -> Value {
@@ -305,6 +325,7 @@ fn as_json(event: &Event) -> Value {
             "expires_in": expires_in,
         }),
         Event::Invited { held } => json!({ "event": "invited", "held_millis": held }),
+        Event::NeedsSecond(proposal) => json!({ "event": "needs-second", "proposal": proposal.to_string() }),
         Event::Accepted => json!({ "event": "accepted" }),
         Event::Crowded => json!({ "event": "crowded" }),
     }

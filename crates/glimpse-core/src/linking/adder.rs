@@ -3,14 +3,14 @@
 use glimpse_wire::account::{Act, DevicePublic, Head};
 use glimpse_wire::chain::{Chain, Standing};
 use glimpse_wire::ids::{Bytes, SigningKeyBytes};
-use glimpse_wire::limits::{MAX_CLAIM, MAX_HELD_MILLIS, MAX_TITLE};
+use glimpse_wire::limits::{MAX_CLAIM, MAX_HELD_MILLIS, MAX_INVITED_AGAIN, MAX_TITLE};
 use glimpse_wire::linking::{Linking, SealedSeed};
 use glimpse_wire::signature;
 use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, UnixMillis, encode, preimage};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::{CodeEnd, Ended, Line, MAX_INVITED_AGAIN, Paired, Role, same_role, serial_hash, states};
+use super::{CodeEnd, Ended, Line, Paired, Role, same_role, serial_hash, states};
 use crate::Monotonic;
 use crate::error::OpenError;
 use crate::kem::KemPublic;
@@ -333,6 +333,7 @@ impl Joined {
         }
         let sealed = SealedSeed { epoch: epoch.number, seed: Bytes(seed.0.expose_secret().to_vec()) };
         let plaintext = Zeroizing::new(encode(&sealed));
+        drop(Zeroizing::new(sealed.seed.0));
         let (info, id) = (&line.transcript.0, line.session().0);
         let (enc, ciphertext, _exporter) = joiner
             .key

@@ -3,14 +3,15 @@
 use glimpse_wire::account::{DevicePublic, Head};
 use glimpse_wire::chain::{Chain, Standing};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::limits::{MAX_CLAIM, MAX_HELD_MILLIS, MAX_LINK, MAX_TITLE};
+use glimpse_wire::limits::{MAX_CLAIM, MAX_HELD_MILLIS, MAX_INVITED_AGAIN, MAX_LINK, MAX_TITLE};
 use glimpse_wire::linking::{Linking, SealedSeed};
 use glimpse_wire::pairing::{Identity, Purpose};
 use glimpse_wire::signature;
 use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, MailboxId, UnixMillis, decode, preimage};
+use zeroize::Zeroizing;
 
 use super::adder::NOWHERE;
-use super::{CodeEnd, Ended, Line, MAX_INVITED_AGAIN, Paired, Role, same_role, states};
+use super::{CodeEnd, Ended, Line, Paired, Role, same_role, states};
 use crate::Monotonic;
 use crate::chain;
 use crate::code::Nameplate;
@@ -302,7 +303,8 @@ impl Seeded {
         let opened = keys.kem().open_with_psk(&line.psk, &id, info, &self.link.0, enc, ciphertext);
         let (opened, _exporter) = opened.map_err(|OpenError| ErrorCode::RecordTampered)?;
         let sealed: SealedSeed = decode(&opened, MAX_LINK).map_err(|_| ErrorCode::RecordTampered)?;
-        let seed = AccountSeed(Secret::from_slice(sealed.seed.as_slice()).ok_or(ErrorCode::RecordTampered)?);
+        let bytes = Zeroizing::new(sealed.seed.0);
+        let seed = AccountSeed(Secret::from_slice(&bytes).ok_or(ErrorCode::RecordTampered)?);
         let account_key = seed.account_key().public().to_wire();
         let its = chain.epochs().iter().find(|epoch| epoch.number == sealed.epoch);
         if its.is_none_or(|epoch| epoch.account_key != account_key) {

@@ -27,9 +27,6 @@ use crate::secret::Secret;
 use crate::words::CheckWords;
 use channel::LinkingChannel;
 
-/// How often an adder may invite again because another link took the place.
-pub const MAX_INVITED_AGAIN: u8 = 3;
-
 /// How the code of a linking gets from one end to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeForm {
@@ -109,6 +106,12 @@ impl Paired {
     #[must_use]
     pub const fn words(&self) -> CheckWords {
         self.words
+    }
+
+    /// What nobody may print.
+    #[cfg(test)]
+    pub(crate) fn secrets(&self) -> [[u8; 32]; 3] {
+        [&self.adder, &self.joiner, &self.psk].map(|key| *key.expose_secret())
     }
 
     fn into_line(self, role: Role) -> (Line, CodeEnd) {
@@ -234,4 +237,4 @@ macro_rules! states {
 use states;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,13 +5,15 @@ mod ending;
 mod purposes;
 mod relay;
 
+use core::fmt::Debug;
+
 use glimpse_wire::account::{Act, SignedLink};
 use glimpse_wire::chain::Chain;
 use glimpse_wire::linking::Linking;
 use glimpse_wire::{UnixMillis, decode};
 
-use super::adder::{ExpectDone, ExpectJoin, Joined};
-use super::joiner::{AfterJoin, ExpectSeed, Invited};
+use super::adder::{ExpectDone, ExpectJoin, Joined, Linked};
+use super::joiner::{Adopted, AfterJoin, ExpectSeed, Invited};
 use super::*;
 use crate::account::NewAccount;
 use crate::chain;
@@ -88,6 +90,42 @@ impl World {
         self.push(&link);
     }
 
+    /// The whole linking; `look` sees each state of each end, and each thing that comes out for the caller.
+    pub(crate) fn walk(
+        &mut self,
+        adder: Paired,
+        joiner: Paired,
+        look: &mut dyn FnMut(&dyn Debug),
+    ) -> (AdoptedSeed, Linked) {
+        let (joiner, ask) = joiner::begin(joiner, &self.keys, "Watch".to_owned(), SERIAL.to_owned()).unwrap();
+        look(&joiner);
+        let adder = adder::begin(adder).unwrap();
+        look(&adder);
+        let asked = adder.receive(&ask, NOW).unwrap();
+        look(&asked);
+        assert_eq!((asked.name(), asked.serial(), asked.device()), ("Watch", SERIAL, self.keys.id()));
+        let approved = asked.approve(joiner.words(), NOW).unwrap();
+        look(&approved);
+        let (adder, invite) = self.invite(approved);
+        look(&adder);
+        let invited = joiner.receive(&invite, NOW).unwrap();
+        look(&invited);
+        assert_eq!((invited.account(), invited.held()), (self.chain.account(), 0));
+        let (joiner, join) = invited.join(&self.chain, &self.keys).unwrap();
+        look(&joiner);
+        let joined = adder.receive(&join, NOW).unwrap();
+        look(&joined);
+        assert_eq!(joined.place(), self.chain.next_place());
+        let link = self.append(&joined);
+        let (adder, sealed) = joined.accepted(link, &self.chain, &self.account.seed, &mut rng(9)).unwrap();
+        look(&adder);
+        let adopted = seeded(joiner.receive(&sealed, NOW).unwrap()).adopt(&self.chain, &self.keys).unwrap();
+        look(&adopted);
+        let Adopted { epoch, seed, stored } = adopted;
+        let linked = adder.receive(&stored.done(), NOW).unwrap();
+        (AdoptedSeed { epoch, seed }, linked)
+    }
+
     /// The two ends once the adder's person said yes and Invite is on its way.
     fn invited(&self, shows: Shows) -> (ExpectJoin, Invited) {
         let (adder, joiner) = self.paired(shows);
@@ -107,6 +145,12 @@ impl World {
         let (adder, seed) = joined.accepted(link, &self.chain, &self.account.seed, &mut rng(9)).unwrap();
         (adder, joiner, seed)
     }
+}
+
+/// What a joiner ends with.
+pub(crate) struct AdoptedSeed {
+    epoch: u32,
+    seed: AccountSeed,
 }
 
 fn joiner_setup(keys: &DeviceKeys) -> Setup {
@@ -155,22 +199,12 @@ fn a_device_is_linked_whoever_shows_the_code_and_however_it_is_read() {
             let (shown, typed) = pair(world.setup(shows), form);
             let (adder, joiner) = if shows == Shows::Adder { (shown, typed) } else { (typed, shown) };
             assert_eq!(adder.words(), joiner.words());
-            let (joiner, ask) = joiner::begin(joiner, &world.keys, "Watch".to_owned(), SERIAL.to_owned()).unwrap();
-            let asked = adder::begin(adder).unwrap().receive(&ask, NOW).unwrap();
-            assert_eq!((asked.name(), asked.serial(), asked.device()), ("Watch", SERIAL, world.keys.id()));
-            let (adder, invite) = world.invite(asked.approve(joiner.words(), NOW).unwrap());
-            let invited = joiner.receive(&invite, NOW).unwrap();
-            assert_eq!((invited.account(), invited.held()), (world.chain.account(), 0));
-            let (joiner, join) = invited.join(&world.chain, &world.keys).unwrap();
-            let joined = adder.receive(&join, NOW).unwrap();
-            assert_eq!(joined.place(), world.chain.next_place());
-            let link = world.append(&joined);
-            let seed = &world.account.seed;
-            let (adder, sealed) = joined.accepted(link, &world.chain, seed, &mut rng(9)).unwrap();
-            let adopted = seeded(joiner.receive(&sealed, NOW).unwrap()).adopt(&world.chain, &world.keys).unwrap();
+            let mut states = 0;
+            let (adopted, linked) = world.walk(adder, joiner, &mut |_| states += 1);
+            assert_eq!(states, 10, "all of them");
             assert_eq!(adopted.epoch, 1);
+            let seed = &world.account.seed;
             assert!(adopted.seed.0.matches(seed.0.expose_secret()));
-            let linked = adder.receive(&adopted.stored.done(), NOW).unwrap();
             assert_eq!((linked.device, linked.name.as_str()), (world.keys.id(), "Watch"));
             let member = world.chain.active(&world.keys.id()).unwrap();
             assert_eq!(member.device.serial, serial_hash(seed, SERIAL));

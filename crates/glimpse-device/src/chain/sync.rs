@@ -46,16 +46,14 @@ impl Device {
     /// [`ErrorCode::ChainForked`]; [`DeviceError::BadLink`]; [`DeviceError::SeedRefused`]; [`ErrorCode::DeviceRevoked`] when
     /// this device was taken out.
     pub async fn sync(&self) -> Result<Synced, DeviceError> {
+        // Whatever goes wrong here has it asked again before anything is done.
+        self.synced.set(None);
         let mut looks = 0u32;
         loop {
             looks = looks.saturating_add(1);
             let from = self.head().seq;
             let answer = self.ask_account(from).await?;
-            let told = self.take_account(from, &answer).await;
-            let new = match told {
-                Ok(new) => new,
-                Err(error) => return Err(error),
-            };
+            let new = self.take_account(from, &answer).await?;
             let known = self.known();
             match said(&known.chain, &answer.chain.statements) {
                 Said::Nothing => {}

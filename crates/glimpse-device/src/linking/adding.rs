@@ -5,6 +5,7 @@ use glimpse_core::linking::adder::{self, Asked, ExpectDone, Joined, LinkApproved
 use glimpse_core::linking::serial_hash;
 use glimpse_core::pairing::device::Setup;
 use glimpse_core::words::CheckWords;
+use glimpse_wire::account::Second;
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{DeviceId, ErrorCode};
 
@@ -87,20 +88,24 @@ impl Device {
             held: known.chain.policy().adding.held,
             expires_in: self.machine.monotonic().until(asked.deadline()),
         });
-        match talk.next(asked.deadline(), ErrorCode::ApprovalTimedOut).await {
-            Ok(Next::Approved(picked)) => {
-                // Words that nobody offered are as wrong as a decoy.
-                let Some(picked) = words.into_iter().find(|words| same_words(&words.to_string(), &picked)) else {
-                    return Err(give_up(ErrorCode::CodeWrong.into(), |code| asked.stop(code)));
-                };
-                Ok(asked.approve(picked, self.machine.monotonic())?)
+        loop {
+            match talk.next(asked.deadline(), ErrorCode::ApprovalTimedOut).await {
+                // Nothing was proposed yet.
+                Ok(Next::Second(_)) => {}
+                Ok(Next::Approved(picked)) => {
+                    // Words that nobody offered are as wrong as a decoy.
+                    let Some(picked) = words.into_iter().find(|words| same_words(&words.to_string(), &picked)) else {
+                        return Err(give_up(ErrorCode::CodeWrong.into(), |code| asked.stop(code)));
+                    };
+                    return Ok(asked.approve(picked, self.machine.monotonic())?);
+                }
+                // Nothing is due from the other end before the yes: it is leaving, or out of order.
+                Ok(Next::Message(message)) => {
+                    let code = super::line::reason_of(&message).unwrap_or(ErrorCode::Declined);
+                    return Err(give_up(code.into(), |code| asked.stop(code)));
+                }
+                Err(error) => return Err(give_up(error, |code| asked.stop(code))),
             }
-            // Nothing is due from the other end before the yes: it is leaving, or out of order.
-            Ok(Next::Message(message)) => {
-                let code = super::line::reason_of(&message).unwrap_or(ErrorCode::Declined);
-                Err(give_up(code.into(), |code| asked.stop(code)))
-            }
-            Err(error) => Err(give_up(error, |code| asked.stop(code))),
         }
     }
 
@@ -123,7 +128,7 @@ impl Device {
                 Ok(message) => state.receive(&message, self.machine.monotonic())?,
                 Err(error) => return Err(give_up(error, |code| state.stop(code))),
             };
-            match self.append_joined(&joined).await {
+            match self.append_joined(&joined, talk).await {
                 Ok(link) => {
                     (talk.events)(Event::Accepted);
                     return self.seal_to(joined, link, held, talk).await;
@@ -142,12 +147,17 @@ impl Device {
     }
 
     /// Adds the link that brings the joiner; gives the link's hash.
-    async fn append_joined(&self, joined: &Joined) -> Result<glimpse_wire::Hash, DeviceError> {
+    async fn append_joined(&self, joined: &Joined, talk: &mut Talk<'_>) -> Result<glimpse_wire::Hash, DeviceError> {
         let known = self.trusted_chain().await?;
         if known.chain.next_place() != joined.place() {
             return Err(ErrorCode::Conflict.into());
         }
-        let link = act(&known.chain, self.keys(), joined.act().clone(), None);
+        let mut second = None;
+        if known.chain.needs_second(&self.keys().id(), joined.act()) {
+            (talk.events)(Event::NeedsSecond(self.proposal_of(&known, joined.act())));
+            second = Some(self.second_of(joined, talk).await?);
+        }
+        let link = act(&known.chain, self.keys(), joined.act().clone(), second);
         let hash = glimpse_wire::preimage::link_hash(link.link.as_slice());
         let device = joiner_of(joined);
         self.owe(device, true).await?;
@@ -159,6 +169,19 @@ impl Device {
                     self.owe(device, false).await?;
                 }
                 Err(error)
+            }
+        }
+    }
+
+    /// Waits for a second device's signature, which the person brings.
+    async fn second_of(&self, joined: &Joined, talk: &mut Talk<'_>) -> Result<Second, DeviceError> {
+        loop {
+            match talk.next(joined.deadline(), ErrorCode::PairingBroken).await? {
+                Next::Second(signed) => return Ok(signed.second()),
+                Next::Approved(_) => {}
+                Next::Message(message) => {
+                    return Err(super::line::reason_of(&message).unwrap_or(ErrorCode::PairingBroken).into());
+                }
             }
         }
     }

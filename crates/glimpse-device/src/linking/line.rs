@@ -10,6 +10,7 @@ use glimpse_wire::{ErrorCode, Hash, MailboxId, decode, encode};
 
 use super::{Command, Commands, Event};
 use crate::api::{Api, bare};
+use crate::chain::Cosigned;
 use crate::error::DeviceError;
 use crate::mailbox::{Link, News};
 use crate::surroundings::Surroundings;
@@ -44,6 +45,8 @@ pub(super) enum Next {
     Message(Vec<u8>),
     /// The person's words.
     Approved(String),
+    /// A second device's signature.
+    Second(Cosigned),
 }
 
 /// A line, and what surrounds it.
@@ -88,6 +91,7 @@ impl Talk<'_> {
             }
             match self.happens(left.min(TICK)).await {
                 Happened::Command(Command::Approve { words }) => return Ok(Next::Approved(words)),
+                Happened::Command(Command::Second(signed)) => return Ok(Next::Second(signed)),
                 Happened::Command(Command::Cancel) => return Err(ErrorCode::Declined.into()),
                 Happened::Message(message) | Happened::News(News::Message(message)) => {
                     return Ok(Next::Message(message));

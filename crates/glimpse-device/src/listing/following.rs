@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use glimpse_wire::account::Head;
 use glimpse_wire::api::SignedJson;
 use glimpse_wire::limits::{MAX_CHANGES, MAX_PAGE};
-use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId};
+use glimpse_wire::merkle::leaf_hash;
+use glimpse_wire::preimage::{StatementKind, log_leaf};
+use glimpse_wire::record::{Change, Envelope};
+use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SigningKeyBytes};
 
 use super::Listing;
 use super::log::{Log, LogAlarm, Word};
@@ -43,8 +45,10 @@ pub(crate) struct Published(BTreeMap<u64, (RecordId, Hash)>);
 
 impl Published {
     /// The server gave a version this number.
-    fn insert(&mut self, seq: u64, record: RecordId, leaf: Hash) {
-        self.0.insert(seq, (record, leaf));
+    fn insert(&mut self, seq: u64, envelope: &Envelope) {
+        let header = &envelope.header;
+        let leaf = leaf_hash(&log_leaf(&header.record, header.version, &envelope.h1(), Change::VERSION));
+        self.0.insert(seq, (header.record, leaf));
         // Of more than that, the newest say as much.
         if self.0.len() > MAX_PUBLISHED {
             self.0.pop_first();
@@ -125,12 +129,8 @@ impl Device {
                 self.sync().await?;
             }
             let known = self.known();
-            let signer = |device: &DeviceId, head: &Head| {
-                known.chain.active_at(device, head).map(|member| member.device.signing)
-            };
-            let word = Word::read(&page.checkpoint, &self.account(), signer)?;
-            let looked = Self::eyes(&known).look_at(&page.changes);
-            let more = listing.take_page(page.newest, word, looked, &published)?;
+            let word = Word::read(&page.checkpoint, &self.account(), |device, head| signer(&known, device, head))?;
+            let more = listing.take_page(page.newest, word, eyes(&known).look_at(&page.changes), &published)?;
             self.published.borrow_mut().0.retain(|seq, _| *seq > listing.log.count());
             taken = taken.saturating_add(page.changes.len());
             unstored = unstored.saturating_add(page.changes.len());
@@ -160,10 +160,6 @@ impl Device {
         if self.authorised(|token| with_json(Method::Put, path.clone(), &signed).by(token)).await.is_ok() {
             log.signed(&next);
         }
-    }
-
-    pub(super) const fn eyes(known: &Known) -> Eyes<'_> {
-        Eyes { chain: &known.chain, keys: known.keys() }
     }
 
     /// The user has compared the devices, and takes the server's list of changes as it is. The next look reads it from the
@@ -211,17 +207,11 @@ impl Device {
     ///
     /// # Errors
     /// [`DeviceError::Damaged`], [`DeviceError::Storage`].
-    pub(crate) async fn compare_number(
-        &self,
-        before: u64,
-        seq: u64,
-        record: RecordId,
-        leaf: Hash,
-    ) -> Result<(), DeviceError> {
+    pub(crate) async fn compare_number(&self, before: u64, seq: u64, envelope: &Envelope) -> Result<(), DeviceError> {
         if seq > before {
             // Unless another look has come to it meanwhile.
             if seq > self.read_so_far().await? {
-                self.published.borrow_mut().insert(seq, record, leaf);
+                self.published.borrow_mut().insert(seq, envelope);
             }
             return Ok(());
         }
@@ -232,4 +222,14 @@ impl Device {
         self.write_listing(listing).await?;
         Ok(())
     }
+}
+
+/// By what the changes of a page are checked.
+pub(super) const fn eyes(known: &Known) -> Eyes<'_> {
+    Eyes { chain: &known.chain, keys: known.keys() }
+}
+
+/// The key of a device that belonged to the account when `head` was its newest link.
+fn signer(known: &Known, device: &DeviceId, head: &Head) -> Option<SigningKeyBytes> {
+    known.chain.active_at(device, head).map(|member| member.device.signing)
 }

@@ -180,7 +180,7 @@ async fn t043_what_nobody_signed_is_never_the_users_own_and_never_lent() {
         account: device.account(),
         epoch: 1,
         key: KemPublic::parse(chain.epoch().unwrap().account_key.as_slice()).unwrap(),
-        head: device.head(),
+        head: chain.head(),
     };
     let rng = &mut SystemRng(&*ground.machine);
     let author = Author::Device(stranger.keys());

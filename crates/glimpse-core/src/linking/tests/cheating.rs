@@ -275,7 +275,7 @@ fn t022_t029_a_ghost_or_somebody_elses_keys_do_not_join() {
         let ended = joined(by).unwrap_err();
         assert_eq!(ended.error, ErrorCode::Malformed, "{name}");
     }
-    // Controls: the device itself joins; and an adder without the check makes a link that the chain refuses, too.
+    // Controls: one who took the key from whoever signs would have believed the first; the device itself joins; and an adder without the check makes a link that the chain refuses, too.
     let genuine =
         joined(&|line, place, id| victim.signing().sign(&over(&account, place, &public, id, &line.transcript)));
     let act = genuine.unwrap().act().clone();
