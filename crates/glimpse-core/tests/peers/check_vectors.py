@@ -201,6 +201,29 @@ def account():
     return f
 
 
+def checkpoints(founder):
+    f = File("checkpoints")
+    f.same("root_of_none", g.sha256(b""))
+    leaves, roots = [], []
+    for change in f.each("changes"):
+        leaves.append(g.labelled(
+            "record/log-leaf", change["record"], g.n8(change.text("version")), change["h1"], bytes([change.text("kind")])))
+        roots.append(g.merkle(leaves))
+        change.same("leaf", leaves[-1])
+        change.same("root", roots[-1])
+    previous = bytes(32)
+    for number, checkpoint in enumerate(f.each("checkpoints"), 1):
+        count = checkpoint.text("count")
+        checkpoint.same("previous", previous)
+        checkpoint.same("statement", g.encode([
+            g.SUITE, founder["account_id"], number, previous, [0, founder["link_hash"]], count, roots[count - 1],
+            1_700_000_000_000, founder["device_id"]]))
+        checkpoint.same("signature", g.sign(
+            founder["device_signing_seed"], g.labelled("record/checkpoint", checkpoint["statement"])))
+        previous = g.sha256(g.labelled("record/checkpoint-hash", checkpoint["statement"]))
+        checkpoint.same("hash", previous)
+
+
 def record(name, founder):
     f = File(name)
     header = g.decode(f["header"])
@@ -469,6 +492,7 @@ def malformed():
 small()
 recovery()
 FOUNDER = account()
+checkpoints(FOUNDER)
 for NAME in ("record", "record-chunks", "record-writer"):
     record(NAME, FOUNDER)
 PAIR, KEYS = pairing(FOUNDER)

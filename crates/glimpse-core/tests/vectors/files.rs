@@ -8,6 +8,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("words", include_str!("../../../../vectors/words.json")),
     ("account", include_str!("../../../../vectors/account.json")),
     ("recovery", include_str!("../../../../vectors/recovery.json")),
+    ("checkpoints", include_str!("../../../../vectors/checkpoints.json")),
     ("record", include_str!("../../../../vectors/record.json")),
     ("record-chunks", include_str!("../../../../vectors/record-chunks.json")),
     ("record-writer", include_str!("../../../../vectors/record-writer.json")),

@@ -11,6 +11,8 @@
 #[path = "../../src/testing/by_hand.rs"]
 mod by_hand;
 #[cfg(test)]
+mod checkpoints;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod hand;
@@ -67,6 +69,7 @@ fn account_and_records() {
     same("record", &rest::small_record());
     same("record-chunks", &rest::large_record());
     same("record-writer", &rest::written_record());
+    same("checkpoints", &checkpoints::checkpoints_sheet());
 }
 
 #[test]

@@ -63,9 +63,9 @@ impl Kept {
                 previous,
                 h1,
                 created,
-                epoch: 1,
                 meta: None,
                 standing: Standing::Own,
+                epoch: 1,
             })
         };
         Looked { seq, leaf: leaf_hash(&log_leaf(&record, version, &h1, kind)), news }
