@@ -92,7 +92,7 @@ impl Device {
         match created {
             Ok(response) => {
                 let account: Account = json(response, MAX_JSON).await?;
-                if account.account != device.genesis.account {
+                if account.chain.account != device.genesis.account {
                     return Err(ErrorCode::Malformed.into());
                 }
             }
@@ -281,6 +281,7 @@ impl Device {
             origin: self.server().to_owned(),
             challenge: challenge.challenge,
             at: self.machine.now(),
+            counter: self.machine.now().0,
         };
         let signed: SignedJson = self.keys().signing().sign_statement(StatementKind::SignIn, &answer).into();
         let request = with_json(Method::Post, "/v1/sign-in".to_owned(), &signed);

@@ -112,7 +112,7 @@ impl Writer {
         let key = &genesis.device.signing;
         let card: Card = card.signed().open(StatementKind::Card, key).map_err(|_| ErrorCode::ChainForked)?;
         is_about(&card.statement, &genesis)?;
-        let newest = match chain.statement {
+        let newest = match chain.statements.into_iter().next() {
             Some(signed) => {
                 let stated: HeadStatement =
                     Signed::from(signed).open(StatementKind::Head, key).map_err(|_| ErrorCode::ChainForked)?;

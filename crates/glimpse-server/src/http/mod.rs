@@ -2,6 +2,7 @@
 
 mod accounts;
 mod auth;
+mod checkpoints;
 mod extract;
 pub(crate) mod guard;
 mod mailboxes;
@@ -53,6 +54,7 @@ fn api() -> Router<Arc<App>> {
         .route("/v1/sign-in", post(accounts::sign_in))
         .route("/v1/account", get(accounts::account).delete(accounts::delete))
         .route("/v1/account/head", put(accounts::put_head))
+        .route("/v1/account/checkpoint", put(checkpoints::put))
         .route("/v1/chains/{account}", get(accounts::chain))
         .route("/v1/shares", post(records::mint))
         .route("/v1/records", get(records::list).post(records::publish))

@@ -1,7 +1,7 @@
 //! Accounts, devices, tokens, chains.
 
 use glimpse_wire::account::{Genesis, Head};
-use glimpse_wire::api::{Account, Chain, EpochWrap, SignedJson};
+use glimpse_wire::api::{Account, Chain, DeviceWrap, SignedJson};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SigningKeyBytes, UnixMillis};
 
@@ -61,16 +61,15 @@ impl Store {
 
     /// The account as one of its devices reads it.
     pub(crate) async fn account(&self, account: &AccountId, device: &DeviceId) -> Answer<Account> {
-        let wraps: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT epoch, wrap FROM wraps WHERE account = ? AND device = ? ORDER BY epoch")
+        let wraps: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT wrap FROM wraps WHERE account = ? AND device = ? ORDER BY epoch")
                 .bind(account.0.as_slice())
                 .bind(device.0.as_slice())
                 .fetch_all(&self.main)
                 .await?;
-        let wraps = wraps
-            .into_iter()
-            .map(|(epoch, wrap)| EpochWrap { epoch: u32::try_from(epoch).unwrap_or(0), wrap: Bytes(wrap) });
-        Ok(Account { account: *account, links: self.links(account).await?, wraps: wraps.collect() })
+        let wraps = wraps.into_iter().map(|wrap| DeviceWrap { device: *device, wrap: Bytes(wrap) }).collect();
+        let chain = self.chain(account).await?;
+        Ok(Account { chain, wraps, names: Vec::new(), recovery: None, doubled: Vec::new() })
     }
 
     /// The account's chain, and the newest word of a device about its head.
@@ -90,7 +89,8 @@ impl Store {
             }
             None => None,
         };
-        Ok(Chain { links, statement })
+        let length = u64::try_from(links.len()).unwrap_or(u64::MAX);
+        Ok(Chain { account: *account, length, links, statements: statement.into_iter().collect() })
     }
 
     async fn links(&self, account: &AccountId) -> Answer<Vec<Bytes>> {

@@ -14,6 +14,7 @@
 mod accounts;
 mod contents;
 mod deletion;
+mod log;
 mod receipts;
 mod records;
 mod sessions;
@@ -94,7 +95,8 @@ impl Store {
         let lock = lock(data).await?;
         // Again: whoever held the lock until now may have been a restore.
         is_whole(data)?;
-        let writer = open(&data.join("main.db"), 1, &[include_str!("main.sql")]).await?;
+        let steps = [include_str!("main.sql"), include_str!("main.log.sql")];
+        let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.
         let shares = open(&data.join("shares.db"), 1, &[include_str!("shares.sql")]).await?;

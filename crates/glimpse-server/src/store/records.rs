@@ -1,18 +1,17 @@
 //! Records: publish, list, release, delete.
 
-use glimpse_wire::limits::{MAX_PAGE, MAX_SESSION_MILLIS};
-use glimpse_wire::record::{Change, Envelope, Page};
+use glimpse_wire::limits::MAX_SESSION_MILLIS;
+use glimpse_wire::record::{Change, Envelope};
 use glimpse_wire::size::sealed;
 use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, RecordId, UnixMillis};
 use sqlx::SqliteConnection;
 
+use super::log::{Leaf, append};
 use super::shares::VersionScope;
 use super::{Store, fixed, int, nat};
 use crate::problem::Answer;
 use crate::settings::Limits;
 
-/// Bytes of envelopes after which a page of a listing ends.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Releases are kept this long.
 const RELEASE_LOG_MILLIS: u64 = 90 * 24 * 60 * 60 * 1000;
 
@@ -28,12 +27,13 @@ pub(crate) enum State {
 }
 
 impl State {
-    const fn number(self) -> i64 {
-        match self {
-            Self::Version => 1,
-            Self::Pending => 2,
-            Self::Deleted => 3,
-        }
+    /// As the tables and the leaves of the log have it.
+    pub(super) fn number(self) -> i64 {
+        i64::from(match self {
+            Self::Version => Change::VERSION,
+            Self::Pending => Change::PENDING,
+            Self::Deleted => Change::DELETED,
+        })
     }
 }
 
@@ -98,46 +98,10 @@ impl Store {
         .bind(bytes)
         .execute(&mut *tx)
         .await?;
+        append(&mut tx, account, seq, Leaf { record, version: int(header.version), h1: &h1.0, kind: state }).await?;
         tx.commit().await?;
         self.settle_share(&header.account, &h0).await?;
         Ok(nat(seq))
-    }
-
-    /// What changed after `after`, by rising number.
-    pub(crate) async fn changes(&self, account: &AccountId, after: u64, limit: u32) -> Answer<Page> {
-        let limit = i64::from(limit).clamp(1, i64::try_from(MAX_PAGE).unwrap_or(i64::MAX));
-        let rows: Vec<(i64, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT seq, state, body FROM records WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?")
-                .bind(account.0.as_slice())
-                .bind(int(after))
-                .bind(limit.saturating_add(1))
-                .fetch_all(&self.main)
-                .await?;
-        // Asked after the rows, so that none of them has a higher number.
-        let newest: Option<i64> = sqlx::query_scalar("SELECT seq FROM accounts WHERE account = ?")
-            .bind(account.0.as_slice())
-            .fetch_optional(&self.main)
-            .await?;
-        let newest = nat(newest.ok_or(ErrorCode::NotFound)?);
-        let mut page = Page { changes: Vec::new(), next: after, more: false, newest };
-        let mut size = 0usize;
-        for (seq, state, body) in rows {
-            size = size.saturating_add(body.len());
-            if int(u64::try_from(page.changes.len()).unwrap_or(u64::MAX)) == limit
-                || (size > PAGE_BYTES && !page.changes.is_empty())
-            {
-                page.more = true;
-                break;
-            }
-            let (seq, body) = (nat(seq), body.into());
-            page.changes.push(match state {
-                1 => Change::Version { seq, envelope: body },
-                2 => Change::Pending { seq, envelope: body },
-                _ => Change::Deleted { seq, deletion: body },
-            });
-            page.next = seq;
-        }
-        Ok(page)
     }
 
     /// Counts and logs the release of a record's share, in a transaction that is on disk before the share leaves.
@@ -211,6 +175,8 @@ impl Store {
             .bind(record.0.as_slice())
             .execute(&mut *tx)
             .await?;
+        let leaf = Leaf { record: record.0.as_slice(), version, h1: &h1, kind: State::Deleted };
+        append(&mut tx, account.0.as_slice(), seq, leaf).await?;
         tx.commit().await?;
         self.sweep_doomed(now).await
     }

@@ -101,7 +101,7 @@ impl Phone {
     pub(crate) async fn found(http: Http) -> Self {
         let mut phone = Self::keys(http);
         let founded: Account = phone.http.post("/v1/accounts", &phone.founding).await.json();
-        assert_eq!(founded.account, phone.account);
+        assert_eq!(founded.chain.account, phone.account);
         phone.sign_in().await;
         phone
     }
@@ -123,6 +123,7 @@ impl Phone {
             origin: origin.to_owned(),
             challenge: challenge.challenge,
             at: challenge.now,
+            counter: challenge.now.0,
         };
         sign(&self.key, StatementKind::SignIn, &answer).into()
     }

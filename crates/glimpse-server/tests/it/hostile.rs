@@ -77,6 +77,7 @@ async fn another_suite_is_malformed() {
         origin: server.url(),
         challenge: Hash(random()),
         at: UnixMillis(0),
+        counter: 1,
     };
     let signed: SignedJson = sign(&phone.key, preimage::StatementKind::SignIn, &answer).into();
     assert_eq!(phone.http.post("/v1/sign-in", &signed).await.code(), ErrorCode::Malformed);

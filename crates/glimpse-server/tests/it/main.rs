@@ -14,6 +14,7 @@ mod accounts;
 mod actors;
 mod adversary;
 mod backup;
+mod checkpoints;
 mod crash;
 mod hostile;
 mod http;
