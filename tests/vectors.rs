@@ -20,6 +20,8 @@ mod hand;
 mod kit;
 #[path = "../crates/glimpse-core/tests/vectors/lent.rs"]
 mod lent;
+#[path = "../crates/glimpse-core/tests/vectors/linking.rs"]
+mod linking;
 #[path = "../crates/glimpse-core/tests/vectors/reject.rs"]
 mod reject;
 #[path = "../crates/glimpse-core/tests/vectors/rest.rs"]
@@ -62,6 +64,11 @@ fn pairing_session_and_receipts() {
     same("pairing", &lent::pairing());
     same("session", &lent::session());
     same("receipts", &lent::receipts());
+}
+
+#[wasm_bindgen_test]
+fn a_linking() {
+    same("linking", &linking::linking());
 }
 
 #[wasm_bindgen_test]

@@ -6,7 +6,6 @@ mod commands;
 mod failure;
 mod files;
 mod home;
-#[cfg_attr(not(test), expect(dead_code, reason = "`recovery create` prints with it"))]
 mod kit_page;
 mod out;
 mod passphrase;

@@ -27,6 +27,7 @@ mod derive;
 pub mod error;
 pub mod kem;
 pub mod keys;
+pub mod linking;
 pub mod pairing;
 mod pake;
 pub mod receipts;

@@ -4,6 +4,7 @@
 use core::fmt::Debug;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use glimpse_wire::linking::SealedSeed;
 use glimpse_wire::pairing::{BlobKey, GrantBody, GrantUnit, Purpose};
 use glimpse_wire::{Hash, Salt, UnitId, UnixMillis};
 
@@ -12,6 +13,8 @@ use crate::code::{CodeSecret, Nameplate, PairingCode};
 use crate::derive;
 use crate::kem::KemSecret;
 use crate::keys::{AccountSeed, DeviceKeys, Signing, WriterKeys};
+use crate::linking;
+use crate::linking::tests::{Shows, world as linking_world};
 use crate::pairing::tests::{MAILBOX, NOW, claims, confirmed, counted, ends};
 use crate::pairing::viewer::Asking;
 use crate::record::{Author, Draft, Place};
@@ -169,6 +172,37 @@ fn states_and_sessions_print_none_of_their_keys() {
 }
 
 #[test]
+fn no_state_of_a_linking_prints_a_key_a_seed_or_its_code() {
+    let sealed = SealedSeed { epoch: 1, seed: glimpse_wire::ids::Bytes(vec![BYTE; 32]) };
+    silent(&sealed, &[&[BYTE; 32]]);
+    let secret = CodeSecret::generate_for_qr(&mut rng(5));
+    silent(&secret, &[secret.expose_secret().as_bytes()]);
+    let code = PairingCode::new(Nameplate::parse("417").unwrap(), secret);
+    silent(&code, &[code.secret.expose_secret().as_bytes()]);
+    for shows in [Shows::Adder, Shows::Joiner] {
+        let mut world = linking_world();
+        let seed = *world.account.seed.0.expose_secret();
+        let (signing, kem) = world.keys.seeds();
+        let (of_adder, _) = world.account.device.seeds();
+        let (joiner, kem) = (*signing.expose_secret(), *kem.expose_secret());
+        let (adder, joiner_end) = world.paired(shows);
+        // What the two ends have in common, as the ends themselves compute it.
+        let of_pairing = adder.secrets();
+        assert_eq!(of_pairing, joiner_end.secrets());
+        let secrets: Vec<&[u8]> = [&seed, &joiner, &kem, of_adder.expose_secret()]
+            .into_iter()
+            .chain(&of_pairing)
+            .map(<[u8; 32]>::as_slice)
+            .collect();
+        silent(&adder, &secrets);
+        silent(&joiner_end, &secrets);
+        world.walk(adder, joiner_end, &mut |state| {
+            silent(&state, &secrets);
+        });
+    }
+}
+
+#[test]
 fn what_goes_into_the_viewer_and_comes_out_prints_neither_code_nor_token_nor_content() {
     silent(&Input::Code("417 203 9186".to_owned()), &[b"203", b"9186"]);
     silent(&Input::HttpDone { id: 1, status: 200, body: vec![BYTE; 32] }, &[&[BYTE; 32]]);
@@ -209,5 +243,8 @@ fn a_secret_cannot_be_copied_compared_shown_or_serialised() {
     assert_not_impl!(KitKeys: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(Share: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(Page: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(linking::Paired: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(linking::adder::LinkApproved: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(linking::joiner::Adopted: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(DeviceVault: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
 }

@@ -296,6 +296,10 @@ array!(AccountDeletion { suite, account, at });
 pub struct MintRequest {
     /// At most [`crate::limits::MAX_SHARES_PER_MINT`].
     pub shares: Vec<ShareScope>,
+    /// The head that what is sealed will name: refused as a conflict where it is not the newest, before anything is
+    /// sealed and sent for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
 }
 
 /// For what a share is.

@@ -106,6 +106,8 @@ pub struct Chain {
     members: Vec<Member>,
     /// By number, from 1.
     epochs: Vec<Epoch>,
+    /// The link that began each epoch.
+    begun: Vec<u64>,
     policy: Policy,
     /// When each pinned key takes effect.
     pinned: Vec<(SigningKeyBytes, UnixMillis)>,
@@ -139,6 +141,7 @@ impl Chain {
             hashes: vec![preimage::link_hash(signed.link.as_slice())],
             members: vec![first],
             epochs: vec![epoch],
+            begun: vec![0],
             policy: Policy::default(),
             pinned: Vec::new(),
             recovery,
@@ -302,27 +305,39 @@ impl Chain {
         is_next_epoch(&self.epochs, &epoch, &self.active_ids(), self.recovery.as_ref())?;
         self.kit_wrap = wrap_for(&epoch, self.recovery.as_ref());
         self.epochs.push(epoch);
+        self.begun.push(self.next_place().seq);
         Ok(())
+    }
+
+    /// Whether the policy asks for a second device's signature on an act, and there is a device that could give it.
+    #[must_use]
+    pub fn needs_second(&self, signer: &DeviceId, act: &Act) -> bool {
+        let need = match act {
+            Act::Add { .. } => self.policy.adding,
+            Act::Revoke { .. } => self.policy.revoking,
+            Act::Policy { .. } | Act::Recovery { .. } => self.policy.pinning,
+            Act::Rotate { .. } => Need::default(),
+        };
+        need.second && self.seconds(signer, act).next().is_some()
+    }
+
+    /// Devices that could sign an act as the second: those that belong, are not its signer and do not leave by it.
+    fn seconds<'m>(&'m self, signer: &'m DeviceId, act: &'m Act) -> impl Iterator<Item = &'m Member> {
+        let leaving: &[DeviceId] = match act {
+            Act::Revoke { devices, .. } => devices,
+            Act::Add { .. } | Act::Rotate { .. } | Act::Policy { .. } | Act::Recovery { .. } => &[],
+        };
+        let may =
+            move |member: &&Member| member.until.is_none() && member.id != *signer && !leaving.contains(&member.id);
+        self.members.iter().filter(may)
     }
 
     /// Checks that a second device signed where the policy asks for one and there is one, and that none did elsewhere.
     fn has_second(&self, signer: &DeviceId, place: &Head, act: &Act, second: &[Second]) -> Result<(), ChainError> {
-        let mut leaving: &[DeviceId] = &[];
-        let need = match act {
-            Act::Add { .. } => self.policy.adding,
-            Act::Revoke { devices, .. } => {
-                leaving = devices;
-                self.policy.revoking
-            }
-            Act::Policy { .. } | Act::Recovery { .. } => self.policy.pinning,
-            Act::Rotate { .. } => Need::default(),
-        };
-        let may = |member: &&Member| member.until.is_none() && member.id != *signer && !leaving.contains(&member.id);
-        let asked = need.second && self.members.iter().any(|member| may(&member));
-        match (asked, second) {
+        match (self.needs_second(signer, act), second) {
             (false, []) => Ok(()),
             (true, [one]) => {
-                let member = self.members.iter().filter(may).find(|member| member.id == one.device);
+                let member = self.seconds(signer, act).find(|member| member.id == one.device);
                 let signed = preimage::second_signature(&self.account, place, &encode(act));
                 Ok(verify(&member.ok_or(ChainError::Policy)?.device.signing, &signed, &one.signature)?)
             }
@@ -400,6 +415,19 @@ impl Chain {
     #[must_use]
     pub fn epochs(&self) -> &[Epoch] {
         &self.epochs
+    }
+
+    /// The link that began the newest epoch.
+    #[must_use]
+    pub fn epoch_begun(&self) -> u64 {
+        self.begun.last().copied().unwrap_or(0)
+    }
+
+    /// The number of the epoch after the link numbered `seq`.
+    #[must_use]
+    pub fn epoch_at(&self, seq: u64) -> Option<u32> {
+        let begun = self.begun.iter().take_while(|begun| **begun <= seq).count();
+        u32::try_from(begun).ok().filter(|_| seq <= self.head().seq)
     }
 
     /// The rules.

@@ -14,6 +14,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("pairing", include_str!("../../../../vectors/pairing.json")),
     ("session", include_str!("../../../../vectors/session.json")),
     ("receipts", include_str!("../../../../vectors/receipts.json")),
+    ("linking", include_str!("../../../../vectors/linking.json")),
 ];
 
 /// Name and text of each file that shows one fault.

@@ -19,6 +19,8 @@ mod kit;
 #[cfg(test)]
 mod lent;
 #[cfg(test)]
+mod linking;
+#[cfg(test)]
 mod reject;
 #[cfg(test)]
 mod rest;
@@ -72,6 +74,11 @@ fn pairing_session_and_receipts() {
     same("pairing", &lent::pairing());
     same("session", &lent::session());
     same("receipts", &lent::receipts());
+}
+
+#[test]
+fn a_linking() {
+    same("linking", &linking::linking());
 }
 
 #[test]
