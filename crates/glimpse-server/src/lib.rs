@@ -10,6 +10,7 @@
 //! listen     connections, TLS             site                        the page, from memory
 //! http/      routes and handlers; guard (id, rate, log), auth, extract (bytes become types), transfer (content)
 //! mailbox/   nameplates, mailboxes, and the two directions of each, in memory
+//! chains     the account's chain: replayed, extended, and what follows from it
 //! lifecycle  a session across mailboxes and databases: grant, open, end          session   its rules, as pure functions
 //! store/     three SQLite files and two folders of blobs, split by concern       share     the one derivation
 //! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see
@@ -31,6 +32,7 @@
 
 mod app;
 mod backup;
+mod chains;
 mod clock;
 mod health;
 mod http;

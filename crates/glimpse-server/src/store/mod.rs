@@ -14,17 +14,22 @@
 mod accounts;
 mod contents;
 mod deletion;
+mod devices;
+mod links;
 mod log;
 mod receipts;
 mod records;
+mod recovery;
 mod sessions;
 mod shares;
 mod units;
 
-pub(crate) use accounts::SignedIn;
 pub(crate) use contents::Uploader;
+pub(crate) use devices::{Member, SignedIn};
+pub(crate) use links::NewLink;
 pub(crate) use receipts::Entry;
 pub(crate) use records::State;
+pub(crate) use recovery::RecoveryAsked;
 pub(crate) use sessions::Session;
 pub(crate) use shares::VersionScope;
 pub(crate) use units::{NewUnit, Unit, UnitScope};
@@ -95,7 +100,7 @@ impl Store {
         let lock = lock(data).await?;
         // Again: whoever held the lock until now may have been a restore.
         is_whole(data)?;
-        let steps = [include_str!("main.sql"), include_str!("main.log.sql")];
+        let steps = [include_str!("main.sql"), include_str!("main.log.sql"), include_str!("main.account.sql")];
         let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.

@@ -1,14 +1,15 @@
 //! Records: publish, list, release, delete.
 
 use glimpse_wire::limits::MAX_SESSION_MILLIS;
-use glimpse_wire::record::{Change, Envelope};
+use glimpse_wire::record::{Change, Deletion, Envelope};
 use glimpse_wire::size::sealed;
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, RecordId, UnixMillis};
+use glimpse_wire::{ErrorCode, Hash, RecordId, UnixMillis};
 use sqlx::SqliteConnection;
 
+use super::devices::belongs;
 use super::log::{Leaf, append};
 use super::shares::VersionScope;
-use super::{Store, fixed, int, nat};
+use super::{SignedIn, Store, fixed, int, links, nat};
 use crate::problem::Answer;
 use crate::settings::Limits;
 
@@ -77,6 +78,10 @@ impl Store {
         if !follows {
             return Err(ErrorCode::Conflict.into());
         }
+        // A writer cannot know the newest head, and names the one that it was given.
+        if state == State::Version {
+            links::is_newest(&mut tx, &header.account, &envelope.head).await?;
+        }
         adopt_content(&mut tx, envelope, &h0).await?;
         if let Some((_, _, _, old_h0, _)) = &before {
             // A session that lends the older version may still be reading it.
@@ -107,13 +112,14 @@ impl Store {
     /// Counts and logs the release of a record's share, in a transaction that is on disk before the share leaves.
     pub(crate) async fn log_release(
         &self,
-        account: &AccountId,
-        device: &DeviceId,
+        device: &SignedIn,
         record: &RecordId,
         version: u64,
         now: UnixMillis,
     ) -> Answer<VersionScope> {
+        let account = &device.account;
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        belongs(&mut tx, device).await?;
         let h0: Option<Vec<u8>> = sqlx::query_scalar(
             "SELECT h0 FROM records WHERE account = ? AND record = ? AND version = ? AND state IN (1, 2)",
         )
@@ -125,7 +131,7 @@ impl Store {
         let h0 = h0.ok_or(ErrorCode::NotFound)?;
         sqlx::query("INSERT INTO releases (account, device, record, version, at) VALUES (?, ?, ?, ?, ?)")
             .bind(account.0.as_slice())
-            .bind(device.0.as_slice())
+            .bind(device.device.0.as_slice())
             .bind(record.0.as_slice())
             .bind(int(version))
             .bind(int(now.0))
@@ -136,14 +142,8 @@ impl Store {
     }
 
     /// Deletes a record: its entry turns into the signed deletion, and its content and r are doomed with it.
-    pub(crate) async fn delete_record(
-        &self,
-        account: &AccountId,
-        record: &RecordId,
-        named: (u64, &Hash),
-        deletion: &[u8],
-        now: UnixMillis,
-    ) -> Answer<()> {
+    pub(crate) async fn delete_record(&self, named: &Deletion, deletion: &[u8], now: UnixMillis) -> Answer<()> {
+        let (account, record) = (&named.account, &named.record);
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let row: Option<Row> =
             sqlx::query_as("SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?")
@@ -156,9 +156,10 @@ impl Store {
             return Ok(());
         }
         // A deletion names the version that its signer saw, so that it cannot remove one that they did not.
-        if nat(version) != named.0 || h1 != named.1.0 {
+        if nat(version) != named.version || h1 != named.h1.0 {
             return Err(ErrorCode::Conflict.into());
         }
+        links::is_newest(&mut tx, account, &named.head).await?;
         doom(&mut tx, account.0.as_slice(), record.0.as_slice(), &h0, now).await?;
         // An older version that waits for its readers goes as well.
         sqlx::query("UPDATE doomed SET due = ? WHERE account = ? AND record = ?")

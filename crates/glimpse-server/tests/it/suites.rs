@@ -35,7 +35,7 @@ async fn said(suite: u8) -> Vec<(&'static str, Option<ErrorCode>)> {
     let challenge: Challenge = phone.http.post("/v1/sign-in/challenge", &ask).await.json();
     let (account, device, at) = (phone.account, phone.device, challenge.now);
     let answer =
-        SignIn { suite, account, device, origin: server.url(), challenge: challenge.challenge, at, counter: 1 };
+        SignIn { suite, account, device, origin: server.url(), challenge: challenge.challenge, at, counter: 2 };
     heard.push((
         "sign-in",
         phone.http.post("/v1/sign-in", &json(sign(&phone.key, StatementKind::SignIn, &answer))).await,
