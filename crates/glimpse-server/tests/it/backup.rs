@@ -343,6 +343,11 @@ async fn t096_a_backup_that_was_killed_is_taken_for_none() {
         }
     }
     assert!(cut >= 3, "control: the program was killed in the middle {cut} times");
+    let done = program(&server, "backup", [("--to", &long), ("--shares-to", &short)]).wait().expect("done");
+    assert!(
+        done.success() && names(&long).iter().any(|name| !name.starts_with('.')),
+        "control: left alone it finishes"
+    );
     let made = backed_up(&server, folder.path()).await;
     assert!(names(&long).iter().chain(&names(&short)).all(|name| !unfinished(name)), "what was left is gone");
     assert_eq!(restored(&mut server, &made).await.lost, []);
@@ -381,6 +386,11 @@ async fn t096_a_restore_that_was_killed_lets_no_server_start_and_begins_anew() {
         }
     }
     assert!(cut >= 3, "control: the program was killed in the middle {cut} times");
+    server.stop().await;
+    std::fs::remove_dir_all(server.data()).expect("lost again");
+    let done =
+        program(&server, "restore", [("--from", &made.main), ("--shares-from", &made.shares)]).wait().expect("done");
+    assert!(done.success(), "control: left alone it finishes");
     server.resume().await.expect("starts");
     for version in &versions {
         assert!(opens(&phone, version).await);
