@@ -65,4 +65,8 @@ pub(crate) const REJECTED: &[(&str, &str)] = &[
     ("code-wrong-check-digit", include_str!("../../../../vectors/reject/code-wrong-check-digit.json")),
     ("code-too-long", include_str!("../../../../vectors/reject/code-too-long.json")),
     ("code-letter", include_str!("../../../../vectors/reject/code-letter.json")),
+    ("code-of-linking", include_str!("../../../../vectors/reject/code-of-linking.json")),
+    ("code-of-lending", include_str!("../../../../vectors/reject/code-of-lending.json")),
+    ("code-qr-wrong-digit", include_str!("../../../../vectors/reject/code-qr-wrong-digit.json")),
+    ("code-qr-too-short", include_str!("../../../../vectors/reject/code-qr-too-short.json")),
 ];

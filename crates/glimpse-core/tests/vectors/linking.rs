@@ -86,6 +86,7 @@ pub(crate) fn linking() -> Sheet {
     let mut tape = Tape::new(&[digits.as_slice(), &blind, &device_nonce].concat());
     let opened = linking::open(setup, CodeForm::Qr, &mut tape).unwrap();
     let qr = opened.code.to_qr_text().unwrap();
+    assert_eq!(*qr, crate::reject::QR);
     let code = PairingCode::parse(&qr, Purpose::Link).unwrap();
     let (words_nonce, viewer_nonce): ([u8; 32], [u8; 32]) = (hand::drawn("linking n_V"), hand::drawn("linking nonce"));
     let (kem_seed, signing_seed): ([u8; 32], [u8; 32]) =

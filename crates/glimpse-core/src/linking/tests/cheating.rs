@@ -150,6 +150,22 @@ fn t024_t025_a_chain_other_than_the_adders_is_named() {
 }
 
 #[test]
+fn keys_that_the_chain_has_already_do_not_join_again() {
+    for shows in BOTH {
+        let mut world = world();
+        world.keys = DeviceKeys::generate(&mut rng(50));
+        let honest = |world: &World| {
+            let device = world.account.device.signing();
+            refusal(world, shows, &|line| Invite::honest(world).signed(world, &line.transcript, device))
+        };
+        assert_eq!(honest(&world), None, "control");
+        // The device of this link has just these keys.
+        world.overtake(50);
+        assert_eq!(honest(&world), Some(ErrorCode::Conflict));
+    }
+}
+
+#[test]
 fn an_identity_that_is_not_the_inviting_members_is_refused() {
     let mut world = world();
     world.overtake(50);
