@@ -64,6 +64,9 @@ impl Listing {
     }
 
     fn take_version(&mut self, seq: u64, seen: Seen) {
+        if seen.standing == Standing::Own && !self.log.may_name(seq, seen.head) {
+            return self.mark(seen.record, seq, ErrorCode::RecordTampered);
+        }
         let judged = self.entries.get(&seen.record).map_or(Ok(()), |known| follows(known, &seen));
         if let Err(code) = judged {
             return self.mark(seen.record, seq, code);
@@ -73,11 +76,14 @@ impl Listing {
             Standing::Pending => Measure::Written,
             Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. } => Measure::Nothing,
         };
-        let Seen { record, version, h1, created, meta, standing, epoch, previous: _ } = seen;
+        let Seen { record, version, h1, created, meta, standing, epoch, head: _, previous: _ } = seen;
         self.entries.insert(record, Entry { record, version, h1, seq, created, meta, standing, measure, epoch });
     }
 
     fn take_deletion(&mut self, seq: u64, deletion: &Deletion) {
+        if !self.log.may_name(seq, deletion.head.seq) {
+            return self.mark(deletion.record, seq, ErrorCode::RecordTampered);
+        }
         let known = self.entries.get(&deletion.record);
         // A deletion names the version that it removes; an old one does not remove a newer.
         let judged = match known {

@@ -149,12 +149,15 @@ pub(super) struct Mark {
     root: Hash,
     #[n(4)]
     device: DeviceId,
+    /// Number of the link that was the newest when its signer had read so far.
+    #[n(5)]
+    head: u64,
 }
 
 impl Mark {
     const fn new(checkpoint: &Checkpoint, hash: Hash) -> Self {
-        let Checkpoint { number, count, root, device, .. } = *checkpoint;
-        Self { number, hash, count, root, device }
+        let Checkpoint { number, count, root, device, head, .. } = *checkpoint;
+        Self { number, hash, count, root, device, head: head.seq }
     }
 }
 
@@ -210,6 +213,9 @@ pub(super) struct Log {
     /// Up to here something was not as it must be: this device vouches for nothing until another has for as much.
     #[n(11)]
     trouble: u64,
+    /// The highest link that a device's change has named so far.
+    #[n(12)]
+    named: u64,
 }
 
 impl Log {
@@ -249,6 +255,17 @@ impl Log {
         if !self.again {
             self.trouble = self.trouble.max(seq);
         }
+    }
+
+    /// Whether a device's change numbered `seq` may name the link numbered `head`. The server takes what names the newest
+    /// link only, so later changes never name earlier links: what does was signed by a device that has been taken out
+    /// since, and put in behind.
+    pub(super) fn may_name(&mut self, seq: u64, head: u64) -> bool {
+        let vouched = [self.newest, self.presented].into_iter().flatten();
+        let floor = vouched.filter(|mark| seq > mark.count).map(|mark| mark.head).max().unwrap_or(0);
+        let fits = head >= self.named.max(floor);
+        self.named = self.named.max(head);
+        fits
     }
 
     /// Whether there is something for the user to accept.

@@ -14,7 +14,17 @@ const RECORD: RecordId = RecordId([2; 16]);
 fn version(version: u64, previous: Hash, h1: u8) -> Seen {
     let h1 = Hash([h1; 32]);
     let created = UnixMillis(5);
-    Seen { record: RECORD, version, previous, h1, created, epoch: 1, meta: Some(meta()), standing: Standing::Own }
+    Seen {
+        record: RECORD,
+        version,
+        previous,
+        h1,
+        created,
+        epoch: 1,
+        head: 0,
+        meta: Some(meta()),
+        standing: Standing::Own,
+    }
 }
 
 fn meta() -> Meta {
