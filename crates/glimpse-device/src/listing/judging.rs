@@ -9,10 +9,7 @@ use super::{Entry, Listing, MAX_UNREADABLE, Measure, Standing};
 
 impl Listing {
     pub(super) fn take(&mut self, seq: u64, news: News) {
-        let awaited = news.record().and_then(|record| {
-            let place = self.log.awaited.iter().position(|awaited| awaited.record == record)?;
-            Some(self.log.awaited.swap_remove(place))
-        });
+        let awaited = news.record().and_then(|record| self.log.awaited.remove(&record));
         let disordered = awaited.is_some_and(|awaited| !news.may_replace(&awaited));
         if let Some(record) = news.record()
             && (disordered || self.is_doubled(&record, seq, &news))
@@ -23,7 +20,7 @@ impl Listing {
             News::Version(seen) => self.take_version(seq, seen),
             News::Deletion(deletion) => self.take_deletion(seq, &deletion),
             News::Replaced { record, version, kind } => {
-                self.log.awaited.push(Awaited { record, seq, version, kind });
+                self.log.awaited.insert(record, Awaited { record, seq, version, kind });
             }
             News::Unreadable(Some(record)) => self.mark(record, seq, ErrorCode::RecordTampered),
             News::Unreadable(None) => {
@@ -38,7 +35,7 @@ impl Listing {
     /// At the end of a look. What the server says was replaced, and what of it did not come, is kept from this device; and
     /// so is, after the log was read again, what was known and is not in it.
     pub(super) fn name_hidden(&mut self) {
-        for Awaited { record, seq, .. } in core::mem::take(&mut self.log.awaited) {
+        for Awaited { record, seq, .. } in core::mem::take(&mut self.log.awaited).into_values() {
             self.mark(record, seq, ErrorCode::RecordRolledBack);
         }
         if core::mem::take(&mut self.log.again) {

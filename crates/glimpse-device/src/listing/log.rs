@@ -3,7 +3,7 @@
 //! The device keeps the tree over all leaves but the last few, and those one by one: so it knows the root at any recent
 //! count, and can check a checkpoint whose signer had read less than it has.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use glimpse_wire::account::{Head, Signed};
 use glimpse_wire::merkle::MerkleTree;
@@ -175,6 +175,35 @@ pub(super) struct Awaited {
     pub(super) kind: u8,
 }
 
+/// As an array: files of ours hold no maps.
+mod awaited {
+    use std::collections::BTreeMap;
+
+    use glimpse_wire::RecordId;
+    use minicbor::decode::Error as DecodeError;
+    use minicbor::encode::Error as EncodeError;
+    use minicbor::encode::Write;
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    use super::Awaited;
+
+    pub(super) fn encode<C, W: Write>(
+        awaited: &BTreeMap<RecordId, Awaited>,
+        encoder: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        awaited.values().copied().collect::<Vec<_>>().encode(encoder, context)
+    }
+
+    pub(super) fn decode<C>(
+        decoder: &mut Decoder<'_>,
+        context: &mut C,
+    ) -> Result<BTreeMap<RecordId, Awaited>, DecodeError> {
+        let awaited = Vec::<Awaited>::decode(decoder, context)?;
+        Ok(awaited.into_iter().map(|awaited| (awaited.record, awaited)).collect())
+    }
+}
+
 /// The log up to where this device has replayed it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Log {
@@ -202,8 +231,8 @@ pub(super) struct Log {
     #[n(7)]
     alarms: Vec<LogAlarm>,
     /// Replaced changes of which the later one is still to come.
-    #[n(8)]
-    pub(super) awaited: Vec<Awaited>,
+    #[cbor(n(8), with = "awaited")]
+    pub(super) awaited: BTreeMap<RecordId, Awaited>,
     /// Whether the log is being read from its beginning, beside what was known.
     #[n(9)]
     pub(super) again: bool,
