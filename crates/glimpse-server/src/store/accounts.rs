@@ -200,6 +200,9 @@ mod tests {
     use super::super::open;
     use crate::test_server::ScratchFolder;
 
+    type Word = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
+    type Device = (Option<i64>, i64, i64, i64);
+
     #[tokio::test]
     async fn a_word_on_the_head_becomes_that_of_the_one_device() {
         let folder = ScratchFolder::new().expect("a folder");
@@ -213,17 +216,15 @@ mod tests {
         before.close().await;
         let steps = [older[0], older[1], include_str!("main.account.sql")];
         let after = open(&file, 1, &steps).await.expect("migrates");
-        let words: Vec<(Vec<u8>, Vec<u8>, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT account, device, at, statement FROM head_statements")
-                .fetch_all(&after)
-                .await
-                .expect("read");
+        let words: Vec<Word> = sqlx::query_as("SELECT account, device, at, statement FROM head_statements")
+            .fetch_all(&after)
+            .await
+            .expect("read");
         assert_eq!(words, [(vec![0xaa], vec![1], 7, vec![5])]);
-        let devices: Vec<(Option<i64>, i64, i64, i64)> =
-            sqlx::query_as("SELECT until, free_at, sign_in, leaving FROM devices")
-                .fetch_all(&after)
-                .await
-                .expect("read");
+        let devices: Vec<Device> = sqlx::query_as("SELECT until, free_at, sign_in, leaving FROM devices")
+            .fetch_all(&after)
+            .await
+            .expect("read");
         assert_eq!(devices, [(None, 0, -1, 0); 2], "free, never seen, and there to stay");
     }
 }
