@@ -1,5 +1,7 @@
 //! Keys at rest: a small secret file under a passphrase (protocol section 9).
 
+use std::sync::Arc;
+
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::preimage::Preimage;
 use glimpse_wire::preimage::label::{VAULT as LABEL, VAULT_CACHE};
@@ -82,7 +84,7 @@ pub struct DeviceVault {
     /// Its keys.
     pub keys: DeviceKeys,
     /// By rising epoch.
-    pub seeds: Vec<(u32, AccountSeed)>,
+    pub seeds: Vec<(u32, Arc<AccountSeed>)>,
 }
 
 impl DeviceVault {
@@ -116,7 +118,7 @@ impl DeviceVault {
         let seeds = secrets
             .seeds
             .iter()
-            .map(|entry| Some((entry.epoch, AccountSeed(Secret::from_slice(entry.seed.as_slice())?))))
+            .map(|entry| Some((entry.epoch, Arc::new(AccountSeed(Secret::from_slice(entry.seed.as_slice())?)))))
             .collect::<Option<Vec<_>>>()
             .ok_or(OpenError)?;
         Ok(Self { keys: DeviceKeys::from_seeds(&signing, kem), seeds })
@@ -177,8 +179,10 @@ mod tests {
     #[test]
     fn opens_with_its_passphrase_only_and_whole_only() {
         let mut rng = rng(11);
-        let vault =
-            DeviceVault { keys: DeviceKeys::generate(&mut rng), seeds: vec![(1, AccountSeed::generate(&mut rng))] };
+        let vault = DeviceVault {
+            keys: DeviceKeys::generate(&mut rng),
+            seeds: vec![(1, Arc::new(AccountSeed::generate(&mut rng)))],
+        };
         let sealed = vault.seal(b"correct horse", &mut rng).unwrap();
         let opened = DeviceVault::open(b"correct horse", &sealed).unwrap();
         assert_eq!(opened.keys.id(), vault.keys.id());

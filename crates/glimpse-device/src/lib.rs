@@ -8,20 +8,29 @@
 //! Invariant: what must survive a crash is on disk before the message that depends on it leaves.
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod account;
 pub mod api;
 pub mod card;
+pub mod chain;
 pub mod content;
+pub mod devices;
 pub mod error;
 pub mod evidence;
 pub mod home;
+pub mod inbox;
 pub mod lend;
+pub mod linking;
 pub mod listing;
+mod mailbox;
 pub mod publish;
 pub mod receive;
+pub mod recovery;
+pub mod rekey;
 pub mod sessions;
 pub mod storage;
 pub mod surroundings;
+mod text;
 pub mod transport;
 pub mod writer;
 

@@ -57,6 +57,7 @@ fn api() -> Router<Arc<App>> {
         .route("/v1/account", get(accounts::account).delete(accounts::delete))
         .route("/v1/account/head", put(accounts::put_head))
         .route("/v1/account/links", post(links::append))
+        .route("/v1/account/links/{seq}", put(links::give_back))
         .route("/v1/account/names/{device}", put(accounts::put_name))
         .route("/v1/account/recovery", delete(recovery::veto))
         .route("/v1/account/checkpoint", put(checkpoints::put))

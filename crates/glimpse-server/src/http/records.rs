@@ -36,6 +36,12 @@ pub(super) async fn mint(
     if body.shares.len() > MAX_SHARES_PER_MINT {
         return Err(ErrorCode::TooLarge.into());
     }
+    // Told before anything is sealed for a link that is not the newest any more.
+    if let Some(head) = body.head
+        && head != app.store.head(&device.account).await?
+    {
+        return Err(ErrorCode::Conflict.into());
+    }
     let count = u32::try_from(body.shares.len()).unwrap_or(u32::MAX);
     app.rates.mints.admit(device.device, count, now)?;
     let (mut records, mut units, mut sessions) = (Vec::new(), Vec::new(), Vec::new());

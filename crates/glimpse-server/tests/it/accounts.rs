@@ -137,7 +137,7 @@ async fn what_is_not_yours_is_not_there() {
     }
     for session in [session, no_session] {
         let scope = ShareScope::Session { session, unit: id, salt: Salt(random()) };
-        let said = other.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await;
+        let said = other.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await;
         assert_eq!(said.code(), ErrorCode::NotFound);
     }
     assert_eq!(other.delete(&version).await.code(), ErrorCode::NotFound);

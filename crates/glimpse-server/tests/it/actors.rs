@@ -157,7 +157,8 @@ impl Phone {
 
     pub(crate) async fn mint(&self, header: &Header) -> Share {
         let scope = ShareScope::Record { record: header.record, version: header.version, h0: header.h0() };
-        let minted: Minted = self.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.json();
+        let minted: Minted =
+            self.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await.json();
         minted.shares.into_iter().next().expect("one share")
     }
 
@@ -291,7 +292,8 @@ impl Phone {
     pub(crate) async fn seal_unit(&self, visit: &Visit, unit: UnitId, length: u64) -> (Share, Vec<u8>) {
         let salt = Salt(random());
         let scope = ShareScope::Session { session: visit.session, unit, salt };
-        let minted: Minted = self.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.json();
+        let minted: Minted =
+            self.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await.json();
         let envelope = UnitEnvelope {
             suite: SUITE,
             session: visit.session,

@@ -272,7 +272,7 @@ async fn a_device_that_was_linked_later_does_all_that_the_first_does() {
     opened(&visit.open(id, 1).await);
     // The others see what it did, and neither seal for its session nor sign its Terms.
     let scope = ShareScope::Session { session: visit.session, unit: id, salt: Salt(random()) };
-    let mint = MintRequest { shares: vec![scope] };
+    let mint = MintRequest { shares: vec![scope], head: None };
     assert_eq!(family.phones[1].http.post("/v1/shares", &mint).await.code(), ErrorCode::NotFound);
     later.http.post("/v1/shares", &mint).await.ok();
     let said = family.phones[1].http.bytes(Method::PUT, &unit_path(&visit, &id), noise(600)).await;

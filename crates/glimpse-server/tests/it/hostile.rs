@@ -175,7 +175,7 @@ async fn strange_requests_get_plain_refusals() {
     let upgrade = http.get(&format!("/v1/mailboxes/{}/socket", MailboxId(random()))).await;
     assert_eq!(upgrade.code(), ErrorCode::Malformed);
     let shares = vec![ShareScope::Record { record: RecordId(random()), version: 1, h0: Hash(random()) }; 257];
-    assert_eq!(phone.http.post("/v1/shares", &MintRequest { shares }).await.code(), ErrorCode::TooLarge);
+    assert_eq!(phone.http.post("/v1/shares", &MintRequest { shares, head: None }).await.code(), ErrorCode::TooLarge);
     let found = async |link: usize| {
         let founding = CreateAccount { genesis: Bytes(vec![0; link]), wrap: Bytes(vec![0; limits::MAX_WRAP]) };
         http.post("/v1/accounts", &founding).await.code()

@@ -13,6 +13,7 @@
 mod accounts;
 mod actors;
 mod adversary;
+mod backup;
 mod chains;
 mod checkpoints;
 mod crash;

@@ -130,7 +130,7 @@ async fn half_a_record_is_never_visible() {
         "published is published"
     );
     let scope = ShareScope::Record { record: header.record, version: 1, h0: header.h0() };
-    let again = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await;
+    let again = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await;
     assert_eq!(again.code(), ErrorCode::Conflict, "a published share is released and logged, never minted again");
 }
 
@@ -155,7 +155,7 @@ async fn t073_a_share_minted_for_one_version_publishes_no_other() {
         ShareScope::Record { record: b.record, version: 1, h0: a.h0() },
         ShareScope::Record { record: a.record, version: 2, h0: a.h0() },
     ] {
-        let said = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await;
+        let said = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await;
         assert_eq!(said.code(), ErrorCode::Conflict);
     }
     // Control: with a share of its own, B is published, and the two shares differ.

@@ -33,7 +33,7 @@ async fn everything(phone: &Phone, version: &Version) -> Vec<(&'static str, Said
     let http = &phone.http;
     vec![
         ("share of a record", phone.release(version).await),
-        ("new share", http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await),
+        ("new share", http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await),
         ("upload", http.bytes(Method::PUT, &format!("/v1/contents/{}", header.h0()), noise(528)).await),
         ("content", http.get(&format!("/v1/contents/{h0}")).await),
         ("listing", http.get("/v1/records").await),
