@@ -16,8 +16,12 @@ mod by_hand;
 mod files;
 #[path = "../crates/glimpse-core/tests/vectors/hand.rs"]
 mod hand;
+#[path = "../crates/glimpse-core/tests/vectors/kit.rs"]
+mod kit;
 #[path = "../crates/glimpse-core/tests/vectors/lent.rs"]
 mod lent;
+#[path = "../crates/glimpse-core/tests/vectors/linking.rs"]
+mod linking;
 #[path = "../crates/glimpse-core/tests/vectors/reject.rs"]
 mod reject;
 #[path = "../crates/glimpse-core/tests/vectors/rest.rs"]
@@ -49,6 +53,7 @@ fn framing_sizes_codes_and_words() {
 #[wasm_bindgen_test]
 fn account_and_records() {
     same("account", &rest::account_sheet());
+    same("recovery", &kit::recovery_sheet());
     same("record", &rest::small_record());
     same("record-chunks", &rest::large_record());
     same("record-writer", &rest::written_record());
@@ -59,6 +64,11 @@ fn pairing_session_and_receipts() {
     same("pairing", &lent::pairing());
     same("session", &lent::session());
     same("receipts", &lent::receipts());
+}
+
+#[wasm_bindgen_test]
+fn a_linking() {
+    same("linking", &linking::linking());
 }
 
 #[wasm_bindgen_test]

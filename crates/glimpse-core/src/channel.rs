@@ -68,7 +68,7 @@ impl LiveChannel {
     }
 }
 
-fn nonce(counter: u64) -> [u8; NONCE] {
+pub(crate) fn nonce(counter: u64) -> [u8; NONCE] {
     let [a, b, c, d, e, f, g, h] = counter.to_be_bytes();
     [0, 0, 0, 0, a, b, c, d, e, f, g, h]
 }

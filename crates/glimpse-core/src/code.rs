@@ -6,7 +6,7 @@ use core::fmt;
 use glimpse_wire::ErrorCode;
 use glimpse_wire::pairing::Purpose;
 use rand_core::CryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The public part: under this the server finds the mailbox.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,7 +43,15 @@ pub struct CodeSecret(String);
 impl CodeSecret {
     /// Draws as many digits as `purpose` needs, each uniform.
     pub fn generate(purpose: Purpose, rng: &mut impl CryptoRng) -> Self {
-        let length = secret_length(purpose);
+        Self::draw(secret_length(purpose), rng)
+    }
+
+    /// Draws [`QR_SECRET_LENGTH`] digits, for a code of linking that a camera reads.
+    pub fn generate_for_qr(rng: &mut impl CryptoRng) -> Self {
+        Self::draw(QR_SECRET_LENGTH, rng)
+    }
+
+    fn draw(length: usize, rng: &mut impl CryptoRng) -> Self {
         let mut digits = String::with_capacity(length);
         while digits.len() < length {
             let mut byte = [0u8; 1];
@@ -55,6 +63,12 @@ impl CodeSecret {
             }
         }
         Self(digits)
+    }
+
+    /// Digits that a test chose.
+    #[cfg(test)]
+    pub(crate) fn for_tests(digits: &str) -> Self {
+        Self(digits.to_owned())
     }
 
     pub(crate) fn expose_secret(&self) -> &str {
@@ -82,7 +96,7 @@ impl PairingCode {
     }
 
     /// Reads what a person typed or pasted: any spaces and dashes, any decimal digits of Unicode, alone or inside a
-    /// sentence.
+    /// sentence. For linking also what a camera read: [`PairingCode::to_qr_text`], told by its length.
     ///
     /// # Errors
     /// [`ErrorCode::CodeMistyped`] unless exactly one run of digits in it has the right length and check digit.
@@ -102,13 +116,11 @@ impl PairingCode {
     }
 
     fn from_digits(digits: &str, purpose: Purpose) -> Option<Self> {
-        let nameplate_length = nameplate_length(digits.bytes().next()?)?;
-        let length = nameplate_length.checked_add(secret_length(purpose))?.checked_add(1)?;
-        if digits.len() != length || damm(digits) != 0 {
+        let (nameplate, rest) = digits.split_at_checked(nameplate_length(digits.bytes().next()?)?)?;
+        let (secret, _check) = rest.split_at_checked(rest.len().checked_sub(1)?)?;
+        if !secret_lengths(purpose).contains(&secret.len()) || damm(digits) != 0 {
             return None;
         }
-        let (nameplate, rest) = digits.split_at_checked(nameplate_length)?;
-        let (secret, _check) = rest.split_at_checked(secret_length(purpose))?;
         Some(Self { nameplate: Nameplate(nameplate.to_owned()), secret: CodeSecret(secret.to_owned()) })
     }
 
@@ -123,11 +135,25 @@ impl PairingCode {
     /// # Security
     /// Show it; never log or send it.
     #[must_use]
-    pub fn to_groups(&self) -> zeroize::Zeroizing<String> {
-        let digits = zeroize::Zeroizing::new(format!("{}{}", self.nameplate.0, self.secret.0));
+    pub fn to_groups(&self) -> Zeroizing<String> {
+        Zeroizing::new(group(&self.to_digits()))
+    }
+
+    /// The text of a QR code of linking, `GLIMPSE:LINK:` and the digits: capitals, digits and colons alone, which a QR code
+    /// holds as alphanumeric. Nothing for a secret that is short enough to be typed, since those are not for cameras.
+    ///
+    /// # Security
+    /// As [`PairingCode::to_groups`]. Whoever reads it has a code and no more: linking begins where a person said so.
+    #[must_use]
+    pub fn to_qr_text(&self) -> Option<Zeroizing<String>> {
+        (self.secret.0.len() == QR_SECRET_LENGTH)
+            .then(|| Zeroizing::new(format!("{QR_PREFIX}{}", self.to_digits().as_str())))
+    }
+
+    fn to_digits(&self) -> Zeroizing<String> {
+        let digits = Zeroizing::new(format!("{}{}", self.nameplate.0, self.secret.0));
         let check = char::from(b'0'.wrapping_add(damm(&digits)));
-        let whole = zeroize::Zeroizing::new(format!("{}{check}", digits.as_str()));
-        zeroize::Zeroizing::new(group(&whole))
+        Zeroizing::new(format!("{}{check}", digits.as_str()))
     }
 }
 
@@ -137,12 +163,26 @@ impl fmt::Debug for PairingCode {
     }
 }
 
-/// Secret digits of a code for `purpose`.
+/// Secret digits of a code of linking that a camera reads: 129 bits and a half.
+pub const QR_SECRET_LENGTH: usize = 39;
+/// What stands before the digits in a QR code of linking.
+pub const QR_PREFIX: &str = "GLIMPSE:LINK:";
+
+/// Secret digits of a code for `purpose`, as a person types it.
 #[must_use]
 pub const fn secret_length(purpose: Purpose) -> usize {
     match purpose {
         Purpose::View | Purpose::Agent => 6,
         Purpose::Link => 12,
+    }
+}
+
+/// How many secret digits a code for `purpose` may have. No two purposes share a length but view and agent, whatever the
+/// nameplate's.
+const fn secret_lengths(purpose: Purpose) -> &'static [usize] {
+    match purpose {
+        Purpose::View | Purpose::Agent => &[6],
+        Purpose::Link => &[12, QR_SECRET_LENGTH],
     }
 }
 
@@ -197,17 +237,20 @@ fn damm(digits: &str) -> u8 {
 
 /// Runs of digits in `text`, each as ASCII; spaces, dashes and dots between digits belong to the run.
 fn digit_runs(text: &str) -> Vec<String> {
-    let mut runs = vec![String::with_capacity(32)];
+    let mut runs = vec![String::with_capacity(LONGEST)];
     for character in text.chars().take(MAX_TYPED) {
         match (decimal(character), runs.last_mut()) {
             (Some(digit), Some(run)) => run.push(digit),
             (None, Some(run)) if is_separator(character) || run.is_empty() => {}
-            (None, Some(_)) => runs.push(String::with_capacity(32)),
+            (None, Some(_)) => runs.push(String::with_capacity(LONGEST)),
             (_, None) => {}
         }
     }
     runs
 }
+
+/// Digits of the longest code: a run that grows no further is not copied about.
+const LONGEST: usize = 7 + QR_SECRET_LENGTH + 1;
 
 /// Characters that are looked at; what is longer is no code.
 const MAX_TYPED: usize = 2_000;
@@ -334,6 +377,33 @@ mod tests {
         for wrong in ["", "12", "8123", "912345", "12a", "१२३"] {
             assert!(Nameplate::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_qr_code_holds_the_digits_and_nothing_that_would_make_it_larger() {
+        let secret = CodeSecret::generate_for_qr(&mut rng(3));
+        assert_eq!(secret.0.len(), 39);
+        let code = PairingCode::new(Nameplate::parse("9123456").unwrap(), secret);
+        let text = code.to_qr_text().unwrap();
+        // The alphanumeric mode of QR (ISO/IEC 18004 table 5).
+        assert!(
+            text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || " $%*+-./:".contains(c)),
+            "{}",
+            *text
+        );
+        assert_eq!(text.len(), 13 + 7 + 39 + 1);
+        let read = PairingCode::parse(&text, Purpose::Link).unwrap();
+        assert_eq!((&read.nameplate, &read.secret.0), (&code.nameplate, &code.secret.0));
+        // A slip in any digit is caught; a secret that is typed has no such text.
+        for place in 13..text.len() {
+            let mut slip = text.as_bytes().to_vec();
+            slip[place] = if slip[place] == b'9' { b'0' } else { slip[place] + 1 };
+            let slip = String::from_utf8(slip).unwrap();
+            assert!(PairingCode::parse(&slip, Purpose::Link).is_err(), "{place}");
+        }
+        let typed =
+            PairingCode::new(Nameplate::parse("417").unwrap(), CodeSecret::generate(Purpose::Link, &mut rng(4)));
+        assert_eq!(typed.to_qr_text(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Every derivation from a secret, on one screen. `HKDF[salt, info](input, length)` is HKDF-SHA-256 (RFC 5869);
 //! every info is `lp(label, …)` with a label of its own (protocol section 3.4).
 
-use glimpse_wire::preimage::{Preimage, label};
+use glimpse_wire::preimage::{self, Preimage, label};
 use glimpse_wire::{Hash, Salt};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -71,9 +71,34 @@ pub(crate) fn account_key(seed: &Secret<32>) -> Secret<32> {
     expand(&Hkdf::new(None, seed.expose_secret()), &Preimage::new(label::ACCOUNT_KEY).into_bytes())
 }
 
+/// Ed25519 private key of a recovery kit: `HKDF[-, lp(label)](kit secret, 32)`
+pub(crate) fn kit_signing(secret: &Secret<32>) -> Secret<32> {
+    expand(&Hkdf::new(None, secret.expose_secret()), &Preimage::new(label::KIT_SIGNING).into_bytes())
+}
+
+/// X-Wing private key of a recovery kit: `HKDF[-, lp(label)](kit secret, 32)`
+pub(crate) fn kit_kem(secret: &Secret<32>) -> Secret<32> {
+    expand(&Hkdf::new(None, secret.expose_secret()), &Preimage::new(label::KIT_KEM).into_bytes())
+}
+
 /// Key of what a device keeps beside its keys: `HKDF[salt, lp(label)](KEM seed, 32)`
 pub(crate) fn cache_key(salt: &Salt, kem_seed: &Secret<32>) -> Secret<32> {
     expand(&Hkdf::new(Some(&salt.0), kem_seed.expose_secret()), &Preimage::new(label::VAULT_CACHE_KEY).into_bytes())
+}
+
+/// Key of the hashes of serial numbers: `HKDF[-, lp(label)](seed of epoch 1, 32)`
+fn serial_key(seed: &Secret<32>) -> Secret<32> {
+    expand(&Hkdf::new(None, seed.expose_secret()), &Preimage::new(label::SERIAL_KEY).into_bytes())
+}
+
+/// Hash of a serial number: `HMAC(serial key, lp(label, serial number))`
+pub(crate) fn serial_hash(seed: &Secret<32>, serial: &str) -> Secret<32> {
+    mac(&serial_key(seed), &preimage::serial(serial))
+}
+
+/// Seals one name of a device, once: `HKDF[salt, lp(label)](seed of an epoch, 32)`
+pub(crate) fn name_key(salt: &Salt, seed: &Secret<32>) -> Secret<32> {
+    expand(&Hkdf::new(Some(&salt.0), seed.expose_secret()), &Preimage::new(label::NAME_KEY).into_bytes())
 }
 
 /// What a pairing derives from the PAKE: `prk = HKDF-Extract(salt = H(transcript), PAKE output)`.
@@ -113,6 +138,16 @@ impl PairingKeys {
     /// PSK of the grants: `Expand(prk, lp(label-psk), 32)`
     pub(crate) fn psk(&self) -> Secret<32> {
         self.key(label::PSK)
+    }
+
+    /// Seals what the adder says in a linking: `Expand(prk, lp(label-adder), 32)`
+    pub(crate) fn linking_adder(&self) -> Secret<32> {
+        self.key(label::LINKING_ADDER)
+    }
+
+    /// Seals what the joiner says in a linking: `Expand(prk, lp(label-joiner), 32)`
+    pub(crate) fn linking_joiner(&self) -> Secret<32> {
+        self.key(label::LINKING_JOINER)
     }
 
     /// The check words' 22 bits, as three bytes: `Expand(prk, lp(label-words, n_V), 3)`

@@ -4,6 +4,7 @@
 use core::fmt::Debug;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use glimpse_wire::linking::SealedSeed;
 use glimpse_wire::pairing::{BlobKey, GrantBody, GrantUnit, Purpose};
 use glimpse_wire::{Hash, Salt, UnitId, UnixMillis};
 
@@ -12,9 +13,12 @@ use crate::code::{CodeSecret, Nameplate, PairingCode};
 use crate::derive;
 use crate::kem::KemSecret;
 use crate::keys::{AccountSeed, DeviceKeys, Signing, WriterKeys};
+use crate::linking;
+use crate::linking::tests::{Shows, world as linking_world};
 use crate::pairing::tests::{MAILBOX, NOW, claims, confirmed, counted, ends};
 use crate::pairing::viewer::Asking;
 use crate::record::{Author, Draft, Place};
+use crate::recovery::{KitKeys, KitSecret, Page, Plan, RecoveryKit, Share};
 use crate::secret::{ClientShare, Secret, ServerShare};
 use crate::session::device::{Decision, LentUnit};
 use crate::session::tests::{meta, recipient, session, version};
@@ -84,6 +88,29 @@ fn keys_and_shares_print_nothing() {
 }
 
 #[test]
+fn a_recovery_kit_prints_none_of_its_shares() {
+    silent(&KitSecret(secret()), &[&[BYTE; 32]]);
+    let kit = RecoveryKit::generate(Plan::default(), &mut rng(1)).unwrap();
+    for share in &kit.shares {
+        let (words, letters) = (share.to_words().join(" "), share.to_letters());
+        let secrets: [&[u8]; 3] = [share.value.expose_secret(), words.as_bytes(), letters.as_bytes()];
+        silent(share, &secrets[..1]);
+        silent(&kit, &secrets[..1]);
+        let page = Page::new(share, glimpse_wire::AccountId([1; 32]), "https://glimpse.example", "today");
+        for printed in [format!("{share:?}"), format!("{kit:#?}"), format!("{page:?}"), format!("{page:#?}")] {
+            assert!(!printed.contains("GLIMPSE-KIT") && !printed.contains(&words[words.len() / 2..]), "{printed}");
+            assert!(share.to_words().iter().skip(8).filter(|word| printed.contains(**word)).count() < 4, "{printed}");
+        }
+        silent(&page, &secrets[..1]);
+    }
+    let keys = KitKeys::of(&KitSecret(secret()));
+    let (signing, kem) = (derive::kit_signing(&secret()), derive::kit_kem(&secret()));
+    silent(&keys, &[&[BYTE; 32], signing.expose_secret(), kem.expose_secret()]);
+    let error = Share::parse("wurst").unwrap_err();
+    assert!(!format!("{error:?}{error}").contains("wurst"), "what was typed is not repeated");
+}
+
+#[test]
 fn what_a_grant_seals_prints_nothing() {
     let share = || glimpse_wire::ids::Bytes(vec![BYTE; 32]);
     let unit = || GrantUnit { unit: UnitId([1; 16]), share: share(), meta: meta("Letter"), origin: 0 };
@@ -145,6 +172,37 @@ fn states_and_sessions_print_none_of_their_keys() {
 }
 
 #[test]
+fn no_state_of_a_linking_prints_a_key_a_seed_or_its_code() {
+    let sealed = SealedSeed { epoch: 1, seed: glimpse_wire::ids::Bytes(vec![BYTE; 32]) };
+    silent(&sealed, &[&[BYTE; 32]]);
+    let secret = CodeSecret::generate_for_qr(&mut rng(5));
+    silent(&secret, &[secret.expose_secret().as_bytes()]);
+    let code = PairingCode::new(Nameplate::parse("417").unwrap(), secret);
+    silent(&code, &[code.secret.expose_secret().as_bytes()]);
+    for shows in [Shows::Adder, Shows::Joiner] {
+        let mut world = linking_world();
+        let seed = *world.account.seed.0.expose_secret();
+        let (signing, kem) = world.keys.seeds();
+        let (of_adder, _) = world.account.device.seeds();
+        let (joiner, kem) = (*signing.expose_secret(), *kem.expose_secret());
+        let (adder, joiner_end) = world.paired(shows);
+        // What the two ends have in common, as the ends themselves compute it.
+        let of_pairing = adder.secrets();
+        assert_eq!(of_pairing, joiner_end.secrets());
+        let secrets: Vec<&[u8]> = [&seed, &joiner, &kem, of_adder.expose_secret()]
+            .into_iter()
+            .chain(&of_pairing)
+            .map(<[u8; 32]>::as_slice)
+            .collect();
+        silent(&adder, &secrets);
+        silent(&joiner_end, &secrets);
+        world.walk(adder, joiner_end, &mut |state| {
+            silent(&state, &secrets);
+        });
+    }
+}
+
+#[test]
 fn what_goes_into_the_viewer_and_comes_out_prints_neither_code_nor_token_nor_content() {
     silent(&Input::Code("417 203 9186".to_owned()), &[b"203", b"9186"]);
     silent(&Input::HttpDone { id: 1, status: 200, body: vec![BYTE; 32] }, &[&[BYTE; 32]]);
@@ -181,5 +239,12 @@ fn a_secret_cannot_be_copied_compared_shown_or_serialised() {
     assert_not_impl!(PairingCode: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(derive::CommittedKey: Clone, PartialEq, Debug, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(derive::PairingKeys: Clone, PartialEq, Debug, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(KitSecret: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(KitKeys: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(Share: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(Page: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(linking::Paired: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(linking::adder::LinkApproved: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(linking::joiner::Adopted: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(DeviceVault: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
 }

@@ -14,13 +14,14 @@ use glimpse_wire::api::{Account, AccountDeletion, CreateAccount, Info, SignedJso
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_JSON, MAX_TITLE};
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{AccountId, ErrorCode, SUITE, encode};
+use glimpse_wire::{AccountId, ErrorCode, SUITE, UnixMillis, encode};
 
 use crate::access::{KeptToken, RequestSigner, Shared};
 use crate::api::{Api, bare, json, with_json};
 use crate::chain::{KeptWrap, Known, StoredChain};
 use crate::error::DeviceError;
 use crate::home::{Home, Profile};
+use crate::listing::{Followed, Published};
 use crate::storage::Storage;
 use crate::surroundings::{Surroundings, SystemRng};
 use crate::transport::{Method, Transport};
@@ -52,10 +53,11 @@ pub struct Device {
     pub(crate) known: Shared<Known>,
     pub(crate) name: String,
     pub(crate) token: Cell<KeptToken>,
-    /// The server's number up to which this device has read changes; nothing before it was asked for.
-    pub(crate) cursor: Cell<Option<u64>>,
     /// When this process last looked at the chain.
     pub(crate) synced: Cell<Option<Monotonic>>,
+    /// How far this device has read the log of changes, and whether it is intact; nothing before it was asked for.
+    pub(crate) followed: Cell<Option<Followed>>,
+    pub(crate) published: RefCell<Published>,
 }
 
 impl Device {
@@ -75,7 +77,7 @@ impl Device {
         let _held = home.lock_account().await?;
         let mut profile = match home.profile().await? {
             Some(profile) if profile.confirmed => return Err(DeviceError::AccountExists),
-            Some(profile) if profile.server == ground.transport.origin() => profile,
+            Some(profile) if profile.server == ground.transport.origin() && !profile.joining => profile,
             Some(_) | None => Self::draw(&ground, &home, name, passphrase).await?,
         };
         let device = Self::open_vault(&ground, home, &profile, passphrase).await?;
@@ -159,8 +161,9 @@ impl Device {
             known: RefCell::new(Rc::new(known)),
             name: profile.name.clone(),
             token: Cell::new(None),
-            cursor: Cell::new(None),
             synced: Cell::new(None),
+            followed: Cell::new(None),
+            published: RefCell::default(),
         })
     }
 
@@ -238,6 +241,12 @@ impl Device {
     #[must_use]
     pub fn server(&self) -> &str {
         self.api.transport().origin()
+    }
+
+    /// This machine's clock.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.machine.now()
     }
 
     /// The name that a viewer reads.

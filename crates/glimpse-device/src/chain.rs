@@ -3,6 +3,8 @@
 //! Invariant: the stored chain is only ever extended. What another end says of it is compared, never adopted.
 
 mod acts;
+mod mending;
+mod second;
 mod standing;
 mod sync;
 
@@ -26,9 +28,10 @@ use crate::error::DeviceError;
 use crate::home::Home;
 
 pub use acts::Rekeying;
+pub use second::{Cosigned, Proposal};
 pub use standing::{Fork, ForkNamed};
 pub use sync::Synced;
-pub(crate) use sync::chain_from;
+pub(crate) use sync::{chain_from, replayed};
 
 /// What a device keeps of the chain on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -50,6 +53,9 @@ pub(crate) struct StoredChain {
     /// Devices that this one added and that have not said that they hold the seed.
     #[n(5)]
     pub(crate) owed: Vec<DeviceId>,
+    /// What waits for a second device.
+    #[n(6)]
+    pub(crate) waiting: Option<second::Waiting>,
 }
 
 /// One wrapped seed.
@@ -88,7 +94,7 @@ impl StoredChain {
 
     /// Of links that were checked.
     pub(crate) const fn new(links: Vec<SignedLink>, wraps: Vec<KeptWrap>) -> Self {
-        Self { version: Self::VERSION, links, wraps, pending: None, fork: None, owed: Vec::new() }
+        Self { version: Self::VERSION, links, wraps, pending: None, fork: None, owed: Vec::new(), waiting: None }
     }
 
     pub(crate) const fn is_known_form(&self) -> bool {
@@ -205,15 +211,14 @@ fn adopted(epoch: &Epoch, wraps: &[KeptWrap], vault: &DeviceVault) -> Option<Acc
     adopt(&id, vault.keys.kem(), epoch, committed, kept.wrap.as_slice()).ok()
 }
 
-/// Checks wraps that the server gives against the newest epoch's link: one for each that it lists, and no other.
+/// Checks wraps that the server gives against what links commit to for the newest epoch: each is committed to.
 fn committed(chain: &Chain, wraps: &[DeviceWrap]) -> bool {
     let Some(epoch) = chain.epoch() else { return false };
-    let kit = chain.recovery().map(glimpse_wire::account::RecoveryKeys::id);
     // A kit that took another's place within the epoch has a wrap that its own link commits to.
+    let commitments = || epoch.wraps.iter().chain(chain.kit_wrap());
     wraps.iter().all(|wrap| {
-        let commitment = epoch.wraps.iter().find(|commitment| commitment.device == wrap.device);
-        commitment.is_some_and(|commitment| commitment.hash == preimage::wrap_hash(wrap.wrap.as_slice()))
-            || Some(wrap.device) == kit
+        let hash = preimage::wrap_hash(wrap.wrap.as_slice());
+        commitments().any(|commitment| commitment.device == wrap.device && commitment.hash == hash)
     })
 }
 

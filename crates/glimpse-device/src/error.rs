@@ -66,6 +66,9 @@ pub enum DeviceError {
     /// The device that is to join is in the chain already, or was.
     #[error("this device was in the account before")]
     KnownDevice,
+    /// The recovery kit is not the account's: it was replaced, or the server named another account.
+    #[error("the account has another recovery kit")]
+    WrongKit,
     /// Lending is paused after failed pairings.
     #[error("lending is paused")]
     Paused {
@@ -91,6 +94,7 @@ impl DeviceError {
             | Self::NoSeed
             | Self::NeedsSecond
             | Self::KnownDevice
+            | Self::WrongKit
             | Self::Damaged(_)
             | Self::Passphrase
             | Self::NoAccount

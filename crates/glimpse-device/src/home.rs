@@ -49,6 +49,9 @@ pub struct Profile {
     /// Where the phone is through which this device reaches the server; nothing for one with a network of its own.
     #[n(4)]
     pub phone: Option<String>,
+    /// Whether it joins an account that is there, or was brought into one.
+    #[n(5)]
+    pub(crate) joining: bool,
 }
 
 impl Profile {
@@ -57,7 +60,13 @@ impl Profile {
     /// Of a device that the server does not know yet.
     #[must_use]
     pub const fn new(server: String, name: String, phone: Option<String>) -> Self {
-        Self { version: Self::VERSION, server, name, confirmed: false, phone }
+        Self { version: Self::VERSION, server, name, confirmed: false, phone, joining: false }
+    }
+
+    /// Of a device that asks to be in an account.
+    #[must_use]
+    pub(crate) const fn joining(server: String, name: String, phone: Option<String>) -> Self {
+        Self { version: Self::VERSION, server, name, confirmed: false, phone, joining: true }
     }
 }
 

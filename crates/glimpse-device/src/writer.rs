@@ -19,7 +19,7 @@ use crate::api::{Api, bare, json, with_cbor, with_json};
 use crate::card::ContactCard;
 use crate::chain::chain_from;
 use crate::error::DeviceError;
-use crate::publish::{NewContent, Upload, seal_error};
+use crate::publish::{NewContent, Source, Upload, seal_error};
 use crate::surroundings::{Surroundings, SystemRng};
 use crate::transport::{Method, Transport};
 
@@ -81,7 +81,8 @@ impl Writer {
         let server = ServerShare::from_wire(&share.share);
         let sealer = draft.seal(content.meta, share.kid, &server, &recipient, &mut rng).map_err(seal_error)?;
         let upload = Upload { api: &self.api, credential: token.into(), h0, size };
-        let envelope = upload.run(sealer, author, content.length, content.content, content.progress).await?;
+        let envelope =
+            upload.run(sealer, author, content.length, Source::Reader(content.content), content.progress).await?;
         self.submit(&envelope.to_bytes(), token).await?;
         Ok(place.record)
     }

@@ -64,6 +64,8 @@ pub const PAIRING_MILLIS: u64 = 120 * 1000;
 pub const APPROVAL_MILLIS: u64 = 120 * 1000;
 /// How long a device may be away from the mailbox of a code before the code ends, in milliseconds.
 pub const DEVICE_AWAY_MILLIS: u64 = 10 * 1000;
+/// How often an adder may invite again because another link took the place.
+pub const MAX_INVITED_AGAIN: u8 = 3;
 /// Hard cap on the life of a session, in milliseconds.
 pub const MAX_SESSION_MILLIS: u64 = 2 * 60 * 60 * 1000;
 /// The shortest session, in milliseconds.

@@ -36,6 +36,8 @@ pub enum Linking {
         at: UnixMillis,
         /// Milliseconds for which the device is held back.
         held: u64,
+        /// By the adder's device key, over [`crate::preimage::invitation`]: whoever invites is that member of the chain.
+        signature: SignatureBytes,
     },
     /// The joiner: its reverse signature for that place.
     Join {
@@ -62,7 +64,7 @@ pub enum Linking {
 
 choice!(Linking {
     1 => Ask { signing, kem, name, serial },
-    2 => Invite { account, place, adder, serial, at, held },
+    2 => Invite { account, place, adder, serial, at, held, signature },
     3 => Join { reverse },
     4 => Seed { link, enc, ciphertext },
     5 => Done {},

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::account::{DevicePublic, Head};
-use crate::ids::{AccountId, AuthorId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId};
+use crate::ids::{AccountId, AuthorId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis};
 use crate::pairing::Purpose;
 use crate::record::{Envelope, Header};
 use crate::session::Side;
@@ -74,6 +74,8 @@ pub mod label {
     pub const LINKING_JOINER: &str = "glimpse/v1/linking/joiner-to-adder";
     /// Associated data of a message of a linking.
     pub const LINKING_AAD: &str = "glimpse/v1/linking/aad";
+    /// Signature over an invitation.
+    pub const INVITATION: &str = "glimpse/v1/linking/invitation";
 
     /// A leaf of the log of changes.
     pub const LOG_LEAF: &str = "glimpse/v1/record/log-leaf";
@@ -330,6 +332,32 @@ pub fn name_aad(account: &AccountId, device: &DeviceId, epoch: u32) -> Hash {
 #[must_use]
 pub fn linking_aad(transcript: &Hash, counter: u64) -> Vec<u8> {
     Preimage::new(label::LINKING_AAD).part(&transcript.0).number(counter).into_bytes()
+}
+
+/// What an adder signs when it invites: `lp(label, H(transcript), joiner, account, seq, previous, adder, serial, at, held)`.
+#[must_use]
+#[expect(clippy::too_many_arguments, reason = "one part each, in the order of the message")]
+pub fn invitation(
+    transcript: &Hash,
+    joiner: &DeviceId,
+    account: &AccountId,
+    place: &Head,
+    adder: &DeviceId,
+    serial: &[u8],
+    at: UnixMillis,
+    held: u64,
+) -> Vec<u8> {
+    Preimage::new(label::INVITATION)
+        .part(&transcript.0)
+        .part(&joiner.0)
+        .part(&account.0)
+        .number(place.seq)
+        .part(&place.hash.0)
+        .part(&adder.0)
+        .part(serial)
+        .number(at.0)
+        .number(held)
+        .into_bytes()
 }
 
 /// A leaf of the log of changes: `lp(label, record, version, h1, kind (1 byte))`.

@@ -54,6 +54,10 @@ fn no_two_derivations_of_one_input_agree() {
     let single = [
         account_key(&secret(2)),
         cache_key(&salt, &secret(2)),
+        name_key(&salt, &secret(2)),
+        serial_key(&secret(2)),
+        keys.linking_adder(),
+        keys.linking_joiner(),
         keys.confirm_a(b""),
         keys.confirm_b(b""),
         keys.seal_a(),

@@ -18,6 +18,7 @@ use crate::attempts::Counted;
 use crate::code::{CodeSecret, Nameplate, PairingCode};
 use crate::derive::PairingKeys;
 use crate::kem::KemPublic;
+use crate::linking::{CodeEnd, Paired};
 use crate::pake;
 use crate::secret::Secret;
 use crate::session::Approved;
@@ -85,7 +86,7 @@ pub fn open(setup: Setup, rng: &mut impl CryptoRng) -> Result<Opened, ErrorCode>
     open_with_secret(setup, secret, rng)
 }
 
-pub(super) fn open_with_secret(
+pub(crate) fn open_with_secret(
     setup: Setup,
     secret: CodeSecret,
     rng: &mut impl CryptoRng,
@@ -236,7 +237,7 @@ impl ExpectConfirmA {
             purpose: self.purpose,
             session: preimage::session_id(&self.transcript),
             words: CheckWords::from_secret(&self.keys.words(&nonce)),
-            psk: self.keys.psk(),
+            keys: self.keys,
             transcript: self.transcript,
             viewer_kem: self.viewer_kem,
             peer: Peer {
@@ -286,7 +287,7 @@ pub struct KeyConfirmed {
     purpose: Purpose,
     session: SessionId,
     words: CheckWords,
-    psk: Secret<32>,
+    keys: PairingKeys,
     transcript: Hash,
     viewer_kem: KemPublic,
     peer: Peer,
@@ -349,8 +350,21 @@ impl KeyConfirmed {
             self.head,
             self.viewer_kem,
             self.peer.signing,
-            self.psk,
+            self.keys.psk(),
         )
+    }
+
+    /// Goes on to link a device ([`crate::linking`]): nothing is approved by it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Malformed`] for a pairing with another purpose.
+    pub fn for_linking(self) -> Result<Paired, ErrorCode> {
+        match self.purpose {
+            Purpose::Link => {}
+            Purpose::View | Purpose::Agent => return Err(ErrorCode::Malformed),
+        }
+        let end = CodeEnd::Shows { account: self.account };
+        Ok(Paired::new(&self.keys, self.transcript, self.words, self.deadline, end))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The viewer's side of a pairing: side A.
 
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::MAX_MESSAGE;
+use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_MESSAGE};
 use glimpse_wire::pairing::{HelloCore, Identity, Introduction, Message, Offer, Purpose};
 use glimpse_wire::preimage;
 use glimpse_wire::session::Side;
@@ -9,11 +9,13 @@ use glimpse_wire::{ErrorCode, Hash, MailboxId, SUITE, SessionId, decode, encode}
 use rand_core::CryptoRng;
 
 use super::{claim_fits, receive, side_ids, stretched};
+use crate::Monotonic;
 use crate::aead::{self, NONCE};
 use crate::code::PairingCode;
 use crate::derive::PairingKeys;
 use crate::kem::{KemPublic, KemSecret};
 use crate::keys::Signing;
+use crate::linking::{CodeEnd, Paired};
 use crate::pake;
 use crate::secret::Secret;
 use crate::session::viewer::ExpectGrant;
@@ -152,6 +154,7 @@ impl ExpectAnswer {
         let confirm = Hash(*tag.expose_secret());
         let answer = encode(&Message::ConfirmA { confirm, words: self.words, sealed: Bytes(sealed) });
         let state = ExpectConfirmB {
+            purpose: self.purpose,
             keys,
             transcript,
             confirm_a: confirm,
@@ -172,6 +175,7 @@ impl core::fmt::Debug for ExpectAnswer {
 
 /// Waits for ConfirmB.
 pub struct ExpectConfirmB {
+    purpose: Purpose,
     keys: PairingKeys,
     transcript: Hash,
     confirm_a: Hash,
@@ -186,8 +190,35 @@ impl ExpectConfirmB {
     ///
     /// # Errors
     /// The device's reason (usually [`ErrorCode::CodeWrong`]), [`ErrorCode::CodeWrong`] for a wrong `cB` or an identity
-    /// other than the one that Offer committed to, [`ErrorCode::Malformed`].
+    /// other than the one that Offer committed to, [`ErrorCode::Malformed`], also for a pairing that is to link a device.
     pub fn receive(self, message: &[u8]) -> Result<ExpectGrant, ErrorCode> {
+        match self.purpose {
+            Purpose::View | Purpose::Agent => {}
+            Purpose::Link => return Err(ErrorCode::Malformed),
+        }
+        let identity = self.confirm(message)?;
+        let words = CheckWords::from_secret(&self.keys.words(&self.words));
+        let session: SessionId = preimage::session_id(&self.transcript);
+        Ok(ExpectGrant::new(session, self.transcript, words, identity, self.kem, self.signing, self.keys.psk()))
+    }
+
+    /// Takes ConfirmB of a pairing that is to link a device, and goes on with [`crate::linking`]. The keys that were made
+    /// for this pairing are forgotten: a linking is between devices.
+    ///
+    /// # Errors
+    /// As [`ExpectConfirmB::receive`]; [`ErrorCode::Malformed`] for a pairing with another purpose.
+    pub fn receive_for_linking(self, message: &[u8], now: Monotonic) -> Result<Paired, ErrorCode> {
+        match self.purpose {
+            Purpose::Link => {}
+            Purpose::View | Purpose::Agent => return Err(ErrorCode::Malformed),
+        }
+        let identity = self.confirm(message)?;
+        let words = CheckWords::from_secret(&self.keys.words(&self.words));
+        let end = CodeEnd::Types { identity: Box::new(identity) };
+        Ok(Paired::new(&self.keys, self.transcript, words, now.plus(APPROVAL_MILLIS), end))
+    }
+
+    fn confirm(&self, message: &[u8]) -> Result<Identity, ErrorCode> {
         let Message::ConfirmB { confirm, sealed } = receive(message)? else {
             return Err(ErrorCode::Malformed);
         };
@@ -203,9 +234,7 @@ impl ExpectConfirmB {
         }
         let identity: Identity = decode(&opened, MAX_MESSAGE).map_err(|_| ErrorCode::Malformed)?;
         let _checked = KemPublic::parse(identity.kem.as_slice()).map_err(|_| ErrorCode::Malformed)?;
-        let words = CheckWords::from_secret(&self.keys.words(&self.words));
-        let session: SessionId = preimage::session_id(&self.transcript);
-        Ok(ExpectGrant::new(session, self.transcript, words, identity, self.kem, self.signing, self.keys.psk()))
+        Ok(identity)
     }
 }
 

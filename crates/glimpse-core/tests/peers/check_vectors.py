@@ -48,6 +48,7 @@ def small():
     preimages = {entry.text("name"): entry for entry in File("preimages").each("preimages")}
     one, two = b"\x11" * 32, b"\x22" * 32
     record, r, session, unit, salt = b"\x33" * 16, b"\x44" * 32, b"\x55" * 16, b"\x66" * 16, b"\x77" * 32
+    account_id = b"\x88" * 32
     label, sha = g.labelled, g.sha256
     expected = {
         'lp("l", "ab", "c")': g.lp("l", "ab", "c"),
@@ -60,6 +61,19 @@ def small():
         "link signature": label("chain/link-signature", "link"),
         "wrap hash": sha(label("chain/wrap", "wrap")),
         "seed wrap info": label("chain/seed-wrap", one, g.n8(1), "account key"),
+        "older seed info": label("chain/older-seed", account_id, g.n8(2), "account key"),
+        "reverse signature": label(
+            "chain/reverse", account_id, g.n8(7), two, one, "kem key", "serial", one, one),
+        "second signature": label("chain/second", account_id, g.n8(7), two, sha(label("chain/act", "act"))),
+        "request signature": label(
+            "account/request", "https://glimpse.example", "POST", "/v1/shares", one, account_id, one, g.n8(258)),
+        "serial": label("account/serial", "SN-1"),
+        "name aad": sha(label("account/name", account_id, one, g.n8(2))),
+        "linking aad": g.linking_nonce_aad(one, 258)[1],
+        "invitation": label(
+            "linking/invitation", one, one, account_id, g.n8(7), two, two, "serial", g.n8(258), g.n8(1)),
+        "log leaf": label("record/log-leaf", record, g.n8(2), one, b"\x01"),
+        "checkpoint hash": sha(label("record/checkpoint-hash", "checkpoint")),
         "record signature": label("record/signature", one, g.n8(7), two),
         "share wrap info": label("record/share-wrap", one),
         "server share of a record": label("share/record", record, g.n8(2), one, r),
@@ -86,7 +100,8 @@ def small():
     kinds = {
         "Head": "chain/head-statement", "Card": "account/card", "Deletion": "record/deletion",
         "AccountDeletion": "account/deletion", "SignIn": "account/sign-in", "Open": "session/open",
-        "End": "session/end", "Countersign": "session/countersign", "WriterMint": "share/writer-mint"}
+        "End": "session/end", "Countersign": "session/countersign", "WriterMint": "share/writer-mint",
+        "Recovery": "recovery/request", "Veto": "recovery/veto", "Checkpoint": "record/checkpoint"}
     expected.update({f"statement signature, {kind}": label(name, "statement") for kind, name in kinds.items()})
     assert set(expected) == set(preimages), set(expected) ^ set(preimages)
     for name, computed in expected.items():
@@ -106,7 +121,8 @@ def small():
     for entry in File("codes").each("codes"):
         typed = "".join(str(int(char)) for char in entry.text("typed") if char.isdecimal())
         typed = typed[:-1] if "minutes" in entry.text("typed") else typed
-        nameplate, _ = g.code_parts(typed, 12 if entry.values["purpose"] == 3 else 6)
+        lengths = (12, 39) if entry.values["purpose"] == g.LINK else (6,)
+        nameplate, _ = g.code_parts(typed, *lengths)
         entry.same("nameplate", nameplate)
         entry.same("shown", g.grouped(typed))
 
@@ -114,6 +130,48 @@ def small():
     words.same("list_sha256", g.sha256(("\n".join(WORDS) + "\n").encode()))
     for entry in words.each("examples"):
         entry.same("words", g.two_words(entry["bits"], WORDS))
+
+
+def field_times(a, b):
+    product = 0
+    for bit in range(8):
+        if b >> bit & 1:
+            product ^= a << bit
+    for bit in range(14, 7, -1):
+        if product >> bit & 1:
+            product ^= 0x11B << (bit - 8)
+    return product
+
+
+def digits(data, width):
+    bits = "".join(f"{byte:08b}" for byte in data)
+    bits += "0" * (-len(bits) % width)
+    return [int(bits[i:i + width], 2) for i in range(0, len(bits), width)]
+
+
+def recovery():
+    f = File("recovery")
+    f.same("kit_signing_seed", g.hkdf(None, g.labelled("recovery/signing-key"), f["kit_secret"], 32))
+    f.same("kit_kem_seed", g.hkdf(None, g.labelled("recovery/kem-key"), f["kit_secret"], 32))
+    f.same("kit_signing_key", g.signing_key(f["kit_signing_seed"]))
+    f.same("kit_kem_key", g.xwing_public(f["kit_kem_seed"]))
+    f.same("kit_id", g.sha256(g.labelled("account/device-id", f["kit_signing_key"], f["kit_kem_key"])))
+    f.same("kit_words", g.two_words(f["kit_id"][:3], WORDS))
+    threshold, degree = f.text("threshold"), f.text("threshold") - 1
+    for share in f.each("shares"):
+        x, value = share.text("index"), b""
+        for place, byte in enumerate(f["kit_secret"]):
+            total, power = byte, 1
+            for coefficient in f["coefficients"][place * degree:(place + 1) * degree]:
+                power = field_times(power, x)
+                total ^= field_times(coefficient, power)
+            value += bytes([total])
+        share.same("value", value)
+        covered = bytes([1, threshold, f.text("count"), x]) + f["kit_id"][:4] + value
+        share.same("bytes", covered + g.sha256(g.labelled("recovery/share-check", covered))[:4])
+        letters = "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[digit] for digit in digits(share["bytes"], 5))
+        share.same("letters", "GLIMPSE-KIT-1:" + letters)
+        share.same("words", " ".join(WORDS[digit] for digit in digits(share["bytes"], 11)))
 
 
 def account():
@@ -141,6 +199,29 @@ def account():
     f.same("link_hash", g.sha256(g.labelled("chain/link", f["link"])))
     f.same("account_id", g.sha256(g.labelled("account/id", f["link"])))
     return f
+
+
+def checkpoints(founder):
+    f = File("checkpoints")
+    f.same("root_of_none", g.sha256(b""))
+    leaves, roots = [], []
+    for change in f.each("changes"):
+        leaves.append(g.labelled(
+            "record/log-leaf", change["record"], g.n8(change.text("version")), change["h1"], bytes([change.text("kind")])))
+        roots.append(g.merkle(leaves))
+        change.same("leaf", leaves[-1])
+        change.same("root", roots[-1])
+    previous = bytes(32)
+    for number, checkpoint in enumerate(f.each("checkpoints"), 1):
+        count = checkpoint.text("count")
+        checkpoint.same("previous", previous)
+        checkpoint.same("statement", g.encode([
+            g.SUITE, founder["account_id"], number, previous, [0, founder["link_hash"]], count, roots[count - 1],
+            1_700_000_000_000, founder["device_id"]]))
+        checkpoint.same("signature", g.sign(
+            founder["device_signing_seed"], g.labelled("record/checkpoint", checkpoint["statement"])))
+        previous = g.sha256(g.labelled("record/checkpoint-hash", checkpoint["statement"]))
+        checkpoint.same("hash", previous)
 
 
 def record(name, founder):
@@ -285,6 +366,90 @@ def session(founder, pair, keys):
         entry.same("message", g.encode([6, counter, sealed]))
 
 
+def linking(founder):
+    f = File("linking")
+    digits = f.text("qr").removeprefix("GLIMPSE:LINK:")
+    f.same("nameplate", g.code_parts(digits, 12, 39)[0])
+    f.same("secret", g.code_parts(digits, 12, 39)[1])
+    nameplate = f.text("nameplate")
+    f.same("identity", g.encode([
+        founder["account_id"], founder["device_signing_key"], founder["device_kem_key"], [0, founder["link_hash"]], 1,
+        "", f["identity_blind"]]))
+    offer = g.decode(f["offer"])
+    assert offer[1] == g.LINK
+    assert offer[4:6] == [f["device_nonce"], g.sha256(g.labelled("pairing/identity", f["identity"]))]
+    f.same("password", g.password(nameplate, f.text("secret"), f["offer"]))
+    kem, signing = g.xwing_public(f["viewer_kem_seed"]), g.signing_key(f["viewer_signing_seed"])
+    f.same("hello_core", g.encode([
+        g.sha256(g.labelled("pairing/offer", f["offer"])), kem, signing, "", "", "glimpse on Linux", f["viewer_nonce"],
+        g.sha256(g.labelled("pairing/words-nonce", f["words_nonce"]))]))
+    a, b = (g.pake(side, f["password"], nameplate, f["offer"], f["hello_core"], g.LINK) for side in (g.VIEWER, g.DEVICE))
+    pake_a, pake_b = with_scalar(a, f["viewer_scalar"]), with_scalar(b, f["device_scalar"])
+    f.same("hello", g.encode([1, f["hello_core"], pake_a]))
+    f.same("answer", g.encode([2, pake_b]))
+    f.same("pake_output", a.finish(pake_b))
+    keys = g.PairingKeys(f["pake_output"], nameplate, f["offer"], f["hello"], f["answer"], g.LINK)
+    f.same("transcript", keys.transcript)
+    f.same("prk", keys.prk)
+    f.same("introduction", g.encode([b"", "", "", g.sign(f["viewer_signing_seed"], keys.introduction_preimage())]))
+    sealed = keys.seal("seal-a", f["introduction"])
+    confirm_a = keys.confirm_a(f["words_nonce"], sealed)
+    f.same("confirm_a", g.encode([3, confirm_a, f["words_nonce"], sealed]))
+    sealed = keys.seal("seal-b", f["identity"])
+    f.same("confirm_b", g.encode([4, keys.confirm_b(confirm_a, sealed), sealed]))
+    f.same("words", g.two_words(keys.words_bits(f["words_nonce"]), WORDS))
+    f.same("session", keys.session)
+    f.same("psk", keys.psk)
+
+    channel = {
+        "adder": g.expand(keys.prk, g.labelled("linking/adder-to-joiner"), 32),
+        "joiner": g.expand(keys.prk, g.labelled("linking/joiner-to-adder"), 32)}
+    for role, key in channel.items():
+        f.same("linking_key_" + role, key)
+    account, adder, at, place = founder["account_id"], founder["device_id"], 1_700_000_000_000, [1, founder["link_hash"]]
+    joiner = [g.signing_key(f["joiner_signing_seed"]), g.xwing_public(f["joiner_kem_seed"])]
+    f.same("joiner_id", g.sha256(g.labelled("account/device-id", *joiner)))
+    f.same("serial_key", g.hkdf(None, g.labelled("account/serial-key"), founder["account_seed"], 32))
+    f.same("serial_hash", g.mac(f["serial_key"], g.labelled("account/serial", f.text("serial"))))
+    serial = f["serial_hash"]
+    f.same("invitation", g.labelled(
+        "linking/invitation", keys.transcript, f["joiner_id"], account, g.n8(1), place[1], adder, serial, g.n8(at), g.n8(0)))
+    f.same("reverse", g.labelled(
+        "chain/reverse", account, g.n8(1), place[1], *joiner, serial, adder, keys.transcript))
+    reverse = g.sign(f["joiner_signing_seed"], f["reverse"])
+    f.same("link", g.encode([
+        g.SUITE, 1, place[1], [2, [1, [*joiner, serial], keys.transcript, reverse, at, 0], []], adder]))
+    f.same("link_signature", g.sign(founder["device_signing_seed"], g.labelled("chain/link-signature", f["link"])))
+    f.same("link_hash", g.sha256(g.labelled("chain/link", f["link"])))
+    f.same("sealed_seed", g.encode([1, founder["account_seed"]]))
+    f.same("seed_shared_secret", g.xwing_decapsulate(f["joiner_kem_seed"], f["seed_enc"]))
+    context = g.Hpke(f["seed_shared_secret"], keys.transcript, keys.psk, keys.session)
+    f.same("seed_key", context.key)
+    f.same("seed_nonce", context.nonce)
+    f.same("seed_ciphertext", context.seal(f["link_hash"], f["sealed_seed"]))
+    says = [
+        ("joiner", [1, *joiner, f.text("name"), f.text("serial")]),
+        ("adder", [2, account, place, adder, serial, at, 0, g.sign(founder["device_signing_seed"], f["invitation"])]),
+        ("joiner", [3, reverse]),
+        ("adder", [4, f["link_hash"], f["seed_enc"], f["seed_ciphertext"]]),
+        ("joiner", [5])]
+    counters = {"adder": 0, "joiner": 0}
+    for entry, (role, plaintext) in zip(f.each("messages"), says, strict=True):
+        nonce, aad = g.linking_nonce_aad(keys.transcript, counters[role])
+        entry.same("from", role)
+        entry.same("counter", counters[role])
+        entry.same("aad", aad)
+        entry.same("plaintext", g.encode(plaintext))
+        sealed = g.ChaCha20Poly1305(channel[role]).encrypt(nonce, entry["plaintext"], aad)
+        entry.same("message", g.encode([6, counters[role], sealed]))
+        counters[role] += 1
+
+    f.same("name_key", g.hkdf(f["name_salt"], g.labelled("account/name-key"), founder["account_seed"], 32))
+    f.same("name_aad", g.sha256(g.labelled("account/name", account, f["joiner_id"], g.n8(1))))
+    chunks = g.seal_stream(f["name_key"], f["name_aad"], f.text("name").encode())
+    f.same("name_sealed", f["name_salt"] + b"".join(chunks))
+
+
 def receipts():
     f = File("receipts")
     device, viewer = f["device_signing_key"], f["viewer_signing_key"]
@@ -325,11 +490,14 @@ def malformed():
 
 
 small()
+recovery()
 FOUNDER = account()
+checkpoints(FOUNDER)
 for NAME in ("record", "record-chunks", "record-writer"):
     record(NAME, FOUNDER)
 PAIR, KEYS = pairing(FOUNDER)
 session(FOUNDER, PAIR, KEYS)
 receipts()
+linking(FOUNDER)
 malformed()
 print(CHECKED, "values computed again")

@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[4] / "e2e" / "peers"))
 from hpke import Context as Hpke, XWingKey, encapsulate as xwing_encapsulate, expand, extract, hkdf  # noqa: E402
 
 SUITE = 1
-VIEW = 1
+VIEW, LINK = 1, 3
 VIEWER, DEVICE = 1, 2
 
 
@@ -189,10 +189,10 @@ def damm(digits):
     return interim
 
 
-def code_parts(digits, secret=6):
-    """Nameplate and secret of a code that is only digits."""
+def code_parts(digits, *lengths):
+    """Nameplate and secret of a code that is only digits; the secret has one of these lengths, six unless others are named."""
     nameplate = {8: 5, 9: 7}.get(int(digits[0]), 3)
-    if len(digits) != nameplate + secret + 1 or damm(digits) != 0:
+    if len(digits) - nameplate - 1 not in (lengths or (6,)) or damm(digits) != 0:
         raise ValueError("code-mistyped")
     return digits[:nameplate], digits[nameplate:-1]
 
@@ -289,6 +289,14 @@ def unit_aad(session, unit, salt, terms):
 
 def live_nonce_aad(session, sender, counter):
     return bytes(4) + n8(counter), labelled("live/aad", session, bytes([sender]), n8(counter))
+
+
+def linking_nonce_aad(transcript, counter):
+    return bytes(4) + n8(counter), labelled("linking/aad", transcript, n8(counter))
+
+
+def mac(key, message):
+    return hmac.new(key, message, hashlib.sha256).digest()
 
 
 def receipt_hash(receipt):

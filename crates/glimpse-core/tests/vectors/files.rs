@@ -7,12 +7,15 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("codes", include_str!("../../../../vectors/codes.json")),
     ("words", include_str!("../../../../vectors/words.json")),
     ("account", include_str!("../../../../vectors/account.json")),
+    ("recovery", include_str!("../../../../vectors/recovery.json")),
+    ("checkpoints", include_str!("../../../../vectors/checkpoints.json")),
     ("record", include_str!("../../../../vectors/record.json")),
     ("record-chunks", include_str!("../../../../vectors/record-chunks.json")),
     ("record-writer", include_str!("../../../../vectors/record-writer.json")),
     ("pairing", include_str!("../../../../vectors/pairing.json")),
     ("session", include_str!("../../../../vectors/session.json")),
     ("receipts", include_str!("../../../../vectors/receipts.json")),
+    ("linking", include_str!("../../../../vectors/linking.json")),
 ];
 
 /// Name and text of each file that shows one fault.
@@ -62,4 +65,8 @@ pub(crate) const REJECTED: &[(&str, &str)] = &[
     ("code-wrong-check-digit", include_str!("../../../../vectors/reject/code-wrong-check-digit.json")),
     ("code-too-long", include_str!("../../../../vectors/reject/code-too-long.json")),
     ("code-letter", include_str!("../../../../vectors/reject/code-letter.json")),
+    ("code-of-linking", include_str!("../../../../vectors/reject/code-of-linking.json")),
+    ("code-of-lending", include_str!("../../../../vectors/reject/code-of-lending.json")),
+    ("code-qr-wrong-digit", include_str!("../../../../vectors/reject/code-qr-wrong-digit.json")),
+    ("code-qr-too-short", include_str!("../../../../vectors/reject/code-qr-too-short.json")),
 ];

@@ -53,6 +53,13 @@ pub(crate) fn sealed(key: &[u8; 32], nonce: [u8; 12], aad: &[u8], plaintext: &[u
     buffer
 }
 
+/// Opens what [`sealed`] sealed.
+pub(crate) fn opened(key: &[u8; 32], nonce: [u8; 12], aad: &[u8], sealed: &[u8]) -> Vec<u8> {
+    let mut buffer = sealed.to_vec();
+    ChaCha20Poly1305::new(&Key::from(*key)).decrypt_in_place(&Nonce::from(nonce), aad, &mut buffer).unwrap();
+    buffer
+}
+
 /// `Argon2id(password, salt, m = 7168 KiB, t = 5, p = 1) → 32`
 pub(crate) fn stretched(password: &[u8], salt: &[u8]) -> [u8; 32] {
     let params = argon2::Params::new(7168, 5, 1, Some(32)).unwrap();

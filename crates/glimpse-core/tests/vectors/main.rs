@@ -11,11 +11,17 @@
 #[path = "../../src/testing/by_hand.rs"]
 mod by_hand;
 #[cfg(test)]
+mod checkpoints;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod hand;
 #[cfg(test)]
+mod kit;
+#[cfg(test)]
 mod lent;
+#[cfg(test)]
+mod linking;
 #[cfg(test)]
 mod reject;
 #[cfg(test)]
@@ -59,9 +65,11 @@ fn framing_sizes_codes_and_words() {
 #[test]
 fn account_and_records() {
     same("account", &rest::account_sheet());
+    same("recovery", &kit::recovery_sheet());
     same("record", &rest::small_record());
     same("record-chunks", &rest::large_record());
     same("record-writer", &rest::written_record());
+    same("checkpoints", &checkpoints::checkpoints_sheet());
 }
 
 #[test]
@@ -69,6 +77,11 @@ fn pairing_session_and_receipts() {
     same("pairing", &lent::pairing());
     same("session", &lent::session());
     same("receipts", &lent::receipts());
+}
+
+#[test]
+fn a_linking() {
+    same("linking", &linking::linking());
 }
 
 #[test]

@@ -17,6 +17,9 @@ use glimpse_wire::{ErrorCode, Hash, MailboxId, UnixMillis, decode, encode};
 use crate::sheet::Sheet;
 use crate::{hand, lent, rest};
 
+/// The QR code of linking.json.
+pub(crate) const QR: &str = "GLIMPSE:LINK:4171415926535897932384626433832795028841973";
+
 /// A file: its name, what it shows, what is offered to whom, and what must come of it.
 pub(crate) struct Reject {
     pub(crate) name: &'static str,
@@ -354,6 +357,22 @@ pub(crate) fn all() -> Vec<Reject> {
         reject("code-wrong-check-digit", "One digit mistyped.", "code", b"4172039181".to_vec(), "code-mistyped"),
         reject("code-too-long", "One digit more.", "code", b"41720391860".to_vec(), "code-mistyped"),
         reject("code-letter", "A letter in the place of a digit.", "code", b"4172O39186".to_vec(), "code-mistyped"),
+        reject("code-of-linking", "The QR code of a linking.", "code", QR.as_bytes().to_vec(), "code-mistyped"),
+        reject("code-of-lending", "A code of lending.", "link-code", b"4172039186".to_vec(), "code-mistyped"),
+        reject(
+            "code-qr-wrong-digit",
+            "One digit of a QR code altered.",
+            "link-code",
+            QR.replace("4159", "4158").into_bytes(),
+            "code-mistyped",
+        ),
+        reject(
+            "code-qr-too-short",
+            "One digit of a QR code left out.",
+            "link-code",
+            QR.replace("4159", "459").into_bytes(),
+            "code-mistyped",
+        ),
     ]
 }
 
@@ -388,11 +407,16 @@ pub(crate) fn outcome(story: &lent::Story, offered_as: &str, bytes: &[u8]) -> St
             let audited = audit(story.viewer.session(), &story.account.device.public().signing, &receipts);
             if audited.is_ok() { "accepted".to_owned() } else { "broken".to_owned() }
         }
-        "code" => match PairingCode::parse(core::str::from_utf8(bytes).unwrap(), Purpose::View) {
-            Ok(_) => "accepted".to_owned(),
-            Err(code) => code.slug().to_owned(),
-        },
+        "code" => code(bytes, Purpose::View),
+        "link-code" => code(bytes, Purpose::Link),
         other => format!("nobody takes {other}"),
+    }
+}
+
+fn code(bytes: &[u8], purpose: Purpose) -> String {
+    match PairingCode::parse(core::str::from_utf8(bytes).unwrap(), purpose) {
+        Ok(_) => "accepted".to_owned(),
+        Err(code) => code.slug().to_owned(),
     }
 }
 
@@ -457,6 +481,7 @@ pub(crate) fn honest(offered_as: &str) -> Vec<u8> {
             let (events, _) = lent::events(&mut story);
             encode(&lent::linked(&story, &events).into_iter().map(Bytes).collect::<Vec<_>>())
         }
+        "link-code" => QR.as_bytes().to_vec(),
         _ => b"4172039186".to_vec(),
     }
 }

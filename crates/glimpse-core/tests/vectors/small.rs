@@ -7,7 +7,7 @@ use glimpse_wire::pairing::Purpose;
 use glimpse_wire::preimage::{self, Preimage, StatementKind};
 use glimpse_wire::session::Side;
 use glimpse_wire::size::{chunks, padded, padme, sealed};
-use glimpse_wire::{AccountId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId};
+use glimpse_wire::{AccountId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis};
 use sha2::{Digest, Sha256};
 
 use crate::sheet::Sheet;
@@ -54,6 +54,19 @@ pub(crate) fn preimages() -> Sheet {
         entry("serial", preimage::serial("SN-1")),
         hashed("name aad", preimage::name_aad(&AccountId([0x88; 32]), &DeviceId([0x11; 32]), 2).0),
         entry("linking aad", preimage::linking_aad(&h1, 258)),
+        entry(
+            "invitation",
+            preimage::invitation(
+                &h1,
+                &DeviceId([0x11; 32]),
+                &AccountId([0x88; 32]),
+                &head,
+                &DeviceId([0x22; 32]),
+                b"serial",
+                UnixMillis(258),
+                1,
+            ),
+        ),
         entry("log leaf", preimage::log_leaf(&RecordId([0x33; 16]), 2, &h1, 1)),
         hashed("checkpoint hash", preimage::checkpoint_hash(b"checkpoint").0),
         entry("record signature", preimage::record_signature(&h1, &head)),
@@ -156,6 +169,8 @@ pub(crate) fn codes() -> Sheet {
         ("81234203918", Purpose::View),
         ("9123456203918", Purpose::View),
         ("417203918203918", Purpose::Link),
+        ("9123456203918203918", Purpose::Link),
+        ("417141592653589793238462643383279502884197", Purpose::Link),
     ] {
         entries.push(shown(&with_check(digits, purpose), purpose));
     }

@@ -88,9 +88,14 @@ impl Device {
             tries = tries.saturating_add(1);
             let known = self.trusted_chain().await?;
             let (what, wraps) = make(&known)?;
-            let link = act(&known.chain, self.keys(), what, None);
+            let link = act(&known.chain, self.keys(), what.clone(), None);
             let wraps = wraps.into_iter().map(|wrap| KeptWrap { device: wrap.device, wrap: Bytes(wrap.sealed) });
-            match self.append_link(&known, link, wraps.collect()).await {
+            let wraps: Vec<KeptWrap> = wraps.collect();
+            match self.append_link(&known, link, wraps.clone()).await {
+                Err(DeviceError::NeedsSecond) => {
+                    self.keep_waiting(&known, &what, wraps).await?;
+                    return Err(DeviceError::NeedsSecond);
+                }
                 Err(error) if error.code() == Some(ErrorCode::Conflict) && tries < TRIES => {}
                 appended => return appended,
             }

@@ -68,7 +68,7 @@ pub(super) fn said(chain: &Chain, statements: &[SignedJson]) -> Said {
     for signed in statements {
         let signed = glimpse_wire::account::Signed::from(signed.clone());
         let Ok(claimed) = signed.peek::<HeadStatement>() else { continue };
-        let Some(member) = chain.members().iter().find(|member| member.id == claimed.device) else { continue };
+        let Some(member) = chain.active(&claimed.device) else { continue };
         let Ok(stated) = signed.open::<HeadStatement>(StatementKind::Head, &member.device.signing) else { continue };
         if stated.suite != SUITE || stated.account != chain.account() {
             continue;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use glimpse_wire::account::{Act, Head, Link, LinkBody, SignedLink};
-use glimpse_wire::api::{Account, AnnouncedRecovery, Chain as ChainAnswer, DeviceName, Doubled};
+use glimpse_wire::api::{Account, AnnouncedRecovery, Chain as ChainAnswer, DeviceName, Doubled, SignedJson};
 use glimpse_wire::chain::{Chain, Standing};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_LINK};
@@ -30,6 +30,8 @@ pub struct Synced {
     pub notices: Vec<Notice>,
     /// Sealed names, as the server keeps them.
     pub names: Vec<DeviceName>,
+    /// The newest words of devices on the chain's head.
+    pub statements: Vec<SignedJson>,
     /// A recovery that waits.
     pub recovery: Option<AnnouncedRecovery>,
     /// Devices whose state turned up in two places.
@@ -44,16 +46,14 @@ impl Device {
     /// [`ErrorCode::ChainForked`]; [`DeviceError::BadLink`]; [`DeviceError::SeedRefused`]; [`ErrorCode::DeviceRevoked`] when
     /// this device was taken out.
     pub async fn sync(&self) -> Result<Synced, DeviceError> {
+        // Whatever goes wrong here has it asked again before anything is done.
+        self.synced.set(None);
         let mut looks = 0u32;
         loop {
             looks = looks.saturating_add(1);
             let from = self.head().seq;
             let answer = self.ask_account(from).await?;
-            let told = self.take_account(from, &answer).await;
-            let new = match told {
-                Ok(new) => new,
-                Err(error) => return Err(error),
-            };
+            let new = self.take_account(from, &answer).await?;
             let known = self.known();
             match said(&known.chain, &answer.chain.statements) {
                 Said::Nothing => {}
@@ -81,8 +81,8 @@ impl Device {
                 // The other devices learn from it what this one has seen. It is tried again with the next listing.
                 let _stated = self.state_head().await;
             }
-            let Account { names, recovery, doubled, .. } = answer;
-            return Ok(Synced { notices, names, recovery, doubled });
+            let Account { chain, names, recovery, doubled, .. } = answer;
+            return Ok(Synced { notices, names, statements: chain.statements, recovery, doubled });
         }
     }
 
@@ -187,6 +187,10 @@ impl Device {
                 stored.wraps = wraps;
             }
         }
+        if stored.fork.as_ref().and_then(Fork::by).is_some_and(|by| chain.active(&by).is_none()) {
+            // The owner has settled it on another device: whoever named the other link is out.
+            stored.fork = None;
+        }
         let grown = Known::with_seeds(chain, &stored.wraps, &self.vault);
         if broken.is_none()
             && grown.present_seed().is_err()
@@ -261,6 +265,21 @@ pub(crate) async fn chain_from(
         links.extend(more.links);
         answer = ChainAnswer { links, ..ChainAnswer { links: Vec::new(), ..more } };
     }
+}
+
+/// The whole chain of an account, as anyone may read it, replayed.
+pub(crate) async fn replayed(
+    api: &crate::api::Api,
+    account: glimpse_wire::AccountId,
+) -> Result<(Vec<SignedLink>, Chain), DeviceError> {
+    let answer = chain_from(api, account, 0).await?;
+    let mut links: Vec<SignedLink> = Vec::with_capacity(answer.links.len());
+    for link in &answer.links {
+        links.push(decode(link.as_slice(), MAX_LINK.saturating_add(128)).map_err(|_| ErrorCode::Malformed)?);
+    }
+    let place = |error| bad_link(0, error);
+    let chain = Chain::replay(&links).map_err(place)?;
+    if chain.account() == account { Ok((links, chain)) } else { Err(forked()) }
 }
 
 fn more_with(

@@ -13,11 +13,12 @@ use glimpse_wire::pairing::{Message, Purpose, Rights};
 use glimpse_wire::{ErrorCode, Hash, UnitId, UnixMillis, encode};
 use std::rc::Rc;
 
-use super::link::{Link, News};
 use super::{Command, Commands, Event, Happened, Lent, Plan, next};
 use crate::account::Device;
 use crate::api::{bare, json, with_cbor, with_json};
 use crate::error::DeviceError;
+use crate::mailbox::{Link, News};
+use crate::text::same_words;
 use crate::transport::Method;
 
 /// How long the other end may take to hear why a pairing is over, in milliseconds.
@@ -382,15 +383,6 @@ struct Run {
 /// Openings in all.
 fn budget(units: usize) -> u32 {
     u32::try_from(units).unwrap_or(u32::MAX).saturating_mul(BUDGET_PER_UNIT).max(DEFAULT_BUDGET)
-}
-
-/// As a person types them: in any case, with any spaces or a dash.
-fn same_words(right: &str, picked: &str) -> bool {
-    let normal = |text: &str| {
-        let words = text.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty());
-        words.map(str::to_lowercase).collect::<Vec<_>>()
-    };
-    normal(right) == normal(picked)
 }
 
 /// What a message means that nobody waits for: the other end's reason if it is one, otherwise a fault.

@@ -7,15 +7,27 @@ use glimpse_core::record::{OpenedVersion, Origin};
 use glimpse_wire::account::{DevicePublic, Signed};
 use glimpse_wire::chain::Chain;
 use glimpse_wire::limits::MAX_ENVELOPE;
-use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::merkle::leaf_hash;
+use glimpse_wire::preimage::{StatementKind, log_leaf};
 use glimpse_wire::record::{Change, Deletion, Envelope, Meta};
 use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
 
 use super::Standing;
+use super::log::Awaited;
 
 /// Items for which another thread is worth its start.
 #[cfg(not(target_arch = "wasm32"))]
 const WORTH_A_THREAD: usize = 8;
+
+/// One change of a page.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// The server's number for it.
+    pub(super) seq: u64,
+    /// Hash of its leaf of the log.
+    pub(super) leaf: Hash,
+    pub(super) news: News,
+}
 
 /// What one change says.
 #[derive(Debug)]
@@ -24,8 +36,13 @@ pub(super) enum News {
     Version(Seen),
     /// A deletion that a device of the account signed.
     Deletion(Deletion),
-    /// A change that a later one of this record took the place of.
-    Replaced(RecordId),
+    /// One that a later change of the same record took the place of, as the server says.
+    Replaced {
+        record: RecordId,
+        version: u64,
+        /// [`Change::VERSION`], [`Change::PENDING`] or [`Change::DELETED`].
+        kind: u8,
+    },
     /// Something that cannot be read or is not signed as it must be; the record that it names, if it names one.
     Unreadable(Option<RecordId>),
 }
@@ -38,6 +55,8 @@ pub(super) struct Seen {
     pub(super) previous: Hash,
     pub(super) h1: Hash,
     pub(super) created: UnixMillis,
+    /// For which it is sealed.
+    pub(super) epoch: u32,
     /// Nothing when it did not open.
     pub(super) meta: Option<Meta>,
     /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
@@ -51,8 +70,26 @@ impl News {
         match self {
             Self::Version(seen) => Some(seen.record),
             Self::Deletion(deletion) => Some(deletion.record),
-            Self::Replaced(record) => Some(*record),
+            Self::Replaced { record, .. } => Some(*record),
             Self::Unreadable(record) => *record,
+        }
+    }
+
+    /// Whether it may be what took the place of a change of the same record: a higher version, or the deletion of that or of
+    /// a higher one. What cannot be read is named for itself.
+    pub(super) const fn may_replace(&self, replaced: &Awaited) -> bool {
+        let (version, kind) = match self {
+            Self::Version(seen) => (seen.version, Change::VERSION),
+            Self::Deletion(deletion) => (deletion.version, Change::DELETED),
+            Self::Replaced { version, kind, .. } => (*version, *kind),
+            Self::Unreadable(_) => return true,
+        };
+        match (replaced.kind, kind) {
+            (Change::DELETED, Change::DELETED) => version >= replaced.version,
+            // Nothing comes after a deletion.
+            (Change::DELETED, _) => false,
+            (_, Change::DELETED) => version >= replaced.version,
+            (_, _) => version > replaced.version,
         }
     }
 }
@@ -66,12 +103,30 @@ pub(super) struct Eyes<'d> {
 
 impl Eyes<'_> {
     /// The changes of a page, in their order.
-    pub(super) fn look_at(&self, changes: &[Change]) -> Vec<(u64, News)> {
-        each(changes, |change| match change {
-            Change::Version { seq, envelope } => (*seq, self.version(envelope.as_slice(), false)),
-            Change::Pending { seq, envelope } => (*seq, self.version(envelope.as_slice(), true)),
-            Change::Deleted { seq, deletion } => (*seq, self.deletion(deletion.as_slice())),
-            Change::Replaced { seq, record, .. } => (*seq, News::Replaced(*record)),
+    pub(super) fn look_at(&self, changes: &[Change]) -> Vec<Looked> {
+        each(changes, |change| {
+            let (seq, news, kind, body) = match change {
+                Change::Version { seq, envelope } => {
+                    (seq, self.version(envelope.as_slice(), false), Change::VERSION, envelope.as_slice())
+                }
+                Change::Pending { seq, envelope } => {
+                    (seq, self.version(envelope.as_slice(), true), Change::PENDING, envelope.as_slice())
+                }
+                Change::Deleted { seq, deletion } => {
+                    (seq, self.deletion(deletion.as_slice()), Change::DELETED, deletion.as_slice())
+                }
+                Change::Replaced { seq, record, version, h1, kind } => {
+                    let leaf = leaf_hash(&log_leaf(record, *version, h1, *kind));
+                    return Looked { seq: *seq, leaf, news: replaced(*record, *version, *kind) };
+                }
+            };
+            let leaf = match &news {
+                News::Version(seen) => log_leaf(&seen.record, seen.version, &seen.h1, kind),
+                News::Deletion(deletion) => log_leaf(&deletion.record, deletion.version, &deletion.h1, kind),
+                // Not a leaf that any device would sign.
+                News::Replaced { .. } | News::Unreadable(_) => body.to_vec(),
+            };
+            Looked { seq: *seq, leaf: leaf_hash(&leaf), news }
         })
     }
 
@@ -118,6 +173,7 @@ impl Eyes<'_> {
             previous: header.previous,
             h1,
             created: header.created,
+            epoch: header.epoch,
             meta,
             standing,
         })
@@ -137,6 +193,13 @@ impl Eyes<'_> {
             }
             Some(_) | None => News::Unreadable(Some(claimed.record)),
         }
+    }
+}
+
+const fn replaced(record: RecordId, version: u64, kind: u8) -> News {
+    match kind {
+        Change::VERSION | Change::PENDING | Change::DELETED => News::Replaced { record, version, kind },
+        _ => News::Unreadable(Some(record)),
     }
 }
 

@@ -12,10 +12,16 @@
 )]
 
 mod attacks;
+mod chains;
+mod checkpoints;
+mod family;
 mod lending;
+mod linking;
 mod listings;
 mod lost;
 mod meddling;
 mod records;
+mod recovering;
+mod revoking;
 mod trails;
 mod world;

@@ -82,7 +82,7 @@ struct Attempt {
 async fn try_add(phone: &Phone, attempts: &std::sync::Mutex<Vec<Attempt>>) -> Option<()> {
     let header = phone.header(RecordId(crate::actors::random()), None, 300_000);
     let scope = api::ShareScope::Record { record: header.record, version: 1, h0: header.h0() };
-    let ask = api::MintRequest { shares: vec![scope] };
+    let ask = api::MintRequest { shares: vec![scope], head: None };
     let minted = phone.http.request(Method::POST, "/v1/shares").json(&ask).send().await.ok()?;
     let minted: api::Minted = minted.json().await.ok()?;
     let share = minted.shares.into_iter().next()?;

@@ -77,6 +77,7 @@ async fn another_suite_is_malformed() {
         origin: server.url(),
         challenge: Hash(random()),
         at: UnixMillis(0),
+        counter: 1,
     };
     let signed: SignedJson = sign(&phone.key, preimage::StatementKind::SignIn, &answer).into();
     assert_eq!(phone.http.post("/v1/sign-in", &signed).await.code(), ErrorCode::Malformed);
@@ -165,7 +166,7 @@ async fn strange_requests_get_plain_refusals() {
     let upgrade = http.get(&format!("/v1/mailboxes/{}/socket", MailboxId(random()))).await;
     assert_eq!(upgrade.code(), ErrorCode::Malformed);
     let shares = vec![ShareScope::Record { record: RecordId(random()), version: 1, h0: Hash(random()) }; 257];
-    assert_eq!(phone.http.post("/v1/shares", &MintRequest { shares }).await.code(), ErrorCode::TooLarge);
+    assert_eq!(phone.http.post("/v1/shares", &MintRequest { shares, head: None }).await.code(), ErrorCode::TooLarge);
     let found = async |link: usize| {
         let founding = CreateAccount { genesis: Bytes(vec![0; link]), wrap: Bytes(vec![0; limits::MAX_WRAP]) };
         http.post("/v1/accounts", &founding).await.code()

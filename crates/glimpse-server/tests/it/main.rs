@@ -13,6 +13,8 @@
 mod accounts;
 mod actors;
 mod adversary;
+mod backup;
+mod checkpoints;
 mod crash;
 mod hostile;
 mod http;

@@ -328,6 +328,7 @@ impl Draw {
                 serial: self.octets(32),
                 at: self.time(),
                 held: self.number(),
+                signature: self.signature(),
             },
             2 => Linking::Join { reverse: self.signature() },
             3 => Linking::Seed { link: self.hash(), enc: self.octets(100), ciphertext: self.octets(100) },

@@ -5,7 +5,7 @@ mod after;
 mod choose;
 mod json;
 mod keys;
-mod large;
+pub(super) mod large;
 mod screen;
 
 use core::cell::RefCell;

@@ -301,7 +301,10 @@ fn t017_a_code_for_one_purpose_does_not_serve_another() {
                 continue;
             };
             let outcome = relayed(opened, ExpectOffer::new(code, typed), &mut |_, _| {});
-            assert_eq!(outcome == AGREED, shown == typed, "{shown:?} typed as {typed:?}");
+            // A viewer does not go on with a pairing that is to link a device, even one that agrees.
+            let viewer = if typed == Purpose::Link { Err(ErrorCode::Malformed) } else { Ok(()) };
+            let agreed = Outcome { device: Some(Ok(())), viewer: Some(viewer) };
+            assert_eq!(outcome == agreed, shown == typed, "{shown:?} typed as {typed:?}");
         }
     }
     // A server that tells the viewer what it wants to hear gets no further.
