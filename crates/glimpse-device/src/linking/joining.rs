@@ -84,7 +84,14 @@ pub async fn join(
             talk.close(&api).await;
             Ok(device)
         }
-        Err(stopped) => Err(stopped.tell(&mut talk, &api).await),
+        Err(stopped) => {
+            let error = stopped.tell(&mut talk, &api).await;
+            if error.code() != Some(ErrorCode::Conflict) {
+                return Err(error);
+            }
+            // An epoch began while the seed was on its way: if this device is in, the newest is wrapped to it as to all.
+            resume(ground, plan.passphrase).await.map_err(|_| error)
+        }
     }
 }
 

@@ -112,12 +112,13 @@ impl Listing {
 
 impl Device {
     /// Takes all changes since the last look. `stored` is the log as it was stored last.
+    /// Gives the newest link at the moment of the last page: later changes name none before it.
     pub(super) async fn take_changes(
         &self,
         listing: &mut Listing,
         stored: &mut Log,
         progress: &mut dyn FnMut(usize),
-    ) -> Result<(), DeviceError> {
+    ) -> Result<Head, DeviceError> {
         let mut taken = 0usize;
         let mut unstored = 0usize;
         loop {
@@ -136,7 +137,7 @@ impl Device {
             unstored = unstored.saturating_add(page.changes.len());
             progress(taken);
             if !more {
-                return Ok(());
+                return Ok(page.head);
             }
             if taken > MAX_CHANGES {
                 return Err(ErrorCode::TooLarge.into());
@@ -152,8 +153,10 @@ impl Device {
 
     /// Vouches for what was replayed, if nothing is wrong with it and no checkpoint says as much. A listing does not fail
     /// for this: where another device was first, or the server is away, it is tried again with the next.
-    pub(super) async fn sign_checkpoint(&self, log: &mut Log) {
-        let (device, head) = (self.keys().id(), self.head());
+    ///
+    /// It names the link that was the newest when the last page was made, so that it bounds what later changes may name.
+    pub(super) async fn sign_checkpoint(&self, log: &mut Log, head: Head) {
+        let device = self.keys().id();
         let Some(next) = log.next_checkpoint(self.account(), device, head, self.machine.now()) else { return };
         let signed: SignedJson = self.keys().signing().sign_statement(StatementKind::Checkpoint, &next).into();
         let path = "/v1/account/checkpoint".to_owned();

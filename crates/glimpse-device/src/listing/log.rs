@@ -3,7 +3,7 @@
 //! The device keeps the tree over all leaves but the last few, and those one by one: so it knows the root at any recent
 //! count, and can check a checkpoint whose signer had read less than it has.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use glimpse_wire::account::{Head, Signed};
 use glimpse_wire::merkle::MerkleTree;
@@ -149,12 +149,15 @@ pub(super) struct Mark {
     root: Hash,
     #[n(4)]
     device: DeviceId,
+    /// Number of the link that was the newest when its signer had read so far.
+    #[n(5)]
+    head: u64,
 }
 
 impl Mark {
     const fn new(checkpoint: &Checkpoint, hash: Hash) -> Self {
-        let Checkpoint { number, count, root, device, .. } = *checkpoint;
-        Self { number, hash, count, root, device }
+        let Checkpoint { number, count, root, device, head, .. } = *checkpoint;
+        Self { number, hash, count, root, device, head: head.seq }
     }
 }
 
@@ -170,6 +173,35 @@ pub(super) struct Awaited {
     /// Of its kind: [`glimpse_wire::record::Change::VERSION`] and so on.
     #[n(3)]
     pub(super) kind: u8,
+}
+
+/// As an array: files of ours hold no maps.
+mod awaited {
+    use std::collections::BTreeMap;
+
+    use glimpse_wire::RecordId;
+    use minicbor::decode::Error as DecodeError;
+    use minicbor::encode::Error as EncodeError;
+    use minicbor::encode::Write;
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    use super::Awaited;
+
+    pub(super) fn encode<C, W: Write>(
+        awaited: &BTreeMap<RecordId, Awaited>,
+        encoder: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        awaited.values().copied().collect::<Vec<_>>().encode(encoder, context)
+    }
+
+    pub(super) fn decode<C>(
+        decoder: &mut Decoder<'_>,
+        context: &mut C,
+    ) -> Result<BTreeMap<RecordId, Awaited>, DecodeError> {
+        let awaited = Vec::<Awaited>::decode(decoder, context)?;
+        Ok(awaited.into_iter().map(|awaited| (awaited.record, awaited)).collect())
+    }
 }
 
 /// The log up to where this device has replayed it.
@@ -199,8 +231,8 @@ pub(super) struct Log {
     #[n(7)]
     alarms: Vec<LogAlarm>,
     /// Replaced changes of which the later one is still to come.
-    #[n(8)]
-    pub(super) awaited: Vec<Awaited>,
+    #[cbor(n(8), with = "awaited")]
+    pub(super) awaited: BTreeMap<RecordId, Awaited>,
     /// Whether the log is being read from its beginning, beside what was known.
     #[n(9)]
     pub(super) again: bool,
@@ -210,6 +242,9 @@ pub(super) struct Log {
     /// Up to here something was not as it must be: this device vouches for nothing until another has for as much.
     #[n(11)]
     trouble: u64,
+    /// The highest link that a device's change has named so far.
+    #[n(12)]
+    named: u64,
 }
 
 impl Log {
@@ -249,6 +284,17 @@ impl Log {
         if !self.again {
             self.trouble = self.trouble.max(seq);
         }
+    }
+
+    /// Whether a device's change numbered `seq` may name the link numbered `head`. The server takes what names the newest
+    /// link only, so later changes never name earlier links: what does was signed by a device that has been taken out
+    /// since, and put in behind.
+    pub(super) fn may_name(&mut self, seq: u64, head: u64) -> bool {
+        let vouched = [self.newest, self.presented].into_iter().flatten();
+        let floor = vouched.filter(|mark| seq > mark.count).map(|mark| mark.head).max().unwrap_or(0);
+        let fits = head >= self.named.max(floor);
+        self.named = self.named.max(head);
+        fits
     }
 
     /// Whether there is something for the user to accept.

@@ -57,6 +57,8 @@ pub(super) struct Seen {
     pub(super) created: UnixMillis,
     /// For which it is sealed.
     pub(super) epoch: u32,
+    /// Number of the link that it names as the newest.
+    pub(super) head: u64,
     /// Nothing when it did not open.
     pub(super) meta: Option<Meta>,
     /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
@@ -154,7 +156,7 @@ impl Eyes<'_> {
             let named = decode::<Envelope>(bytes, MAX_ENVELOPE).ok().map(|envelope| envelope.header.record);
             return News::Unreadable(named);
         };
-        let (header, h1) = (envelope.header, envelope.h1());
+        let (header, h1, head) = (envelope.header, envelope.h1(), envelope.head.seq);
         let (meta, standing) = match self.open(envelope) {
             Ok(opened) => {
                 let standing = match opened.origin() {
@@ -174,6 +176,7 @@ impl Eyes<'_> {
             h1,
             created: header.created,
             epoch: header.epoch,
+            head,
             meta,
             standing,
         })
