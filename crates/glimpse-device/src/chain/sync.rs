@@ -171,7 +171,7 @@ impl Device {
                 }
                 Err(Refused::Fork(fork)) => {
                     drop(_held);
-                    self.remember_fork(fork).await?;
+                    self.remember_fork(*fork).await?;
                     return Err(forked());
                 }
                 Err(Refused::Bad(error)) => {
@@ -293,7 +293,7 @@ fn more_with(
 }
 
 enum Refused {
-    Fork(Fork),
+    Fork(Box<Fork>),
     Bad(DeviceError),
 }
 
@@ -319,7 +319,8 @@ fn take_link(chain: &mut Chain, seq: u64, bytes: &Bytes) -> Result<Option<Signed
                 })
             });
             if signed {
-                Err(Refused::Fork(Fork { ours: chain.head(), theirs: place, named: ForkNamed::Link(link) }))
+                let named = ForkNamed::Link(link);
+                Err(Refused::Fork(Box::new(Fork { ours: chain.head(), theirs: place, named })))
             } else {
                 Err(Refused::Bad(bad_link(seq, glimpse_wire::chain::ChainError::Signature)))
             }
