@@ -6,7 +6,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::as_conversions,
-    clippy::arithmetic_side_effects,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "it prints figures, and fails where it cannot"
