@@ -48,13 +48,17 @@ impl Kit {
 impl Family {
     /// An account with so many devices, all signed in.
     pub(crate) async fn new(server: &TestServer, devices: usize) -> Self {
-        let first = Phone::new(server).await;
-        let genesis: SignedLink = decode(first.founding.genesis.as_slice(), usize::MAX).expect("a link");
-        let mut family = Self { chain: Chain::begin(&genesis).expect("a chain"), phones: vec![first] };
+        let mut family = Self::of(Phone::new(server).await);
         for _ in 1..devices {
             family.link(server, 0).await;
         }
         family
+    }
+
+    /// The account that a device has founded.
+    pub(crate) fn of(first: Phone) -> Self {
+        let genesis: SignedLink = decode(first.founding.genesis.as_slice(), usize::MAX).expect("a link");
+        Self { chain: Chain::begin(&genesis).expect("a chain"), phones: vec![first] }
     }
 
     /// A device that wants to join, unknown to the server.

@@ -144,34 +144,41 @@ async fn t027_nothing_that_a_revoked_device_signs_is_taken_from_anyone() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_a_fault_cut_off_is_finished_by_the_next_start() {
+async fn a_revocation_that_a_fault_cut_off_is_finished_by_the_next_sweep_or_start() {
     let mut server = TestServer::start().await;
-    let mut family = Family::new(&server, 2).await;
-    let visit = family.phones[1].lend(vec![unit().1], |_| {}).await;
-    // From here on no session can end.
-    let url = format!("sqlite://{}", server.data().join("sessions.db").display());
-    let database = sqlx::SqlitePool::connect(&url).await.expect("opens");
-    let fault = "CREATE TRIGGER fault BEFORE UPDATE OF ended ON sessions BEGIN SELECT RAISE(ABORT, 'a fault'); END";
-    sqlx::query(fault).execute(&database).await.expect("made");
-    let (act, wraps) = family.revocation(&[family.phones[1].device]);
-    let link = family.act(&family.phones[0], act, wraps);
-    let said = family.phones[0].http.post("/v1/account/links", &link).await;
-    assert_eq!(said.code(), ErrorCode::Internal);
-    // The link stands all the same, and so does what follows from it alone.
-    family.take(&link);
-    assert_eq!(family.phones[1].http.get("/v1/account").await.code(), ErrorCode::DeviceRevoked);
-    let request = visit.request(UnitId(random()), 1, Hash::ZERO);
-    assert_eq!(visit.send(&request).await.code(), ErrorCode::NotGranted, "control: the session is still there");
+    for restart in [false, true] {
+        let mut family = Family::new(&server, 2).await;
+        let visit = family.phones[1].lend(vec![unit().1], |_| {}).await;
+        // From here on no session can end.
+        let url = format!("sqlite://{}", server.data().join("sessions.db").display());
+        let database = sqlx::SqlitePool::connect(&url).await.expect("opens");
+        let fault = "CREATE TRIGGER fault BEFORE UPDATE OF ended ON sessions BEGIN SELECT RAISE(ABORT, 'a fault'); END";
+        sqlx::query(fault).execute(&database).await.expect("made");
+        let (act, wraps) = family.revocation(&[family.phones[1].device]);
+        let link = family.act(&family.phones[0], act, wraps);
+        let said = family.phones[0].http.post("/v1/account/links", &link).await;
+        assert_eq!(said.code(), ErrorCode::Internal);
+        // The link stands all the same, and so does what follows from it alone.
+        family.take(&link);
+        assert_eq!(family.phones[1].http.get("/v1/account").await.code(), ErrorCode::DeviceRevoked);
+        let request = visit.request(UnitId(random()), 1, Hash::ZERO);
+        assert_eq!(visit.send(&request).await.code(), ErrorCode::NotGranted, "control: the session is still there");
 
-    server.stop().await;
-    sqlx::query("DROP TRIGGER fault").execute(&database).await.expect("dropped");
-    database.close().await;
-    server.resume().await.expect("it starts");
-    assert_eq!(visit.send(&request).await.code(), ErrorCode::SessionRevoked);
-    // And the one who asked gets the answer that was lost.
-    family.phones[0].sign_in().await;
-    let again: Appended = family.phones[0].http.post("/v1/account/links", &link).await.json();
-    assert_eq!(again.head, family.chain.head());
+        if restart {
+            server.stop().await;
+        }
+        sqlx::query("DROP TRIGGER fault").execute(&database).await.expect("dropped");
+        database.close().await;
+        if restart {
+            server.resume().await.expect("it starts");
+        } else {
+            server.running().sweep().await.expect("swept");
+        }
+        assert_eq!(visit.send(&request).await.code(), ErrorCode::SessionRevoked);
+        // And the one who asked gets the answer that was lost.
+        let again: Appended = family.phones[0].http.post("/v1/account/links", &link).await.json();
+        assert_eq!(again.head, family.chain.head());
+    }
 }
 
 #[tokio::test]
