@@ -14,6 +14,7 @@
 mod attacks;
 mod chains;
 mod checkpoints;
+mod converging;
 mod family;
 mod keys;
 mod lending;
