@@ -326,7 +326,11 @@ impl Device {
             listing.writes = self.store_listing(&listing).await?;
         }
         self.followed.set(Some(Followed::from(&listing)));
-        looked.map(|_| listing)
+        looked?;
+        if listing.require_intact().is_ok() {
+            self.go_on_rekeying(&listing).await;
+        }
+        Ok(listing)
     }
 
     /// The listing as it was stored last, without asking the server.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use glimpse_wire::account::Head;
 use glimpse_wire::api::SignedJson;
+use glimpse_wire::chain::Standing as HeadStanding;
 use glimpse_wire::limits::{MAX_CHANGES, MAX_PAGE};
 use glimpse_wire::merkle::leaf_hash;
 use glimpse_wire::preimage::{StatementKind, log_leaf};
@@ -21,6 +22,8 @@ use crate::transport::Method;
 
 /// Changes after which a look stores what it has taken, at the earliest: what is broken off goes on from there.
 const STORE_AFTER: usize = 4_000;
+/// Replaced changes of which the later one is still to come: no account has so many.
+const MAX_AWAITED: usize = 200_000;
 /// Published versions that are remembered until a look has found them.
 const MAX_PUBLISHED: usize = 4_096;
 
@@ -129,7 +132,11 @@ impl Device {
                 // What was signed under a link that this device has not seen cannot be judged before it has.
                 self.sync().await?;
             }
+            self.require_known(&page.head)?;
             let known = self.known();
+            for (head, by) in eyes(&known).elsewhere(&page.changes, &page.checkpoint) {
+                self.meet_head(&head, by).await?;
+            }
             let word = Word::read(&page.checkpoint, &self.account(), |device, head| signer(&known, device, head))?;
             let more = listing.take_page(page.newest, word, eyes(&known).look_at(&page.changes), &published)?;
             self.published.borrow_mut().0.retain(|seq, _| *seq > listing.log.count());
@@ -139,7 +146,7 @@ impl Device {
             if !more {
                 return Ok(page.head);
             }
-            if taken > MAX_CHANGES {
+            if taken > MAX_CHANGES || listing.log.awaited.len() > MAX_AWAITED {
                 return Err(ErrorCode::TooLarge.into());
             }
             // By halves of what is there, so that all this storing is never more than the last is.
@@ -148,6 +155,15 @@ impl Device {
                 *stored = listing.log.clone();
                 unstored = 0;
             }
+        }
+    }
+
+    /// The head that a page names is one that this device has seen: the server gave its links when it was asked.
+    fn require_known(&self, head: &Head) -> Result<(), DeviceError> {
+        match self.known().chain.compare(head) {
+            HeadStanding::Same | HeadStanding::Behind => Ok(()),
+            HeadStanding::Ahead => Err(ErrorCode::ChainRolledBack.into()),
+            HeadStanding::Forked => Err(ErrorCode::ChainForked.into()),
         }
     }
 

@@ -15,6 +15,9 @@ use minicbor::{Decode, Encode};
 /// Leaves that are kept one by one: more than a page has.
 const RECENT: usize = 1_024;
 
+/// How far ahead of all that was seen the number of a checkpoint may be: a server takes no more.
+const MAX_JUMP: u64 = 65_536;
+
 /// What is wrong with the server's list of changes. Nothing is published, lent or vouched for while one stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
 #[cbor(flat)]
@@ -230,7 +233,7 @@ pub(super) struct Log {
     agreed: u64,
     #[n(7)]
     alarms: Vec<LogAlarm>,
-    /// Replaced changes of which the later one is still to come.
+    /// Replaced changes of which the later one is still to come, by record.
     #[cbor(n(8), with = "awaited")]
     pub(super) awaited: BTreeMap<RecordId, Awaited>,
     /// Whether the log is being read from its beginning, beside what was known.
@@ -325,6 +328,12 @@ impl Log {
         let Checkpoint { number, previous, count, .. } = checkpoint;
         let mark = Mark::new(&checkpoint, hash);
         self.presented = Some(mark);
+        // Numbers rise by one; one that is far ahead leaves no room for others, and was not reached by signing.
+        let far = self.newest.map_or(0, |known| known.number).max(count).saturating_add(MAX_JUMP);
+        if number > far {
+            self.presented = None;
+            return self.raise(LogAlarm::BadSignature { number });
+        }
         if let Some(known) = self.newest {
             if number < known.number {
                 return self.raise(LogAlarm::CheckpointRolledBack { seen: known.number, number });
@@ -333,6 +342,7 @@ impl Log {
                 return;
             }
             let follows = number > known.number
+                && mark.head >= known.head
                 && count > known.count
                 && (Some(number) != known.number.checked_add(1) || previous == known.hash);
             if !follows {

@@ -119,7 +119,7 @@ fn is_named(error: &DeviceError) -> bool {
         DeviceError::Refused { code, .. } => {
             !matches!(code, ErrorCode::Internal | ErrorCode::Malformed | ErrorCode::Unauthorised)
         }
-        DeviceError::BadLink { .. } | DeviceError::SeedRefused => true,
+        DeviceError::BadLink { .. } | DeviceError::SeedRefused | DeviceError::Unsettled => true,
         _ => false,
     }
 }
@@ -204,10 +204,6 @@ async fn run(seed: u64, hostile: bool) -> (u32, u32) {
     let (ours, theirs) = (phone.listing().await.unwrap(), tablet.listing().await.unwrap());
     assert_eq!(entries(&ours), entries(&theirs), "seed {seed}");
     (faults.get(), done)
-}
-
-fn seeds() -> u64 {
-    if std::env::var_os("GLIMPSE_SOAK").is_some() { SOAK_SEEDS } else { SEEDS }
 }
 
 /// All seeds from `first` on.
