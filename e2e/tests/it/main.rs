@@ -26,3 +26,4 @@ mod requests;
 mod routing;
 mod stories;
 mod swapped;
+mod watch;
