@@ -27,3 +27,4 @@ mod routing;
 mod stories;
 mod swapped;
 mod watch;
+mod watch_memory;
