@@ -60,6 +60,11 @@ impl Failure {
         Self::new(EXIT_ALARM, ErrorCode::RecordTampered.slug(), message, next)
     }
 
+    /// What a code of the protocol means here, in words of its own.
+    pub(crate) fn said(code: ErrorCode, message: &str, next: &str) -> Self {
+        Self::new(exit_code(code), code.slug(), message, next)
+    }
+
     /// Shares of a recovery kit that cannot be used.
     pub(crate) fn share(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(EXIT_CODE, "share", message, next)
@@ -83,13 +88,13 @@ impl Failure {
 
     /// A file cannot be written.
     pub(crate) fn output(path: &Path, error: &io::Error) -> Self {
-        let message = format!("{} cannot be written: {error}.", crate::text::clean(&path.display().to_string()));
-        let next = if error.kind() == io::ErrorKind::AlreadyExists {
-            "Choose another name, or move away what is there."
-        } else {
-            "Choose another place, or make room there."
-        };
-        Self::new(EXIT_FILE, "output", message, next)
+        let shown = crate::text::clean(&path.display().to_string());
+        if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::AddrInUse) {
+            let next = "Choose another name, or move away what is there.";
+            return Self::new(EXIT_FILE, "output", format!("{shown} is there already."), next);
+        }
+        let message = format!("{shown} cannot be written: {error}.");
+        Self::new(EXIT_FILE, "output", message, "Choose another place, or make room there.")
     }
 
     /// Nothing by this name.
@@ -203,6 +208,18 @@ impl From<DeviceError> for Failure {
                 "known-device",
                 "This device was in the account before.",
                 "Use another home, so that it gets new keys.",
+            ),
+            DeviceError::Unsettled => Self::new(
+                EXIT_UNREACHABLE,
+                "unsettled",
+                "The connection broke at the last moment: it is not known whether the server took it.",
+                "It is sent again with whatever you do next, and happens then. Look with `glimpse devices`.",
+            ),
+            DeviceError::RecoveryWaits => Self::new(
+                EXIT_OTHER,
+                "recovery-waits",
+                "A recovery was begun in this home, and waits.",
+                "Go on with `glimpse recovery restore`, or use another home.",
             ),
             DeviceError::WrongKit => Self::new(
                 EXIT_NOT_THERE,

@@ -149,6 +149,14 @@ impl Spool {
     }
 }
 
+/// Nothing is at `path` yet: asked before a person is asked for anything.
+pub(crate) fn require_free(path: &Path) -> Result<(), Failure> {
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::output(path, &io::Error::from(io::ErrorKind::AlreadyExists)));
+    }
+    Ok(())
+}
+
 /// Writes a secret to a file that is not there yet, for its owner alone.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = private().write(true).create_new(true).open(path)?;

@@ -34,6 +34,15 @@ fn named_server(shared: &Shared) -> Result<&str, Failure> {
     })
 }
 
+/// Nothing is in the home that a new device would take the place of.
+pub(crate) async fn require_empty(shared: &Shared) -> Result<(), Failure> {
+    let home = Home::new(Rc::new(Files::new(folder(shared)?)));
+    match home.profile().await? {
+        Some(profile) if profile.confirmed => Err(DeviceError::AccountExists.into()),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// The ground of the account in the home.
 pub(crate) async fn known_ground(shared: &Shared) -> Result<Ground, Failure> {
     let home = Home::new(Rc::new(Files::new(folder(shared)?)));

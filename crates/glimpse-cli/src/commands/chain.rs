@@ -139,6 +139,7 @@ async fn set_rules(shared: &Shared, rules: &Rules, out: Out) -> Result<u8, Failu
 /// In milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
+/// A time that a rule asks for, in words.
 pub(super) fn span(millis: u64) -> String {
     if millis >= DAY { count(millis / DAY, "day") } else { count(millis.div_ceil(60_000), "minute") }
 }

@@ -4,6 +4,7 @@ use glimpse_device::Device;
 use glimpse_device::chain::{Rekeying, Synced};
 use glimpse_device::devices::DeviceEntry;
 use glimpse_wire::DeviceId;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::confirm;
@@ -12,10 +13,16 @@ use crate::args::{Rename, Revoke, Shared};
 use crate::failure::Failure;
 use crate::home;
 use crate::out::{Out, Style};
-use crate::text::{clean, count, date};
+use crate::text::{clean_to, count, date};
 
 /// Characters of an id that people compare and type.
 const SHORT: usize = 8;
+/// Characters of a name that are shown.
+const MAX_NAME: usize = 40;
+/// Characters of an id that name a device, at least.
+const MIN_PREFIX: usize = 4;
+/// So many records take a moment.
+const MANY: usize = 8;
 
 #[derive(Serialize)]
 struct DeviceEvent<'d> {
@@ -47,7 +54,10 @@ struct RekeyEvent {
 pub(super) async fn list(shared: &Shared, all: bool, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
     let synced = device.sync().await?;
-    for entry in device.devices(&synced).iter().filter(|entry| all || entry.until.is_none()) {
+    let devices = device.devices(&synced);
+    let shown = || devices.iter().filter(|entry| all || entry.until.is_none());
+    let width = shown().map(|entry| shown_name(entry).chars().count()).max().unwrap_or(0);
+    for entry in shown() {
         out.event(&DeviceEvent {
             event: "device",
             device: entry.id.to_string(),
@@ -59,13 +69,13 @@ pub(super) async fn list(shared: &Shared, all: bool, out: Out) -> Result<u8, Fai
             seen_at: entry.seen.map(|seen| seen.0),
             same_machine: entry.same_machine.iter().map(ToString::to_string).collect(),
         })?;
-        out.line(&line(entry, out))?;
+        out.line(&line(entry, width, out))?;
     }
     tell(&synced, out);
     Ok(0)
 }
 
-fn line(entry: &DeviceEntry, out: Out) -> String {
+fn line(entry: &DeviceEntry, width: usize, out: Out) -> String {
     let mut words = Vec::new();
     if entry.this {
         words.push(out.styled(Style::Green, "this device"));
@@ -82,11 +92,12 @@ fn line(entry: &DeviceEntry, out: Out) -> String {
     if !entry.same_machine.is_empty() {
         words.push(out.styled(Style::Yellow, "a machine that was linked before"));
     }
-    format!("{}  {}  {}", short(&entry.id.to_string()), shown_name(entry), words.join(", "))
+    let line = format!("{}  {:<width$}  {}", short(&entry.id.to_string()), shown_name(entry), words.join(", "));
+    line.trim_end().to_owned()
 }
 
 pub(super) fn shown_name(entry: &DeviceEntry) -> String {
-    if entry.name.is_empty() { "(no name)".to_owned() } else { clean(&entry.name) }
+    if entry.name.is_empty() { "(no name)".to_owned() } else { clean_to(&entry.name, MAX_NAME) }
 }
 
 pub(super) fn short(id: &str) -> &str {
@@ -105,28 +116,42 @@ pub(super) fn find_id(devices: &[DeviceEntry], id: &DeviceId) -> String {
 /// What is new in the inbox, in one line.
 pub(super) fn tell(synced: &Synced, out: Out) {
     if !synced.notices.is_empty() {
-        let new = count(u64::try_from(synced.notices.len()).unwrap_or(u64::MAX), "notice");
+        let new = count(synced.notices.len(), "notice");
         out.note(&format!("{new} since the last look: `glimpse inbox` shows them."));
     }
 }
 
-/// The device whose id or name begins with `prefix`.
-pub(super) fn find<'d>(devices: &'d [DeviceEntry], prefix: &str) -> Result<&'d DeviceEntry, Failure> {
+/// The one device that is called `named` or whose id begins so. Names are their bearers' to choose: one that is the
+/// beginning of another device's id leads to neither.
+pub(super) fn find<'d>(devices: &'d [DeviceEntry], named: &str) -> Result<&'d DeviceEntry, Failure> {
     let active = || devices.iter().filter(|entry| entry.until.is_none());
-    let mut found: Vec<&DeviceEntry> = active().filter(|entry| entry.name == prefix).collect();
+    if let Some(whole) = active().find(|entry| entry.id.to_string() == named) {
+        return Ok(whole);
+    }
+    let is_meant = |entry: &&DeviceEntry| {
+        let begins = named.len() >= MIN_PREFIX && entry.id.to_string().starts_with(named);
+        !named.is_empty() && (entry.name == named || begins)
+    };
+    let mut found: Vec<&DeviceEntry> = active().filter(is_meant).collect();
     if found.is_empty() {
-        found = active().filter(|entry| !prefix.is_empty() && entry.id.to_string().starts_with(prefix)).collect();
+        found = active().filter(|entry| entry.name.to_lowercase() == named.to_lowercase()).collect();
     }
     match found.as_slice() {
-        [one] => Ok(one),
-        [] => Err(Failure::not_there(
-            format!("No device of the account is called {} or has an id that begins so.", clean(prefix)),
+        [one] if !named.is_empty() => Ok(one),
+        [] | [_] => Err(Failure::not_there(
+            format!(
+                "No device of the account is called “{}”, and none has an id that begins so.",
+                clean_to(named, MAX_NAME)
+            ),
             "`glimpse devices` shows which there are.",
         )),
-        _ => Err(Failure::not_there(
-            format!("Several devices are called {} or have an id that begins so.", clean(prefix)),
-            "Give more of the id.",
-        )),
+        several => {
+            let ids: Vec<String> = several.iter().map(|entry| short(&entry.id.to_string()).to_owned()).collect();
+            Err(Failure::not_there(
+                format!("“{}” may be any of {}.", clean_to(named, MAX_NAME), ids.join(", ")),
+                "Give the id, or as much of it as it takes; `glimpse --json devices` shows whole ids.",
+            ))
+        }
     }
 }
 
@@ -143,8 +168,10 @@ pub(super) async fn revoke(shared: &Shared, revoke: &Revoke, out: Out) -> Result
                 "Do it on another device, or delete the account with `glimpse account delete`.",
             ));
         }
-        out.note(&format!("{}  {}", short(&entry.id.to_string()), shown_name(entry)));
-        chosen.push(entry.id);
+        if !chosen.contains(&entry.id) {
+            out.note(&format!("{}  {}", short(&entry.id.to_string()), shown_name(entry)));
+            chosen.push(entry.id);
+        }
     }
     confirm("Take these devices out? Their sessions end at once, and they open nothing from now on", revoke.yes, out)
         .await?;
@@ -166,21 +193,35 @@ pub(super) async fn revoke(shared: &Shared, revoke: &Revoke, out: Out) -> Result
 /// Sensitive records go under the new epoch at once.
 pub(super) async fn rekey(device: &Device, out: Out) -> Result<(), Failure> {
     let mut told = Ok(());
+    let mut bar = ProgressBar::hidden();
     let done = device
         .rekey_sensitive(&mut |progress: Rekeying| {
             if told.is_ok() {
                 told = out.event(&RekeyEvent { event: "rekeyed", done: progress.done, all: progress.all });
             }
-            if progress.done > 0 {
-                out.note(&format!("Sensitive records under the new key: {} of {}", progress.done, progress.all));
+            if progress.done == 0 && progress.all >= MANY && !out.is_json() {
+                bar = counting("Sensitive records under the new key", progress.all);
             }
+            bar.set_position(u64::try_from(progress.done).unwrap_or(u64::MAX));
         })
-        .await?;
+        .await;
+    bar.finish_and_clear();
+    let done = done?;
     told?;
     if done.all > 0 {
-        out.line(&format!("{} sealed anew.", count(u64::try_from(done.done).unwrap_or(u64::MAX), "sensitive record")))?;
+        out.line(&format!("{} sealed anew.", count(done.done, "sensitive record")))?;
     }
     Ok(())
+}
+
+/// A bar for so many records, one after the other.
+fn counting(what: &'static str, all: usize) -> ProgressBar {
+    let bar = ProgressBar::new(u64::try_from(all).unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{msg}  {bar:30}  {pos} of {len}") {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    bar
 }
 
 pub(super) async fn rename(shared: &Shared, rename: &Rename, out: Out) -> Result<u8, Failure> {
@@ -193,6 +234,11 @@ pub(super) async fn rename(shared: &Shared, rename: &Rename, out: Out) -> Result
     };
     device.rename(&id, &rename.name).await?;
     out.event(&serde_json::json!({ "event": "renamed", "device": id.to_string(), "name": rename.name }))?;
-    out.line(&format!("{} is called {}.", short(&id.to_string()), clean(&rename.name)))?;
+    let shown = short(&id.to_string()).to_owned();
+    out.line(&if rename.name.is_empty() {
+        format!("{shown} has no name any more.")
+    } else {
+        format!("{shown} is called {}.", clean_to(&rename.name, MAX_NAME))
+    })?;
     Ok(0)
 }

@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::Devices { all } => devices::list(&shared, all, out).await,
         Command::Revoke(revoke) => devices::revoke(&shared, &revoke, out).await,
         Command::Rename(rename) => devices::rename(&shared, &rename, out).await,
-        Command::Cosign { proposal, yes } => cosign::sign(&shared, &proposal, yes, out).await,
+        Command::Cosign(proposed) => cosign::sign(&shared, &proposed, out).await,
         Command::Inbox { all } => inbox::run(&shared, all, out).await,
         Command::Recovery(command) => recovery::run(&shared, &command, out).await,
         Command::Chain { command } => chain::run(&shared, command.as_ref(), out).await,

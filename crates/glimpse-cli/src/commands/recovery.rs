@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use glimpse_core::recovery::{CombineError, KitKeys, Page, Plan, RecoveryKit, Share, ShareError, combine};
+use glimpse_core::recovery::{CombineError, KitKeys, Page, Plan, RecoveryKit, SHARE_WORDS, Share, ShareError, combine};
 use glimpse_device::DeviceError;
 use glimpse_device::recovery::{Restore, Restored, restore};
-use glimpse_wire::AccountId;
+use glimpse_wire::{AccountId, ErrorCode};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -15,11 +15,13 @@ use super::devices::rekey;
 use crate::args::{RecoveryCommand, RecoveryCreate, RecoveryRestore, Shared};
 use crate::failure::Failure;
 use crate::out::{Out, Style};
-use crate::text::date;
+use crate::text::{clean, count, date};
 use crate::{files, home, kit_page, passphrase, prompts};
 
-/// A file with a share, in bytes at most.
-const MAX_SHARE: u64 = 64 * 1024;
+/// A file with shares, in bytes at most: sixteen pages with a QR code each.
+const MAX_SHARES: u64 = 2 * 1024 * 1024;
+/// What the letters of a share begin with.
+const LETTERS: &str = "GLIMPSE-KIT-1:";
 
 pub(super) async fn run(shared: &Shared, command: &RecoveryCommand, out: Out) -> Result<u8, Failure> {
     match command {
@@ -32,6 +34,7 @@ pub(super) async fn run(shared: &Shared, command: &RecoveryCommand, out: Out) ->
 
 async fn make(shared: &Shared, create: &RecoveryCreate, out: Out) -> Result<u8, Failure> {
     let plan = plan(create.needed, create.shares)?;
+    files::require_free(&create.out)?;
     let device = home::unlock(shared, out).await?;
     device.sync().await?;
     let kit = device.draw_kit(plan)?;
@@ -40,9 +43,17 @@ async fn make(shared: &Shared, create: &RecoveryCreate, out: Out) -> Result<u8, 
     let head = match device.install_kit(&kit.keys).await {
         Ok(head) => head,
         Err(error) => {
-            // The pages open nothing, unless a second device signs: nobody should keep them for good ones.
-            if !matches!(error, DeviceError::NeedsSecond) {
-                let _gone = std::fs::remove_file(&create.out);
+            // The pages open nothing, unless a second device signs: nobody should keep them for good ones. Whether the
+            // server has the link is not known where its answer was lost.
+            let pages = clean(&create.out.display().to_string());
+            if matches!(error, DeviceError::NeedsSecond) {
+                out.note(&format!(
+                    "The pages are in {pages}. They count once a second device has signed, and not before."
+                ));
+            } else if error.code() == Some(ErrorCode::ServerUnreachable) {
+                out.note(&format!("Whether the pages in {pages} count is not known. If in doubt, make another kit."));
+            } else {
+                std::fs::remove_file(&create.out).map_err(|gone| Failure::output(&create.out, &gone))?;
             }
             return Err(explained(&device, error, out).await);
         }
@@ -57,15 +68,21 @@ async fn make(shared: &Shared, create: &RecoveryCreate, out: Out) -> Result<u8, 
         "seq": head.seq,
     }))?;
     out.line(&format!("{} \"{name}\"", out.styled(Style::Green, "The account has a recovery kit:")))?;
-    out.line(&format!("Pages    {}: {} shares, any {} of them", create.out.display(), plan.count(), plan.threshold()))?;
+    out.line(&format!(
+        "Pages    {}: {} shares, any {} of them",
+        clean(&create.out.display().to_string()),
+        plan.count(),
+        plan.threshold()
+    ))?;
     out.note("Print it, check that you can read every page, and delete the file. Keep the shares in different places.");
     out.note("Kits from before are void.");
     Ok(0)
 }
 
 fn plan(needed: u8, shares: u8) -> Result<Plan, Failure> {
-    Plan::new(needed, shares)
-        .map_err(|error| Failure::usage(format!("Such a kit is not made: {error}."), "Such as --shares 3 --needed 2."))
+    Plan::new(needed, shares).map_err(|error| {
+        Failure::usage(format!("No such kit: {error}."), "Give numbers such as --shares 3 --needed 2.")
+    })
 }
 
 /// Writes the pages to a file that is not there yet, for its owner alone.
@@ -84,11 +101,9 @@ fn print(kit: &RecoveryKit, account: AccountId, server: &str, now: u64, to: &Pat
 
 async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result<u8, Failure> {
     let plan = plan(from.needed, from.shares)?;
-    if from.out.exists() {
-        let taken = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-        return Err(Failure::output(&from.out, &taken));
-    }
+    files::require_free(&from.out)?;
     let ground = home::new_ground(shared)?;
+    home::require_empty(shared).await?;
     let kit = if from.share.is_empty() { asked_shares(out).await? } else { named_shares(&from.share)? };
     let passphrase = passphrase::ask_new(shared.passphrase_file.as_deref(), out).await?;
     let server = ground.transport.origin().to_owned();
@@ -105,11 +120,11 @@ async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result
     if let Some(failure) = failed {
         return Err(failure);
     }
-    match restored? {
+    match restored.map_err(|error| not_restored(error, &server))? {
         Restored::Waiting { due, now } => {
             out.event(&json!({ "event": "recovery-waiting", "due": due.0, "now": now.0 }))?;
             out.line(&format!("Announced to the account's devices. Come again after {} UTC.", date(due.0)))?;
-            out.note("Use the same home and passphrase. A device of the account can stop it until then.");
+            out.note("Use the same home, passphrase and shares. A device of the account can stop it until then.");
         }
         Restored::Done(device) => {
             out.event(&json!({
@@ -120,7 +135,7 @@ async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result
             }))?;
             out.line(&format!("{} Every other device is out.", out.styled(Style::Green, "The account is back.")))?;
             out.line(&format!("Account  {}", device.account()))?;
-            out.line(&format!("New kit  {}", from.out.display()))?;
+            out.line(&format!("New kit  {}", clean(&from.out.display().to_string())))?;
             out.note("The kit that you used is void. Print the new one, and delete the file.");
             rekey(&device, out).await?;
         }
@@ -128,36 +143,84 @@ async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result
     Ok(0)
 }
 
+/// What stands between an account and a kit, in words of its own.
+fn not_restored(error: DeviceError, server: &str) -> Failure {
+    if error.code() == Some(ErrorCode::NotFound) {
+        return Failure::not_there(
+            format!("No account on {} has this kit.", clean(server)),
+            "Compare --server with the pages. A kit that another one replaced is void: use the newest.",
+        );
+    }
+    error.into()
+}
+
 fn named_shares(paths: &[PathBuf]) -> Result<KitKeys, Failure> {
     let mut shares = Vec::with_capacity(paths.len());
     for path in paths {
-        let text = files::read_text(path, MAX_SHARE).map_err(|error| Failure::input(path, &error.to_string()))?;
-        shares.push(Share::parse(&text).map_err(|error| share_failure(&error, &path.display().to_string()))?);
+        let text = files::read_text(path, MAX_SHARES).map_err(|error| Failure::input(path, &error.to_string()))?;
+        for share in shares_of(&text) {
+            let share = Share::parse(share);
+            shares.push(share.map_err(|error| share_failure(&error, &path.display().to_string()))?);
+        }
     }
     combine(&shares).map_err(|error| combine_failure(&error))
 }
 
-/// Asks for one share after the other until they make a kit.
+/// The shares in a file: the letters on each page, where there are some, or else all of it as words.
+fn shares_of(text: &str) -> Vec<&str> {
+    let pages = text.match_indices(LETTERS).filter_map(|(place, _)| {
+        let (head, rest) = text.get(place..)?.split_at_checked(LETTERS.len())?;
+        let blank = rest.len().saturating_sub(rest.trim_start().len());
+        let letters = rest.trim_start().bytes().take_while(u8::is_ascii_alphanumeric).count();
+        let length = head.len().saturating_add(blank).saturating_add(letters);
+        text.get(place..place.saturating_add(length))
+    });
+    let pages: Vec<&str> = pages.collect();
+    if pages.is_empty() { vec![text] } else { pages }
+}
+
+/// Asks for one share after the other until they make a kit. The words of a share may come in several lines.
 async fn asked_shares(out: Out) -> Result<KitKeys, Failure> {
     if !out.can_ask() {
-        return Err(Failure::usage("No share was given.", "Name files with --share FILE, one for each."));
+        return Err(Failure::usage("No share was given, and there is nobody to ask.", "Name files with --share FILE."));
     }
-    out.note("Type the words of a share, or paste its line of letters.");
+    out.note("Type the words of a share, a row or more at a time, or paste its letters. An empty line begins it anew.");
     let mut shares: Vec<Share> = Vec::new();
+    let mut begun = Zeroizing::new(String::new());
     loop {
-        let prompt = format!("Share {}", shares.len().saturating_add(1));
-        let question = move || dialoguer::Input::<String>::new().with_prompt(prompt).interact_text();
-        let typed = Zeroizing::new(prompts::ask(out, question).await?.ok_or(glimpse_wire::ErrorCode::Declined)?);
-        match Share::parse(&typed) {
+        let words = begun.split_whitespace().count();
+        let prompt = match words {
+            0 => format!("Share {}", shares.len().saturating_add(1)),
+            words => format!("Share {}, from word {} on", shares.len().saturating_add(1), words.saturating_add(1)),
+        };
+        let question = move || dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
+        let typed = Zeroizing::new(prompts::ask(out, question).await?.ok_or_else(broken_off)?);
+        if typed.trim().is_empty() {
+            begun.clear();
+            continue;
+        }
+        let words = typed.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty());
+        let one_more = Zeroizing::new(words.collect::<Vec<_>>().join(" "));
+        let whole = if typed.contains(LETTERS) { typed } else { Zeroizing::new(format!("{} {}", *begun, *one_more)) };
+        match Share::parse(&whole) {
             Ok(share) => shares.push(share),
+            Err(ShareError::WordCount { found }) if found < SHARE_WORDS => {
+                begun = Zeroizing::new(whole.trim().to_owned());
+                continue;
+            }
             Err(error) => {
-                out.report(&share_failure(&error, "this share"), None)?;
+                begun.clear();
+                out.report(&share_failure(&error, "This share"), None)?;
                 continue;
             }
         }
+        begun.clear();
         match combine(&shares) {
             Ok(kit) => return Ok(kit),
-            Err(CombineError::TooFew { missing }) => out.note(&format!("Taken. {missing} to go.")),
+            Err(CombineError::TooFew { missing }) => {
+                let kit = shares.last().map_or_else(String::new, |share| share.kit().to_string());
+                out.note(&format!("Taken: a share of \"{kit}\". {missing} more to go."));
+            }
             Err(error @ (CombineError::Twice { .. } | CombineError::OtherKit { .. })) => {
                 shares.pop();
                 out.report(&combine_failure(&error), None)?;
@@ -167,8 +230,19 @@ async fn asked_shares(out: Out) -> Result<KitKeys, Failure> {
     }
 }
 
+fn broken_off() -> Failure {
+    Failure::said(ErrorCode::Declined, "You broke it off. Nothing was begun.", "Start again when you have the pages.")
+}
+
 fn share_failure(error: &ShareError, name: &str) -> Failure {
-    let name = crate::text::clean(name);
+    let name = clean(name);
+    if let ShareError::UnknownWords { places } = error {
+        let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+        return Failure::share(
+            format!("{name}: not in the list of words, counted from 1: {}.", places.join(", ")),
+            "Compare those words with the page.",
+        );
+    }
     let next = match error {
         ShareError::WordCount { .. } => {
             "Type all words of one page, in their order; the numbers before them do not matter."
@@ -185,9 +259,10 @@ fn share_failure(error: &ShareError, name: &str) -> Failure {
 
 fn combine_failure(error: &CombineError) -> Failure {
     let (message, next) = match error {
-        CombineError::TooFew { missing } => {
-            (format!("{missing} more of these shares are needed."), "Find another page of the same kit.")
-        }
+        CombineError::TooFew { missing } => (
+            format!("{} of this kit {} missing.", count(*missing, "share"), if *missing == 1 { "is" } else { "are" }),
+            "Give another page of the same kit as well.",
+        ),
         CombineError::Twice { index } => (format!("Share {index} was given twice."), "Give another page of the kit."),
         CombineError::OtherKit { kit, index } => {
             (format!("Share {index} is of another kit, \"{kit}\"."), "Use pages with the same two words on top.")

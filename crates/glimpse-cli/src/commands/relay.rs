@@ -7,11 +7,12 @@ use futures_util::future::{Either, select};
 use glimpse_device::home::Home;
 use glimpse_device::native::{Files, Relay};
 
-use super::lend::interrupt;
 use crate::args::Shared;
 use crate::failure::Failure;
-use crate::home::folder;
+use crate::home::{folder, network};
+use crate::interrupt;
 use crate::out::Out;
+use crate::text::clean;
 
 pub(super) async fn run(shared: &Shared, socket: &Path, out: Out) -> Result<u8, Failure> {
     // The home tells the server; no key is needed to carry.
@@ -22,12 +23,19 @@ pub(super) async fn run(shared: &Shared, socket: &Path, out: Out) -> Result<u8, 
             home.profile().await?.ok_or(glimpse_device::DeviceError::NoAccount)?.server
         }
     };
+    // Says what is wrong with an address, and in good time.
+    let _checked = network(&server)?;
     let relay = Relay::listen(socket, &server).await.map_err(|error| Failure::output(socket, &error))?;
     out.event(&serde_json::json!({ "event": "relay", "socket": socket, "server": server }))?;
-    out.note(&format!("Carrying between {} and {server}. Ctrl-C stops.", socket.display()));
+    out.note(&format!(
+        "Carrying between {} and {}. Ctrl-C stops.",
+        clean(&socket.display().to_string()),
+        clean(&server)
+    ));
+    let _attending = interrupt::attend();
     let carrying = relay.run(|| {});
     futures_util::pin_mut!(carrying);
-    match select(carrying, std::pin::pin!(interrupt())).await {
+    match select(carrying, std::pin::pin!(interrupt::asked())).await {
         Either::Left((failed, _)) => failed.map_err(|error| Failure::output(socket, &error))?,
         Either::Right(((), _)) => {}
     }

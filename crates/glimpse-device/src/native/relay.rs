@@ -26,15 +26,19 @@ pub struct Relay {
 
 impl Relay {
     /// Listens on a Unix socket at `path`, for its owner alone, and leads to the server at `address`. A socket that an
-    /// earlier relay left is replaced; one that somebody answers on is not.
+    /// earlier relay left is replaced; one that somebody answers on is not, and neither is any other file.
     ///
     /// # Errors
     /// Of the file system; an address that is no server's.
     pub async fn listen(path: &Path, address: &str) -> io::Result<Self> {
         let server = host_of(address).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        if path.exists() {
-            if UnixStream::connect(path).await.is_ok() {
-                return Err(io::Error::new(io::ErrorKind::AddrInUse, "another relay answers there"));
+        if let Ok(there) = std::fs::symlink_metadata(path) {
+            let is_socket = std::os::unix::fs::FileTypeExt::is_socket(&there.file_type());
+            if !is_socket || UnixStream::connect(path).await.is_ok() {
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrInUse,
+                    "another relay answers there, or it is no socket",
+                ));
             }
             std::fs::remove_file(path)?;
         }

@@ -27,15 +27,11 @@ impl Framed {
     /// Of the file system.
     pub async fn accept(path: &Path) -> io::Result<Self> {
         let listener = UnixListener::bind(path)?;
-        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        let waited = match std::fs::set_permissions(path, owner_only) {
-            Ok(()) => listener.accept().await,
-            Err(error) => Err(error),
-        };
-        // Nobody else is to find it, whatever came of it.
-        let gone = std::fs::remove_file(path);
-        let (stream, _) = waited?;
-        gone?;
+        // Nobody else is to find it, whatever comes of it, and be it that the waiting is broken off.
+        let named = Named(path);
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        let (stream, _) = listener.accept().await?;
+        drop(named);
         Ok(Self::new(stream))
     }
 
@@ -57,6 +53,16 @@ impl Framed {
         let Some((length, _)) = self.partial.split_first_chunk::<4>() else { return Some(4) };
         let length = usize::try_from(u32::from_be_bytes(*length)).ok().filter(|length| *length <= MAX_FRAME)?;
         length.checked_add(4)
+    }
+}
+
+/// A socket's name in the file system, for as long as it waits.
+struct Named<'p>(&'p Path);
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        // One that cannot be removed leads nowhere.
+        let _gone = std::fs::remove_file(self.0);
     }
 }
 

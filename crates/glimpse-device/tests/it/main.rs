@@ -14,7 +14,9 @@
 mod attacks;
 mod chains;
 mod checkpoints;
+mod converging;
 mod family;
+mod keys;
 mod lending;
 mod linking;
 mod listings;
@@ -25,3 +27,4 @@ mod recovering;
 mod revoking;
 mod trails;
 mod world;
+mod writers;
