@@ -59,7 +59,8 @@ impl Device {
             let mut notices = self.take_account(from, &answer).await?;
             let known = self.known();
             let grew = core::mem::replace(&mut length, answer.chain.length) != answer.chain.length;
-            match said(&known.chain, &answer.chain.statements, &self.settling.borrow()) {
+            let said = said(&known.chain, &answer.chain.statements, &self.settling.borrow());
+            match said {
                 Said::Nothing => {}
                 // It may have come in between.
                 Said::More if looks < LOOKS || (grew && looks < MAX_LOOKS) => continue,
