@@ -16,6 +16,8 @@ mod by_hand;
 mod files;
 #[path = "../crates/glimpse-core/tests/vectors/hand.rs"]
 mod hand;
+#[path = "../crates/glimpse-core/tests/vectors/kit.rs"]
+mod kit;
 #[path = "../crates/glimpse-core/tests/vectors/lent.rs"]
 mod lent;
 #[path = "../crates/glimpse-core/tests/vectors/linking.rs"]
@@ -51,6 +53,7 @@ fn framing_sizes_codes_and_words() {
 #[wasm_bindgen_test]
 fn account_and_records() {
     same("account", &rest::account_sheet());
+    same("recovery", &kit::recovery_sheet());
     same("record", &rest::small_record());
     same("record-chunks", &rest::large_record());
     same("record-writer", &rest::written_record());

@@ -9,6 +9,7 @@ use glimpse_core::code::PairingCode;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::receipts::{ReceiptChain, audit};
 use glimpse_core::record::OpenedVersion;
+use glimpse_core::recovery::{Share, combine};
 use glimpse_core::viewer::{Config, Input, Output, Viewer};
 use glimpse_wire::account::{Card, Genesis, HeadStatement, Link, Signed, SignedLink};
 use glimpse_wire::api::{AccountDeletion, SignIn, WriterMint};
@@ -94,6 +95,17 @@ pub fn code(data: &[u8]) {
             assert_eq!(*again.to_groups(), *shown);
         }
     }
+}
+
+/// A share of a recovery kit, as a person typed or scanned it: one that is taken is read again from both its forms.
+pub fn share(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(share) = Share::parse(&text) else { return };
+    let from_words = Share::parse(&share.to_words().join(" ")).expect("words that are shown can be typed");
+    let from_letters = Share::parse(&share.to_letters()).expect("letters that are shown can be scanned");
+    assert_eq!(*from_words.to_letters(), *from_letters.to_letters());
+    assert!((1..=share.plan().count()).contains(&share.index()));
+    assert!(combine(&[share, from_words]).is_err(), "one share, twice, is never a kit");
 }
 
 /// A trail, to whoever audits it; and one receipt, to whoever follows it.

@@ -16,6 +16,8 @@ const TESTS: [(&str, &[&str]); 3] = [
             "t004_a_server_has_two_guesses",
             "t013_neither_the_code_nor_anything_computed_from_it_leaves_an_end",
             "t016_secrets_are_uniform",
+            "t075_coefficients_are_uniform_zero_among_them",
+            "t075_fewer_shares_than_it_takes_tell_nothing_of_a_byte",
         ],
     ),
     (

@@ -60,6 +60,16 @@ impl Failure {
         Self::new(EXIT_ALARM, ErrorCode::RecordTampered.slug(), message, next)
     }
 
+    /// What a code of the protocol means here, in words of its own.
+    pub(crate) fn said(code: ErrorCode, message: &str, next: &str) -> Self {
+        Self::new(exit_code(code), code.slug(), message, next)
+    }
+
+    /// Shares of a recovery kit that cannot be used.
+    pub(crate) fn share(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(EXIT_CODE, "share", message, next)
+    }
+
     /// Nobody answered a question for a while.
     pub(crate) fn locked() -> Self {
         Self::new(
@@ -78,13 +88,13 @@ impl Failure {
 
     /// A file cannot be written.
     pub(crate) fn output(path: &Path, error: &io::Error) -> Self {
-        let message = format!("{} cannot be written: {error}.", crate::text::clean(&path.display().to_string()));
-        let next = if error.kind() == io::ErrorKind::AlreadyExists {
-            "Choose another name, or move away what is there."
-        } else {
-            "Choose another place, or make room there."
-        };
-        Self::new(EXIT_FILE, "output", message, next)
+        let shown = crate::text::clean(&path.display().to_string());
+        if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::AddrInUse) {
+            let next = "Choose another name, or move away what is there.";
+            return Self::new(EXIT_FILE, "output", format!("{shown} is there already."), next);
+        }
+        let message = format!("{shown} cannot be written: {error}.");
+        Self::new(EXIT_FILE, "output", message, "Choose another place, or make room there.")
     }
 
     /// Nothing by this name.
@@ -115,11 +125,14 @@ pub(crate) const fn exit_code(code: ErrorCode) -> u8 {
         | ErrorCode::ChainRolledBack
         | ErrorCode::CredentialInvalid
         | ErrorCode::ChannelBroken
+        | ErrorCode::DeviceDoubled
+        | ErrorCode::LogBroken
         | ErrorCode::CounterReused => EXIT_ALARM,
         ErrorCode::TooLarge => EXIT_FILE,
         ErrorCode::ServerUnreachable | ErrorCode::Busy | ErrorCode::RateLimited => EXIT_UNREACHABLE,
         ErrorCode::NotFound | ErrorCode::Conflict => EXIT_NOT_THERE,
-        ErrorCode::Unauthorised => EXIT_LOCKED,
+        ErrorCode::RecoveryVetoed => EXIT_DECLINED,
+        ErrorCode::Unauthorised | ErrorCode::DeviceRevoked | ErrorCode::DeviceHeld => EXIT_LOCKED,
         _ => EXIT_OTHER,
     }
 }
@@ -165,6 +178,54 @@ impl From<DeviceError> for Failure {
                 "account-exists",
                 "There is an account in this home already.",
                 "Use it, or name another home with --home.",
+            ),
+            DeviceError::BadLink { seq, error } => Self::new(
+                EXIT_ALARM,
+                "bad-link",
+                format!("Link {seq} of the account's log, as the server gives it, is not one: {error}."),
+                "It is not used. Tell whoever runs the server; a device that you did not link is not in the account.",
+            ),
+            DeviceError::SeedRefused => Self::new(
+                EXIT_ALARM,
+                "seed-refused",
+                "The server gave another key than the one that your devices signed.",
+                "It is not used. Tell whoever runs the server.",
+            ),
+            DeviceError::NoSeed => Self::new(
+                EXIT_LOCKED,
+                "no-seed",
+                "This device is in the account and has not received its key: its linking broke off.",
+                "Run `glimpse chain rotate` on a device that can read; then this one can.",
+            ),
+            DeviceError::NeedsSecond => Self::new(
+                EXIT_DECLINED,
+                "needs-second",
+                "The account's rules ask for a second device to sign this.",
+                "Use the other device as well.",
+            ),
+            DeviceError::KnownDevice => Self::new(
+                EXIT_OTHER,
+                "known-device",
+                "This device was in the account before.",
+                "Use another home, so that it gets new keys.",
+            ),
+            DeviceError::Unsettled => Self::new(
+                EXIT_UNREACHABLE,
+                "unsettled",
+                "The connection broke at the last moment: it is not known whether the server took it.",
+                "It is sent again with whatever you do next, and happens then. Look with `glimpse devices`.",
+            ),
+            DeviceError::RecoveryWaits => Self::new(
+                EXIT_OTHER,
+                "recovery-waits",
+                "A recovery was begun in this home, and waits.",
+                "Go on with `glimpse recovery restore`, or use another home.",
+            ),
+            DeviceError::WrongKit => Self::new(
+                EXIT_NOT_THERE,
+                "wrong-kit",
+                "This kit is not the account's: a later one took its place.",
+                "Use the newest kit. Its pages say when it was made.",
             ),
             DeviceError::NoRecord(id) => Self::not_there(
                 format!("No record has an id that begins with {}.", crate::text::clean(&id)),

@@ -149,6 +149,33 @@ impl Spool {
     }
 }
 
+/// Nothing is at `path` yet: asked before a person is asked for anything.
+pub(crate) fn require_free(path: &Path) -> Result<(), Failure> {
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::output(path, &io::Error::from(io::ErrorKind::AlreadyExists)));
+    }
+    Ok(())
+}
+
+/// Writes a secret to a file that is not there yet, for its owner alone.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = private().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Reads a secret of at most `limit` bytes.
+pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<zeroize::Zeroizing<String>> {
+    let room = usize::try_from(limit.saturating_add(1)).unwrap_or(0);
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(room));
+    File::open(path)?.take(limit.saturating_add(1)).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length <= limit) {
+        Ok(text)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long"))
+    }
+}
+
 #[cfg(unix)]
 fn private() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;

@@ -1,6 +1,6 @@
 //! The home folder, and the device in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use glimpse_device::home::Home;
@@ -25,18 +25,38 @@ pub(crate) fn folder(shared: &Shared) -> Result<PathBuf, Failure> {
 
 /// The ground for an account on the server that the command line names.
 pub(crate) fn new_ground(shared: &Shared) -> Result<Ground, Failure> {
-    let server = shared.server.as_deref().ok_or_else(|| {
+    ground(shared, network(named_server(shared)?)?)
+}
+
+fn named_server(shared: &Shared) -> Result<&str, Failure> {
+    shared.server.as_deref().ok_or_else(|| {
         Failure::usage("No server was named.", "Give --server URL, such as --server https://glimpse.example")
-    })?;
-    ground(shared, network(server)?)
+    })
+}
+
+/// Nothing is in the home that a new device would take the place of.
+pub(crate) async fn require_empty(shared: &Shared) -> Result<(), Failure> {
+    let home = Home::new(Rc::new(Files::new(folder(shared)?)));
+    match home.profile().await? {
+        Some(profile) if profile.confirmed => Err(DeviceError::AccountExists.into()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The ground of the account in the home.
 pub(crate) async fn known_ground(shared: &Shared) -> Result<Ground, Failure> {
     let home = Home::new(Rc::new(Files::new(folder(shared)?)));
     let profile = home.profile().await?.filter(|profile| profile.confirmed).ok_or(DeviceError::NoAccount)?;
-    let network = network(&profile.server)?;
+    let network = match &profile.phone {
+        Some(phone) => network_through(&profile.server, Path::new(phone))?,
+        None => network(&profile.server)?,
+    };
     ground(shared, network)
+}
+
+/// The ground of a watch that is to be linked to an account on the server that the command line names.
+pub(crate) fn watch_ground(shared: &Shared, phone: &Path) -> Result<Ground, Failure> {
+    ground(shared, network_through(named_server(shared)?, phone)?)
 }
 
 /// Unlocks the device in the home, asking for the passphrase.
@@ -48,7 +68,15 @@ pub(crate) async fn unlock(shared: &Shared, out: Out) -> Result<Device, Failure>
 
 /// The network towards a server.
 pub(crate) fn network(server: &str) -> Result<Network, Failure> {
-    Network::new(server).map_err(|error| match error {
+    Network::new(server).map_err(|error| bad_origin(server, error))
+}
+
+fn network_through(server: &str, phone: &Path) -> Result<Network, Failure> {
+    Network::through(server, phone).map_err(|error| bad_origin(server, error))
+}
+
+fn bad_origin(server: &str, error: BadOrigin) -> Failure {
+    match error {
         BadOrigin::Malformed => Failure::usage(
             format!("{} is not the address of a server.", crate::text::clean(server)),
             "Write it as https://glimpse.example, with no path.",
@@ -60,7 +88,7 @@ pub(crate) fn network(server: &str) -> Result<Network, Failure> {
         BadOrigin::Certificates => {
             Failure::other("The system's certificates cannot be read.", "Install them (ca-certificates).")
         }
-    })
+    }
 }
 
 fn ground(shared: &Shared, network: Network) -> Result<Ground, Failure> {

@@ -6,6 +6,8 @@ mod commands;
 mod failure;
 mod files;
 mod home;
+mod interrupt;
+mod kit_page;
 mod out;
 mod passphrase;
 mod prompts;

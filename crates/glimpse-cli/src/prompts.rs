@@ -4,14 +4,17 @@
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
+use futures_util::future::{Either, select};
 
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::out::Out;
 
 /// How often it is looked whether anybody is there.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Asks; nothing when the person left the question, by Ctrl-C or Escape.
+/// Asks; nothing when the person left the question, by Ctrl-C. Whatever ends the question, and be it that nobody waits
+/// for the answer any more, the terminal is as it was before.
 ///
 /// # Errors
 /// [`Failure::locked`] when no key was pressed for the time that `out` allows.
@@ -19,19 +22,25 @@ pub(crate) async fn ask<T: Send + 'static>(
     out: Out,
     question: impl FnOnce() -> dialoguer::Result<T> + Send + 'static,
 ) -> Result<Option<T>, Failure> {
+    interrupt::keep();
+    let _attending = interrupt::attend();
+    let mut stop = Box::pin(interrupt::asked());
     let (send, mut answer) = oneshot::channel();
-    let terminal = terminal::State::now();
+    let open = Open(Some(terminal::State::now()));
     let asked = Instant::now();
     // Reading waits for keys and cannot be called off: a thread of its own, which ends with the process.
     std::thread::spawn(move || drop(send.send(question())));
     loop {
-        match tokio::time::timeout(LOOK.min(out.lock_after()), &mut answer).await {
-            Ok(Ok(answered)) => return Ok(answered.ok()),
-            Ok(Err(oneshot::Canceled)) => return Ok(None),
-            Err(_) => {
+        let answered = tokio::time::timeout(LOOK.min(out.lock_after()), &mut answer);
+        match select(Box::pin(answered), &mut stop).await {
+            Either::Left((Ok(Ok(Ok(answered))), _)) => {
+                open.answered();
+                return Ok(Some(answered));
+            }
+            Either::Left((Ok(Ok(Err(_)) | Err(oneshot::Canceled)), _)) | Either::Right(((), _)) => return Ok(None),
+            Either::Left((Err(_), _)) => {
                 let idle = terminal::idle().map_or_else(|| asked.elapsed(), |idle| idle.min(asked.elapsed()));
                 if idle >= out.lock_after() {
-                    terminal.restore();
                     return Err(Failure::locked());
                 }
             }
@@ -39,8 +48,26 @@ pub(crate) async fn ask<T: Send + 'static>(
     }
 }
 
+/// A question that is on the screen.
+struct Open(Option<terminal::State>);
+
+impl Open {
+    /// What asked has put the terminal back itself.
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            before.restore();
+        }
+    }
+}
+
 #[cfg(unix)]
-mod terminal {
+pub(crate) mod terminal {
     use std::io::Write;
     use std::time::{Duration, SystemTime};
 
@@ -48,15 +75,16 @@ mod terminal {
     use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
     /// How the terminal was before the question.
-    pub(super) struct State(Option<Termios>);
+    #[derive(Debug)]
+    pub(crate) struct State(Option<Termios>);
 
     impl State {
-        pub(super) fn now() -> Self {
+        pub(crate) fn now() -> Self {
             Self(tcgetattr(stdin()).ok())
         }
 
         /// Lines, echo and cursor as they were. The question is still on the screen, so what follows begins a line.
-        pub(super) fn restore(self) {
+        pub(crate) fn restore(&self) {
             if let Some(before) = &self.0 {
                 // The terminal may be gone.
                 let _gone = tcsetattr(stdin(), OptionalActions::Flush, before);
@@ -66,7 +94,7 @@ mod terminal {
     }
 
     /// Since when nothing was read from the terminal: systems note it in its time of access, some to eight seconds.
-    pub(super) fn idle() -> Option<Duration> {
+    pub(crate) fn idle() -> Option<Duration> {
         let stat = rustix::fs::fstat(stdin()).ok()?;
         let at = Duration::from_secs(u64::try_from(stat.st_atime).ok()?);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
@@ -75,20 +103,21 @@ mod terminal {
 }
 
 #[cfg(not(unix))]
-mod terminal {
+pub(crate) mod terminal {
     use std::time::Duration;
 
-    pub(super) struct State;
+    #[derive(Debug)]
+    pub(crate) struct State;
 
     impl State {
-        pub(super) fn now() -> Self {
+        pub(crate) fn now() -> Self {
             Self
         }
 
-        pub(super) fn restore(self) {}
+        pub(crate) fn restore(&self) {}
     }
 
-    pub(super) fn idle() -> Option<Duration> {
+    pub(crate) fn idle() -> Option<Duration> {
         None
     }
 }

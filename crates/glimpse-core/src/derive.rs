@@ -71,6 +71,16 @@ pub(crate) fn account_key(seed: &Secret<32>) -> Secret<32> {
     expand(&Hkdf::new(None, seed.expose_secret()), &Preimage::new(label::ACCOUNT_KEY).into_bytes())
 }
 
+/// Ed25519 private key of a recovery kit: `HKDF[-, lp(label)](kit secret, 32)`
+pub(crate) fn kit_signing(secret: &Secret<32>) -> Secret<32> {
+    expand(&Hkdf::new(None, secret.expose_secret()), &Preimage::new(label::KIT_SIGNING).into_bytes())
+}
+
+/// X-Wing private key of a recovery kit: `HKDF[-, lp(label)](kit secret, 32)`
+pub(crate) fn kit_kem(secret: &Secret<32>) -> Secret<32> {
+    expand(&Hkdf::new(None, secret.expose_secret()), &Preimage::new(label::KIT_KEM).into_bytes())
+}
+
 /// Key of what a device keeps beside its keys: `HKDF[salt, lp(label)](KEM seed, 32)`
 pub(crate) fn cache_key(salt: &Salt, kem_seed: &Secret<32>) -> Secret<32> {
     expand(&Hkdf::new(Some(&salt.0), kem_seed.expose_secret()), &Preimage::new(label::VAULT_CACHE_KEY).into_bytes())

@@ -6,9 +6,10 @@ use ed25519_dalek::{Signer, SigningKey};
 use glimpse_wire::account::{DevicePublic, Signed};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::{AuthorId, DeviceId, SigningKeyBytes, encode};
+use glimpse_wire::{AccountId, AuthorId, DeviceId, SigningKeyBytes, encode};
 use minicbor::Encode;
 use rand_core::CryptoRng;
+use sha2::{Digest, Sha256};
 
 use crate::derive;
 use crate::kem::KemSecret;
@@ -94,6 +95,23 @@ impl DeviceKeys {
     #[must_use]
     pub const fn signing(&self) -> &Signing {
         &self.signing
+    }
+
+    /// Signs a request to the server that presents no token. `body` is hashed; nothing stands for one that streams.
+    #[must_use]
+    pub fn sign_request(
+        &self,
+        origin: &str,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+        account: &AccountId,
+        counter: u64,
+    ) -> SignatureBytes {
+        let hash = body.map(Sha256::digest);
+        let body = hash.as_ref().map_or(&[][..], |hash| hash.as_slice());
+        let signed = preimage::request_signature(origin, method, path, body, account, &self.id(), counter);
+        self.signing.sign(&signed)
     }
 
     /// The key that seeds are wrapped to.

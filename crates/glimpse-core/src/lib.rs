@@ -4,7 +4,8 @@
 //! out is bytes for somebody else to carry.
 //!
 //! Read [`code`] and [`pairing`] for the handshake, [`record`] for data at rest, [`session`] for data that is lent, and
-//! [`viewer`] for the one machine that the browser and `glimpse receive` both pump.
+//! [`viewer`] for the one machine that the browser and `glimpse receive` both pump. What brings an account back when all its
+//! devices are gone is [`recovery`].
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,
@@ -31,6 +32,7 @@ pub mod pairing;
 mod pake;
 pub mod receipts;
 pub mod record;
+pub mod recovery;
 pub mod secret;
 pub mod session;
 pub mod stream;

@@ -249,9 +249,17 @@ impl VersionSealer {
             writer: author.writer_key(),
             signature: glimpse_wire::ids::SignatureBytes([0; 64]),
         };
-        envelope.signature = author.signing().sign(&preimage::record_signature(&envelope.h1(), &envelope.head));
+        let head = envelope.head;
+        sign_at(&mut envelope, author, head);
         Ok(envelope)
     }
+}
+
+/// Signs a sealed version at a head of the chain: the newest, or the server refuses it. What is sealed does not depend on
+/// the head, only on the epoch.
+pub fn sign_at(envelope: &mut Envelope, author: Author<'_>, head: Head) {
+    envelope.head = head;
+    envelope.signature = author.signing().sign(&preimage::record_signature(&envelope.h1(), &head));
 }
 
 /// Who a version is from, as far as a signature proves it.

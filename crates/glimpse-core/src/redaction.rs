@@ -18,6 +18,7 @@ use crate::linking::tests::{Shows, world as linking_world};
 use crate::pairing::tests::{MAILBOX, NOW, claims, confirmed, counted, ends};
 use crate::pairing::viewer::Asking;
 use crate::record::{Author, Draft, Place};
+use crate::recovery::{KitKeys, KitSecret, Page, Plan, RecoveryKit, Share};
 use crate::secret::{ClientShare, Secret, ServerShare};
 use crate::session::device::{Decision, LentUnit};
 use crate::session::tests::{meta, recipient, session, version};
@@ -81,9 +82,34 @@ fn keys_and_shares_print_nothing() {
     silent(&KemSecret::from_seed(&secret()), &[bytes]);
     silent(&ContentSealer::new(secret(), Hash::ZERO, 10), &[bytes]);
     silent(&ContentOpener::new(secret(), Hash::ZERO, 512), &[bytes]);
-    let vault =
-        DeviceVault { keys: DeviceKeys::from_seeds(&secret(), secret()), seeds: vec![(1, AccountSeed(secret()))] };
+    let vault = DeviceVault {
+        keys: DeviceKeys::from_seeds(&secret(), secret()),
+        seeds: vec![(1, std::sync::Arc::new(AccountSeed(secret())))],
+    };
     silent(&vault, &[bytes]);
+}
+
+#[test]
+fn a_recovery_kit_prints_none_of_its_shares() {
+    silent(&KitSecret(secret()), &[&[BYTE; 32]]);
+    let kit = RecoveryKit::generate(Plan::default(), &mut rng(1)).unwrap();
+    for share in &kit.shares {
+        let (words, letters) = (share.to_words().join(" "), share.to_letters());
+        let secrets: [&[u8]; 3] = [share.value.expose_secret(), words.as_bytes(), letters.as_bytes()];
+        silent(share, &secrets[..1]);
+        silent(&kit, &secrets[..1]);
+        let page = Page::new(share, glimpse_wire::AccountId([1; 32]), "https://glimpse.example", "today");
+        for printed in [format!("{share:?}"), format!("{kit:#?}"), format!("{page:?}"), format!("{page:#?}")] {
+            assert!(!printed.contains("GLIMPSE-KIT") && !printed.contains(&words[words.len() / 2..]), "{printed}");
+            assert!(share.to_words().iter().skip(8).filter(|word| printed.contains(**word)).count() < 4, "{printed}");
+        }
+        silent(&page, &secrets[..1]);
+    }
+    let keys = KitKeys::of(&KitSecret(secret()));
+    let (signing, kem) = (derive::kit_signing(&secret()), derive::kit_kem(&secret()));
+    silent(&keys, &[&[BYTE; 32], signing.expose_secret(), kem.expose_secret()]);
+    let error = Share::parse("wurst").unwrap_err();
+    assert!(!format!("{error:?}{error}").contains("wurst"), "what was typed is not repeated");
 }
 
 #[test]
@@ -215,6 +241,10 @@ fn a_secret_cannot_be_copied_compared_shown_or_serialised() {
     assert_not_impl!(PairingCode: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(derive::CommittedKey: Clone, PartialEq, Debug, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(derive::PairingKeys: Clone, PartialEq, Debug, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(KitSecret: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(KitKeys: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(Share: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
+    assert_not_impl!(Page: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(linking::Paired: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(linking::adder::LinkApproved: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);
     assert_not_impl!(linking::joiner::Adopted: Clone, PartialEq, core::fmt::Display, serde::Serialize, minicbor::Encode<()>);

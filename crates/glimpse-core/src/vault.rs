@@ -1,5 +1,7 @@
 //! Keys at rest: a small secret file under a passphrase (protocol section 9).
 
+use std::sync::Arc;
+
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::preimage::Preimage;
 use glimpse_wire::preimage::label::{VAULT as LABEL, VAULT_CACHE};
@@ -82,7 +84,7 @@ pub struct DeviceVault {
     /// Its keys.
     pub keys: DeviceKeys,
     /// By rising epoch.
-    pub seeds: Vec<(u32, AccountSeed)>,
+    pub seeds: Vec<(u32, Arc<AccountSeed>)>,
 }
 
 impl DeviceVault {
@@ -116,7 +118,7 @@ impl DeviceVault {
         let seeds = secrets
             .seeds
             .iter()
-            .map(|entry| Some((entry.epoch, AccountSeed(Secret::from_slice(entry.seed.as_slice())?))))
+            .map(|entry| Some((entry.epoch, Arc::new(AccountSeed(Secret::from_slice(entry.seed.as_slice())?)))))
             .collect::<Option<Vec<_>>>()
             .ok_or(OpenError)?;
         Ok(Self { keys: DeviceKeys::from_seeds(&signing, kem), seeds })
@@ -177,8 +179,10 @@ mod tests {
     #[test]
     fn opens_with_its_passphrase_only_and_whole_only() {
         let mut rng = rng(11);
-        let vault =
-            DeviceVault { keys: DeviceKeys::generate(&mut rng), seeds: vec![(1, AccountSeed::generate(&mut rng))] };
+        let vault = DeviceVault {
+            keys: DeviceKeys::generate(&mut rng),
+            seeds: vec![(1, Arc::new(AccountSeed::generate(&mut rng)))],
+        };
         let sealed = vault.seal(b"correct horse", &mut rng).unwrap();
         let opened = DeviceVault::open(b"correct horse", &sealed).unwrap();
         assert_eq!(opened.keys.id(), vault.keys.id());
@@ -191,6 +195,25 @@ mod tests {
         }
         let (signing, _) = vault.keys.seeds();
         assert!(!sealed.windows(32).any(|window| window == signing.expose_secret()));
+    }
+
+    #[test]
+    fn t053_a_file_cannot_ask_for_a_cheaper_stretching() {
+        let mut rng = rng(13);
+        let sealed = seal(b"correct horse", b"secret", &mut rng).unwrap();
+        let file: File = decode(&sealed, MAX_VAULT).unwrap();
+        assert!(open(b"correct horse", &sealed).is_ok(), "control");
+        // There is a version, and no cost in it; another version is no way to another cost.
+        for version in [0, 2, 255] {
+            let other = encode(&File { version, salt: file.salt, sealed: file.sealed.clone() });
+            assert!(open(b"correct horse", &other).is_err(), "version {version}");
+        }
+        // Costs that a file brings along, as other formats do, are not looked at.
+        let costs: (u8, Salt, Bytes, u32, u32) = (VERSION, file.salt, file.sealed.clone(), 8, 1);
+        assert!(open(b"correct horse", &encode(&costs)).is_ok_and(|opened| *opened == b"secret"));
+        // What such a cost would have stretched to does not open it either.
+        let cheap = Secret::from_slice(&[0; 32]).unwrap();
+        assert!(open_small(cheap, aad(&file.salt), file.sealed.as_slice()).is_err());
     }
 
     #[test]

@@ -54,9 +54,15 @@ fn draw(rng: &mut impl CryptoRng) -> u16 {
     u16::from_be_bytes(bytes) & 0x7FF
 }
 
-fn word(index: u16) -> &'static str {
+/// A word of the list, by its index below 2,048.
+pub(crate) fn word(index: u16) -> &'static str {
     // The list has 2,048 words and indices have eleven bits, so the fallback is never taken.
     WORDS.lines().nth(index.into()).unwrap_or("zoo")
+}
+
+/// The index of a word, in small letters, if it is in the list.
+pub(crate) fn index_of(word: &str) -> Option<u16> {
+    WORDS.lines().position(|there| there == word).and_then(|index| u16::try_from(index).ok())
 }
 
 impl fmt::Display for CheckWords {
@@ -81,6 +87,8 @@ mod tests {
     fn the_list_is_whole() {
         assert_eq!(WORDS.lines().count(), 2048);
         assert_eq!((word(0), word(2047)), ("abandon", "zoo"));
+        assert!((0..2048).all(|index| index_of(word(index)) == Some(index)));
+        assert_eq!(index_of("abandoned"), None);
     }
 
     #[test]

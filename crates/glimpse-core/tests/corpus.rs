@@ -29,6 +29,11 @@ fn t058_code() {
 }
 
 #[test]
+fn t058_share() {
+    replay("share", targets::share, 8, 200);
+}
+
+#[test]
 fn t058_receipts() {
     replay("receipts", targets::receipts, 3, 200);
 }

@@ -1,39 +1,30 @@
 //! The account on this device: founding it, unlocking its keys, signing in, changing the passphrase, deleting it.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use glimpse_core::Monotonic;
-use glimpse_core::account::{NewAccount, adopt_seed};
-use glimpse_core::kem::{KemPublic, KemSecret};
+use glimpse_core::account::NewAccount;
 use glimpse_core::keys::DeviceKeys;
-use glimpse_core::record::Recipient;
 use glimpse_core::vault::DeviceVault;
-use glimpse_wire::account::{Genesis, HeadStatement};
-use glimpse_wire::api::{
-    Account, AccountDeletion, Challenge, ChallengeRequest, CreateAccount, Info, SignIn, SignedJson, Token,
-};
+use glimpse_wire::account::HeadStatement;
+use glimpse_wire::api::{Account, AccountDeletion, CreateAccount, Info, SignedJson};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{MAX_JSON, MAX_TITLE};
+use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_JSON, MAX_TITLE};
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, encode};
+use glimpse_wire::{AccountId, ErrorCode, SUITE, UnixMillis, encode};
 
+use crate::access::{KeptToken, RequestSigner, Shared};
 use crate::api::{Api, bare, json, with_json};
+use crate::chain::{KeptWrap, Known, Settling, StoredChain};
 use crate::error::DeviceError;
 use crate::home::{Home, Profile};
+use crate::listing::{Followed, Published};
 use crate::storage::Storage;
 use crate::surroundings::{Surroundings, SystemRng};
-use crate::transport::{Method, Request, Response, Transport};
-
-/// How often a request is sent again that the server was too busy for.
-const BUSY_RETRIES: u32 = 6;
-/// Longest wait before such a request is sent again, in seconds.
-const MAX_BUSY_WAIT: u64 = 15;
-/// A token this close to its end is not used any more, in milliseconds.
-const TOKEN_MARGIN: u64 = 60 * 1000;
-/// Waits before a request is sent again whose answer was lost, in milliseconds.
-pub(crate) const LOST_ANSWER_WAITS: [u64; 3] = [200, 1_000, 3_000];
+use crate::transport::{Method, Transport};
 
 /// What a device stands on.
 #[derive(Clone)]
@@ -57,13 +48,19 @@ pub struct Device {
     pub(crate) home: Home,
     pub(crate) api: Api,
     pub(crate) machine: Rc<dyn Surroundings>,
-    pub(crate) vault: DeviceVault,
-    pub(crate) genesis: Genesis,
-    pub(crate) account_key: KemSecret,
+    pub(crate) vault: Rc<DeviceVault>,
+    pub(crate) account: AccountId,
+    pub(crate) known: Shared<Known>,
     pub(crate) name: String,
-    token: Cell<Option<(Hash, Monotonic)>>,
-    /// The server's number up to which this device has read changes; nothing before it was asked for.
-    pub(crate) cursor: Cell<Option<u64>>,
+    pub(crate) token: Cell<KeptToken>,
+    /// When this process last looked at the chain.
+    pub(crate) synced: Cell<Option<Monotonic>>,
+    pub(crate) settling: RefCell<Settling>,
+    /// Whether sensitive records are being sealed anew by this process.
+    pub(crate) rekeying: Cell<bool>,
+    /// How far this device has read the log of changes, and whether it is intact; nothing before it was asked for.
+    pub(crate) followed: Cell<Option<Followed>>,
+    pub(crate) published: RefCell<Published>,
 }
 
 impl Device {
@@ -83,16 +80,18 @@ impl Device {
         let _held = home.lock_account().await?;
         let mut profile = match home.profile().await? {
             Some(profile) if profile.confirmed => return Err(DeviceError::AccountExists),
-            Some(profile) if profile.server == ground.transport.origin() => profile,
+            Some(profile) if profile.server == ground.transport.origin() && !profile.joining => profile,
             Some(_) | None => Self::draw(&ground, &home, name, passphrase).await?,
         };
         let device = Self::open_vault(&ground, home, &profile, passphrase).await?;
-        let body = CreateAccount { genesis: Bytes(encode(&profile.link)), wrap: profile.wrap.clone() };
+        let stored = device.home.chain().await?;
+        let wrap = stored.wraps.first().ok_or(DeviceError::Damaged(Home::CHAIN))?.wrap.clone();
+        let body = CreateAccount { genesis: Bytes(encode(stored.genesis()?)), wrap };
         let created = device.again_if_lost(|| with_json(Method::Post, "/v1/accounts".to_owned(), &body)).await;
         match created {
             Ok(response) => {
-                let account: Account = json(response, MAX_JSON).await?;
-                if account.account != device.genesis.account {
+                let account: Account = json(response, MAX_ACCOUNT_ANSWER).await?;
+                if account.chain.account != device.account {
                     return Err(ErrorCode::Malformed.into());
                 }
             }
@@ -100,7 +99,7 @@ impl Device {
             Err(error) if error.code() == Some(ErrorCode::Conflict) => {}
             Err(error) => return Err(error),
         }
-        device.token().await?;
+        device.credential().await?;
         profile.confirmed = true;
         device.home.store_profile(&profile).await?;
         device.state_head().await?;
@@ -116,10 +115,12 @@ impl Device {
         }
         let mut rng = SystemRng(&*ground.machine);
         let new = NewAccount::generate(&mut rng)?;
-        let vault = DeviceVault { keys: new.device, seeds: vec![(1, new.seed)] };
+        let wrap = KeptWrap { device: new.device.id(), wrap: Bytes(new.wrap) };
+        let vault = DeviceVault { keys: new.device, seeds: vec![(1, Arc::new(new.seed))] };
         home.store_keys(&vault.seal(passphrase, &mut rng)?).await?;
-        let server = ground.transport.origin().to_owned();
-        let profile = Profile::new(server, name.to_owned(), new.link, Bytes(new.wrap));
+        home.store_chain(&StoredChain::new(vec![new.link], vec![wrap])).await?;
+        // Last: where there is a profile, there is everything.
+        let profile = Profile::new(ground.transport.origin().to_owned(), name.to_owned(), None);
         home.store_profile(&profile).await?;
         Ok(profile)
     }
@@ -134,31 +135,52 @@ impl Device {
         Self::open_vault(ground, home, &profile, passphrase).await
     }
 
-    async fn open_vault(
+    pub(crate) async fn open_vault(
         ground: &Ground,
         home: Home,
         profile: &Profile,
         passphrase: &[u8],
     ) -> Result<Self, DeviceError> {
-        let genesis = profile.genesis()?;
+        let stored = home.chain().await?;
         let vault = DeviceVault::open(passphrase, &home.keys().await?).map_err(|_| DeviceError::Passphrase)?;
-        if vault.keys.id() != genesis.device.id() {
-            return Err(DeviceError::Damaged("keys.cbor"));
+        let vault = Rc::new(vault);
+        let known = Known::open(&stored, &vault)?;
+        let mut api = Api::new(Rc::clone(&ground.transport));
+        if profile.phone.is_some() {
+            let signer = RequestSigner {
+                home: home.clone(),
+                vault: Rc::clone(&vault),
+                account: known.chain.account(),
+                origin: ground.transport.origin().to_owned(),
+            };
+            api = api.signed_by(Rc::new(signer));
         }
-        // Adopted anew each time: the account key that follows from the seed must be the one that the link names.
-        let seed = adopt_seed(&vault.keys, &genesis.epoch, profile.wrap.as_slice())
-            .map_err(|_| DeviceError::Damaged("account.cbor"))?;
         Ok(Self {
             home,
-            api: Api::new(Rc::clone(&ground.transport)),
+            api,
             machine: Rc::clone(&ground.machine),
+            account: known.chain.account(),
             vault,
-            genesis,
-            account_key: seed.account_key(),
+            known: RefCell::new(Rc::new(known)),
             name: profile.name.clone(),
             token: Cell::new(None),
-            cursor: Cell::new(None),
+            synced: Cell::new(None),
+            settling: RefCell::default(),
+            rekeying: Cell::new(false),
+            followed: Cell::new(None),
+            published: RefCell::default(),
         })
+    }
+
+    /// The owner put this device back from a copy, and it is the only one that uses these keys: its counter goes on above
+    /// whatever the copy's original had used. The other devices were told, and stay told.
+    ///
+    /// # Errors
+    /// [`DeviceError::Storage`], [`DeviceError::Damaged`].
+    pub async fn use_copy(&self) -> Result<(), DeviceError> {
+        let _held = self.home.lock_requests().await?;
+        // Above any counter that was counted up by ones.
+        self.home.raise_counter(self.machine.now().0).await
     }
 
     /// Puts the keys under another passphrase. The file is replaced as a whole: after a crash one of the two opens it.
@@ -213,7 +235,7 @@ impl Device {
         HeadStatement {
             suite: SUITE,
             account: self.account(),
-            head: self.genesis.head,
+            head: self.head(),
             at: self.machine.now(),
             device: self.keys().id(),
         }
@@ -222,18 +244,12 @@ impl Device {
     /// Which account.
     #[must_use]
     pub const fn account(&self) -> AccountId {
-        self.genesis.account
-    }
-
-    /// The account's genesis link, checked.
-    #[must_use]
-    pub const fn genesis(&self) -> &Genesis {
-        &self.genesis
+        self.account
     }
 
     /// The device's keys.
     #[must_use]
-    pub const fn keys(&self) -> &DeviceKeys {
+    pub fn keys(&self) -> &DeviceKeys {
         &self.vault.keys
     }
 
@@ -241,6 +257,12 @@ impl Device {
     #[must_use]
     pub fn server(&self) -> &str {
         self.api.transport().origin()
+    }
+
+    /// This machine's clock.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.machine.now()
     }
 
     /// The name that a viewer reads.
@@ -251,81 +273,6 @@ impl Device {
 
     pub(crate) fn rng(&self) -> SystemRng<'_> {
         SystemRng(&*self.machine)
-    }
-
-    pub(crate) fn recipient(&self) -> Result<Recipient, DeviceError> {
-        let epoch = &self.genesis.epoch;
-        Ok(Recipient {
-            account: self.account(),
-            epoch: epoch.number,
-            key: KemPublic::parse(epoch.account_key.as_slice())?,
-            head: self.genesis.head,
-        })
-    }
-
-    /// A token with some life left; signs in where there is none.
-    pub(crate) async fn token(&self) -> Result<Hash, DeviceError> {
-        if let Some((token, until)) = self.token.get()
-            && self.machine.monotonic() < until
-        {
-            return Ok(token);
-        }
-        let (account, device) = (self.account(), self.keys().id());
-        let request = ChallengeRequest { account, device };
-        let request = with_json(Method::Post, "/v1/sign-in/challenge".to_owned(), &request);
-        let challenge: Challenge = json(self.api.call(request).await?, MAX_JSON).await?;
-        let answer = SignIn {
-            suite: SUITE,
-            account,
-            device,
-            origin: self.server().to_owned(),
-            challenge: challenge.challenge,
-            at: self.machine.now(),
-        };
-        let signed: SignedJson = self.keys().signing().sign_statement(StatementKind::SignIn, &answer).into();
-        let request = with_json(Method::Post, "/v1/sign-in".to_owned(), &signed);
-        let token: Token = json(self.api.call(request).await?, MAX_JSON).await?;
-        // Its life by the server's clock, counted on ours, which may be set differently.
-        let life = token.expires.since(challenge.now).saturating_sub(TOKEN_MARGIN);
-        self.token.set(Some((token.token, self.machine.monotonic().plus(life))));
-        Ok(token.token)
-    }
-
-    /// Sends a request with a token. Signs in again if the server has forgotten it; waits and tries again if the server
-    /// has too much to do.
-    pub(crate) async fn authorised(&self, request: impl Fn(Hash) -> Request) -> Result<Response, DeviceError> {
-        let mut renewed = false;
-        let mut waits = 0u32;
-        loop {
-            let error = match self.api.call(request(self.token().await?)).await {
-                Ok(response) => return Ok(response),
-                Err(error) => error,
-            };
-            let DeviceError::Refused { code, retry_after } = error else { return Err(error) };
-            if code == ErrorCode::Unauthorised && !renewed {
-                renewed = true;
-                self.token.set(None);
-            } else if matches!(code, ErrorCode::RateLimited | ErrorCode::Busy) && waits < BUSY_RETRIES {
-                waits = waits.saturating_add(1);
-                let seconds = retry_after.unwrap_or(1).clamp(1, MAX_BUSY_WAIT);
-                self.machine.sleep(seconds.saturating_mul(1000)).await;
-            } else {
-                return Err(error);
-            }
-        }
-    }
-
-    /// Sends a request that is safe to repeat, again if its answer was lost.
-    pub(crate) async fn again_if_lost(&self, request: impl Fn() -> Request) -> Result<Response, DeviceError> {
-        let mut waits = LOST_ANSWER_WAITS.iter();
-        loop {
-            match (self.api.call(request()).await, waits.next()) {
-                (Err(error), Some(wait)) if error.code() == Some(ErrorCode::ServerUnreachable) => {
-                    self.machine.sleep(*wait).await;
-                }
-                (answer, _) => return answer,
-            }
-        }
     }
 }
 

@@ -6,28 +6,46 @@ use std::rc::Rc;
 use futures_util::StreamExt;
 use glimpse_wire::api::{CBOR, Problem};
 use glimpse_wire::limits::MAX_JSON;
-use glimpse_wire::{ErrorCode, Hash, decode};
+use glimpse_wire::{ErrorCode, decode};
 use minicbor::Decode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Local;
 use crate::error::DeviceError;
-use crate::transport::{Body, BodyStream, Method, Request, Response, Transport};
+use crate::transport::{Body, BodyStream, Credential, Method, Request, Response, Transport};
 
 /// The media type of JSON bodies.
 const JSON: &str = "application/json";
+
+/// Signs requests of a device that presents no token.
+pub(crate) trait Signs {
+    /// What goes into the request's `Authorization`.
+    fn proof<'a>(&'a self, request: &'a Request) -> Local<'a, Result<String, DeviceError>>;
+}
 
 /// Calls one server.
 #[derive(Clone)]
 pub struct Api {
     transport: Rc<dyn Transport>,
+    signer: Option<Rc<dyn Signs>>,
 }
 
 impl Api {
     /// Over `transport`.
     #[must_use]
     pub fn new(transport: Rc<dyn Transport>) -> Self {
-        Self { transport }
+        Self { transport, signer: None }
+    }
+
+    /// As a device that signs each request.
+    pub(crate) fn signed_by(self, signer: Rc<dyn Signs>) -> Self {
+        Self { signer: Some(signer), ..self }
+    }
+
+    /// Whether requests of the device are signed, in place of a token.
+    pub(crate) const fn signs(&self) -> bool {
+        self.signer.is_some()
     }
 
     /// The way to the server.
@@ -44,7 +62,10 @@ impl Api {
     ///
     /// # Errors
     /// [`DeviceError::Refused`].
-    pub async fn call(&self, request: Request) -> Result<Response, DeviceError> {
+    pub async fn call(&self, mut request: Request) -> Result<Response, DeviceError> {
+        if let (Some(Credential::Own), Some(signer)) = (request.credential, &self.signer) {
+            request.proof = Some(signer.proof(&request).await?);
+        }
         let response = self.transport.request(request).await?;
         if (200..300).contains(&response.status) {
             return Ok(response);
@@ -115,7 +136,7 @@ where
 /// A request without a body.
 #[must_use]
 pub fn bare(method: Method, path: String) -> Request {
-    Request { method, path, token: None, content_type: None, range: None, body: Body::Empty }
+    Request { method, path, credential: None, proof: None, content_type: None, range: None, body: Body::Empty }
 }
 
 /// A request with a JSON body.
@@ -133,10 +154,10 @@ pub fn with_cbor(method: Method, path: String, body: Vec<u8>) -> Request {
 }
 
 impl Request {
-    /// The same, with a token.
+    /// The same, by somebody.
     #[must_use]
-    pub fn by(self, token: Hash) -> Self {
-        Self { token: Some(token), ..self }
+    pub fn by(self, credential: impl Into<Credential>) -> Self {
+        Self { credential: Some(credential.into()), ..self }
     }
 }
 

@@ -46,6 +46,36 @@ pub enum DeviceError {
     /// No device of the account has said within a day that its chain is whole.
     #[error("no device of the account was seen for a day")]
     StaleHead,
+    /// A link that the server gave does not fit the chain: no device of the account made it, or it was changed.
+    #[error("the server gave a link that does not belong to the account's log of devices: {error}")]
+    BadLink {
+        /// Its number.
+        seq: u64,
+        /// What is wrong with it.
+        error: glimpse_wire::chain::ChainError,
+    },
+    /// The server gave a wrapped seed that the signed link does not name.
+    #[error("the server gave another key than the account's")]
+    SeedRefused,
+    /// This device is in the account and has no seed of it: its linking broke off.
+    #[error("this device has not received the account's key")]
+    NoSeed,
+    /// The account's rules ask for the signature of a second device.
+    #[error("a second device must sign this")]
+    NeedsSecond,
+    /// The device that is to join is in the chain already, or was.
+    #[error("this device was in the account before")]
+    KnownDevice,
+    /// A link was signed and sent, and it is not known whether the server has it. It is kept, and sent again with whatever
+    /// is done next.
+    #[error("it is not known whether the server has taken it")]
+    Unsettled,
+    /// A recovery was begun in this home and waits.
+    #[error("a recovery was begun here and waits")]
+    RecoveryWaits,
+    /// The recovery kit is not the account's: it was replaced, or the server named another account.
+    #[error("the account has another recovery kit")]
+    WrongKit,
     /// Lending is paused after failed pairings.
     #[error("lending is paused")]
     Paused {
@@ -65,7 +95,15 @@ impl DeviceError {
             Self::Refused { code, .. } => Some(*code),
             Self::Paused { .. } | Self::PassphraseNeeded => Some(ErrorCode::PausedAfterFailures),
             Self::NoRecord(_) => Some(ErrorCode::NotFound),
+            Self::BadLink { .. } => Some(ErrorCode::ChainForked),
+            Self::Unsettled => Some(ErrorCode::ServerUnreachable),
+            Self::SeedRefused => Some(ErrorCode::RecordTampered),
             Self::Storage(_)
+            | Self::NoSeed
+            | Self::NeedsSecond
+            | Self::KnownDevice
+            | Self::WrongKit
+            | Self::RecoveryWaits
             | Self::Damaged(_)
             | Self::Passphrase
             | Self::NoAccount

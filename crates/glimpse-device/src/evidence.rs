@@ -1,34 +1,37 @@
 //! The log of a session as a file that anybody checks offline who has the lender's contact card.
 
 use glimpse_core::receipts::{Audit, audit};
-use glimpse_wire::account::{Card, Genesis, SignedLink};
+use glimpse_wire::account::{Head, SignedLink};
+use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::MAX_RECEIPT;
-use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::session::Receipt;
-use glimpse_wire::{Malformed, SessionId, decode, encode};
+use glimpse_wire::pairing::Terms;
+use glimpse_wire::session::{Event, Receipt};
+use glimpse_wire::{DeviceId, Malformed, SessionId, decode, encode};
 use minicbor::{Decode, Encode};
 
 use crate::account::Device;
 use crate::card::ContactCard;
 use crate::error::DeviceError;
 use crate::sessions::{SessionTrail, Verdict};
-use crate::writer::is_about;
+use crate::writer::check_card;
 
 /// Form of the file.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// A file, in bytes at most.
 pub const MAX_EVIDENCE: usize = 256 * 1024 * 1024;
 
-/// What is in the file: `[1, link, [* receipt: bytes]]`, CBOR, where `link` is the account's genesis link and a receipt is
-/// as the server wrote it (protocol sections 4 and 7.3).
+/// What is in the file: `[2, [* link], device: bytes(32), [* receipt: bytes]]`, CBOR: the account's chain, the device that
+/// lent, and receipts as the server wrote them (protocol sections 4 and 7.3).
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Evidence {
     #[n(0)]
     version: u8,
     #[n(1)]
-    link: SignedLink,
+    links: Vec<SignedLink>,
     #[n(2)]
+    device: DeviceId,
+    #[n(3)]
     receipts: Vec<Bytes>,
 }
 
@@ -38,7 +41,7 @@ pub enum NoEvidence {
     /// It is no such file.
     #[error("it is no log of a session")]
     Malformed,
-    /// The link in it is not that of the card's account, or the device that it names did not sign the card.
+    /// The chain in it is not that of the card's account, or none of its devices signed the card.
     #[error("it is not about the account of this card")]
     OtherAccount,
     /// A receipt does not hold.
@@ -74,15 +77,22 @@ impl Evidence {
     /// # Errors
     /// [`NoEvidence::OtherAccount`], [`NoEvidence::Broken`].
     pub fn check(&self, card: &ContactCard) -> Result<SessionTrail, NoEvidence> {
-        let genesis = Genesis::verify(&self.link).map_err(|_| NoEvidence::OtherAccount)?;
-        let device = &genesis.device.signing;
-        let signed: Card = card.signed().open(StatementKind::Card, device).map_err(|_| NoEvidence::OtherAccount)?;
-        is_about(&signed.statement, &genesis).map_err(|_| NoEvidence::OtherAccount)?;
+        let chain = Chain::replay(&self.links).map_err(|_| NoEvidence::OtherAccount)?;
+        check_card(&chain, card).map_err(|_| NoEvidence::OtherAccount)?;
+        let lender = self.terms_head().and_then(|head| chain.active_at(&self.device, &head));
+        let device = &lender.ok_or(NoEvidence::OtherAccount)?.device.signing;
         let session = self.session().ok_or(NoEvidence::Broken { seq: 0 })?;
         let audit: Audit =
             audit(session, device, &self.receipts).map_err(|broken| NoEvidence::Broken { seq: broken.seq })?;
         let verdict = Verdict::of(&audit);
         Ok(SessionTrail { session, receipts: self.receipts.clone(), audit: Some(audit), verdict })
+    }
+
+    /// The head of the first Terms: at that, the device belonged to the account.
+    fn terms_head(&self) -> Option<Head> {
+        let first: Receipt = decode(self.receipts.first()?.as_slice(), MAX_RECEIPT).ok()?;
+        let Event::Granted { terms, .. } = first.event else { return None };
+        decode::<Terms>(terms.as_slice(), MAX_RECEIPT).ok().map(|terms| terms.head)
     }
 
     /// That of the first receipt; the others must have the same.
@@ -98,7 +108,8 @@ impl Device {
     /// # Errors
     /// [`DeviceError::NoAccount`], [`DeviceError::Storage`], [`DeviceError::Damaged`].
     pub async fn evidence(&self, trail: &SessionTrail) -> Result<Evidence, DeviceError> {
-        let link = self.home.profile().await?.ok_or(DeviceError::NoAccount)?.link;
-        Ok(Evidence { version: VERSION, link, receipts: trail.receipts.clone() })
+        let links = self.home.chain().await?.links;
+        let device = self.lender(trail.session, &trail.receipts);
+        Ok(Evidence { version: VERSION, links, device, receipts: trail.receipts.clone() })
     }
 }

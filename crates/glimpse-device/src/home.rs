@@ -2,9 +2,12 @@
 //!
 //! | file | holds | protected by |
 //! |---|---|---|
-//! | `account.cbor` | server, genesis link, name: public | nothing: it is checked when read |
+//! | `account.cbor` | server, name: public | nothing |
+//! | `chain.cbor` | the account's chain, seeds wrapped to its devices, a link that waits: public | nothing: it is checked when read |
 //! | `keys.cbor` | device keys and account seeds | the passphrase ([`glimpse_core::vault`]) |
 //! | `listing.sealed` | what each record is, and the highest versions seen | a key that follows from the device's |
+//! | `inbox.sealed` | what happened to the account | the same |
+//! | `counter.cbor` | a number that each sign-in and each signed request uses up: a copy that is put back is noticed by it | nothing |
 //! | `attempts.cbor` | failed pairings | nothing: who can write here can lend anyway |
 //! | `receipts/<session>.cbor` | the audit trail of each session | its own signatures |
 //! | `locks/` | empty files that processes lock | |
@@ -13,17 +16,19 @@ use core::fmt;
 use std::rc::Rc;
 
 use glimpse_core::attempts::Attempts;
-use glimpse_wire::account::{Genesis, SignedLink};
-use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::MAX_LINK;
+use glimpse_wire::limits::{MAX_LINK, MAX_LINKS};
 use glimpse_wire::{Malformed, decode, encode};
 use minicbor::{Decode, Encode};
 
+use crate::chain::StoredChain;
 use crate::error::DeviceError;
 use crate::storage::{Guard, Storage, StorageError};
 
 /// A profile is at most this long, in bytes.
-const MAX_PROFILE: usize = 2 * MAX_LINK;
+const MAX_PROFILE: usize = 16 * 1024;
+/// A chain as it is stored, in bytes.
+const MAX_CHAIN: usize = MAX_LINKS * MAX_LINK;
+const MAX_COUNTER: usize = 16;
 const MAX_ATTEMPTS: usize = 4 * 1024;
 
 /// What a device knows of itself before its keys are unlocked.
@@ -38,30 +43,39 @@ pub struct Profile {
     /// The name that a viewer reads; may be empty.
     #[n(2)]
     pub name: String,
-    /// The genesis link, byte for byte as it was sent.
+    /// Whether the device is in the account, as the server has confirmed.
     #[n(3)]
-    pub link: SignedLink,
-    /// The seed of epoch 1, wrapped to this device.
-    #[n(4)]
-    pub wrap: Bytes,
-    /// Whether the server has confirmed the account.
-    #[n(5)]
     pub confirmed: bool,
+    /// Where the phone is through which this device reaches the server; nothing for one with a network of its own.
+    #[n(4)]
+    pub phone: Option<String>,
+    /// Whether it joins an account that is there, or was brought into one.
+    #[n(5)]
+    pub(crate) joining: bool,
+    /// Whether it brings an account back with a recovery kit: its keys are those that the server waits for.
+    #[n(6)]
+    pub(crate) recovering: bool,
 }
 
 impl Profile {
-    /// Of an account that the server does not know yet.
+    const VERSION: u8 = 2;
+
+    /// Of a device that the server does not know yet.
     #[must_use]
-    pub const fn new(server: String, name: String, link: SignedLink, wrap: Bytes) -> Self {
-        Self { version: 1, server, name, link, wrap, confirmed: false }
+    pub const fn new(server: String, name: String, phone: Option<String>) -> Self {
+        Self { version: Self::VERSION, server, name, confirmed: false, phone, joining: false, recovering: false }
     }
 
-    /// The genesis link, checked.
-    ///
-    /// # Errors
-    /// [`DeviceError::Damaged`].
-    pub fn genesis(&self) -> Result<Genesis, DeviceError> {
-        Genesis::verify(&self.link).map_err(|_| DeviceError::Damaged(Home::PROFILE))
+    /// Of a device that asks to be in an account.
+    #[must_use]
+    pub(crate) const fn joining(server: String, name: String, phone: Option<String>) -> Self {
+        Self { version: Self::VERSION, server, name, confirmed: false, phone, joining: true, recovering: false }
+    }
+
+    /// Of a device on which an account is to come back.
+    #[must_use]
+    pub(crate) fn recovering(server: String, name: String) -> Self {
+        Self { recovering: true, ..Self::joining(server, name, None) }
     }
 }
 
@@ -74,6 +88,9 @@ pub struct Home {
 impl Home {
     const PROFILE: &'static str = "account.cbor";
     const KEYS: &'static str = "keys.cbor";
+    pub(crate) const CHAIN: &'static str = "chain.cbor";
+    pub(crate) const INBOX: &'static str = "inbox.sealed";
+    const COUNTER: &'static str = "counter.cbor";
     const LISTING: &'static str = "listing.sealed";
     const ATTEMPTS: &'static str = "attempts.cbor";
     const RECEIPTS: &'static str = "receipts";
@@ -112,13 +129,67 @@ impl Home {
     pub async fn profile(&self) -> Result<Option<Profile>, DeviceError> {
         let Some(bytes) = self.storage.read(Self::PROFILE).await? else { return Ok(None) };
         match decode::<Profile>(&bytes, MAX_PROFILE) {
-            Ok(profile) if profile.version == 1 => Ok(Some(profile)),
+            Ok(profile) if profile.version == Profile::VERSION => Ok(Some(profile)),
             Ok(_) | Err(Malformed) => Err(DeviceError::Damaged(Self::PROFILE)),
         }
     }
 
     pub(crate) async fn store_profile(&self, profile: &Profile) -> Result<(), StorageError> {
         self.storage.write(Self::PROFILE, &encode(profile)).await
+    }
+
+    /// Whether the server has confirmed that the device is in the account.
+    pub(crate) async fn is_confirmed(&self) -> Result<bool, DeviceError> {
+        Ok(self.profile().await?.is_some_and(|profile| profile.confirmed))
+    }
+
+    pub(crate) async fn chain(&self) -> Result<StoredChain, DeviceError> {
+        let damaged = || DeviceError::Damaged(Self::CHAIN);
+        let bytes = self.storage.read(Self::CHAIN).await?.ok_or_else(damaged)?;
+        match decode::<StoredChain>(&bytes, MAX_CHAIN) {
+            Ok(stored) if stored.is_known_form() => Ok(stored),
+            Ok(_) | Err(Malformed) => Err(damaged()),
+        }
+    }
+
+    pub(crate) async fn store_chain(&self, stored: &StoredChain) -> Result<(), StorageError> {
+        self.storage.write(Self::CHAIN, &encode(stored)).await
+    }
+
+    pub(crate) async fn inbox(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        self.storage.read(Self::INBOX).await
+    }
+
+    pub(crate) async fn store_inbox(&self, sealed: &[u8]) -> Result<(), StorageError> {
+        self.storage.write(Self::INBOX, sealed).await
+    }
+
+    pub(crate) async fn lock_inbox(&self) -> Result<Guard, StorageError> {
+        self.storage.lock("inbox").await
+    }
+
+    /// Keeps other processes from sending what is counted.
+    pub(crate) async fn lock_requests(&self) -> Result<Guard, StorageError> {
+        self.storage.lock("requests").await
+    }
+
+    /// The next number that no sign-in and no signed request of this device had; on disk before it is given. Under
+    /// [`Home::lock_requests`].
+    pub(crate) async fn next_counter(&self) -> Result<u64, DeviceError> {
+        let damaged = || DeviceError::Damaged(Self::COUNTER);
+        let last: u64 = match self.storage.read(Self::COUNTER).await? {
+            None => 0,
+            Some(bytes) => decode(&bytes, MAX_COUNTER).map_err(|Malformed| damaged())?,
+        };
+        let next = last.checked_add(1).ok_or_else(damaged)?;
+        self.storage.write(Self::COUNTER, &encode(&next)).await?;
+        Ok(next)
+    }
+
+    /// Lets the counter go on from `at` at least. Under [`Home::lock_requests`].
+    pub(crate) async fn raise_counter(&self, at: u64) -> Result<(), DeviceError> {
+        let last = self.next_counter().await?;
+        Ok(self.storage.write(Self::COUNTER, &encode(&last.max(at))).await?)
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<u8>, DeviceError> {
@@ -175,7 +246,8 @@ impl Home {
     /// Forgets the account; the audit trails stay.
     pub(crate) async fn forget(&self) -> Result<(), StorageError> {
         // The keys first: without them nothing else can be used.
-        for name in [Self::KEYS, Self::LISTING, Self::ATTEMPTS, Self::PROFILE] {
+        for name in [Self::KEYS, Self::LISTING, Self::INBOX, Self::ATTEMPTS, Self::COUNTER, Self::CHAIN, Self::PROFILE]
+        {
             self.storage.remove(name).await?;
         }
         Ok(())

@@ -2,29 +2,40 @@
 //!
 //! A [`Device`] is an account's device with its keys unlocked. It publishes, lists and opens records, lends them to a
 //! browser, and keeps what it must remember. Network, files, clock and randomness are traits ([`transport`],
-//! [`storage`], [`surroundings`]); [`native`] holds those of a computer. Nothing here prints or asks: a question to the user
-//! is an event, the answer a command ([`lend`]).
+//! [`storage`], [`surroundings`]); `native` holds those of a computer, `browser` those of a page. Nothing here prints or
+//! asks: a question to the user is an event, the answer a command ([`lend`]).
 //!
 //! Invariant: what must survive a crash is on disk before the message that depends on it leaves.
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod account;
 pub mod api;
 pub mod card;
+pub mod chain;
 pub mod content;
+pub mod devices;
 pub mod error;
 pub mod evidence;
 pub mod home;
+pub mod inbox;
 pub mod lend;
+pub mod linking;
 pub mod listing;
+mod mailbox;
 pub mod publish;
 pub mod receive;
+pub mod recovery;
+pub mod rekey;
 pub mod sessions;
 pub mod storage;
 pub mod surroundings;
+mod text;
 pub mod transport;
 pub mod writer;
 
+#[cfg(target_arch = "wasm32")]
+pub mod browser;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 

@@ -1,14 +1,17 @@
 //! What the account holds, as this device has seen it: a sealed copy that grows with each look at the server, so that
-//! a listing of many records is quick, and that remembers the highest version of each, so that an older one is noticed.
+//! a listing of many records is quick, and that remembers the highest version of each, so that an older one is noticed,
+//! and the log of all changes, so that a hidden one is.
 
+mod following;
 mod judging;
+mod log;
 mod looking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use glimpse_core::record::OpenedVersion;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{HEAD_STATEMENT_MILLIS, MAX_CHANGES, MAX_ENVELOPE, MAX_PAGE};
+use glimpse_wire::limits::{HEAD_STATEMENT_MILLIS, MAX_ENVELOPE, MAX_PAGE};
 use glimpse_wire::record::{Change, Envelope, Meta, Page};
 use glimpse_wire::{ErrorCode, Hash, RecordId, UnixMillis, decode, encode};
 use minicbor::{Decode, Encode};
@@ -18,6 +21,9 @@ use crate::api::{bare, cbor};
 use crate::error::DeviceError;
 use crate::home::Home;
 use crate::transport::Method;
+pub(crate) use following::{Followed, Published};
+use log::Log;
+pub use log::LogAlarm;
 use looking::{Eyes, each};
 
 const NAME: &str = "listing";
@@ -42,7 +48,7 @@ pub struct Entry {
     /// Its h1.
     #[n(2)]
     pub h1: Hash,
-    /// The server's number for its newest change.
+    /// The server's number for its newest change; 0 where the log is read again and has not come to it.
     #[n(3)]
     pub seq: u64,
     /// When its author wrote it.
@@ -57,6 +63,9 @@ pub struct Entry {
     /// What `version` and `h1` are worth.
     #[n(7)]
     measure: Measure,
+    /// The epoch for which its newest version is sealed; 0 when it did not open.
+    #[n(8)]
+    pub epoch: u32,
 }
 
 /// By what a later change of a record is measured. Only what is signed moves it.
@@ -121,6 +130,7 @@ impl Entry {
             meta: None,
             standing: Standing::Trouble { code: ErrorCode::RecordTampered },
             measure: Measure::Nothing,
+            epoch: 0,
         }
     }
 
@@ -155,8 +165,6 @@ impl Entry {
 struct Stored {
     #[n(0)]
     version: u8,
-    #[n(1)]
-    cursor: u64,
     #[n(2)]
     entries: Vec<Entry>,
     #[n(3)]
@@ -165,13 +173,16 @@ struct Stored {
     unreadable: Vec<u64>,
     #[n(5)]
     writes: u64,
+    /// Nothing in version 2, which knew no log.
+    #[n(6)]
+    log: Option<Log>,
 }
 
 /// What the account holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The server's number up to which changes were taken. Nobody signs it: it may be moved, and moved back.
-    cursor: u64,
+    /// The changes up to where they were taken.
+    log: Log,
     /// When this device last stated its head for writers.
     stated: UnixMillis,
     entries: BTreeMap<RecordId, Entry>,
@@ -183,7 +194,13 @@ pub struct Listing {
 
 impl Default for Listing {
     fn default() -> Self {
-        Self { cursor: 0, stated: UnixMillis(0), entries: BTreeMap::new(), unreadable: BTreeSet::new(), writes: 0 }
+        Self {
+            log: Log::default(),
+            stated: UnixMillis(0),
+            entries: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
+            writes: 0,
+        }
     }
 }
 
@@ -232,22 +249,42 @@ impl Listing {
         self.unreadable.len()
     }
 
+    /// What is wrong with the server's list of changes: the first of each kind. They stay until [`Device::accept_log`].
+    #[must_use]
+    pub fn alarms(&self) -> &[LogAlarm] {
+        self.log.alarms()
+    }
+
+    /// Whether the list of changes is one that the devices of the account agree on, as far as this one knows.
+    ///
+    /// # Errors
+    /// [`ErrorCode::LogBroken`].
+    pub fn require_intact(&self) -> Result<(), ErrorCode> {
+        if self.alarms().is_empty() { Ok(()) } else { Err(ErrorCode::LogBroken) }
+    }
+
     fn to_stored(&self) -> Vec<u8> {
         encode(&Stored {
-            version: 2,
-            cursor: self.cursor,
+            version: 3,
             entries: self.entries.values().cloned().collect(),
             stated: self.stated,
             unreadable: self.unreadable.iter().copied().collect(),
             writes: self.writes,
+            log: Some(self.log.clone()),
         })
     }
 
     fn from_stored(bytes: &[u8]) -> Result<Self, DeviceError> {
         match decode::<Stored>(bytes, MAX_LISTING) {
-            Ok(Stored { version: 2, cursor, entries, stated, unreadable, writes }) => {
+            Ok(Stored { version: 2 | 3, entries, stated, unreadable, writes, log }) => {
                 let entries = entries.into_iter().map(|entry| (entry.record, entry)).collect();
-                Ok(Self { cursor, entries, stated, unreadable: unreadable.into_iter().collect(), writes })
+                let unreadable = unreadable.into_iter().collect();
+                let mut listing = Self { log: Log::unread(), entries, stated, unreadable, writes };
+                match log {
+                    Some(log) => listing.log = log,
+                    None => listing.forget_numbers(),
+                }
+                Ok(listing)
             }
             Ok(_) | Err(_) => Err(Home::damaged_listing()),
         }
@@ -265,89 +302,35 @@ impl Device {
 
     /// As [`Device::listing`]; tells `progress` how many changes were taken so far.
     ///
+    /// What an interrupted look has taken is kept, and the next one goes on from there.
+    ///
     /// # Errors
     /// As [`Device::listing`].
     pub async fn listing_with(&self, progress: &mut dyn FnMut(usize)) -> Result<Listing, DeviceError> {
         let mut listing = self.stored_listing().await?;
-        let taken = self.take_changes(&mut listing, progress).await?;
-        let now = self.machine.now();
-        // A listing does not fail for this; it is tried again with the next.
-        let stated = now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok();
-        if stated {
-            listing.stated = now;
+        let mut stored = listing.log.clone();
+        let looked = self.take_changes(&mut listing, &mut stored, progress).await;
+        let mut stated = false;
+        if let Ok(head) = looked {
+            // A linking that broke off is mended by the way; a listing does not fail for it.
+            let _paid = self.pay_what_is_owed().await;
+            self.sign_checkpoint(&mut listing.log, head).await;
+            let now = self.machine.now();
+            // A listing does not fail for this; it is tried again with the next.
+            stated = now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok();
+            if stated {
+                listing.stated = now;
+            }
         }
-        if taken || stated {
+        if stated || listing.log != stored {
             listing.writes = self.store_listing(&listing).await?;
         }
-        self.cursor.set(Some(listing.cursor));
+        self.followed.set(Some(Followed::from(&listing)));
+        looked?;
+        if listing.require_intact().is_ok() {
+            self.go_on_rekeying(&listing).await;
+        }
         Ok(listing)
-    }
-
-    /// Takes all changes since the last look. Says whether there was anything to remember.
-    async fn take_changes(&self, listing: &mut Listing, progress: &mut dyn FnMut(usize)) -> Result<bool, DeviceError> {
-        let mut taken = 0usize;
-        // What is listed in a look from the beginning at what was seen before.
-        let mut listed = (listing.cursor == 0 && !listing.entries.is_empty()).then(BTreeSet::new);
-        loop {
-            let page = self.page(listing.cursor, MAX_PAGE).await?;
-            if page.newest < listing.cursor {
-                // Its numbers went back: a backup was restored there, or it lied before. Once a look is enough.
-                if listed.replace(BTreeSet::new()).is_some() {
-                    return Err(ErrorCode::Malformed.into());
-                }
-                listing.cursor = 0;
-                listing.unreadable.clear();
-                continue;
-            }
-            for (seq, news) in self.eyes().look_at(&page.changes) {
-                if seq <= listing.cursor || seq > page.newest {
-                    return Err(ErrorCode::Malformed.into());
-                }
-                listing.cursor = seq;
-                if let Some(listed) = &mut listed {
-                    listed.extend(news.record());
-                }
-                listing.take(seq, news);
-            }
-            taken = taken.saturating_add(page.changes.len());
-            if taken > MAX_CHANGES {
-                return Err(ErrorCode::TooLarge.into());
-            }
-            progress(taken);
-            if !page.more || page.changes.is_empty() {
-                break;
-            }
-        }
-        if let Some(listed) = &listed {
-            listing.name_missing(listed);
-        }
-        Ok(taken > 0 || listed.is_some())
-    }
-
-    const fn eyes(&self) -> Eyes<'_> {
-        Eyes { account: self.account(), key: &self.account_key, device: &self.genesis.device }
-    }
-
-    /// The server gave this number to a version that was just published. One that is not above all that were seen says
-    /// that it has lost changes: the next look is from the beginning.
-    pub(crate) async fn compare_number(&self, seq: u64) {
-        let cursor = match self.cursor.get() {
-            Some(cursor) => cursor,
-            // A copy that does not open is named by the next look.
-            None => self.stored_listing().await.map_or(0, |listing| listing.cursor),
-        };
-        self.cursor.set(Some(cursor));
-        // The version is published whatever becomes of this: what cannot be stored is found again by the next number.
-        if seq <= cursor && self.look_from_the_beginning().await.is_ok() {
-            self.cursor.set(Some(0));
-        }
-    }
-
-    async fn look_from_the_beginning(&self) -> Result<u64, DeviceError> {
-        let _held = self.home.lock_listing().await?;
-        let mut listing = self.stored_listing().await?;
-        listing.cursor = 0;
-        self.write_listing(listing).await
     }
 
     /// The listing as it was stored last, without asking the server.
@@ -365,7 +348,7 @@ impl Device {
     async fn store_listing(&self, listing: &Listing) -> Result<u64, DeviceError> {
         let _held = self.home.lock_listing().await?;
         let there = self.stored_listing().await?;
-        let stored = if there.writes == listing.writes { listing.clone() } else { there.merged_with(listing) };
+        let stored = if there.writes == listing.writes { listing.clone() } else { there.merged_with(listing.clone()) };
         self.write_listing(stored).await
     }
 
@@ -410,7 +393,8 @@ impl Device {
                     found.push((place, entry, envelope));
                 }
             }
-            let eyes = self.eyes();
+            let known = self.known();
+            let eyes = following::eyes(&known);
             let versions = each(&found, |(_, entry, envelope)| open_envelope(eyes, envelope.as_slice(), entry));
             for ((place, ..), version) in found.iter().zip(versions) {
                 opened.insert(*place, version?);

@@ -10,7 +10,7 @@ use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS, MAX_TRAIL, MAX_TRAIL_RECEIPTS};
 use glimpse_wire::pairing::Terms;
 use glimpse_wire::session::{Event, Receipt, Side};
-use glimpse_wire::{ErrorCode, Hash, SessionId, UnixMillis, decode, encode};
+use glimpse_wire::{DeviceId, ErrorCode, Hash, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
 
 use crate::account::Device;
 use crate::api::{bare, json, with_cbor};
@@ -172,7 +172,24 @@ impl Device {
     }
 
     pub(crate) fn audit(&self, session: SessionId, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
-        audit(session, &self.keys().signing().public(), receipts)
+        let known = self.known();
+        let lender = self.lender(session, receipts);
+        let member = known.chain.members().iter().find(|member| member.id == lender);
+        let key = member.map_or_else(|| self.keys().signing().public(), |member| member.device.signing);
+        audit(session, &key, receipts)
+    }
+
+    /// The device of the account that lent: this one, unless the first Terms are by another.
+    pub(crate) fn lender(&self, session: SessionId, receipts: &[Bytes]) -> DeviceId {
+        let own = self.keys().id();
+        let known = self.known();
+        let first = receipts.get(..1).unwrap_or_default();
+        let others = known.chain.members().iter().filter(|member| member.id != own);
+        let lent = |key: &SigningKeyBytes| audit(session, key, first).is_ok();
+        if lent(&self.keys().signing().public()) {
+            return own;
+        }
+        others.into_iter().find(|member| lent(&member.device.signing)).map_or(own, |member| member.id)
     }
 
     /// Sessions whose trails are kept here, newest first.

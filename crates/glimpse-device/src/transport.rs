@@ -27,6 +27,34 @@ pub enum Method {
     Delete,
 }
 
+impl Method {
+    /// As HTTP writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// By what a request shows who sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A token that the server gave.
+    Token(Hash),
+    /// The device's own signature over the request, which [`crate::api::Api`] makes as it sends.
+    Own,
+}
+
+impl From<Hash> for Credential {
+    fn from(token: Hash) -> Self {
+        Self::Token(token)
+    }
+}
+
 /// A request to the server that the transport was made for.
 #[derive(Debug)]
 pub struct Request {
@@ -34,8 +62,10 @@ pub struct Request {
     pub method: Method,
     /// Path and query, from the first slash.
     pub path: String,
-    /// Goes out as `Authorization: Bearer <base64url>`.
-    pub token: Option<Hash>,
+    /// Who sends it; a token goes out as `Authorization: Bearer <base64url>`.
+    pub credential: Option<Credential>,
+    /// Goes out as `Authorization: Signed <this>`, in place of a token.
+    pub proof: Option<String>,
     /// The media type of the body.
     pub content_type: Option<&'static str>,
     /// First byte wanted of the content, and the last; everything when absent.

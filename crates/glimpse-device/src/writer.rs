@@ -7,22 +7,21 @@ use glimpse_core::kem::KemPublic;
 use glimpse_core::keys::WriterKeys;
 use glimpse_core::record::{Author, Draft, Place, Recipient};
 use glimpse_core::secret::ServerShare;
-use glimpse_wire::account::{Card, Genesis, HeadStatement, Signed, SignedLink};
-use glimpse_wire::api::{Chain, Info, Minted, SignedJson, WriterMint};
+use glimpse_wire::account::{Card, HeadStatement, Signed, SignedLink};
+use glimpse_wire::api::{Info, Minted, SignedJson, WriterMint};
+use glimpse_wire::chain::{Chain, Standing};
 use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, HEAD_STATEMENT_MILLIS, MAX_JSON, MAX_LINK};
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{ErrorCode, RecordId, SUITE, UnixMillis, decode};
+use glimpse_wire::{ErrorCode, RecordId, SUITE, decode};
 
-use crate::account::LOST_ANSWER_WAITS;
+use crate::access::LOST_ANSWER_WAITS;
 use crate::api::{Api, bare, json, with_cbor, with_json};
 use crate::card::ContactCard;
+use crate::chain::chain_from;
 use crate::error::DeviceError;
-use crate::publish::{NewContent, Upload, seal_error};
+use crate::publish::{NewContent, Source, Upload, seal_error};
 use crate::surroundings::{Surroundings, SystemRng};
 use crate::transport::{Method, Transport};
-
-/// A chain as it arrives, in bytes.
-const MAX_CHAIN: usize = 1024 * 1024;
 
 /// A writer, and its way to the server of an account.
 pub struct Writer {
@@ -81,8 +80,9 @@ impl Writer {
         };
         let server = ServerShare::from_wire(&share.share);
         let sealer = draft.seal(content.meta, share.kid, &server, &recipient, &mut rng).map_err(seal_error)?;
-        let upload = Upload { api: &self.api, token, h0, size };
-        let envelope = upload.run(sealer, author, content.length, content.content, content.progress).await?;
+        let upload = Upload { api: &self.api, credential: token.into(), h0, size };
+        let envelope =
+            upload.run(sealer, author, content.length, Source::Reader(content.content), content.progress).await?;
         self.submit(&envelope.to_bytes(), token).await?;
         Ok(place.record)
     }
@@ -100,49 +100,59 @@ impl Writer {
         }
     }
 
-    /// To whom to seal: what the chain says, if it is the card's and a device has said within a day that it is whole.
+    /// To whom to seal: what the chain says, if it goes on from the card's and a device has said within a day that its
+    /// newest link is the newest.
     async fn recipient(&self, card: &ContactCard) -> Result<Recipient, DeviceError> {
         let claimed = card.card().statement;
-        let path = format!("/v1/chains/{}", claimed.account);
-        let chain: Chain = json(self.api.call(bare(Method::Get, path)).await?, MAX_CHAIN).await?;
-        // A chain of this build has one link; a longer one was made by a build that knows more.
-        let [link] = chain.links.as_slice() else { return Err(ErrorCode::UnsupportedSuite.into()) };
-        let link: SignedLink = decode(link.as_slice(), MAX_LINK).map_err(|_| ErrorCode::Malformed)?;
-        let genesis = Genesis::verify(&link).map_err(|_| ErrorCode::ChainForked)?;
-        let key = &genesis.device.signing;
-        let card: Card = card.signed().open(StatementKind::Card, key).map_err(|_| ErrorCode::ChainForked)?;
-        is_about(&card.statement, &genesis)?;
-        let newest = match chain.statement {
-            Some(signed) => {
-                let stated: HeadStatement =
-                    Signed::from(signed).open(StatementKind::Head, key).map_err(|_| ErrorCode::ChainForked)?;
-                is_about(&stated, &genesis)?;
-                stated.at.max(card.statement.at)
-            }
-            None => card.statement.at,
-        };
+        let answer = chain_from(&self.api, claimed.account, 0).await?;
+        let mut links = Vec::with_capacity(answer.links.len());
+        for link in &answer.links {
+            let link: SignedLink = decode(link.as_slice(), 2 * MAX_LINK).map_err(|_| ErrorCode::Malformed)?;
+            links.push(link);
+        }
+        let chain = Chain::replay(&links).map_err(|_| ErrorCode::ChainForked)?;
+        check_card(&chain, card)?;
+        let head = chain.head();
+        // A device that was taken out says nothing about the newest link.
+        let by_devices = answer.statements.into_iter().filter_map(|signed| stated(&chain, &Signed::from(signed)));
+        let by_card = Some(claimed).filter(|card| chain.active(&card.device).is_some());
+        let newest = by_devices.chain(by_card).filter(|stated| stated.head == head).map(|stated| stated.at).max();
+        let newest = newest.ok_or(DeviceError::StaleHead)?;
         let now = self.machine.now();
-        if now.since(newest) > HEAD_STATEMENT_MILLIS || newest > UnixMillis(now.plus(CLOCK_SLACK_MILLIS).0) {
+        if now.since(newest) > HEAD_STATEMENT_MILLIS || newest > now.plus(CLOCK_SLACK_MILLIS) {
             return Err(DeviceError::StaleHead);
         }
+        let epoch = chain.epoch().ok_or(ErrorCode::Malformed)?;
         Ok(Recipient {
-            account: genesis.account,
-            epoch: genesis.epoch.number,
-            key: KemPublic::parse(genesis.epoch.account_key.as_slice())?,
-            head: genesis.head,
+            account: chain.account(),
+            epoch: epoch.number,
+            key: KemPublic::parse(epoch.account_key.as_slice())?,
+            head,
         })
     }
 }
 
-/// Whether a statement is by the chain's device, about the chain's head.
-pub(crate) fn is_about(statement: &HeadStatement, genesis: &Genesis) -> Result<(), ErrorCode> {
-    let same =
-        statement.suite == SUITE && statement.account == genesis.account && statement.device == genesis.device.id();
-    if !same {
+/// What a device that belongs to the account says of its head, if it signed it.
+fn stated(chain: &Chain, signed: &Signed) -> Option<HeadStatement> {
+    let claimed: HeadStatement = signed.peek().ok()?;
+    let key = chain.active(&claimed.device)?.device.signing;
+    let stated: HeadStatement = signed.open(StatementKind::Head, &key).ok()?;
+    (stated.suite == SUITE && stated.account == chain.account()).then_some(stated)
+}
+
+/// Whether a card is of the chain's account, by a device that belonged to it at the head that the card names.
+pub(crate) fn check_card(chain: &Chain, card: &ContactCard) -> Result<(), ErrorCode> {
+    let claimed = card.card().statement;
+    if claimed.suite != SUITE || claimed.account != chain.account() {
         return Err(ErrorCode::ChainForked);
     }
-    if statement.head.seq > genesis.head.seq {
-        return Err(ErrorCode::ChainRolledBack);
+    match chain.compare(&claimed.head) {
+        Standing::Same | Standing::Behind => {}
+        Standing::Ahead => return Err(ErrorCode::ChainRolledBack),
+        Standing::Forked => return Err(ErrorCode::ChainForked),
     }
-    if statement.head == genesis.head { Ok(()) } else { Err(ErrorCode::ChainForked) }
+    let member = chain.active_at(&claimed.device, &claimed.head).ok_or(ErrorCode::ChainForked)?;
+    let _card: Card =
+        card.signed().open(StatementKind::Card, &member.device.signing).map_err(|_| ErrorCode::ChainForked)?;
+    Ok(())
 }

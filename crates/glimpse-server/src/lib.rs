@@ -10,9 +10,11 @@
 //! listen     connections, TLS             site                        the page, from memory
 //! http/      routes and handlers; guard (id, rate, log), auth, extract (bytes become types), transfer (content)
 //! mailbox/   nameplates, mailboxes, and the two directions of each, in memory
+//! chains     the account's chain: replayed, extended, and what follows from it
 //! lifecycle  a session across mailboxes and databases: grant, open, end          session   its rules, as pure functions
 //! store/     three SQLite files and two folders of blobs, split by concern       share     the one derivation
 //! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see
+//! backup/    copies of main.db and blobs/, and of shares.db apart; from those to a data folder
 //! lapsing    what is remembered for a while                              pace               connections that stand still
 //! health     asks a running server whether it is ready
 //! ```
@@ -29,6 +31,8 @@
 )]
 
 mod app;
+mod backup;
+mod chains;
 mod clock;
 mod health;
 mod http;
@@ -50,6 +54,7 @@ pub mod test_server;
 mod throttle;
 mod tickets;
 
+pub use backup::{BackedUp, BackupError, BackupPlan, Lost, RestoreError, Restored, backup, restore};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use health::{HealthError, healthcheck};
 pub use key_file::{KeyFile, KeyFileError};

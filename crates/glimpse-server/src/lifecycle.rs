@@ -12,7 +12,7 @@ use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_FRAME;
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::session::{End, Event, OpenRequest, Opened, Side};
-use glimpse_wire::{AccountId, ErrorCode, SUITE, SessionId, UnixMillis};
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, SUITE, SessionId, UnixMillis};
 use tokio::sync::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
@@ -123,11 +123,12 @@ impl App {
         }
     }
 
-    /// A live session of this account, for reading.
-    pub(crate) async fn session_of(&self, id: &SessionId, account: &AccountId) -> Answer<Session> {
+    /// A live session that this device granted: the others of its account do not hold its keys.
+    pub(crate) async fn session_of(&self, id: &SessionId, device: &SignedIn) -> Answer<Session> {
         let _turn = self.turn(id).await?;
         let session = self.living(id, self.clock.now()).await?;
-        if session.account == *account { Ok(session) } else { Err(ErrorCode::NotFound.into()) }
+        let theirs = (session.account, session.device) == (device.account, device.device);
+        if theirs { Ok(session) } else { Err(ErrorCode::NotFound.into()) }
     }
 
     /// A live session, for whoever knows its id.
@@ -164,8 +165,12 @@ impl App {
             self.finish(&session, ErrorCode::SessionEnded, None, now).await?;
         }
         if self.store.device_key(&device.account, &device.device).await?.is_none() {
-            // The account was deleted meanwhile, and its sessions may have been ended before there was this one.
+            // The account was deleted meanwhile, or the device taken out, and the sessions may have been ended before there
+            // was this one.
             self.finish(&session, ErrorCode::SessionRevoked, None, now).await?;
+            if self.store.member(&device.account, &device.device).await?.is_some() {
+                return Err(ErrorCode::DeviceRevoked.into());
+            }
             self.store.blank_owner(&device.account).await?;
         }
         bound
@@ -314,6 +319,33 @@ impl App {
         Ok(())
     }
 
+    /// Ends whatever devices that were taken out had begun. Their links are on disk; this may be interrupted and repeated.
+    pub(crate) async fn finish_revoked(&self) -> Answer<()> {
+        let now = self.clock.now();
+        let mut outcome = Ok(());
+        for (account, device) in self.store.leaving().await? {
+            let mut ended = Ok(());
+            for id in self.store.live_sessions_of(&account).await? {
+                ended = ended.and(self.finish_granted(&id, &device, now).await);
+            }
+            self.mailboxes.finish_device(&account, &device, now);
+            if ended.is_ok() {
+                self.store.has_left(&account, &device).await?;
+            }
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    async fn finish_granted(&self, id: &SessionId, by: &DeviceId, now: UnixMillis) -> Answer<()> {
+        let _turn = self.turn(id).await?;
+        let theirs = |session: &Session| session.ended.is_none() && session.device == *by;
+        match self.store.session(id).await?.filter(theirs) {
+            Some(session) => self.finish(&session, ErrorCode::SessionRevoked, None, now).await,
+            None => Ok(()),
+        }
+    }
+
     /// Takes up live sessions at the start. One whose mailbox a crash lost cannot go on, and ends.
     pub(crate) async fn resume(&self) -> Answer<()> {
         let now = self.clock.now();
@@ -323,6 +355,8 @@ impl App {
             tracing::warn!("the clock went back since the last run; sessions that were live have ended");
         }
         self.mailboxes.restore(&self.store.take_mailboxes().await?);
+        // First, so that these sessions end for the reason that they have.
+        self.finish_revoked().await?;
         for id in self.store.live_sessions().await? {
             let Some(session) = self.store.session(&id).await? else { continue };
             let lapsed = if went_back { Some(ErrorCode::SessionExpired) } else { self.lapsed(&session, now) };
@@ -345,6 +379,7 @@ impl App {
         self.store.sweep_uploads(stale, at_start).await?;
         self.store.sweep_reservations(now).await?;
         self.store.sweep_doomed(now).await?;
+        self.finish_revoked().await?;
         for account in self.store.doomed_accounts().await? {
             self.finish_account(&account).await?;
         }

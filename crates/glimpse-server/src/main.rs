@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use glimpse_server::{KeyFile, LogFormat, Settings, SystemClock};
+use glimpse_server::{BackupPlan, KeyFile, LogFormat, Settings, SystemClock};
 use tracing_subscriber::EnvFilter;
 
 type Failure = Box<dyn std::error::Error>;
@@ -31,6 +31,34 @@ enum Act {
     Healthcheck(Flags),
     /// Read the settings, the key file, the certificate and the site, say what is wrong, and start nothing.
     CheckConfig(Flags),
+    /// Copy the data while the server runs: main.db and blobs/, and shares.db apart. Never sessions, never the key file.
+    Backup {
+        #[command(flatten)]
+        flags: Flags,
+        /// Where the copy of main.db and blobs/ goes, as a folder named by the time.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+        /// Where the copy of shares.db goes: elsewhere. How long copies stay there is how long a deletion takes to reach them.
+        #[arg(long, value_name = "FOLDER")]
+        shares_to: PathBuf,
+        /// How many copies stay in --to.
+        #[arg(long, default_value_t = 7, value_name = "COUNT")]
+        keep: usize,
+        /// How many copies stay in --shares-to.
+        #[arg(long, default_value_t = 1, value_name = "COUNT")]
+        keep_shares: usize,
+    },
+    /// Restore a backup into the data folder, which must be empty.
+    Restore {
+        #[command(flatten)]
+        flags: Flags,
+        /// One folder that `backup --to` made.
+        #[arg(long, value_name = "FOLDER")]
+        from: PathBuf,
+        /// One folder that `backup --shares-to` made: the newest, whatever the age of the other.
+        #[arg(long, value_name = "FOLDER")]
+        shares_from: PathBuf,
+    },
     /// Write a fresh server key file, readable by its owner alone.
     Keygen {
         /// Where; never overwritten, and never inside the data folder.
@@ -125,8 +153,37 @@ async fn run(act: Act) -> Result<(), Failure> {
             glimpse_server::check(&flags.settings()?)?;
             say("the settings can be used")
         }
+        Act::Backup { flags, to, shares_to, keep, keep_shares } => {
+            backup(&flags.settings()?, &BackupPlan { to, shares_to, keep, keep_shares }).await
+        }
+        Act::Restore { flags, from, shares_from } => restore(&flags.settings()?, &from, &shares_from).await,
         Act::Keygen { file } => keygen(&file),
     }
+}
+
+async fn backup(settings: &Settings, plan: &BackupPlan) -> Result<(), Failure> {
+    let made = glimpse_server::backup(settings, plan, &SystemClock::new()).await?;
+    say(&format!("{}: main.db and {} blobs", made.main.display(), made.blobs))?;
+    if made.deleted > 0 {
+        say(&format!("{} blobs were deleted meanwhile", made.deleted))?;
+    }
+    say(&format!("{}: shares.db; keep it apart, and briefly", made.shares.display()))
+}
+
+async fn restore(settings: &Settings, from: &Path, shares_from: &Path) -> Result<(), Failure> {
+    let restored = glimpse_server::restore(settings, from, shares_from).await?;
+    say(&format!("{} records can be opened", restored.records))?;
+    if !restored.lost.is_empty() {
+        say(&format!(
+            "{} records are gone for good: they were deleted or replaced after main.db was copied, or published after \
+             shares.db was; their devices will say which",
+            restored.lost.len()
+        ))?;
+    }
+    if restored.shares_made < restored.main_made {
+        say("shares.db was copied before main.db: what was published in between cannot be opened")?;
+    }
+    say("restored; the server can start, with its key file")
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {

@@ -15,6 +15,13 @@ pub(crate) struct RequestLabels {
     pub(crate) status: u16,
 }
 
+/// Labels of one refusal of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RefusalLabels {
+    pub(crate) route: String,
+    pub(crate) code: &'static str,
+}
+
 /// The server's own counters; each server has its own registry, so that several can live in one process.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -29,6 +36,7 @@ pub(crate) struct Metrics {
     pub(crate) shares_minted: Counter,
     pub(crate) shares_released: Counter,
     pub(crate) throttled: Counter,
+    pub(crate) refused_devices: Family<RefusalLabels, Counter>,
     pub(crate) swept_sessions: Counter,
 }
 
@@ -46,6 +54,7 @@ impl Metrics {
             shares_minted: Counter::default(),
             shares_released: Counter::default(),
             throttled: Counter::default(),
+            refused_devices: Family::default(),
             swept_sessions: Counter::default(),
         };
         metrics.registered()
@@ -63,6 +72,9 @@ impl Metrics {
         registry.register("shares_minted", "Server shares minted", self.shares_minted.clone());
         registry.register("shares_released", "Server shares of records released", self.shares_released.clone());
         registry.register("throttled", "Requests refused for their rate", self.throttled.clone());
+        let refused =
+            "Requests of devices that were taken out, are held back or turned up twice, by route template and code";
+        registry.register("refused_devices", refused, self.refused_devices.clone());
         registry.register("swept_sessions", "Sessions destroyed by the sweep", self.swept_sessions.clone());
         self
     }

@@ -84,11 +84,17 @@ const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Malformed | ErrorCode::RecordTampered | ErrorCode::CodeMistyped => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthorised => StatusCode::UNAUTHORIZED,
-        ErrorCode::NotGranted | ErrorCode::BudgetSpent => StatusCode::FORBIDDEN,
+        ErrorCode::NotGranted
+        | ErrorCode::BudgetSpent
+        | ErrorCode::DeviceRevoked
+        | ErrorCode::DeviceHeld
+        | ErrorCode::RecoveryVetoed => StatusCode::FORBIDDEN,
         ErrorCode::NotFound | ErrorCode::CodeUnknown => StatusCode::NOT_FOUND,
-        ErrorCode::Conflict | ErrorCode::Crowded | ErrorCode::CounterReused | ErrorCode::NotReady => {
-            StatusCode::CONFLICT
-        }
+        ErrorCode::Conflict
+        | ErrorCode::Crowded
+        | ErrorCode::CounterReused
+        | ErrorCode::NotReady
+        | ErrorCode::DeviceDoubled => StatusCode::CONFLICT,
         ErrorCode::CodeUsed
         | ErrorCode::CodeExpired
         | ErrorCode::SessionEnded

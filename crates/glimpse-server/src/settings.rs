@@ -92,6 +92,8 @@ pub struct Limits {
     pub sessions_per_account: u64,
     /// Codes of one account that are being shown or are waiting for approval at one time.
     pub mailboxes_per_account: usize,
+    /// Codes by which devices without an account ask to be linked, of one address, at one time.
+    pub link_mailboxes_per_address: usize,
     /// Mailboxes that live at one time.
     pub mailboxes: usize,
     /// Entries in a page of a listing, the protocol's 500 at the most.
@@ -106,6 +108,12 @@ pub struct Limits {
     pub claims_per_address: u32,
     /// Mailboxes that one account may open.
     pub mailboxes_per_account_minute: u32,
+    /// Mailboxes that devices without an account may open to be linked, of one address.
+    pub link_mailboxes_per_address_minute: u32,
+    /// Links that one account may try to add to its chain.
+    pub links_per_account: u32,
+    /// Requests of one address about recovery kits.
+    pub recoveries_per_address: u32,
     /// Server shares that one device or writer may have minted.
     pub mints_per_signer: u32,
     /// Server shares of records that one device is given.
@@ -162,6 +170,7 @@ impl Default for Limits {
             pending_per_account: 1_000,
             sessions_per_account: 32,
             mailboxes_per_account: 8,
+            link_mailboxes_per_address: 16,
             mailboxes: 100_000,
             page: 500,
             requests_per_address: 30_000,
@@ -169,6 +178,9 @@ impl Default for Limits {
             sign_ins_per_address: 600,
             claims_per_address: 20,
             mailboxes_per_account_minute: 60,
+            link_mailboxes_per_address_minute: 20,
+            links_per_account: 60,
+            recoveries_per_address: 60,
             mints_per_signer: 20_000,
             releases_per_device: 2_000,
             submissions_per_writer: 60,

@@ -184,6 +184,21 @@ choice!(LinkBody {
     3 => Recover { device, reverse, epoch, recovery },
 });
 
+impl LinkBody {
+    /// The wrapped seeds that a link commits to, and that come with it.
+    #[must_use]
+    pub fn wraps(&self) -> &[WrapCommitment] {
+        match self {
+            Self::Genesis { epoch, .. } | Self::Recover { epoch, .. } => &epoch.wraps,
+            Self::Act { act, .. } => match act {
+                Act::Revoke { epoch, .. } | Act::Rotate { epoch } => &epoch.wraps,
+                Act::Recovery { wraps, .. } => wraps,
+                Act::Add { .. } | Act::Policy { .. } => &[],
+            },
+        }
+    }
+}
+
 /// What a device does to the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {

@@ -8,6 +8,7 @@
 //! | `POST /v1/sign-in` | device | [`SignedJson`] of [`SignIn`] → [`Token`] |
 //! | `GET /v1/account?from=` | device | → [`Account`] |
 //! | `POST /v1/account/links` | device | [`AppendLink`] → [`Appended`] |
+//! | `PUT /v1/account/links/{seq}` | device | [`AppendLink`] that the server has lost → [`Appended`] |
 //! | `PUT /v1/account/names/{device}` | device | [`DeviceName`] → 204 |
 //! | `DELETE /v1/account/recovery` | device | [`SignedJson`] of [`crate::account::Veto`] → 204 |
 //! | `PUT /v1/account/checkpoint` | device | [`SignedJson`] of [`crate::record::Checkpoint`] → 204 |
@@ -296,6 +297,10 @@ array!(AccountDeletion { suite, account, at });
 pub struct MintRequest {
     /// At most [`crate::limits::MAX_SHARES_PER_MINT`].
     pub shares: Vec<ShareScope>,
+    /// The head that what is sealed will name: refused as a conflict where it is not the newest, before anything is
+    /// sealed and sent for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
 }
 
 /// For what a share is.

@@ -5,7 +5,7 @@
 
 use crate::account::{
     Act, DevicePublic, Epoch, Head, KEM_ENC_LEN, KEM_KEY_LEN, Link, LinkBody, Need, Pin, Policy, RecoveryKeys, Second,
-    SignedLink,
+    SignedLink, WrapCommitment,
 };
 use crate::codec::{Malformed, decode, encode};
 use crate::ids::{AccountId, DeviceId, Hash, SignatureBytes, SigningKeyBytes, UnixMillis};
@@ -106,10 +106,14 @@ pub struct Chain {
     members: Vec<Member>,
     /// By number, from 1.
     epochs: Vec<Epoch>,
+    /// The link that began each epoch.
+    begun: Vec<u64>,
     policy: Policy,
     /// When each pinned key takes effect.
     pinned: Vec<(SigningKeyBytes, UnixMillis)>,
     recovery: Option<RecoveryKeys>,
+    /// The newest epoch's seed, wrapped to the kit.
+    kit_wrap: Option<WrapCommitment>,
 }
 
 impl Chain {
@@ -131,14 +135,17 @@ impl Chain {
         is_next_epoch(&[], &epoch, &[id], recovery.as_ref())?;
         verify(&device.signing, &preimage::link_signature(signed.link.as_slice()), &signed.signature)?;
         let first = Member { id, device, since: 0, until: None, free_at: UnixMillis(0) };
+        let kit_wrap = wrap_for(&epoch, recovery.as_ref());
         Ok(Self {
             account: preimage::account_id(signed.link.as_slice()),
             hashes: vec![preimage::link_hash(signed.link.as_slice())],
             members: vec![first],
             epochs: vec![epoch],
+            begun: vec![0],
             policy: Policy::default(),
             pinned: Vec::new(),
             recovery,
+            kit_wrap,
         })
     }
 
@@ -243,6 +250,7 @@ impl Chain {
                     return Err(ChainError::Epoch);
                 }
                 self.recovery = keys;
+                self.kit_wrap = wraps.first().copied();
             }
         }
         Ok(())
@@ -295,28 +303,41 @@ impl Chain {
 
     fn start(&mut self, epoch: Epoch) -> Result<(), ChainError> {
         is_next_epoch(&self.epochs, &epoch, &self.active_ids(), self.recovery.as_ref())?;
+        self.kit_wrap = wrap_for(&epoch, self.recovery.as_ref());
         self.epochs.push(epoch);
+        self.begun.push(self.next_place().seq);
         Ok(())
+    }
+
+    /// Whether the policy asks for a second device's signature on an act, and there is a device that could give it.
+    #[must_use]
+    pub fn needs_second(&self, signer: &DeviceId, act: &Act) -> bool {
+        let need = match act {
+            Act::Add { .. } => self.policy.adding,
+            Act::Revoke { .. } => self.policy.revoking,
+            Act::Policy { .. } | Act::Recovery { .. } => self.policy.pinning,
+            Act::Rotate { .. } => Need::default(),
+        };
+        need.second && self.seconds(signer, act).next().is_some()
+    }
+
+    /// Devices that could sign an act as the second: those that belong, are not its signer and do not leave by it.
+    fn seconds<'m>(&'m self, signer: &'m DeviceId, act: &'m Act) -> impl Iterator<Item = &'m Member> {
+        let leaving: &[DeviceId] = match act {
+            Act::Revoke { devices, .. } => devices,
+            Act::Add { .. } | Act::Rotate { .. } | Act::Policy { .. } | Act::Recovery { .. } => &[],
+        };
+        let may =
+            move |member: &&Member| member.until.is_none() && member.id != *signer && !leaving.contains(&member.id);
+        self.members.iter().filter(may)
     }
 
     /// Checks that a second device signed where the policy asks for one and there is one, and that none did elsewhere.
     fn has_second(&self, signer: &DeviceId, place: &Head, act: &Act, second: &[Second]) -> Result<(), ChainError> {
-        let mut leaving: &[DeviceId] = &[];
-        let need = match act {
-            Act::Add { .. } => self.policy.adding,
-            Act::Revoke { devices, .. } => {
-                leaving = devices;
-                self.policy.revoking
-            }
-            Act::Policy { .. } | Act::Recovery { .. } => self.policy.pinning,
-            Act::Rotate { .. } => Need::default(),
-        };
-        let may = |member: &&Member| member.until.is_none() && member.id != *signer && !leaving.contains(&member.id);
-        let asked = need.second && self.members.iter().any(|member| may(&member));
-        match (asked, second) {
+        match (self.needs_second(signer, act), second) {
             (false, []) => Ok(()),
             (true, [one]) => {
-                let member = self.members.iter().filter(may).find(|member| member.id == one.device);
+                let member = self.seconds(signer, act).find(|member| member.id == one.device);
                 let signed = preimage::second_signature(&self.account, place, &encode(act));
                 Ok(verify(&member.ok_or(ChainError::Policy)?.device.signing, &signed, &one.signature)?)
             }
@@ -396,6 +417,13 @@ impl Chain {
         &self.epochs
     }
 
+    /// The number of the epoch after the link numbered `seq`.
+    #[must_use]
+    pub fn epoch_at(&self, seq: u64) -> Option<u32> {
+        let begun = self.begun.iter().take_while(|begun| **begun <= seq).count();
+        u32::try_from(begun).ok().filter(|_| seq <= self.head().seq)
+    }
+
     /// The rules.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
@@ -420,6 +448,12 @@ impl Chain {
         self.recovery.as_ref()
     }
 
+    /// What the chain says of the newest epoch's seed as it is wrapped to the kit.
+    #[must_use]
+    pub const fn kit_wrap(&self) -> Option<&WrapCommitment> {
+        self.kit_wrap.as_ref()
+    }
+
     fn pin<'p>(&self, pins: &'p [Pin], key: &SigningKeyBytes, now: UnixMillis) -> Option<&'p Pin> {
         let from = self.pinned_from(key)?;
         pins.iter().find(|pin| pin.key == *key && from <= now)
@@ -436,6 +470,12 @@ impl Chain {
         ids.sort_unstable_by_key(|id| id.0);
         ids
     }
+}
+
+/// The wrap of an epoch that is for the kit.
+fn wrap_for(epoch: &Epoch, kit: Option<&RecoveryKeys>) -> Option<WrapCommitment> {
+    let id = kit?.id();
+    epoch.wraps.iter().find(|wrap| wrap.device == id).copied()
 }
 
 /// The one set of recovery keys, or none.

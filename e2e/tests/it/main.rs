@@ -26,3 +26,5 @@ mod requests;
 mod routing;
 mod stories;
 mod swapped;
+mod watch;
+mod watch_memory;

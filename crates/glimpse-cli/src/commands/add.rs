@@ -96,7 +96,8 @@ async fn one(
     out: Out,
 ) -> Result<Done, Failure> {
     let mut source = Source::open(path, limit)?;
-    let policy = if add.never_lend { Policy::NEVER_LEND } else { 0 };
+    let bits = [(add.never_lend, Policy::NEVER_LEND), (add.sensitive, Policy::SENSITIVE)];
+    let policy = bits.iter().filter(|(set, _)| *set).fold(0, |policy, (_, bit)| policy | bit);
     let meta = source.meta(add.title.as_deref(), &add.tags, policy);
     // One file has a bar of its own; several share one.
     let bar = if add.files.len() == 1 { progress(source.length, &meta.title, out) } else { ProgressBar::hidden() };

@@ -3,15 +3,22 @@
 mod account;
 mod add;
 mod card;
+mod chain;
 mod completions;
+mod cosign;
+mod devices;
 mod end;
 mod export;
+mod inbox;
 mod lend;
+mod link;
 mod ls;
 mod passphrase;
 mod put;
 mod receipts;
 mod receive;
+mod recovery;
+mod relay;
 mod rm;
 mod sessions;
 mod show;
@@ -42,6 +49,16 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::Sessions => sessions::run(&shared, out).await,
         Command::End(end) => end::run(&shared, &end, out).await,
         Command::Receipts(of) => receipts::run(&shared, &of, out).await,
+        Command::Link(link) => link::add(&shared, &link, out).await,
+        Command::Join(join) => link::join(&shared, &join, out).await,
+        Command::Devices { all } => devices::list(&shared, all, out).await,
+        Command::Revoke(revoke) => devices::revoke(&shared, &revoke, out).await,
+        Command::Rename(rename) => devices::rename(&shared, &rename, out).await,
+        Command::Cosign(proposed) => cosign::sign(&shared, &proposed, out).await,
+        Command::Inbox { all } => inbox::run(&shared, all, out).await,
+        Command::Recovery(command) => recovery::run(&shared, &command, out).await,
+        Command::Chain { command } => chain::run(&shared, command.as_ref(), out).await,
+        Command::Relay { socket } => relay::run(&shared, &socket, out).await,
         Command::Card => card::run(&shared, out).await,
         Command::Receive(receive) => receive::run(&shared, &receive, out).await,
         Command::Write(write) => write::run(&shared, &write, out).await,
@@ -61,6 +78,6 @@ async fn confirm(question: &'static str, yes: bool, out: Out) -> Result<(), Fail
         prompts::ask(out, move || dialoguer::Confirm::new().with_prompt(question).default(false).interact()).await?;
     match sure {
         Some(true) => Ok(()),
-        Some(false) | None => Err(Failure::other("Nothing was deleted.", "Start again if it was meant.")),
+        Some(false) | None => Err(Failure::other("Nothing was done.", "Start again if it was meant.")),
     }
 }

@@ -132,6 +132,48 @@ def small():
         entry.same("words", g.two_words(entry["bits"], WORDS))
 
 
+def field_times(a, b):
+    product = 0
+    for bit in range(8):
+        if b >> bit & 1:
+            product ^= a << bit
+    for bit in range(14, 7, -1):
+        if product >> bit & 1:
+            product ^= 0x11B << (bit - 8)
+    return product
+
+
+def digits(data, width):
+    bits = "".join(f"{byte:08b}" for byte in data)
+    bits += "0" * (-len(bits) % width)
+    return [int(bits[i:i + width], 2) for i in range(0, len(bits), width)]
+
+
+def recovery():
+    f = File("recovery")
+    f.same("kit_signing_seed", g.hkdf(None, g.labelled("recovery/signing-key"), f["kit_secret"], 32))
+    f.same("kit_kem_seed", g.hkdf(None, g.labelled("recovery/kem-key"), f["kit_secret"], 32))
+    f.same("kit_signing_key", g.signing_key(f["kit_signing_seed"]))
+    f.same("kit_kem_key", g.xwing_public(f["kit_kem_seed"]))
+    f.same("kit_id", g.sha256(g.labelled("account/device-id", f["kit_signing_key"], f["kit_kem_key"])))
+    f.same("kit_words", g.two_words(f["kit_id"][:3], WORDS))
+    threshold, degree = f.text("threshold"), f.text("threshold") - 1
+    for share in f.each("shares"):
+        x, value = share.text("index"), b""
+        for place, byte in enumerate(f["kit_secret"]):
+            total, power = byte, 1
+            for coefficient in f["coefficients"][place * degree:(place + 1) * degree]:
+                power = field_times(power, x)
+                total ^= field_times(coefficient, power)
+            value += bytes([total])
+        share.same("value", value)
+        covered = bytes([1, threshold, f.text("count"), x]) + f["kit_id"][:4] + value
+        share.same("bytes", covered + g.sha256(g.labelled("recovery/share-check", covered))[:4])
+        letters = "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[digit] for digit in digits(share["bytes"], 5))
+        share.same("letters", "GLIMPSE-KIT-1:" + letters)
+        share.same("words", " ".join(WORDS[digit] for digit in digits(share["bytes"], 11)))
+
+
 def account():
     f = File("account")
     f.same("device_signing_key", g.signing_key(f["device_signing_seed"]))
@@ -157,6 +199,29 @@ def account():
     f.same("link_hash", g.sha256(g.labelled("chain/link", f["link"])))
     f.same("account_id", g.sha256(g.labelled("account/id", f["link"])))
     return f
+
+
+def checkpoints(founder):
+    f = File("checkpoints")
+    f.same("root_of_none", g.sha256(b""))
+    leaves, roots = [], []
+    for change in f.each("changes"):
+        leaves.append(g.labelled(
+            "record/log-leaf", change["record"], g.n8(change.text("version")), change["h1"], bytes([change.text("kind")])))
+        roots.append(g.merkle(leaves))
+        change.same("leaf", leaves[-1])
+        change.same("root", roots[-1])
+    previous = bytes(32)
+    for number, checkpoint in enumerate(f.each("checkpoints"), 1):
+        count = checkpoint.text("count")
+        checkpoint.same("previous", previous)
+        checkpoint.same("statement", g.encode([
+            g.SUITE, founder["account_id"], number, previous, [0, founder["link_hash"]], count, roots[count - 1],
+            1_700_000_000_000, founder["device_id"]]))
+        checkpoint.same("signature", g.sign(
+            founder["device_signing_seed"], g.labelled("record/checkpoint", checkpoint["statement"])))
+        previous = g.sha256(g.labelled("record/checkpoint-hash", checkpoint["statement"]))
+        checkpoint.same("hash", previous)
 
 
 def record(name, founder):
@@ -425,7 +490,9 @@ def malformed():
 
 
 small()
+recovery()
 FOUNDER = account()
+checkpoints(FOUNDER)
 for NAME in ("record", "record-chunks", "record-writer"):
     record(NAME, FOUNDER)
 PAIR, KEYS = pairing(FOUNDER)

@@ -7,6 +7,8 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("codes", include_str!("../../../../vectors/codes.json")),
     ("words", include_str!("../../../../vectors/words.json")),
     ("account", include_str!("../../../../vectors/account.json")),
+    ("recovery", include_str!("../../../../vectors/recovery.json")),
+    ("checkpoints", include_str!("../../../../vectors/checkpoints.json")),
     ("record", include_str!("../../../../vectors/record.json")),
     ("record-chunks", include_str!("../../../../vectors/record-chunks.json")),
     ("record-writer", include_str!("../../../../vectors/record-writer.json")),

@@ -11,9 +11,13 @@
 #[path = "../../src/testing/by_hand.rs"]
 mod by_hand;
 #[cfg(test)]
+mod checkpoints;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod hand;
+#[cfg(test)]
+mod kit;
 #[cfg(test)]
 mod lent;
 #[cfg(test)]
@@ -61,9 +65,11 @@ fn framing_sizes_codes_and_words() {
 #[test]
 fn account_and_records() {
     same("account", &rest::account_sheet());
+    same("recovery", &kit::recovery_sheet());
     same("record", &rest::small_record());
     same("record-chunks", &rest::large_record());
     same("record-writer", &rest::written_record());
+    same("checkpoints", &checkpoints::checkpoints_sheet());
 }
 
 #[test]

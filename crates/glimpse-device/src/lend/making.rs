@@ -16,7 +16,7 @@ use glimpse_wire::{ErrorCode, Salt, SessionId, UnitId, encode};
 use crate::account::Device;
 use crate::api::bare;
 use crate::error::DeviceError;
-use crate::transport::{Body, Method, Request, Unreachable};
+use crate::transport::{Body, Credential, Method, Request, Unreachable};
 
 /// Sealed chunks that wait for the network.
 const CHUNKS_AHEAD: usize = 4;
@@ -55,8 +55,9 @@ pub(super) async fn reseal(
 ) -> Result<(), DeviceError> {
     let envelope = *sealer.envelope();
     let mut reading = device.reading(&version).await?;
+    reading.begin().await?;
     let (mut chunks, arriving) = mpsc::channel(CHUNKS_AHEAD);
-    let request = upload(&envelope, device.token().await?, arriving)?;
+    let request = upload(&envelope, device.credential().await?, arriving)?;
     let front = front(&envelope)?;
     let sealing = async {
         // An error of `None`: nobody takes the chunks any more, and the request knows why.
@@ -96,7 +97,7 @@ pub(super) async fn reseal(
 pub(super) async fn put_key(device: &Device, envelope: UnitEnvelope, sealed: Vec<u8>) -> Result<(), DeviceError> {
     let mut body = front(&envelope)?;
     body.extend_from_slice(&sealed);
-    let token = device.token().await?;
+    let token = device.credential().await?;
     device
         .again_if_lost(|| {
             let mut request = request(&envelope).by(token);
@@ -116,7 +117,7 @@ fn request(envelope: &UnitEnvelope) -> Request {
 
 fn upload(
     envelope: &UnitEnvelope,
-    token: glimpse_wire::Hash,
+    token: Credential,
     chunks: mpsc::Receiver<Result<Vec<u8>, Unreachable>>,
 ) -> Result<Request, DeviceError> {
     let front = u64::try_from(front(envelope)?.len()).map_err(|_| ErrorCode::Internal)?;

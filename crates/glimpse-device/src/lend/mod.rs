@@ -5,7 +5,6 @@
 //! [`Command::Approve`]; silence becomes a no at the deadline. Whatever happens, the other end is told why, and the
 //! mailbox or the session is closed.
 
-mod link;
 mod making;
 mod pairing;
 mod running;
@@ -25,8 +24,8 @@ use zeroize::Zeroizing;
 
 use crate::account::Device;
 use crate::error::DeviceError;
+use crate::mailbox::{Link, News};
 use crate::surroundings::Surroundings;
-use link::{Link, News};
 
 /// How often time is looked at, in milliseconds.
 const TICK: u64 = 1_000;
@@ -264,7 +263,7 @@ impl Device {
     /// Shows a code, waits for a browser and for the user's yes, and lends.
     ///
     /// # Errors
-    /// Why nothing was lent. [`DeviceError::Paused`] and [`DeviceError::PassphraseNeeded`] come before any code is shown.
+    /// Why nothing was lent: [`ErrorCode::LogBroken`] where the log of changes is not intact. [`DeviceError::Paused`] and [`DeviceError::PassphraseNeeded`] come before any code is shown.
     pub async fn lend(
         &self,
         plan: Plan,
@@ -272,6 +271,7 @@ impl Device {
         events: &mut dyn FnMut(Event),
     ) -> Result<Ending, DeviceError> {
         plan.check()?;
+        self.require_intact_log().await?;
         let granted = pairing::run(self, plan, commands, events).await?;
         Ok(running::Running::new(self, granted).run(commands, events).await)
     }

@@ -13,11 +13,12 @@ use glimpse_wire::pairing::{Message, Purpose, Rights};
 use glimpse_wire::{ErrorCode, Hash, UnitId, UnixMillis, encode};
 use std::rc::Rc;
 
-use super::link::{Link, News};
 use super::{Command, Commands, Event, Happened, Lent, Plan, next};
 use crate::account::Device;
 use crate::api::{bare, json, with_cbor, with_json};
 use crate::error::DeviceError;
+use crate::mailbox::{Link, News};
+use crate::text::same_words;
 use crate::transport::Method;
 
 /// How long the other end may take to hear why a pairing is over, in milliseconds.
@@ -164,7 +165,8 @@ impl Pairing<'_, '_> {
     /// Opens the pairing and shows its code.
     async fn show_code(&mut self, site: Option<&str>) -> Result<ExpectHello, DeviceError> {
         let life = self.mailbox.expires.since(self.mailbox.now).min(PAIRING_MILLIS);
-        let genesis = &self.device.genesis;
+        let known = self.device.trusted_chain().await?;
+        let own = self.device.keys().public();
         let setup = Setup {
             purpose: Purpose::View,
             mailbox: self.mailbox.mailbox,
@@ -172,11 +174,11 @@ impl Pairing<'_, '_> {
             server_nonce: self.mailbox.server_nonce,
             expires: self.mailbox.expires,
             deadline: self.device.machine.monotonic().plus(life),
-            account: genesis.account,
-            signing: genesis.device.signing,
-            kem: genesis.device.kem.clone(),
-            head: genesis.head,
-            epoch: genesis.epoch.number,
+            account: self.device.account(),
+            signing: own.signing,
+            kem: own.kem,
+            head: known.chain.head(),
+            epoch: known.chain.epoch().map_or(0, |epoch| epoch.number),
             name: self.device.name.clone(),
         };
         let deadline = setup.deadline;
@@ -338,7 +340,7 @@ impl Pairing<'_, '_> {
 
     async fn register(&self, grant: &SealedGrant) -> Result<(), DeviceError> {
         let submission = encode(&grant.submission(self.mailbox.mailbox));
-        let token = self.device.token().await?;
+        let token = self.device.credential().await?;
         let request = || with_cbor(Method::Post, "/v1/sessions".to_owned(), submission.clone()).by(token);
         self.device.again_if_lost(request).await?;
         Ok(())
@@ -381,15 +383,6 @@ struct Run {
 /// Openings in all.
 fn budget(units: usize) -> u32 {
     u32::try_from(units).unwrap_or(u32::MAX).saturating_mul(BUDGET_PER_UNIT).max(DEFAULT_BUDGET)
-}
-
-/// As a person types them: in any case, with any spaces or a dash.
-fn same_words(right: &str, picked: &str) -> bool {
-    let normal = |text: &str| {
-        let words = text.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty());
-        words.map(str::to_lowercase).collect::<Vec<_>>()
-    };
-    normal(right) == normal(picked)
 }
 
 /// What a message means that nobody waits for: the other end's reason if it is one, otherwise a fault.

@@ -16,7 +16,6 @@ use glimpse_wire::limits::{AHEAD_TOTAL, AHEAD_UNIT, MAX_SESSION_MILLIS, MIN_SESS
 use glimpse_wire::live::Live;
 use glimpse_wire::{ErrorCode, RecordId, UnitId, UnixMillis, encode};
 
-use super::link::Link;
 use super::making::{Shares, put_key, reseal, shares};
 use super::pairing::{Granted, Planned, ServerClock, units_of};
 use super::trail::Trail;
@@ -25,6 +24,7 @@ use crate::Local;
 use crate::account::Device;
 use crate::api::with_cbor;
 use crate::error::DeviceError;
+use crate::mailbox::Link;
 use crate::transport::Method;
 use hearing::Told;
 
@@ -396,6 +396,7 @@ impl<'d> Running<'d> {
         self.jobs.push(Box::pin(async move {
             let found = async {
                 let listing = device.listing().await?;
+                listing.require_intact()?;
                 let ids: Vec<String> = records.iter().map(ToString::to_string).collect();
                 let entries = ids.iter().map(|id| listing.find(id)).collect::<Result<Vec<_>, _>>()?;
                 device.open_entries(&entries).await

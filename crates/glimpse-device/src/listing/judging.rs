@@ -1,20 +1,30 @@
 //! What a change may do to what was seen before (protocol section 5.5).
 
-use std::collections::BTreeSet;
-
 use glimpse_wire::record::Deletion;
 use glimpse_wire::{ErrorCode, RecordId};
 
+use super::log::{Awaited, LogAlarm};
 use super::looking::{News, Seen};
 use super::{Entry, Listing, MAX_UNREADABLE, Measure, Standing};
 
 impl Listing {
     pub(super) fn take(&mut self, seq: u64, news: News) {
+        let awaited = news.record().and_then(|record| self.log.awaited.remove(&record));
+        let disordered = awaited.is_some_and(|awaited| !news.may_replace(&awaited));
+        if let Some(record) = news.record()
+            && (disordered || self.is_doubled(&record, seq, &news))
+        {
+            self.log.raise(LogAlarm::OutOfOrder { seq, record });
+        }
         match news {
             News::Version(seen) => self.take_version(seq, seen),
             News::Deletion(deletion) => self.take_deletion(seq, &deletion),
+            News::Replaced { record, version, kind } => {
+                self.log.awaited.insert(record, Awaited { record, seq, version, kind });
+            }
             News::Unreadable(Some(record)) => self.mark(record, seq, ErrorCode::RecordTampered),
             News::Unreadable(None) => {
+                self.log.trouble(seq);
                 if self.unreadable.len() < MAX_UNREADABLE {
                     self.unreadable.insert(seq);
                 }
@@ -22,7 +32,38 @@ impl Listing {
         }
     }
 
+    /// At the end of a look. What the server says was replaced, and what of it did not come, is kept from this device; and
+    /// so is, after the log was read again, what was known and is not in it.
+    pub(super) fn name_hidden(&mut self) {
+        for Awaited { record, seq, .. } in core::mem::take(&mut self.log.awaited).into_values() {
+            self.mark(record, seq, ErrorCode::RecordRolledBack);
+        }
+        if core::mem::take(&mut self.log.again) {
+            self.name_missing();
+        }
+    }
+
+    /// Whether a change says what an earlier one of its record said. The versions of a record only rise.
+    fn is_doubled(&self, record: &RecordId, seq: u64, news: &News) -> bool {
+        let Some(known) = self.entries.get(record).filter(|known| known.seq > 0 && known.seq < seq) else {
+            return false;
+        };
+        match news {
+            News::Version(seen) => {
+                known.measure != Measure::Deletion && (seen.version, seen.h1) == (known.version, known.h1)
+            }
+            News::Deletion(deletion) => {
+                known.measure == Measure::Deletion && (deletion.version, deletion.h1) == (known.version, known.h1)
+            }
+            News::Replaced { version, .. } => known.measure != Measure::Nothing && *version <= known.version,
+            News::Unreadable(_) => false,
+        }
+    }
+
     fn take_version(&mut self, seq: u64, seen: Seen) {
+        if seen.standing == Standing::Own && !self.log.may_name(seq, seen.head) {
+            return self.mark(seen.record, seq, ErrorCode::RecordTampered);
+        }
         let judged = self.entries.get(&seen.record).map_or(Ok(()), |known| follows(known, &seen));
         if let Err(code) = judged {
             return self.mark(seen.record, seq, code);
@@ -32,11 +73,14 @@ impl Listing {
             Standing::Pending => Measure::Written,
             Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. } => Measure::Nothing,
         };
-        let Seen { record, version, h1, created, meta, standing, previous: _ } = seen;
-        self.entries.insert(record, Entry { record, version, h1, seq, created, meta, standing, measure });
+        let Seen { record, version, h1, created, meta, standing, epoch, head: _, previous: _ } = seen;
+        self.entries.insert(record, Entry { record, version, h1, seq, created, meta, standing, measure, epoch });
     }
 
     fn take_deletion(&mut self, seq: u64, deletion: &Deletion) {
+        if !self.log.may_name(seq, deletion.head.seq) {
+            return self.mark(deletion.record, seq, ErrorCode::RecordTampered);
+        }
         let known = self.entries.get(&deletion.record);
         // A deletion names the version that it removes; an old one does not remove a newer.
         let judged = match known {
@@ -60,12 +104,14 @@ impl Listing {
             meta: None,
             standing: Standing::Deleted,
             measure: Measure::Deletion,
+            epoch: 0,
         };
         self.entries.insert(deletion.record, entry);
     }
 
     /// The record is named, the others stay usable. What was seen before stays the measure.
     fn mark(&mut self, record: RecordId, seq: u64, code: ErrorCode) {
+        self.log.trouble(seq);
         let standing = Standing::Trouble { code };
         let marked = match self.entries.get(&record) {
             Some(known) => Entry { seq, standing, ..known.clone() },
@@ -74,12 +120,11 @@ impl Listing {
         self.entries.insert(record, marked);
     }
 
-    /// After a look from the beginning: what was seen before and is not `listed` is kept from this device.
-    pub(super) fn name_missing(&mut self, listed: &BTreeSet<RecordId>) {
-        self.entries.retain(|record, known| known.measure != Measure::Nothing || listed.contains(record));
-        for (record, known) in &mut self.entries {
+    fn name_missing(&mut self) {
+        self.entries.retain(|_, known| known.measure != Measure::Nothing || known.seq > 0);
+        for known in self.entries.values_mut() {
             match known.standing {
-                Standing::Own | Standing::Pending if !listed.contains(record) => {
+                Standing::Own | Standing::Pending if known.seq == 0 => {
                     known.standing = Standing::Trouble { code: ErrorCode::RecordRolledBack };
                 }
                 Standing::Own
@@ -91,8 +136,29 @@ impl Listing {
         }
     }
 
+    /// The log is read from its beginning; what was seen before stays the measure.
+    pub(super) fn begin_again(&mut self) {
+        self.log.begin_again();
+        self.unreadable.clear();
+        self.forget_numbers();
+    }
+
+    pub(super) fn forget_numbers(&mut self) {
+        self.entries.values_mut().for_each(|known| known.seq = 0);
+    }
+
     /// What another process has stored meanwhile, with whatever this one has seen of it later.
-    pub(super) fn merged_with(mut self, other: &Self) -> Self {
+    pub(super) fn merged_with(mut self, mut other: Self) -> Self {
+        // Numbers of a log that was begun again meanwhile say nothing.
+        if self.log.is_later_than(&other.log) {
+            other.forget_numbers();
+        } else if other.log.is_later_than(&self.log) {
+            self.forget_numbers();
+            self.log = other.log;
+        } else {
+            // Read again from the lower number: what is taken twice changes nothing.
+            self.log = self.log.merged_with(other.log);
+        }
         for (record, seen) in &other.entries {
             let later = self
                 .entries
@@ -102,8 +168,6 @@ impl Listing {
                 self.entries.insert(*record, seen.clone());
             }
         }
-        // Read again from the lower number: what is taken twice changes nothing.
-        self.cursor = self.cursor.min(other.cursor);
         self.stated = self.stated.max(other.stated);
         self.unreadable.extend(other.unreadable.iter().take(MAX_UNREADABLE));
         self

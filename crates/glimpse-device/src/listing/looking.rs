@@ -1,18 +1,33 @@
 //! What a change says, as far as it can be believed: read, opened and checked by itself, without what was seen before.
 
+use std::collections::BTreeMap;
+
 use glimpse_core::kem::KemSecret;
 use glimpse_core::record::{OpenedVersion, Origin};
-use glimpse_wire::account::{DevicePublic, Signed};
+use glimpse_wire::account::{DevicePublic, Head, Signed};
+use glimpse_wire::chain::{Chain, Standing as HeadStanding};
 use glimpse_wire::limits::MAX_ENVELOPE;
-use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::record::{Change, Deletion, Envelope, Meta};
-use glimpse_wire::{AccountId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
+use glimpse_wire::merkle::leaf_hash;
+use glimpse_wire::preimage::{StatementKind, log_leaf};
+use glimpse_wire::record::{Change, Checkpoint, Deletion, Envelope, Meta};
+use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
 
 use super::Standing;
+use super::log::Awaited;
 
 /// Items for which another thread is worth its start.
 #[cfg(not(target_arch = "wasm32"))]
 const WORTH_A_THREAD: usize = 8;
+
+/// One change of a page.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// The server's number for it.
+    pub(super) seq: u64,
+    /// Hash of its leaf of the log.
+    pub(super) leaf: Hash,
+    pub(super) news: News,
+}
 
 /// What one change says.
 #[derive(Debug)]
@@ -21,6 +36,13 @@ pub(super) enum News {
     Version(Seen),
     /// A deletion that a device of the account signed.
     Deletion(Deletion),
+    /// One that a later change of the same record took the place of, as the server says.
+    Replaced {
+        record: RecordId,
+        version: u64,
+        /// [`Change::VERSION`], [`Change::PENDING`] or [`Change::DELETED`].
+        kind: u8,
+    },
     /// Something that cannot be read or is not signed as it must be; the record that it names, if it names one.
     Unreadable(Option<RecordId>),
 }
@@ -33,6 +55,10 @@ pub(super) struct Seen {
     pub(super) previous: Hash,
     pub(super) h1: Hash,
     pub(super) created: UnixMillis,
+    /// For which it is sealed.
+    pub(super) epoch: u32,
+    /// Number of the link that it names as the newest.
+    pub(super) head: u64,
     /// Nothing when it did not open.
     pub(super) meta: Option<Meta>,
     /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
@@ -46,7 +72,26 @@ impl News {
         match self {
             Self::Version(seen) => Some(seen.record),
             Self::Deletion(deletion) => Some(deletion.record),
+            Self::Replaced { record, .. } => Some(*record),
             Self::Unreadable(record) => *record,
+        }
+    }
+
+    /// Whether it may be what took the place of a change of the same record: a higher version, or the deletion of that or of
+    /// a higher one. What cannot be read is named for itself.
+    pub(super) const fn may_replace(&self, replaced: &Awaited) -> bool {
+        let (version, kind) = match self {
+            Self::Version(seen) => (seen.version, Change::VERSION),
+            Self::Deletion(deletion) => (deletion.version, Change::DELETED),
+            Self::Replaced { version, kind, .. } => (*version, *kind),
+            Self::Unreadable(_) => return true,
+        };
+        match (replaced.kind, kind) {
+            (Change::DELETED, Change::DELETED) => version >= replaced.version,
+            // Nothing comes after a deletion.
+            (Change::DELETED, _) => false,
+            (_, Change::DELETED) => version >= replaced.version,
+            (_, _) => version > replaced.version,
         }
     }
 }
@@ -54,19 +99,66 @@ impl News {
 /// By what a change is checked.
 #[derive(Clone, Copy)]
 pub(super) struct Eyes<'d> {
-    pub(super) account: AccountId,
-    pub(super) key: &'d KemSecret,
-    pub(super) device: &'d DevicePublic,
+    pub(super) chain: &'d Chain,
+    pub(super) keys: &'d BTreeMap<u32, KemSecret>,
 }
 
 impl Eyes<'_> {
     /// The changes of a page, in their order.
-    pub(super) fn look_at(&self, changes: &[Change]) -> Vec<(u64, News)> {
-        each(changes, |change| match change {
-            Change::Version { seq, envelope } => (*seq, self.version(envelope.as_slice(), false)),
-            Change::Pending { seq, envelope } => (*seq, self.version(envelope.as_slice(), true)),
-            Change::Deleted { seq, deletion } => (*seq, self.deletion(deletion.as_slice())),
+    pub(super) fn look_at(&self, changes: &[Change]) -> Vec<Looked> {
+        each(changes, |change| {
+            let (seq, news, kind, body) = match change {
+                Change::Version { seq, envelope } => {
+                    (seq, self.version(envelope.as_slice(), false), Change::VERSION, envelope.as_slice())
+                }
+                Change::Pending { seq, envelope } => {
+                    (seq, self.version(envelope.as_slice(), true), Change::PENDING, envelope.as_slice())
+                }
+                Change::Deleted { seq, deletion } => {
+                    (seq, self.deletion(deletion.as_slice()), Change::DELETED, deletion.as_slice())
+                }
+                Change::Replaced { seq, record, version, h1, kind } => {
+                    let leaf = leaf_hash(&log_leaf(record, *version, h1, *kind));
+                    return Looked { seq: *seq, leaf, news: replaced(*record, *version, *kind) };
+                }
+            };
+            let leaf = match &news {
+                News::Version(seen) => log_leaf(&seen.record, seen.version, &seen.h1, kind),
+                News::Deletion(deletion) => log_leaf(&deletion.record, deletion.version, &deletion.h1, kind),
+                // Not a leaf that any device would sign.
+                News::Replaced { .. } | News::Unreadable(_) => body.to_vec(),
+            };
+            Looked { seq: *seq, leaf: leaf_hash(&leaf), news }
         })
+    }
+
+    /// Heads that this chain does not have, each named by the signature of a device that belongs: in a version, a deletion or
+    /// a checkpoint.
+    pub(super) fn elsewhere(&self, changes: &[Change], checkpoint: &[Signed]) -> Vec<(Head, DeviceId)> {
+        let strange = |head: &Head| matches!(self.chain.compare(head), HeadStanding::Ahead | HeadStanding::Forked);
+        let signed_by = |head: &Head, signed: &dyn Fn(&DevicePublic) -> bool| {
+            let mut active = self.chain.members().iter().filter(|member| member.until.is_none());
+            active.find(|member| signed(&member.device)).map(|member| (*head, member.id))
+        };
+        let of_change = |change: &Change| match change {
+            Change::Version { envelope, .. } => {
+                let envelope = decode::<Envelope>(envelope.as_slice(), MAX_ENVELOPE).ok()?;
+                let head = Some(envelope.head).filter(strange)?;
+                signed_by(&head, &|device| envelope.verify(&device.signing, device.id().into()).is_ok())
+            }
+            Change::Deleted { deletion, .. } => {
+                let signed: Signed = decode(deletion.as_slice(), MAX_ENVELOPE).ok()?;
+                let head = signed.peek::<Deletion>().ok().map(|deletion| deletion.head).filter(strange)?;
+                signed_by(&head, &|device| signed.open::<Deletion>(StatementKind::Deletion, &device.signing).is_ok())
+            }
+            // The head in a writer's version is the writer's word.
+            Change::Pending { .. } | Change::Replaced { .. } => None,
+        };
+        let of_checkpoint = |signed: &Signed| {
+            let head = signed.peek::<Checkpoint>().ok().map(|checkpoint| checkpoint.head).filter(strange)?;
+            signed_by(&head, &|device| signed.open::<Checkpoint>(StatementKind::Checkpoint, &device.signing).is_ok())
+        };
+        changes.iter().filter_map(of_change).chain(checkpoint.iter().filter_map(of_checkpoint)).collect()
     }
 
     /// Opens an envelope.
@@ -74,7 +166,18 @@ impl Eyes<'_> {
     /// # Errors
     /// [`glimpse_core::OpenError`].
     pub(super) fn open(&self, envelope: Envelope) -> Result<OpenedVersion, glimpse_core::OpenError> {
-        OpenedVersion::open(envelope, &self.account, self.key, core::slice::from_ref(self.device))
+        let key = self.keys.get(&envelope.header.epoch).ok_or(glimpse_core::OpenError)?;
+        let author = self.author(&envelope);
+        OpenedVersion::open(envelope, &self.chain.account(), key, author.as_slice())
+    }
+
+    /// The device that an envelope names, if it belonged to the account at the head that it names and sealed for the epoch
+    /// of that time.
+    fn author(&self, envelope: &Envelope) -> Option<DevicePublic> {
+        let head = &envelope.head;
+        let member = self.chain.active_at(&DeviceId(envelope.header.author.0), head)?;
+        let fits = self.chain.epoch_at(head.seq) == Some(envelope.header.epoch);
+        fits.then(|| member.device.clone())
     }
 
     fn version(&self, bytes: &[u8], pending: bool) -> News {
@@ -82,7 +185,7 @@ impl Eyes<'_> {
             let named = decode::<Envelope>(bytes, MAX_ENVELOPE).ok().map(|envelope| envelope.header.record);
             return News::Unreadable(named);
         };
-        let (header, h1) = (envelope.header, envelope.h1());
+        let (header, h1, head) = (envelope.header, envelope.h1(), envelope.head.seq);
         let (meta, standing) = match self.open(envelope) {
             Ok(opened) => {
                 let standing = match opened.origin() {
@@ -101,6 +204,8 @@ impl Eyes<'_> {
             previous: header.previous,
             h1,
             created: header.created,
+            epoch: header.epoch,
+            head,
             meta,
             standing,
         })
@@ -108,12 +213,25 @@ impl Eyes<'_> {
 
     fn deletion(&self, bytes: &[u8]) -> News {
         let Ok(signed) = decode::<Signed>(bytes, MAX_ENVELOPE) else { return News::Unreadable(None) };
-        let opened: Result<Deletion, _> = signed.open(StatementKind::Deletion, &self.device.signing);
+        let Ok(claimed) = signed.peek::<Deletion>() else { return News::Unreadable(None) };
+        // Nothing in it says who signed: it is one of those who belonged at its head.
+        let belonged = self.chain.members().iter().filter(|member| member.belonged_at(claimed.head.seq));
+        let opened = belonged
+            .filter(|member| self.chain.active_at(&member.id, &claimed.head).is_some())
+            .find_map(|member| signed.open::<Deletion>(StatementKind::Deletion, &member.device.signing).ok());
         match opened {
-            Ok(deletion) if deletion.suite == SUITE && deletion.account == self.account => News::Deletion(deletion),
-            Ok(deletion) => News::Unreadable(Some(deletion.record)),
-            Err(_) => News::Unreadable(signed.peek().ok().map(|claimed: Deletion| claimed.record)),
+            Some(deletion) if deletion.suite == SUITE && deletion.account == self.chain.account() => {
+                News::Deletion(deletion)
+            }
+            Some(_) | None => News::Unreadable(Some(claimed.record)),
         }
+    }
+}
+
+const fn replaced(record: RecordId, version: u64, kind: u8) -> News {
+    match kind {
+        Change::VERSION | Change::PENDING | Change::DELETED => News::Replaced { record, version, kind },
+        _ => News::Unreadable(Some(record)),
     }
 }
 

@@ -14,7 +14,17 @@ const RECORD: RecordId = RecordId([2; 16]);
 fn version(version: u64, previous: Hash, h1: u8) -> Seen {
     let h1 = Hash([h1; 32]);
     let created = UnixMillis(5);
-    Seen { record: RECORD, version, previous, h1, created, meta: Some(meta()), standing: Standing::Own }
+    Seen {
+        record: RECORD,
+        version,
+        previous,
+        h1,
+        created,
+        epoch: 1,
+        head: 0,
+        meta: Some(meta()),
+        standing: Standing::Own,
+    }
 }
 
 fn meta() -> Meta {
@@ -47,6 +57,13 @@ fn deletion(version: u64, h1: Hash) -> News {
     let head = Head { seq: 0, hash: Hash::ZERO };
     let (account, at) = (AccountId([1; 32]), UnixMillis(9));
     News::Deletion(Deletion { suite: SUITE, account, record: RECORD, version, h1, at, head })
+}
+
+/// A log of so many changes.
+fn replayed(count: u64) -> Log {
+    let mut log = Log::default();
+    (0..count).for_each(|_| log.push(Hash([7; 32])));
+    log
 }
 
 /// A listing after these changes, and what it knows of the record.
@@ -156,46 +173,121 @@ fn what_cannot_be_read_is_named() {
 #[test]
 fn what_is_missing_in_a_look_from_the_beginning_is_named() {
     let first = version(1, Hash::ZERO, 1);
-    let look = |changes: Vec<News>, listed: &[RecordId]| {
+    let look = |changes: Vec<News>, again: Vec<News>| {
         let mut listing = Listing::default();
         for (seq, news) in (1u64..).zip(changes) {
             listing.take(seq, news);
         }
-        listing.name_missing(&listed.iter().copied().collect());
+        listing.begin_again();
+        for (seq, news) in (1u64..).zip(again) {
+            listing.take(seq, news);
+        }
+        listing.name_hidden();
         listing.entries.get(&RECORD).cloned()
     };
     let own = || vec![News::Version(first.clone())];
-    assert_eq!(trouble(&look(own(), &[]).unwrap()), Some(ErrorCode::RecordRolledBack));
-    assert_eq!(look(own(), &[RECORD]).unwrap().standing, Standing::Own, "control");
-    let deleted = look(vec![News::Version(first.clone()), deletion(1, first.h1)], &[]).unwrap();
+    assert_eq!(trouble(&look(own(), Vec::new()).unwrap()), Some(ErrorCode::RecordRolledBack));
+    assert_eq!(look(own(), own()).unwrap().standing, Standing::Own, "control");
+    let deleted = look(vec![News::Version(first.clone()), deletion(1, first.h1)], Vec::new()).unwrap();
     assert_eq!(deleted.standing, Standing::Deleted);
     let [unsigned, _] = forged(&first);
-    assert_eq!(look(vec![News::Version(unsigned)], &[]), None, "nobody vouched for it");
+    assert_eq!(look(vec![News::Version(unsigned)], Vec::new()), None, "nobody vouched for it");
 }
 
 #[test]
 fn two_processes_forget_nothing_that_one_of_them_saw() {
     let (first, second) = (version(1, Hash::ZERO, 1), version(2, Hash([1; 32]), 2));
-    let mut ours = Listing { cursor: 3, ..Listing::default() };
+    let mut ours = Listing { log: replayed(3), ..Listing::default() };
     ours.take(3, News::Version(second));
-    let mut theirs = Listing { cursor: 1, ..Listing::default() };
+    let mut theirs = Listing { log: replayed(1), ..Listing::default() };
     theirs.take(1, News::Version(first));
-    for merged in [ours.clone().merged_with(&theirs), theirs.clone().merged_with(&ours)] {
-        assert_eq!((merged.entries[&RECORD].version, merged.cursor), (2, 1));
+    for merged in [ours.clone().merged_with(theirs.clone()), theirs.clone().merged_with(ours.clone())] {
+        assert_eq!((merged.entries[&RECORD].version, merged.log.count()), (2, 1));
+    }
+    // One of them begins again meanwhile: the numbers of the other one say nothing of what is listed then.
+    theirs.begin_again();
+    for merged in [ours.clone().merged_with(theirs.clone()), theirs.merged_with(ours)] {
+        let entry = &merged.entries[&RECORD];
+        assert_eq!((entry.version, entry.seq, merged.log.count(), merged.log.again), (2, 0, 0, true));
     }
 }
 
 #[test]
 fn a_stored_listing_is_read_as_it_was_written_and_nothing_else_is() {
-    let mut listing = Listing { cursor: 7, unreadable: BTreeSet::from([4]), ..Listing::default() };
+    let mut listing = Listing { log: replayed(7), unreadable: BTreeSet::from([4]), ..Listing::default() };
     let [_, does_not_open] = forged(&version(1, Hash::ZERO, 1));
     listing.take(5, News::Version(does_not_open));
+    listing.log.raise(LogAlarm::RolledBack { seen: 7, newest: 5 });
+    listing.take(8, News::Replaced { record: RecordId([3; 16]), version: 1, kind: Change::PENDING });
     let stored = listing.to_stored();
     assert_eq!(Listing::from_stored(&stored).unwrap(), listing);
     for cut in 0..stored.len() {
         let (front, _) = stored.split_at(cut);
         assert!(Listing::from_stored(front).is_err());
     }
+}
+
+#[test]
+fn a_listing_from_before_there_was_a_log_is_read_again() {
+    let first = version(1, Hash::ZERO, 1);
+    let mut listing = Listing::default();
+    listing.take(4, News::Version(first));
+    let entries: Vec<Entry> = listing.entries.values().cloned().collect();
+    let before = encode(&(2u8, 9u64, entries, UnixMillis(3), vec![4u64], 6u64));
+    let read = Listing::from_stored(&before).unwrap();
+    assert_eq!((read.stated, read.writes, read.log.count(), read.log.again), (UnixMillis(3), 6, 0, true));
+    assert_eq!((read.entries[&RECORD].version, read.entries[&RECORD].seq), (1, 0));
+}
+
+#[test]
+fn t044_what_is_said_to_be_replaced_must_come_later() {
+    let first = version(1, Hash::ZERO, 1);
+    let second = version(2, first.h1, 2);
+    let replaced = |version, kind| News::Replaced { record: RECORD, version, kind };
+    let look = |changes: Vec<News>| {
+        let mut listing = Listing::default();
+        for (seq, news) in (1u64..).zip(changes) {
+            listing.take(seq, news);
+        }
+        listing.name_hidden();
+        (trouble(&listing.entries[&RECORD]), listing.alarms().to_vec(), listing.log.is_in_doubt())
+    };
+    let out_of_order = |seq| (None, vec![LogAlarm::OutOfOrder { seq, record: RECORD }], true);
+    let (version, deleted) = (Change::VERSION, Change::DELETED);
+    assert_eq!(look(vec![replaced(1, version)]), (Some(ErrorCode::RecordRolledBack), vec![], true));
+    assert_eq!(look(vec![replaced(2, version), News::Version(second.clone())]), out_of_order(2));
+    assert_eq!(look(vec![replaced(2, version), replaced(1, version), News::Version(second.clone())]), out_of_order(2));
+    assert_eq!(look(vec![replaced(2, version), deletion(1, first.h1)]), out_of_order(2));
+    assert_eq!(
+        look(vec![replaced(1, deleted), News::Version(second.clone())]),
+        out_of_order(2),
+        "nothing comes after a deletion"
+    );
+    // Control.
+    let fine = (None, vec![], false);
+    assert_eq!(look(vec![replaced(1, version), News::Version(second.clone())]), fine);
+    assert_eq!(look(vec![replaced(1, Change::PENDING), deletion(1, first.h1)]), fine);
+    assert_eq!(look(vec![replaced(1, version), replaced(2, version), deletion(2, second.h1)]), fine);
+}
+
+#[test]
+fn a_change_that_is_listed_twice_is_named() {
+    let first = version(1, Hash::ZERO, 1);
+    let second = version(2, first.h1, 2);
+    let alarms = |changes: Vec<News>| {
+        let mut listing = Listing::default();
+        for (seq, news) in (1u64..).zip(changes) {
+            listing.take(seq, news);
+        }
+        listing.alarms().to_vec()
+    };
+    let own = |seen: &Seen| News::Version(seen.clone());
+    let replaced = || News::Replaced { record: RECORD, version: 1, kind: Change::VERSION };
+    assert_eq!(alarms(vec![own(&first), own(&first)]), [LogAlarm::OutOfOrder { seq: 2, record: RECORD }]);
+    let doubled = [LogAlarm::OutOfOrder { seq: 3, record: RECORD }];
+    assert_eq!(alarms(vec![own(&first), deletion(1, first.h1), deletion(1, first.h1)]), doubled);
+    assert_eq!(alarms(vec![own(&first), own(&second), replaced(), own(&second)]), doubled);
+    assert_eq!(alarms(vec![own(&first), own(&second), deletion(2, second.h1)]), [], "control");
 }
 
 #[test]

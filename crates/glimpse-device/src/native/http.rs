@@ -1,5 +1,6 @@
 //! HTTP over reqwest, TLS by rustls with the system's certificates.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::socket;
 use crate::Local;
-use crate::transport::{Body, Method, Request, Response, Socket, Transport, Unreachable};
+use crate::transport::{Body, Credential, Method, Request, Response, Socket, Transport, Unreachable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest silence within an answer.
@@ -22,6 +23,7 @@ pub struct Network {
     origin: String,
     client: reqwest::Client,
     tls: Arc<ClientConfig>,
+    phone: Option<PathBuf>,
 }
 
 /// An address that a device does not talk to.
@@ -44,25 +46,42 @@ impl Network {
     /// # Errors
     /// [`BadOrigin`].
     pub fn new(address: &str) -> Result<Self, BadOrigin> {
+        Self::by_way_of(address, None)
+    }
+
+    /// Towards `address`, over a byte stream that a phone carries to the server ([`super::relay`]). What goes through it is
+    /// the same as on a network of one's own, TLS included.
+    ///
+    /// # Errors
+    /// [`BadOrigin`].
+    pub fn through(address: &str, phone: &Path) -> Result<Self, BadOrigin> {
+        Self::by_way_of(address, Some(phone))
+    }
+
+    fn by_way_of(address: &str, phone: Option<&Path>) -> Result<Self, BadOrigin> {
         let origin = parse_origin(address)?;
         let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_platform_verifier())
             .map_err(|_| BadOrigin::Certificates)?
             .with_no_client_auth();
-        let client = reqwest::Client::builder()
+        let builder = match phone {
+            Some(phone) => reqwest::Client::builder().unix_socket(phone),
+            None => reqwest::Client::builder(),
+        };
+        let client = builder
             .tls_backend_preconfigured(tls.clone())
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
             .build()
             .map_err(|_| BadOrigin::Certificates)?;
-        Ok(Self { origin, client, tls: Arc::new(tls) })
+        Ok(Self { origin, client, tls: Arc::new(tls), phone: phone.map(Path::to_owned) })
     }
 }
 
 /// Lower case, without a path; plain HTTP only to this machine.
-fn parse_origin(address: &str) -> Result<String, BadOrigin> {
+pub(super) fn parse_origin(address: &str) -> Result<String, BadOrigin> {
     let url = reqwest::Url::parse(address.trim()).map_err(|_| BadOrigin::Malformed)?;
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     let host = url.host_str().filter(|_| bare).ok_or(BadOrigin::Malformed)?;
@@ -89,8 +108,11 @@ impl Transport for Network {
                 Method::Delete => reqwest::Method::DELETE,
             };
             let mut builder = self.client.request(method, format!("{}{}", self.origin, request.path));
-            if let Some(token) = request.token {
+            if let Some(Credential::Token(token)) = request.credential {
                 builder = builder.bearer_auth(Base64UrlUnpadded::encode_string(&token.0));
+            }
+            if let Some(proof) = request.proof {
+                builder = builder.header(reqwest::header::AUTHORIZATION, format!("Signed {proof}"));
             }
             if let Some(content_type) = request.content_type {
                 builder = builder.header(reqwest::header::CONTENT_TYPE, content_type);
@@ -116,7 +138,7 @@ impl Transport for Network {
     }
 
     fn connect<'a>(&'a self, path: &'a str) -> Local<'a, Result<Box<dyn Socket>, Unreachable>> {
-        Box::pin(socket::connect(&self.origin, path, Arc::clone(&self.tls)))
+        Box::pin(socket::connect(&self.origin, path, Arc::clone(&self.tls), self.phone.as_deref()))
     }
 }
 

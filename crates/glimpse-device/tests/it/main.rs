@@ -12,10 +12,19 @@
 )]
 
 mod attacks;
+mod chains;
+mod checkpoints;
+mod converging;
+mod family;
+mod keys;
 mod lending;
+mod linking;
 mod listings;
 mod lost;
 mod meddling;
 mod records;
+mod recovering;
+mod revoking;
 mod trails;
 mod world;
+mod writers;

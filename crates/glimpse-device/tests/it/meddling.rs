@@ -8,9 +8,20 @@ use glimpse_core::Monotonic;
 use glimpse_device::Local;
 use glimpse_device::native::Machine;
 use glimpse_device::surroundings::Surroundings;
-use glimpse_device::transport::{Method, Request, Response, Socket, Transport, Unreachable};
+use glimpse_device::transport::{Body, Request, Response, Socket, Transport, Unreachable};
 use glimpse_wire::UnixMillis;
 use glimpse_wire::mailbox::ToServer;
+
+/// Answers a request in the server's place, which never sees it; nothing for one that goes on.
+type Swallow = Box<dyn FnMut(&Request) -> Option<Vec<u8>>>;
+
+/// The body of a request that is sent whole.
+pub(crate) fn body_of(request: &Request) -> Vec<u8> {
+    match &request.body {
+        Body::Bytes(bytes) => bytes.clone(),
+        Body::Empty | Body::Chunks { .. } => Vec::new(),
+    }
+}
 
 type Rewrite = Box<dyn FnMut(&str, Vec<u8>) -> Vec<u8>>;
 
@@ -19,10 +30,14 @@ pub(crate) struct Meddling {
     inner: Rc<dyn Transport>,
     /// Method and path of every request.
     pub(crate) requests: RefCell<Vec<String>>,
+    /// The body of every request that was sent whole.
+    pub(crate) bodies: RefCell<Vec<Vec<u8>>>,
     /// Every message that the device sent through its mailbox.
     pub(crate) sent: Rc<RefCell<Vec<Vec<u8>>>>,
     /// Changes the body of an answer, by the request's path.
     pub(crate) rewrite: RefCell<Option<Rewrite>>,
+    /// Answers requests in the server's place.
+    pub(crate) swallow: RefCell<Option<Swallow>>,
     /// Loses the answer to the next request whose path begins so.
     pub(crate) lose: RefCell<Option<String>>,
     /// Loses the answer to every `POST` of exactly this path.
@@ -36,8 +51,10 @@ impl Meddling {
         Rc::new(Self {
             inner,
             requests: RefCell::default(),
+            bodies: RefCell::default(),
             sent: Rc::default(),
             rewrite: RefCell::default(),
+            swallow: RefCell::default(),
             lose: RefCell::default(),
             lose_every: RefCell::default(),
             cut_after: Cell::default(),
@@ -52,13 +69,16 @@ impl Transport for Meddling {
 
     fn request(&self, request: Request) -> Local<'_, Result<Response, Unreachable>> {
         let path = request.path.clone();
-        let method = match request.method {
-            Method::Get => "GET",
-            Method::Post => "POST",
-            Method::Put => "PUT",
-            Method::Delete => "DELETE",
-        };
+        let method = request.method.as_str();
+        if let Body::Bytes(bytes) = &request.body {
+            self.bodies.borrow_mut().push(bytes.clone());
+        }
         self.requests.borrow_mut().push(format!("{method} {path}"));
+        let swallowed = self.swallow.borrow_mut().as_mut().and_then(|swallow| swallow(&request));
+        if let Some(body) = swallowed {
+            let body: glimpse_device::transport::BodyStream = Box::pin(futures_util::stream::iter([Ok(body)]));
+            return Box::pin(async move { Ok(Response { status: 200, retry_after: None, body }) });
+        }
         Box::pin(async move {
             let mut response = self.inner.request(request).await?;
             let lost = self.lose.borrow_mut().take_if(|lost| path.starts_with(lost.as_str())).is_some();

@@ -25,6 +25,26 @@ impl World {
         Self { server: TestServer::start().await, folder: ScratchFolder::new().unwrap() }
     }
 
+    /// With a clock that the test moves.
+    pub(crate) async fn start_at(clock: std::sync::Arc<dyn glimpse_server::Clock>) -> Self {
+        Self { server: TestServer::start_with(clock, |_| {}).await, folder: ScratchFolder::new().unwrap() }
+    }
+
+    /// Copies the server's data aside, as a backup would.
+    pub(crate) async fn keep_copy(&mut self) {
+        self.server.stop().await;
+        copy_folder(self.server.data(), &self.folder.path().join("copy-of-the-server"));
+        self.server.resume().await.unwrap();
+    }
+
+    /// Puts the copy in the place of the server's data: an old backup is restored.
+    pub(crate) async fn put_back(&mut self) {
+        self.server.stop().await;
+        std::fs::remove_dir_all(self.server.data()).unwrap();
+        copy_folder(&self.folder.path().join("copy-of-the-server"), self.server.data());
+        self.server.resume().await.unwrap();
+    }
+
     pub(crate) fn home(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -82,4 +102,18 @@ pub(crate) async fn show(device: &Device, id: &str) -> Result<Vec<u8>, DeviceErr
     };
     device.read(&opened[0], &mut sink).await?;
     Ok(bytes)
+}
+
+/// Copies a folder with everything in it.
+pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

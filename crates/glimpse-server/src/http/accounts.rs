@@ -7,14 +7,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use glimpse_wire::account::{Genesis, GenesisError, HeadStatement, Signed, SignedLink};
 use glimpse_wire::api::{
-    Account, AccountDeletion, Chain, Challenge, ChallengeRequest, CreateAccount, Info, SignIn, SignedJson, Token,
+    Account, AccountDeletion, Chain, Challenge, ChallengeRequest, CreateAccount, DeviceName, Info, SignIn, SignedJson,
+    Token,
 };
-use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_LINK, MAX_WRAP};
+use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_LABEL, MAX_LINK, MAX_WRAP};
 use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, UnixMillis, decode};
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SUITE, UnixMillis, decode};
+use serde::Deserialize;
 
-use super::auth::{Device, From, token_hash};
-use super::extract::{Json, Path};
+use super::auth::{Device, From, Linked, note_refusal, token_hash};
+use super::extract::{Json, Path, Query};
 use crate::app::App;
 use crate::problem::Answer;
 use crate::store::random;
@@ -37,12 +39,13 @@ pub(super) async fn create(
         GenesisError::Signature => ErrorCode::Unauthorised,
     })?;
     let wrap = body.wrap.as_slice();
-    let committed = genesis.epoch.wraps.first().map(|wrap| wrap.hash);
-    if wrap.len() > MAX_WRAP || committed != Some(preimage::wrap_hash(wrap)) {
+    // One wrap comes with it: an account begins with one device, and gets its recovery kit by a later link.
+    let [committed] = genesis.epoch.wraps.as_slice() else { return Err(ErrorCode::Malformed.into()) };
+    if wrap.len() > MAX_WRAP || committed.hash != preimage::wrap_hash(wrap) {
         return Err(ErrorCode::Malformed.into());
     }
     app.store.create_account(&genesis, body.genesis.as_slice(), wrap).await?;
-    let account = app.store.account(&genesis.account, &genesis.device.id()).await?;
+    let account = app.store.account(&genesis.account, 0, app.clock.now()).await?;
     Ok((StatusCode::CREATED, JsonAnswer(account)))
 }
 
@@ -72,7 +75,8 @@ pub(super) async fn sign_in(
         return Err(ErrorCode::Malformed.into());
     }
     // Unknown account, wrong device, bad signature and used challenge are one answer.
-    let key = app.store.device_key(&claimed.account, &claimed.device).await?.ok_or(ErrorCode::Unauthorised)?;
+    let member = app.store.member(&claimed.account, &claimed.device).await?.ok_or(ErrorCode::Unauthorised)?;
+    let key = member.device.signing;
     let statement: SignIn = signed.open(StatementKind::SignIn, &key).map_err(|_| ErrorCode::Unauthorised)?;
     if !app.origins.contains(&statement.origin) {
         tracing::warn!("a sign-in named an origin that is not among public_origins");
@@ -81,15 +85,36 @@ pub(super) async fn sign_in(
     if !app.tickets.answer(&statement.challenge, &statement.account, &statement.device, now) {
         return Err(ErrorCode::Unauthorised.into());
     }
+    if i64::try_from(statement.counter).is_err() {
+        return Err(ErrorCode::Malformed.into());
+    }
     let token = Hash(random()?);
     let expires = now.plus(app.settings.limits.token_seconds.saturating_mul(1_000));
-    app.store.put_token(&token_hash(&token), &statement.account, &statement.device, expires).await?;
+    let signed_in = app.store.sign_in(&member.device, statement.counter, &token_hash(&token), now, expires).await;
+    if let Err(problem) = signed_in {
+        if matches!(problem.code(), ErrorCode::DeviceRevoked | ErrorCode::DeviceDoubled) {
+            note_refusal(&app, "/v1/sign-in", problem.code());
+        }
+        return Err(problem);
+    }
     Ok(JsonAnswer(Token { token, expires }))
 }
 
-/// `GET /v1/account`
-pub(super) async fn account(State(app): State<Arc<App>>, Device(device): Device) -> Answer<JsonAnswer<Account>> {
-    Ok(JsonAnswer(app.store.account(&device.account, &device.device).await?))
+/// Query of a chain.
+#[derive(Deserialize)]
+pub(super) struct FromLink {
+    /// The number of the first link that is wanted.
+    #[serde(default)]
+    from: u64,
+}
+
+/// `GET /v1/account?from=`
+pub(super) async fn account(
+    State(app): State<Arc<App>>,
+    Linked(device): Linked,
+    Query(FromLink { from }): Query<FromLink>,
+) -> Answer<JsonAnswer<Account>> {
+    Ok(JsonAnswer(app.store.account(&device.account, from, app.clock.now()).await?))
 }
 
 /// `DELETE /v1/account`
@@ -110,9 +135,13 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /v1/chains/{account}`
-pub(super) async fn chain(State(app): State<Arc<App>>, Path(account): Path<AccountId>) -> Answer<JsonAnswer<Chain>> {
-    Ok(JsonAnswer(app.store.chain(&account).await?))
+/// `GET /v1/chains/{account}?from=`
+pub(super) async fn chain(
+    State(app): State<Arc<App>>,
+    Path(account): Path<AccountId>,
+    Query(FromLink { from }): Query<FromLink>,
+) -> Answer<JsonAnswer<Chain>> {
+    Ok(JsonAnswer(app.store.chain(&account, from).await?))
 }
 
 /// `PUT /v1/account/head`
@@ -131,10 +160,24 @@ pub(super) async fn put_head(
     if !fits {
         return Err(ErrorCode::Malformed.into());
     }
-    if statement.head != app.store.head(&device.account).await? {
-        return Err(ErrorCode::Conflict.into());
+    app.store.put_head_statement(&device, &statement.head, statement.at, &body).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `PUT /v1/account/names/{device}`
+pub(super) async fn put_name(
+    State(app): State<Arc<App>>,
+    Device(by): Device,
+    Path(device): Path<DeviceId>,
+    Json(body): Json<DeviceName>,
+) -> Answer<StatusCode> {
+    if body.device != device {
+        return Err(ErrorCode::Malformed.into());
     }
-    app.store.put_head_statement(&device.account, statement.at, &body).await?;
+    if body.sealed.as_slice().len() > MAX_LABEL {
+        return Err(ErrorCode::TooLarge.into());
+    }
+    app.store.put_name(&by, &body).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

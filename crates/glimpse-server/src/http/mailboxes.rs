@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use glimpse_wire::api::{Claim, Claimed, Mailbox, OpenMailbox};
 use glimpse_wire::limits::{MAX_FRAME, MAX_OFFER};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, MailboxId, Malformed, decode, encode};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -21,7 +22,7 @@ use super::auth::{Bearer, Device, From};
 use super::extract::{Json, Path, collect};
 use crate::app::App;
 use crate::listen::Room;
-use crate::mailbox::{Connection, Next};
+use crate::mailbox::{Connection, Next, Owner};
 use crate::problem::{Answer, Problem};
 
 /// How long a connection may take to say who it is.
@@ -45,12 +46,33 @@ const CLOSE_AWAY: u16 = 1001;
 /// `POST /v1/mailboxes`
 pub(super) async fn open(
     State(app): State<Arc<App>>,
-    Device(device): Device,
+    device: Option<Device>,
+    From(address): From,
     Json(body): Json<OpenMailbox>,
 ) -> Answer<(StatusCode, JsonAnswer<Mailbox>)> {
     let now = app.clock.now();
-    app.rates.mailboxes.admit(device.account, 1, now)?;
-    let opened = app.mailboxes.open(&device, body.purpose.into(), &app.settings.limits, now)?;
+    let purpose = Purpose::from(body.purpose);
+    let owner = match &device {
+        Some(Device(device)) => {
+            app.rates.mailboxes.admit(device.account, 1, now)?;
+            Owner::Device { account: device.account, device: device.device }
+        }
+        // A device that is to be linked is nobody's yet.
+        None if purpose == Purpose::Link => {
+            app.rates.link_mailboxes.admit(address, 1, now)?;
+            app.rates.link_mailboxes_by_network.admit(address.network(), 1, now)?;
+            Owner::Address(address)
+        }
+        None => return Err(ErrorCode::Unauthorised.into()),
+    };
+    let opened = app.mailboxes.open(owner, purpose, &app.settings.limits, now)?;
+    if let Some(Device(device)) = &device
+        && app.store.device_key(&device.account, &device.device).await?.is_none()
+    {
+        // Taken out since it was let in, and its mailboxes may have been ended before there was this one.
+        app.mailboxes.finish(&opened.mailbox, ErrorCode::SessionRevoked, now);
+        return Err(ErrorCode::DeviceRevoked.into());
+    }
     let mailbox = Mailbox {
         mailbox: opened.mailbox,
         nameplate: opened.nameplate,

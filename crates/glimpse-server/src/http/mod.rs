@@ -2,10 +2,13 @@
 
 mod accounts;
 mod auth;
+mod checkpoints;
 mod extract;
 pub(crate) mod guard;
+mod links;
 mod mailboxes;
 mod records;
+mod recovery;
 mod sessions;
 mod transfer;
 
@@ -15,7 +18,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use glimpse_wire::ErrorCode;
@@ -53,7 +56,15 @@ fn api() -> Router<Arc<App>> {
         .route("/v1/sign-in", post(accounts::sign_in))
         .route("/v1/account", get(accounts::account).delete(accounts::delete))
         .route("/v1/account/head", put(accounts::put_head))
+        .route("/v1/account/links", post(links::append))
+        .route("/v1/account/links/{seq}", put(links::give_back))
+        .route("/v1/account/names/{device}", put(accounts::put_name))
+        .route("/v1/account/recovery", delete(recovery::veto))
+        .route("/v1/account/checkpoint", put(checkpoints::put))
         .route("/v1/chains/{account}", get(accounts::chain))
+        .route("/v1/kits/{kit}", get(recovery::kit))
+        .route("/v1/recoveries", post(recovery::ask))
+        .route("/v1/accounts/{account}/recover", post(recovery::recover))
         .route("/v1/shares", post(records::mint))
         .route("/v1/records", get(records::list).post(records::publish))
         .route("/v1/records/{record}", delete(records::delete))
@@ -71,6 +82,7 @@ fn api() -> Router<Arc<App>> {
         .route("/v1/sessions/{session}/end", post(sessions::end))
         .route("/v1/sessions/{session}/receipts", get(sessions::receipts))
         .route("/v1/sessions/{session}/countersign", post(sessions::countersign))
+        .layer(from_fn(auth::hash_body))
 }
 
 /// Content, as long as it moves.

@@ -18,12 +18,12 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::is_recent;
-use super::auth::{Bearer, Device, From, device};
+use super::auth::{Bearer, Device, From, Sender};
 use super::extract::{Json, Path, Query, collect};
 use super::transfer::{Incoming, UploadLimits, send, to_the_end};
 use crate::app::App;
 use crate::problem::Answer;
-use crate::store::{SignedIn, State as RecordState, UnitScope, Uploader, VersionScope};
+use crate::store::{State as RecordState, UnitScope, Uploader, VersionScope};
 use crate::tickets::WriterUpload;
 
 /// `POST /v1/shares`
@@ -35,6 +35,12 @@ pub(super) async fn mint(
     let now = app.clock.now();
     if body.shares.len() > MAX_SHARES_PER_MINT {
         return Err(ErrorCode::TooLarge.into());
+    }
+    // Told before anything is sealed for a link that is not the newest any more.
+    if let Some(head) = body.head
+        && head != app.store.head(&device.account).await?
+    {
+        return Err(ErrorCode::Conflict.into());
     }
     let count = u32::try_from(body.shares.len()).unwrap_or(u32::MAX);
     app.rates.mints.admit(device.device, count, now)?;
@@ -53,7 +59,7 @@ pub(super) async fn mint(
     sessions.sort_unstable();
     sessions.dedup();
     for session in &sessions {
-        app.session_of(session, &device.account).await?;
+        app.session_of(session, &device).await?;
     }
     let records = app.store.mint_record_shares(&app.keys, &device.account, &records, now).await?;
     let units = app.store.mint_unit_shares(&app.keys, &units).await?;
@@ -70,13 +76,13 @@ pub(super) async fn mint(
 /// `PUT /v1/contents/{h0}`
 pub(super) async fn put_content(
     State(app): State<Arc<App>>,
-    Bearer(token): Bearer,
+    sender: Sender,
     Path(h0): Path<Hash>,
     body: Body,
 ) -> Answer<StatusCode> {
     let now = app.clock.now();
     let limits = &app.settings.limits;
-    let (account, by) = uploader(&app, &token, &h0).await?;
+    let (account, by) = uploader(&app, &sender, &h0)?;
     if !app.store.is_reserved(&account, &h0, now).await? {
         return Err(ErrorCode::NotFound.into());
     }
@@ -101,11 +107,12 @@ pub(super) async fn put_content(
     .await
 }
 
-/// Whose content a token may upload: a device its account's, a writer the one version that its token names.
-async fn uploader(app: &App, token: &Hash, h0: &Hash) -> Answer<(AccountId, Uploader)> {
-    if let Some(SignedIn { account, .. }) = device(app, token).await? {
-        return Ok((account, Uploader::Device));
-    }
+/// Whose content the sender may upload: a device its account's, a writer the one version that its token names.
+fn uploader(app: &App, sender: &Sender, h0: &Hash) -> Answer<(AccountId, Uploader)> {
+    let token = match sender {
+        Sender::Device(device) => return Ok((device.account, Uploader::Device)),
+        Sender::Token(token) => token,
+    };
     let upload = app.tickets.upload(token, app.clock.now()).filter(|upload| upload.h0 == *h0);
     upload.map(|upload| (upload.account, Uploader::Writer)).ok_or_else(|| ErrorCode::Unauthorised.into())
 }
@@ -133,9 +140,6 @@ pub(super) async fn publish(
         return Err(ErrorCode::NotFound.into());
     }
     envelope.verify(&device.signing, device.device.into()).map_err(|_| ErrorCode::Unauthorised)?;
-    if envelope.head != app.store.head(&device.account).await? {
-        return Err(ErrorCode::Conflict.into());
-    }
     let seq = put(&app, &envelope, &bytes, RecordState::Version).await?;
     Ok((StatusCode::CREATED, JsonAnswer(Published { seq })))
 }
@@ -178,7 +182,7 @@ pub(super) async fn release(
 ) -> Answer<JsonAnswer<Share>> {
     let now = app.clock.now();
     app.rates.releases.admit(device.device, 1, now)?;
-    let scope = app.store.log_release(&device.account, &device.device, &record, version, now).await?;
+    let scope = app.store.log_release(&device, &record, version, now).await?;
     let share = app.store.record_share(&app.keys, &device.account, &scope).await?;
     app.metrics.shares_released.inc();
     Ok(JsonAnswer(share))
@@ -197,11 +201,7 @@ pub(super) async fn delete(
     if deletion.suite != SUITE || deletion.account != device.account || deletion.record != record {
         return Err(ErrorCode::Malformed.into());
     }
-    if deletion.head != app.store.head(&device.account).await? {
-        return Err(ErrorCode::Conflict.into());
-    }
-    let named = (deletion.version, &deletion.h1);
-    app.store.delete_record(&device.account, &record, named, &encode(&signed), app.clock.now()).await?;
+    app.store.delete_record(&deletion, &encode(&signed), app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

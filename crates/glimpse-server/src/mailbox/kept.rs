@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::Mailboxes;
 use super::pipe::{End, KeptEnd};
-use super::state::Mailbox;
+use super::state::{Mailbox, Owner};
 
 /// The mailbox of a live session, as it is kept through a restart.
 #[derive(Debug, Encode, Decode)]
@@ -37,11 +37,12 @@ impl Mailboxes {
         let state = self.state();
         let kept = state.mailboxes.iter().filter(|(_, mailbox)| mailbox.over.is_none()).filter_map(|(id, mailbox)| {
             let session = mailbox.session?;
+            let Owner::Device { account, device } = mailbox.owner else { return None };
             let kept = Kept {
                 mailbox: *id,
                 session,
-                account: mailbox.account,
-                device: mailbox.device,
+                account,
+                device,
                 purpose: mailbox.purpose,
                 device_token: mailbox.device_token,
                 viewer_token: mailbox.viewer_token?,
@@ -58,8 +59,7 @@ impl Mailboxes {
         let mut state = self.state();
         for kept in kept.iter().filter_map(|bytes| decode::<Kept>(bytes, usize::MAX).ok()) {
             let mailbox = Mailbox {
-                account: kept.account,
-                device: kept.device,
+                owner: Owner::Device { account: kept.account, device: kept.device },
                 purpose: kept.purpose,
                 nameplate: None,
                 server_nonce: Hash::ZERO,

@@ -17,12 +17,13 @@ use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_OFFER, PAIRING_MILLIS};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{Offer, Purpose};
 use glimpse_wire::session::Side;
-use glimpse_wire::{AccountId, ErrorCode, Hash, MailboxId, Malformed, SUITE, SessionId, UnixMillis, decode};
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, MailboxId, Malformed, SUITE, SessionId, UnixMillis, decode};
 use tokio::sync::Notify;
 
 use self::nameplates::Found;
 use self::pipe::End;
-use self::state::{Mailbox, State, digest};
+pub(crate) use self::state::Owner;
+use self::state::{Mailbox, Payer, State, digest};
 use crate::problem::Answer;
 use crate::settings::Limits;
 use crate::store::{SignedIn, random};
@@ -90,32 +91,30 @@ impl Mailboxes {
     }
 
     /// Opens a mailbox for a pairing.
-    pub(crate) fn open(
-        &self,
-        device: &SignedIn,
-        purpose: Purpose,
-        limits: &Limits,
-        now: UnixMillis,
-    ) -> Answer<NewMailbox> {
+    pub(crate) fn open(&self, owner: Owner, purpose: Purpose, limits: &Limits, now: UnixMillis) -> Answer<NewMailbox> {
         let (mailbox, token, server_nonce) = (MailboxId(random()?), Hash(random()?), Hash(random()?));
+        let payer = owner.payer();
+        let most = match payer {
+            Payer::Account(_) => limits.mailboxes_per_account,
+            Payer::Address(_) => limits.link_mailboxes_per_address,
+        };
         let mut state = self.state();
-        if state.pairing.get(&device.account).is_some_and(|pairing| *pairing >= limits.mailboxes_per_account) {
+        if state.pairing.get(&payer).copied().unwrap_or(0) >= most {
             return Err(ErrorCode::RateLimited.into());
         }
         if state.live >= limits.mailboxes {
             return Err(ErrorCode::Busy.into());
         }
-        let longer = state.crowded.get(&device.account).is_some_and(|until| until.0 > now.0);
+        let longer = state.crowded.get(&payer).is_some_and(|until| until.0 > now.0);
         let draw = || getrandom::u32().ok();
         let nameplate = state.nameplates.assign(purpose, mailbox, longer, draw).ok_or(ErrorCode::Busy)?;
         let expires = now.plus(PAIRING_MILLIS);
         state.live += 1;
-        *state.pairing.entry(device.account).or_default() += 1;
+        *state.pairing.entry(payer).or_default() += 1;
         state.mailboxes.insert(
             mailbox,
             Mailbox {
-                account: device.account,
-                device: device.device,
+                owner,
                 purpose,
                 nameplate: Some(nameplate),
                 server_nonce,
@@ -195,12 +194,14 @@ impl Mailboxes {
         let offer = mailbox.offer.clone().ok_or(ErrorCode::CodeUnknown)?;
         if mailbox.viewer_token.is_some() {
             mailbox.crowd();
-            let account = mailbox.account;
-            state.crowded.insert(account, now.plus(LONGER_MILLIS));
+            let payer = mailbox.owner.payer();
+            state.crowded.insert(payer, now.plus(LONGER_MILLIS));
             return Err(ErrorCode::Crowded.into());
         }
         mailbox.viewer_token = Some(digest(&token));
-        mailbox.expires = mailbox.expires.plus(APPROVAL_MILLIS);
+        // After the yes, a linking takes as long again as a pairing may: the link, the seed, perhaps a second device.
+        let after = if purpose == Purpose::Link { PAIRING_MILLIS } else { 0 };
+        mailbox.expires = mailbox.expires.plus(APPROVAL_MILLIS).plus(after);
         Ok(ClaimedMailbox { mailbox: id, token, offer })
     }
 
@@ -222,7 +223,7 @@ impl Mailboxes {
         let paired = mailbox.session.replace(*session).is_none();
         let (purpose, nameplate) = (mailbox.purpose, mailbox.nameplate.take());
         if paired {
-            state.paired(&device.account);
+            state.paired(&Payer::Account(device.account));
         }
         if let Some(nameplate) = nameplate {
             state.nameplates.rest(purpose, nameplate, ErrorCode::CodeUsed, now);
@@ -350,11 +351,15 @@ impl Mailboxes {
     /// Ends all mailboxes of a deleted account.
     pub(crate) fn finish_account(&self, account: &AccountId, now: UnixMillis) {
         let mut state = self.state();
-        let theirs = state.mailboxes.iter().filter(|(_, mailbox)| mailbox.account == *account).map(|(id, _)| *id);
-        for id in theirs.collect::<Vec<_>>() {
-            state.finish(&id, ErrorCode::SessionRevoked, now);
-        }
-        state.crowded.remove(account);
+        let payer = Payer::Account(*account);
+        state.finish_all(|owner| owner.payer() == payer, now);
+        state.crowded.remove(&payer);
+    }
+
+    /// Ends all mailboxes of a device that was taken out of its account.
+    pub(crate) fn finish_device(&self, account: &AccountId, device: &DeviceId, now: UnixMillis) {
+        let theirs = Owner::Device { account: *account, device: *device };
+        self.state().finish_all(|owner| *owner == theirs, now);
     }
 
     /// Ends what has expired and forgets what has been over for a while.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::nameplates::Nameplates;
 use super::pipe::End;
+use crate::http::guard::Address;
 use crate::problem::Answer;
 use crate::store::SignedIn;
 
@@ -20,26 +21,55 @@ const TOMBSTONE_MILLIS: u64 = 10 * 60 * 1000;
 /// Mailboxes that are over and still say so, at one time; beyond that the oldest is forgotten early.
 const MOST_OVER: usize = 100_000;
 
+/// Who opened a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A device of an account.
+    Device {
+        /// Whose account.
+        account: AccountId,
+        /// Which device.
+        device: DeviceId,
+    },
+    /// A device without an account, which wants to be linked. It is known by its address alone.
+    Address(Address),
+}
+
+/// By whom mailboxes are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Payer {
+    Account(AccountId),
+    Address(Address),
+}
+
+impl Owner {
+    pub(super) const fn payer(&self) -> Payer {
+        match self {
+            Self::Device { account, .. } => Payer::Account(*account),
+            Self::Address(address) => Payer::Address(*address),
+        }
+    }
+}
+
 /// What [`super::Mailboxes`] guards.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) mailboxes: HashMap<MailboxId, Mailbox>,
     /// How many are not over.
     pub(super) live: usize,
-    /// How many of those have no session yet, by account.
-    pub(super) pairing: HashMap<AccountId, usize>,
+    /// How many of those have no session yet, by whom they are counted.
+    pub(super) pairing: HashMap<Payer, usize>,
     /// Those that are over, in the order in which they ended, and until when they say so.
     pub(super) over: VecDeque<(UnixMillis, MailboxId)>,
     pub(super) nameplates: Nameplates,
-    /// Accounts one of whose codes was claimed twice, and until when theirs are longer.
-    pub(super) crowded: HashMap<AccountId, UnixMillis>,
+    /// Whose codes are longer because one of them was claimed twice, and until when.
+    pub(super) crowded: HashMap<Payer, UnixMillis>,
 }
 
 /// One mailbox.
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    pub(super) account: AccountId,
-    pub(super) device: DeviceId,
+    pub(super) owner: Owner,
     pub(super) purpose: Purpose,
     /// While the code can be claimed.
     pub(super) nameplate: Option<u32>,
@@ -126,7 +156,9 @@ impl State {
         session: &SessionId,
         now: UnixMillis,
     ) -> Answer<&mut Mailbox> {
-        let theirs = |mailbox: &&mut Mailbox| (mailbox.account, mailbox.device) == (device.account, device.device);
+        let owner = Owner::Device { account: device.account, device: device.device };
+        // Where devices are linked, nothing is ever lent.
+        let theirs = |mailbox: &&mut Mailbox| mailbox.owner == owner && mailbox.purpose != Purpose::Link;
         let mailbox = self.mailboxes.get_mut(id).filter(theirs);
         let mailbox = mailbox.ok_or(ErrorCode::NotFound)?;
         match (mailbox.over, mailbox.session) {
@@ -148,7 +180,7 @@ impl State {
         }
         mailbox.over = Some(code);
         mailbox.offer = None;
-        let pairing = mailbox.session.is_none().then_some(mailbox.account);
+        let pairing = mailbox.session.is_none().then_some(mailbox.owner.payer());
         for end in [&mut mailbox.device_end, &mut mailbox.viewer_end] {
             if !end.is_connected() {
                 end.clear();
@@ -162,8 +194,8 @@ impl State {
             self.nameplates.rest(mailbox.purpose, nameplate, told, now);
         }
         self.live = self.live.saturating_sub(1);
-        if let Some(account) = pairing {
-            self.paired(&account);
+        if let Some(payer) = pairing {
+            self.paired(&payer);
         }
         self.over.push_back((now.plus(TOMBSTONE_MILLIS), *id));
         if self.over.len() > MOST_OVER
@@ -173,12 +205,20 @@ impl State {
         }
     }
 
-    /// One pairing less of this account: it became a session, or ended.
-    pub(super) fn paired(&mut self, account: &AccountId) {
-        if let Some(count) = self.pairing.get_mut(account) {
+    /// Ends every mailbox of some owners for both ends.
+    pub(super) fn finish_all(&mut self, theirs: impl Fn(&Owner) -> bool, now: UnixMillis) {
+        let ids = self.mailboxes.iter().filter(|(_, mailbox)| theirs(&mailbox.owner)).map(|(id, _)| *id);
+        for id in ids.collect::<Vec<_>>() {
+            self.finish(&id, ErrorCode::SessionRevoked, now);
+        }
+    }
+
+    /// One pairing less of this account or address: it became a session, or ended.
+    pub(super) fn paired(&mut self, payer: &Payer) {
+        if let Some(count) = self.pairing.get_mut(payer) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.pairing.remove(account);
+                self.pairing.remove(payer);
             }
         }
     }

@@ -1,6 +1,5 @@
 use glimpse_wire::encode;
 use glimpse_wire::limits::DEVICE_AWAY_MILLIS;
-use glimpse_wire::{DeviceId, SigningKeyBytes};
 
 use super::*;
 
@@ -8,8 +7,8 @@ const NOW: UnixMillis = UnixMillis(1_000_000);
 
 /// A code that its device shows, and the device's first frame.
 fn shown(mailboxes: &Mailboxes) -> (NewMailbox, ToServer) {
-    let device = SignedIn { account: AccountId([1; 32]), device: DeviceId([2; 32]), signing: SigningKeyBytes([3; 32]) };
-    let shown = mailboxes.open(&device, Purpose::View, &Limits::default(), NOW).expect("opens");
+    let owner = Owner::Device { account: AccountId([1; 32]), device: DeviceId([2; 32]) };
+    let shown = mailboxes.open(owner, Purpose::View, &Limits::default(), NOW).expect("opens");
     let offer = Offer {
         suite: SUITE,
         purpose: Purpose::View,

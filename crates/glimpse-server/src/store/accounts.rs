@@ -1,23 +1,16 @@
-//! Accounts, devices, tokens, chains.
+//! Accounts as they are founded and read: chains, what devices say of them, wraps, names.
 
+use futures_util::TryStreamExt;
 use glimpse_wire::account::{Genesis, Head};
-use glimpse_wire::api::{Account, Chain, EpochWrap, SignedJson};
+use glimpse_wire::api::{Account, Chain, DeviceName, DeviceWrap, Doubled, SignedJson};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SigningKeyBytes, UnixMillis};
+use glimpse_wire::limits::MAX_LINKS_ANSWER;
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, UnixMillis};
+use sqlx::SqliteConnection;
 
-use super::{Store, fixed, int, nat};
+use super::devices::belongs;
+use super::{SignedIn, Store, fixed, int, links, nat, recovery};
 use crate::problem::Answer;
-
-/// Tokens of one device that are good at one time. Several processes may act for one device.
-const TOKENS_PER_DEVICE: i64 = 32;
-
-/// A device that proved who it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SignedIn {
-    pub(crate) account: AccountId,
-    pub(crate) device: DeviceId,
-    pub(crate) signing: SigningKeyBytes,
-}
 
 impl Store {
     /// Founds an account, or finds it founded by the same bytes, so that a device may repeat what it could not finish.
@@ -25,15 +18,18 @@ impl Store {
         let account = genesis.account.0.as_slice();
         let device = genesis.device.id();
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let there: Option<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
-            "SELECT link, wrap, deleting FROM accounts JOIN links USING (account) JOIN wraps USING (account)
-             WHERE account = ? AND links.seq = 0 AND epoch = 1",
+        // Once another epoch began, the first one's wrap is not there to be compared with.
+        let there: Option<(Vec<u8>, Option<Vec<u8>>, i64)> = sqlx::query_as(
+            "SELECT link, wrap, deleting FROM accounts JOIN links USING (account)
+             LEFT JOIN wraps ON wraps.account = accounts.account AND epoch = 1 AND device = ?
+             WHERE accounts.account = ? AND links.seq = 0",
         )
+        .bind(device.0.as_slice())
         .bind(account)
         .fetch_optional(&mut *tx)
         .await?;
         if let Some((old_link, old_wrap, deleting)) = there {
-            let same = old_link == link && old_wrap == wrap && deleting == 0;
+            let same = old_link == link && old_wrap.is_none_or(|old| old == wrap) && deleting == 0;
             return if same { Ok(()) } else { Err(ErrorCode::Conflict.into()) };
         }
         sqlx::query("INSERT INTO accounts (account) VALUES (?)").bind(account).execute(&mut *tx).await?;
@@ -59,146 +55,176 @@ impl Store {
         Ok(())
     }
 
-    /// The account as one of its devices reads it.
-    pub(crate) async fn account(&self, account: &AccountId, device: &DeviceId) -> Answer<Account> {
-        let wraps: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT epoch, wrap FROM wraps WHERE account = ? AND device = ? ORDER BY epoch")
+    /// The account as its devices read it. All that it says is of one moment.
+    pub(crate) async fn account(&self, account: &AccountId, from: u64, now: UnixMillis) -> Answer<Account> {
+        let mut tx = self.main.begin().await?;
+        let chain = chain(&mut tx, account, from).await?;
+        let wraps: Vec<(Vec<u8>, Vec<u8>)> =
+            sqlx::query_as("SELECT device, wrap FROM wraps WHERE account = ? ORDER BY device")
                 .bind(account.0.as_slice())
-                .bind(device.0.as_slice())
-                .fetch_all(&self.main)
+                .fetch_all(&mut *tx)
                 .await?;
-        let wraps = wraps
-            .into_iter()
-            .map(|(epoch, wrap)| EpochWrap { epoch: u32::try_from(epoch).unwrap_or(0), wrap: Bytes(wrap) });
-        Ok(Account { account: *account, links: self.links(account).await?, wraps: wraps.collect() })
-    }
-
-    /// The account's chain, and the newest word of a device about its head.
-    pub(crate) async fn chain(&self, account: &AccountId) -> Answer<Chain> {
-        let links = self.links(account).await?;
-        if links.is_empty() {
-            return Err(ErrorCode::NotFound.into());
-        }
-        let statement: Option<(Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("SELECT statement, signature FROM head_statements WHERE account = ?")
+        let names: Vec<(Vec<u8>, i64, Vec<u8>)> =
+            sqlx::query_as("SELECT device, epoch, sealed FROM names WHERE account = ? ORDER BY device")
                 .bind(account.0.as_slice())
-                .fetch_optional(&self.main)
+                .fetch_all(&mut *tx)
                 .await?;
-        let statement = match statement {
-            Some((statement, signature)) => {
-                Some(SignedJson { statement: Bytes(statement), signature: SignatureBytes(fixed(&signature)?) })
-            }
-            None => None,
+        let doubled: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT device, doubled FROM devices
+             WHERE account = ? AND until IS NULL AND doubled IS NOT NULL ORDER BY device",
+        )
+        .bind(account.0.as_slice())
+        .fetch_all(&mut *tx)
+        .await?;
+        let recovery = recovery::announced(&mut tx, account, now).await?;
+        tx.rollback().await?;
+        let wrap = |(device, wrap): (Vec<u8>, Vec<u8>)| -> Result<_, sqlx::Error> {
+            Ok(DeviceWrap { device: DeviceId(fixed(&device)?), wrap: Bytes(wrap) })
         };
-        Ok(Chain { links, statement })
+        let name = |(device, epoch, sealed): (Vec<u8>, i64, Vec<u8>)| -> Result<_, sqlx::Error> {
+            let epoch = u32::try_from(epoch).unwrap_or(0);
+            Ok(DeviceName { device: DeviceId(fixed(&device)?), epoch, sealed: Bytes(sealed) })
+        };
+        let twice = |(device, at): (Vec<u8>, i64)| -> Result<_, sqlx::Error> {
+            Ok(Doubled { device: DeviceId(fixed(&device)?), at: UnixMillis(nat(at)) })
+        };
+        Ok(Account {
+            chain,
+            wraps: wraps.into_iter().map(wrap).collect::<Result<_, _>>()?,
+            names: names.into_iter().map(name).collect::<Result<_, _>>()?,
+            recovery,
+            doubled: doubled.into_iter().map(twice).collect::<Result<_, _>>()?,
+        })
     }
 
-    async fn links(&self, account: &AccountId) -> Answer<Vec<Bytes>> {
-        let links: Vec<Vec<u8>> = sqlx::query_scalar(
-            "SELECT link FROM links JOIN accounts USING (account) WHERE account = ? AND deleting = 0 ORDER BY links.seq",
-        )
-        .bind(account.0.as_slice())
-        .fetch_all(&self.main)
-        .await?;
-        Ok(links.into_iter().map(Bytes).collect())
+    /// The account's chain from a number on, and the newest word of each of its devices about the head.
+    pub(crate) async fn chain(&self, account: &AccountId, from: u64) -> Answer<Chain> {
+        let mut tx = self.main.begin().await?;
+        let chain = chain(&mut tx, account, from).await;
+        tx.rollback().await?;
+        chain
     }
 
-    /// The chain's newest link. Everything that a device signs names it.
-    pub(crate) async fn head(&self, account: &AccountId) -> Answer<Head> {
-        let head: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT seq, hash FROM links WHERE account = ? ORDER BY seq DESC LIMIT 1")
-                .bind(account.0.as_slice())
-                .fetch_optional(&self.main)
-                .await?;
-        let (seq, hash) = head.ok_or(ErrorCode::NotFound)?;
-        Ok(Head { seq: nat(seq), hash: Hash(fixed(&hash)?) })
-    }
-
-    /// A device's signing key, as the chain has it.
-    pub(crate) async fn device_key(&self, account: &AccountId, device: &DeviceId) -> Answer<Option<SigningKeyBytes>> {
-        let key: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT signing FROM devices JOIN accounts USING (account) WHERE account = ? AND device = ? AND deleting = 0",
-        )
-        .bind(account.0.as_slice())
-        .bind(device.0.as_slice())
-        .fetch_optional(&self.main)
-        .await?;
-        Ok(key.map(|key| fixed(&key)).transpose()?.map(SigningKeyBytes))
-    }
-
-    /// Keeps a device's word about the head, unless a later one is there.
+    /// Keeps a device's word about the newest head, unless a later one of that device is there.
     pub(crate) async fn put_head_statement(
         &self,
-        account: &AccountId,
+        device: &SignedIn,
+        head: &Head,
         at: UnixMillis,
         signed: &SignedJson,
     ) -> Answer<()> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        belongs(&mut tx, device).await?;
+        links::is_newest(&mut tx, &device.account, head).await?;
         sqlx::query(
-            "INSERT INTO head_statements (account, at, statement, signature) VALUES (?, ?, ?, ?)
-             ON CONFLICT (account) DO UPDATE
+            "INSERT INTO head_statements (account, device, at, statement, signature) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (account, device) DO UPDATE
              SET at = excluded.at, statement = excluded.statement, signature = excluded.signature
              WHERE excluded.at >= head_statements.at",
         )
-        .bind(account.0.as_slice())
+        .bind(device.account.0.as_slice())
+        .bind(device.device.0.as_slice())
         .bind(int(at.0))
         .bind(signed.statement.as_slice())
         .bind(signed.signature.0.as_slice())
-        .execute(&self.writer)
-        .await?;
-        Ok(())
-    }
-
-    /// Keeps a token, by its hash alone. A device has a few at most; the oldest goes.
-    pub(crate) async fn put_token(
-        &self,
-        hash: &Hash,
-        account: &AccountId,
-        device: &DeviceId,
-        expires: UnixMillis,
-    ) -> Answer<()> {
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("INSERT INTO tokens (hash, account, device, expires) VALUES (?, ?, ?, ?)")
-            .bind(hash.0.as_slice())
-            .bind(account.0.as_slice())
-            .bind(device.0.as_slice())
-            .bind(int(expires.0))
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(
-            "DELETE FROM tokens WHERE hash IN
-             (SELECT hash FROM tokens WHERE account = ? AND device = ? ORDER BY expires DESC LIMIT -1 OFFSET ?)",
-        )
-        .bind(account.0.as_slice())
-        .bind(device.0.as_slice())
-        .bind(TOKENS_PER_DEVICE)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// Whose token this is, if it is still good.
-    pub(crate) async fn token(&self, hash: &Hash, now: UnixMillis) -> Answer<Option<SignedIn>> {
-        let row: Option<(Vec<u8>, Vec<u8>, Vec<u8>)> = sqlx::query_as(
-            "SELECT tokens.account, tokens.device, signing
-             FROM tokens JOIN devices USING (account, device) JOIN accounts USING (account)
-             WHERE hash = ? AND expires > ? AND deleting = 0",
-        )
-        .bind(hash.0.as_slice())
-        .bind(int(now.0))
-        .fetch_optional(&self.main)
-        .await?;
-        let Some((account, device, signing)) = row else { return Ok(None) };
-        Ok(Some(SignedIn {
-            account: AccountId(fixed(&account)?),
-            device: DeviceId(fixed(&device)?),
-            signing: SigningKeyBytes(fixed(&signing)?),
-        }))
-    }
-
-    /// Forgets tokens that have lapsed.
-    pub(crate) async fn sweep_tokens(&self, now: UnixMillis) -> Answer<()> {
-        sqlx::query("DELETE FROM tokens WHERE expires <= ?").bind(int(now.0)).execute(&self.writer).await?;
+    /// Keeps what a device of the account is called.
+    pub(crate) async fn put_name(&self, by: &SignedIn, name: &DeviceName) -> Answer<()> {
+        let account = by.account.0.as_slice();
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        belongs(&mut tx, by).await?;
+        let named: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM devices WHERE account = ? AND device = ? AND until IS NULL")
+                .bind(account)
+                .bind(name.device.0.as_slice())
+                .fetch_optional(&mut *tx)
+                .await?;
+        named.ok_or(ErrorCode::NotFound)?;
+        let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(epoch) FROM wraps WHERE account = ?")
+            .bind(account)
+            .fetch_one(&mut *tx)
+            .await?;
+        if name.epoch == 0 || newest.is_none_or(|newest| i64::from(name.epoch) > newest) {
+            return Err(ErrorCode::Malformed.into());
+        }
+        sqlx::query("INSERT OR REPLACE INTO names (account, device, epoch, sealed) VALUES (?, ?, ?, ?)")
+            .bind(account)
+            .bind(name.device.0.as_slice())
+            .bind(name.epoch)
+            .bind(name.sealed.as_slice())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
         Ok(())
+    }
+}
+
+async fn chain(tx: &mut SqliteConnection, account: &AccountId, from: u64) -> Answer<Chain> {
+    let length = links::head(tx, account).await?.seq.saturating_add(1);
+    let mut rows = sqlx::query_scalar("SELECT link FROM links WHERE account = ? AND seq >= ? ORDER BY seq")
+        .bind(account.0.as_slice())
+        .bind(int(from))
+        .fetch(&mut *tx);
+    let (mut links, mut size): (Vec<Bytes>, usize) = (Vec::new(), 0);
+    // Read row by row: of a long chain no more is in memory than what is answered.
+    while let Some(link) = rows.try_next().await? {
+        let link: Vec<u8> = link;
+        size = size.saturating_add(link.len());
+        if size > MAX_LINKS_ANSWER && !links.is_empty() {
+            break;
+        }
+        links.push(Bytes(link));
+    }
+    drop(rows);
+    let statements: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        "SELECT statement, signature FROM head_statements JOIN devices USING (account, device)
+         WHERE account = ? AND until IS NULL ORDER BY device",
+    )
+    .bind(account.0.as_slice())
+    .fetch_all(&mut *tx)
+    .await?;
+    let statement = |(statement, signature): (Vec<u8>, Vec<u8>)| -> Result<_, sqlx::Error> {
+        Ok(SignedJson { statement: Bytes(statement), signature: SignatureBytes(fixed(&signature)?) })
+    };
+    let statements = statements.into_iter().map(statement).collect::<Result<_, _>>()?;
+    Ok(Chain { account: *account, length, links, statements })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use crate::test_server::ScratchFolder;
+
+    type Word = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
+    type Device = (Option<i64>, i64, i64, i64);
+
+    #[tokio::test]
+    async fn a_word_on_the_head_becomes_that_of_the_one_device() {
+        let folder = ScratchFolder::new().expect("a folder");
+        let file = folder.path().join("main.db");
+        let older = [include_str!("main.sql"), include_str!("main.log.sql")];
+        let before = open(&file, 1, &older).await.expect("opens");
+        let rows = "INSERT INTO accounts (account) VALUES (x'aa'), (x'bb');
+             INSERT INTO devices (account, device, signing) VALUES (x'aa', x'01', x'11'), (x'bb', x'02', x'12');
+             INSERT INTO head_statements (account, at, statement, signature) VALUES (x'aa', 7, x'05', x'06');";
+        sqlx::raw_sql(rows).execute(&before).await.expect("written");
+        before.close().await;
+        let steps = [older[0], older[1], include_str!("main.account.sql")];
+        let after = open(&file, 1, &steps).await.expect("migrates");
+        let words: Vec<Word> = sqlx::query_as("SELECT account, device, at, statement FROM head_statements")
+            .fetch_all(&after)
+            .await
+            .expect("read");
+        assert_eq!(words, [(vec![0xaa], vec![1], 7, vec![5])]);
+        let devices: Vec<Device> = sqlx::query_as("SELECT until, free_at, sign_in, leaving FROM devices")
+            .fetch_all(&after)
+            .await
+            .expect("read");
+        assert_eq!(devices, [(None, 0, -1, 0); 2], "free, never seen, and there to stay");
     }
 }

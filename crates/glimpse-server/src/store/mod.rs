@@ -14,16 +14,22 @@
 mod accounts;
 mod contents;
 mod deletion;
+mod devices;
+mod links;
+mod log;
 mod receipts;
 mod records;
+mod recovery;
 mod sessions;
 mod shares;
 mod units;
 
-pub(crate) use accounts::SignedIn;
 pub(crate) use contents::Uploader;
+pub(crate) use devices::{Member, SignedIn};
+pub(crate) use links::NewLink;
 pub(crate) use receipts::Entry;
 pub(crate) use records::State;
+pub(crate) use recovery::RecoveryAsked;
 pub(crate) use sessions::Session;
 pub(crate) use shares::VersionScope;
 pub(crate) use units::{NewUnit, Unit, UnitScope};
@@ -47,9 +53,11 @@ const READERS: u32 = 8;
 /// Of the data folder and what is in it.
 const OWNER_ONLY: u32 = 0o700;
 /// How long SQLite waits for another connection.
-const BUSY: Duration = Duration::from_secs(10);
+pub(crate) const BUSY: Duration = Duration::from_secs(10);
 /// How long a start waits for an earlier server to let go of the data folder.
 const HANDOVER: Duration = Duration::from_secs(10);
+/// The file in the data folder that whoever works on it locks.
+pub(crate) const LOCK: &str = "lock";
 
 /// The databases and folders of one server.
 #[derive(Debug)]
@@ -68,23 +76,32 @@ pub(crate) struct Store {
 impl Store {
     /// Makes the data folder and what belongs in it, for the owner alone.
     pub(crate) fn make_folder(data: &Path) -> Result<(), StartError> {
+        is_whole(data)?;
         for folder in [data.to_owned(), data.join("blobs"), data.join("session-blobs")] {
-            // One that was there before is closed to others as well: SQLite makes its files as the umask says.
-            DirBuilder::new()
-                .recursive(true)
-                .mode(OWNER_ONLY)
-                .create(&folder)
-                .and_then(|()| std::fs::set_permissions(&folder, Permissions::from_mode(OWNER_ONLY)))
-                .map_err(|source| StartError::Data { path: folder, source })?;
+            Self::make_own_folder(&folder)?;
         }
         Ok(())
+    }
+
+    /// Makes a folder for the owner alone. One that was there before is closed to others as well: SQLite makes its files as
+    /// the umask says.
+    pub(crate) fn make_own_folder(folder: &Path) -> Result<(), StartError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(OWNER_ONLY)
+            .create(folder)
+            .and_then(|()| std::fs::set_permissions(folder, Permissions::from_mode(OWNER_ONLY)))
+            .map_err(|source| StartError::Data { path: folder.to_owned(), source })
     }
 
     /// Opens the databases and brings their schemas to this version.
     pub(crate) async fn open(data: &Path) -> Result<Self, StartError> {
         Self::make_folder(data)?;
         let lock = lock(data).await?;
-        let writer = open(&data.join("main.db"), 1, &[include_str!("main.sql")]).await?;
+        // Again: whoever held the lock until now may have been a restore.
+        is_whole(data)?;
+        let steps = [include_str!("main.sql"), include_str!("main.log.sql"), include_str!("main.account.sql")];
+        let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.
         let shares = open(&data.join("shares.db"), 1, &[include_str!("shares.sql")]).await?;
@@ -118,10 +135,20 @@ impl Store {
     }
 }
 
-/// Takes the data folder for this process.
-async fn lock(data: &Path) -> Result<File, StartError> {
+/// Refuses a data folder that was not restored to the end.
+fn is_whole(data: &Path) -> Result<(), StartError> {
+    let restoring = data.join(crate::backup::RESTORING);
+    if restoring.exists() {
+        let source = std::io::Error::other("a restore is under way here, or was cut off: run it again");
+        return Err(StartError::Data { path: restoring, source });
+    }
+    Ok(())
+}
+
+/// Takes the data folder for this process, for as long as the file is open.
+pub(crate) async fn lock(data: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::Data { path: data.to_owned(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(data.join("lock")).map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).open(data.join(LOCK)).map_err(failed)?;
     let deadline = tokio::time::Instant::now() + HANDOVER;
     loop {
         match file.try_lock() {

@@ -1,18 +1,18 @@
 //! Records: publish, list, release, delete.
 
-use glimpse_wire::limits::{MAX_PAGE, MAX_SESSION_MILLIS};
-use glimpse_wire::record::{Change, Envelope, Page};
+use glimpse_wire::limits::MAX_SESSION_MILLIS;
+use glimpse_wire::record::{Change, Deletion, Envelope};
 use glimpse_wire::size::sealed;
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, RecordId, UnixMillis};
+use glimpse_wire::{ErrorCode, Hash, RecordId, UnixMillis};
 use sqlx::SqliteConnection;
 
+use super::devices::belongs;
+use super::log::{Leaf, append};
 use super::shares::VersionScope;
-use super::{Store, fixed, int, nat};
+use super::{SignedIn, Store, fixed, int, links, nat};
 use crate::problem::Answer;
 use crate::settings::Limits;
 
-/// Bytes of envelopes after which a page of a listing ends.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Releases are kept this long.
 const RELEASE_LOG_MILLIS: u64 = 90 * 24 * 60 * 60 * 1000;
 
@@ -28,12 +28,13 @@ pub(crate) enum State {
 }
 
 impl State {
-    const fn number(self) -> i64 {
-        match self {
-            Self::Version => 1,
-            Self::Pending => 2,
-            Self::Deleted => 3,
-        }
+    /// As the tables and the leaves of the log have it.
+    pub(super) fn number(self) -> i64 {
+        i64::from(match self {
+            Self::Version => Change::VERSION,
+            Self::Pending => Change::PENDING,
+            Self::Deleted => Change::DELETED,
+        })
     }
 }
 
@@ -77,6 +78,10 @@ impl Store {
         if !follows {
             return Err(ErrorCode::Conflict.into());
         }
+        // A writer cannot know the newest head, and names the one that it was given.
+        if state == State::Version {
+            links::is_newest(&mut tx, &header.account, &envelope.head).await?;
+        }
         adopt_content(&mut tx, envelope, &h0).await?;
         if let Some((_, _, _, old_h0, _)) = &before {
             // A session that lends the older version may still be reading it.
@@ -98,58 +103,23 @@ impl Store {
         .bind(bytes)
         .execute(&mut *tx)
         .await?;
+        append(&mut tx, account, seq, Leaf { record, version: int(header.version), h1: &h1.0, kind: state }).await?;
         tx.commit().await?;
         self.settle_share(&header.account, &h0).await?;
         Ok(nat(seq))
     }
 
-    /// What changed after `after`, by rising number.
-    pub(crate) async fn changes(&self, account: &AccountId, after: u64, limit: u32) -> Answer<Page> {
-        let limit = i64::from(limit).clamp(1, i64::try_from(MAX_PAGE).unwrap_or(i64::MAX));
-        let rows: Vec<(i64, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT seq, state, body FROM records WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?")
-                .bind(account.0.as_slice())
-                .bind(int(after))
-                .bind(limit.saturating_add(1))
-                .fetch_all(&self.main)
-                .await?;
-        // Asked after the rows, so that none of them has a higher number.
-        let newest: Option<i64> = sqlx::query_scalar("SELECT seq FROM accounts WHERE account = ?")
-            .bind(account.0.as_slice())
-            .fetch_optional(&self.main)
-            .await?;
-        let newest = nat(newest.ok_or(ErrorCode::NotFound)?);
-        let mut page = Page { changes: Vec::new(), next: after, more: false, newest };
-        let mut size = 0usize;
-        for (seq, state, body) in rows {
-            size = size.saturating_add(body.len());
-            if int(u64::try_from(page.changes.len()).unwrap_or(u64::MAX)) == limit
-                || (size > PAGE_BYTES && !page.changes.is_empty())
-            {
-                page.more = true;
-                break;
-            }
-            let (seq, body) = (nat(seq), body.into());
-            page.changes.push(match state {
-                1 => Change::Version { seq, envelope: body },
-                2 => Change::Pending { seq, envelope: body },
-                _ => Change::Deleted { seq, deletion: body },
-            });
-            page.next = seq;
-        }
-        Ok(page)
-    }
-
     /// Counts and logs the release of a record's share, in a transaction that is on disk before the share leaves.
     pub(crate) async fn log_release(
         &self,
-        account: &AccountId,
-        device: &DeviceId,
+        device: &SignedIn,
         record: &RecordId,
         version: u64,
         now: UnixMillis,
     ) -> Answer<VersionScope> {
+        let account = &device.account;
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        belongs(&mut tx, device).await?;
         let h0: Option<Vec<u8>> = sqlx::query_scalar(
             "SELECT h0 FROM records WHERE account = ? AND record = ? AND version = ? AND state IN (1, 2)",
         )
@@ -161,7 +131,7 @@ impl Store {
         let h0 = h0.ok_or(ErrorCode::NotFound)?;
         sqlx::query("INSERT INTO releases (account, device, record, version, at) VALUES (?, ?, ?, ?, ?)")
             .bind(account.0.as_slice())
-            .bind(device.0.as_slice())
+            .bind(device.device.0.as_slice())
             .bind(record.0.as_slice())
             .bind(int(version))
             .bind(int(now.0))
@@ -172,14 +142,8 @@ impl Store {
     }
 
     /// Deletes a record: its entry turns into the signed deletion, and its content and r are doomed with it.
-    pub(crate) async fn delete_record(
-        &self,
-        account: &AccountId,
-        record: &RecordId,
-        named: (u64, &Hash),
-        deletion: &[u8],
-        now: UnixMillis,
-    ) -> Answer<()> {
+    pub(crate) async fn delete_record(&self, named: &Deletion, deletion: &[u8], now: UnixMillis) -> Answer<()> {
+        let (account, record) = (&named.account, &named.record);
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let row: Option<Row> =
             sqlx::query_as("SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?")
@@ -192,9 +156,10 @@ impl Store {
             return Ok(());
         }
         // A deletion names the version that its signer saw, so that it cannot remove one that they did not.
-        if nat(version) != named.0 || h1 != named.1.0 {
+        if nat(version) != named.version || h1 != named.h1.0 {
             return Err(ErrorCode::Conflict.into());
         }
+        links::is_newest(&mut tx, account, &named.head).await?;
         doom(&mut tx, account.0.as_slice(), record.0.as_slice(), &h0, now).await?;
         // An older version that waits for its readers goes as well.
         sqlx::query("UPDATE doomed SET due = ? WHERE account = ? AND record = ?")
@@ -211,6 +176,8 @@ impl Store {
             .bind(record.0.as_slice())
             .execute(&mut *tx)
             .await?;
+        let leaf = Leaf { record: record.0.as_slice(), version, h1: &h1, kind: State::Deleted };
+        append(&mut tx, account.0.as_slice(), seq, leaf).await?;
         tx.commit().await?;
         self.sweep_doomed(now).await
     }

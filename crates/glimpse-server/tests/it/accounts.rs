@@ -21,12 +21,12 @@ async fn an_account_from_genesis_to_deletion() {
     assert_eq!(again.status, StatusCode::CREATED);
 
     let account: Account = phone.http.get("/v1/account").await.json();
-    assert_eq!(account.links, std::slice::from_ref(&phone.founding.genesis));
-    assert_eq!(account.wraps, [EpochWrap { epoch: 1, wrap: phone.founding.wrap.clone() }]);
+    assert_eq!(account.chain.links, std::slice::from_ref(&phone.founding.genesis));
+    assert_eq!(account.wraps, [DeviceWrap { device: phone.device, wrap: phone.founding.wrap.clone() }]);
 
     let chain_path = format!("/v1/chains/{}", phone.account);
     let chain: Chain = phone.http.get(&chain_path).await.json();
-    assert_eq!((chain.links.len(), chain.statement), (1, None));
+    assert_eq!((chain.links.len(), chain.statements), (1, Vec::new()));
     let statement = HeadStatement {
         suite: SUITE,
         account: phone.account,
@@ -37,7 +37,7 @@ async fn an_account_from_genesis_to_deletion() {
     let word: SignedJson = sign(&phone.key, StatementKind::Head, &statement).into();
     phone.http.json(Method::PUT, "/v1/account/head", &word).await.ok();
     let chain: Chain = phone.http.get(&chain_path).await.json();
-    assert_eq!(chain.statement, Some(word));
+    assert_eq!(chain.statements, [word]);
 
     let version = phone.add(100).await;
     let (id, listed) = unit();
@@ -137,7 +137,7 @@ async fn what_is_not_yours_is_not_there() {
     }
     for session in [session, no_session] {
         let scope = ShareScope::Session { session, unit: id, salt: Salt(random()) };
-        let said = other.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await;
+        let said = other.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await;
         assert_eq!(said.code(), ErrorCode::NotFound);
     }
     assert_eq!(other.delete(&version).await.code(), ErrorCode::NotFound);

@@ -14,6 +14,7 @@ use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest,
 use glimpse_wire::size::{SEALED_CHUNK, padded, sealed};
 use glimpse_wire::*;
 use reqwest::{Method, StatusCode};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use crate::http::{Http, Said};
 
@@ -45,9 +46,12 @@ pub(crate) struct Phone {
     pub(crate) http: Http,
     pub(crate) key: SigningKey,
     pub(crate) device: DeviceId,
+    pub(crate) public: DevicePublic,
     pub(crate) account: AccountId,
     pub(crate) head: Head,
     pub(crate) founding: CreateAccount,
+    /// The counter of the last sign-in.
+    pub(crate) sign_ins: AtomicU64,
 }
 
 /// A record version as its author remembers it.
@@ -76,12 +80,14 @@ impl Phone {
             wraps: vec![WrapCommitment { device: id, hash: preimage::wrap_hash(&wrap) }],
             previous_seed: Bytes::default(),
         };
-        let body = LinkBody::Genesis { random: Hash(random()), device, epoch, recovery: Vec::new() };
+        let genesis = device.clone();
+        let body = LinkBody::Genesis { random: Hash(random()), device: genesis, epoch, recovery: Vec::new() };
         let link = encode(&Link { suite: SUITE, seq: 0, previous: Hash::ZERO, body, signer: id });
         let signature = SignatureBytes(key.sign(&preimage::link_signature(&link)).to_bytes());
         Self {
             http,
             device: id,
+            public: device,
             account: preimage::account_id(&link),
             head: Head { seq: 0, hash: preimage::link_hash(&link) },
             founding: CreateAccount {
@@ -89,6 +95,7 @@ impl Phone {
                 wrap: Bytes(wrap),
             },
             key,
+            sign_ins: AtomicU64::new(0),
         }
     }
 
@@ -101,7 +108,7 @@ impl Phone {
     pub(crate) async fn found(http: Http) -> Self {
         let mut phone = Self::keys(http);
         let founded: Account = phone.http.post("/v1/accounts", &phone.founding).await.json();
-        assert_eq!(founded.account, phone.account);
+        assert_eq!(founded.chain.account, phone.account);
         phone.sign_in().await;
         phone
     }
@@ -123,6 +130,7 @@ impl Phone {
             origin: origin.to_owned(),
             challenge: challenge.challenge,
             at: challenge.now,
+            counter: self.sign_ins.fetch_add(1, Ordering::Relaxed) + 1,
         };
         sign(&self.key, StatementKind::SignIn, &answer).into()
     }
@@ -149,7 +157,8 @@ impl Phone {
 
     pub(crate) async fn mint(&self, header: &Header) -> Share {
         let scope = ShareScope::Record { record: header.record, version: header.version, h0: header.h0() };
-        let minted: Minted = self.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.json();
+        let minted: Minted =
+            self.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await.json();
         minted.shares.into_iter().next().expect("one share")
     }
 
@@ -283,7 +292,8 @@ impl Phone {
     pub(crate) async fn seal_unit(&self, visit: &Visit, unit: UnitId, length: u64) -> (Share, Vec<u8>) {
         let salt = Salt(random());
         let scope = ShareScope::Session { session: visit.session, unit, salt };
-        let minted: Minted = self.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.json();
+        let minted: Minted =
+            self.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await.json();
         let envelope = UnitEnvelope {
             suite: SUITE,
             session: visit.session,

@@ -282,7 +282,7 @@ async fn shares_of_units_are_minted_all_or_none_and_not_without_end() {
     let scope = |unit: UnitId| ShareScope::Session { session: visit.session, unit, salt: Salt(random()) };
     let mint = |shares: Vec<ShareScope>| {
         let phone = &phone;
-        async move { phone.http.post("/v1/shares", &MintRequest { shares }).await }
+        async move { phone.http.post("/v1/shares", &MintRequest { shares, head: None }).await }
     };
     let all: Vec<ShareScope> = units.iter().map(|(id, _)| scope(*id)).collect();
     let minted: Minted = mint(all.clone()).await.json();

@@ -19,6 +19,10 @@ async fn bodies(phone: &Phone) -> Vec<(Method, String, &'static str, Vec<u8>)> {
     let statement = SignedJson::from(phone.end_statement(&visit));
     let request = sign(&visit.key, preimage::StatementKind::Open, &visit.request(id, 1, Hash::ZERO));
     let session = visit.session;
+    let name = DeviceName { device: phone.device, epoch: 1, sealed: Bytes(vec![1]) };
+    let name = serde_json::to_vec(&name).expect("JSON");
+    let append = AppendLink { link: phone.founding.genesis.clone(), wraps: Vec::new() };
+    let append = serde_json::to_vec(&append).expect("JSON");
     vec![
         (Method::POST, "/v1/accounts".into(), json, serde_json::to_vec(&phone.founding).expect("JSON")),
         (Method::POST, "/v1/sign-in".into(), json, word(&statement)),
@@ -28,6 +32,11 @@ async fn bodies(phone: &Phone) -> Vec<(Method, String, &'static str, Vec<u8>)> {
         (Method::POST, "/v1/claims".into(), json, br#"{"nameplate":"000","purpose":"view"}"#.to_vec()),
         (Method::DELETE, "/v1/account".into(), json, word(&statement)),
         (Method::PUT, "/v1/account/head".into(), json, word(&statement)),
+        (Method::POST, "/v1/account/links".into(), json, append.clone()),
+        (Method::PUT, format!("/v1/account/names/{}", phone.device), json, name),
+        (Method::DELETE, "/v1/account/recovery".into(), json, word(&statement)),
+        (Method::POST, "/v1/recoveries".into(), json, word(&statement)),
+        (Method::POST, format!("/v1/accounts/{}/recover", phone.account), json, append),
         (Method::POST, "/v1/records".into(), cbor, record.envelope.to_bytes()),
         (Method::POST, "/v1/sessions".into(), cbor, phone.submission(&visit, &visit.terms)),
         (Method::POST, format!("/v1/sessions/{session}/terms"), cbor, phone.submission(&visit, &visit.terms)),
@@ -77,6 +86,7 @@ async fn another_suite_is_malformed() {
         origin: server.url(),
         challenge: Hash(random()),
         at: UnixMillis(0),
+        counter: 1,
     };
     let signed: SignedJson = sign(&phone.key, preimage::StatementKind::SignIn, &answer).into();
     assert_eq!(phone.http.post("/v1/sign-in", &signed).await.code(), ErrorCode::Malformed);
@@ -165,7 +175,7 @@ async fn strange_requests_get_plain_refusals() {
     let upgrade = http.get(&format!("/v1/mailboxes/{}/socket", MailboxId(random()))).await;
     assert_eq!(upgrade.code(), ErrorCode::Malformed);
     let shares = vec![ShareScope::Record { record: RecordId(random()), version: 1, h0: Hash(random()) }; 257];
-    assert_eq!(phone.http.post("/v1/shares", &MintRequest { shares }).await.code(), ErrorCode::TooLarge);
+    assert_eq!(phone.http.post("/v1/shares", &MintRequest { shares, head: None }).await.code(), ErrorCode::TooLarge);
     let found = async |link: usize| {
         let founding = CreateAccount { genesis: Bytes(vec![0; link]), wrap: Bytes(vec![0; limits::MAX_WRAP]) };
         http.post("/v1/accounts", &founding).await.code()

@@ -43,7 +43,14 @@ async fn a_record_from_mint_to_deletion() {
     let again: Published = phone.publish(&second).await.json();
     assert_eq!(again.seq, 2);
     let page = phone.list(0).await;
-    assert!(matches!(page.changes.as_slice(), [Change::Version { seq: 2, .. }]));
+    let replaced = Change::Replaced {
+        seq: 1,
+        record: first.envelope.header.record,
+        version: 1,
+        h1: first.envelope.h1(),
+        kind: Change::VERSION,
+    };
+    assert!(matches!(page.changes.as_slice(), [old, Change::Version { seq: 2, .. }] if *old == replaced), "{page:?}");
     assert_eq!(phone.release(&first).await.code(), ErrorCode::NotFound, "only the newest version opens");
     assert_eq!(phone.release(&second).await.json::<Share>(), second.share);
 
@@ -80,7 +87,8 @@ async fn versions_swap_only_with_the_one_they_follow() {
     assert_eq!(phone.publish(&skips).await.code(), ErrorCode::Conflict);
     let fresh = phone.prepare(Header { version: 1, previous: Hash::ZERO, ..phone.header(record, None, 10) }).await;
     assert_eq!(phone.publish(&fresh).await.code(), ErrorCode::Conflict);
-    assert!(matches!(phone.list(0).await.changes.as_slice(), [Change::Version { seq: 2, .. }]));
+    let changes = phone.list(0).await.changes;
+    assert!(matches!(changes.as_slice(), [Change::Replaced { seq: 1, .. }, Change::Version { seq: 2, .. }]));
 }
 
 #[tokio::test]
@@ -122,7 +130,7 @@ async fn half_a_record_is_never_visible() {
         "published is published"
     );
     let scope = ShareScope::Record { record: header.record, version: 1, h0: header.h0() };
-    let again = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await;
+    let again = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await;
     assert_eq!(again.code(), ErrorCode::Conflict, "a published share is released and logged, never minted again");
 }
 
@@ -147,7 +155,7 @@ async fn t073_a_share_minted_for_one_version_publishes_no_other() {
         ShareScope::Record { record: b.record, version: 1, h0: a.h0() },
         ShareScope::Record { record: a.record, version: 2, h0: a.h0() },
     ] {
-        let said = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await;
+        let said = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await;
         assert_eq!(said.code(), ErrorCode::Conflict);
     }
     // Control: with a share of its own, B is published, and the two shares differ.
@@ -186,20 +194,28 @@ async fn listings_come_in_pages_by_the_order_of_change() {
         versions.push(phone.add(1).await);
     }
     phone.delete(&versions[1]).await.ok();
-    let mut seen = Vec::new();
+    let (mut seen, mut replaced) = (Vec::new(), Vec::new());
     let mut after = 0;
     loop {
         let page = phone.list(after).await;
         assert!(page.changes.len() <= 3);
+        replaced.extend(page.changes.iter().filter_map(|change| match change {
+            Change::Replaced { seq, .. } => Some(*seq),
+            _ => None,
+        }));
         seen.extend(page.changes.iter().map(|change| match change {
-            Change::Version { seq, .. } | Change::Pending { seq, .. } | Change::Deleted { seq, .. } => *seq,
+            Change::Version { seq, .. }
+            | Change::Pending { seq, .. }
+            | Change::Deleted { seq, .. }
+            | Change::Replaced { seq, .. } => *seq,
         }));
         after = page.next;
         if !page.more {
             break;
         }
     }
-    assert_eq!(seen, [1, 3, 4, 5, 6, 7, 8], "2 became 8: a deletion");
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(replaced, [2], "by 8, a deletion");
     assert_eq!(phone.list(after).await.changes.len(), 0);
 }
 
@@ -273,7 +289,8 @@ async fn a_writer_submits_and_a_device_decides() {
     let version = crate::actors::Version { envelope: written, content, share: minted.shares[0].clone() };
     assert_eq!(phone.release(&version).await.json::<Share>(), version.share);
     phone.delete(&version).await.ok();
-    assert!(matches!(phone.list(0).await.changes.as_slice(), [Change::Deleted { .. }]));
+    let changes = phone.list(0).await.changes;
+    assert!(matches!(changes.as_slice(), [Change::Replaced { kind: Change::PENDING, .. }, Change::Deleted { .. }]));
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ async fn t059_after_expiry_nothing_opens() {
         assert_eq!(visit.content(&id).await.code(), ErrorCode::SessionExpired);
         assert_eq!(phone.end(&visit).await.code(), ErrorCode::SessionExpired);
         let scope = ShareScope::Session { session: visit.session, unit: id, salt: Salt(random()) };
-        let minted = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await;
+        let minted = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await;
         assert_eq!(minted.code(), ErrorCode::SessionExpired);
     }
     clock.advance(Duration::from_secs(24 * 3_600 - 1));
@@ -424,7 +424,7 @@ async fn units_are_what_was_minted_and_listed_and_are_sealed_once() {
         |envelope: UnitEnvelope, content: &[u8]| phone.http.bytes(Method::PUT, &path, unit_body(&envelope, content));
     assert_eq!(put(good, &content).await.code(), ErrorCode::NotFound, "no share was minted for this salt");
     let scope = ShareScope::Session { session: visit.session, unit: id, salt };
-    let ask = MintRequest { shares: vec![scope, scope] };
+    let ask = MintRequest { shares: vec![scope, scope], head: None };
     let minted: Minted = phone.http.post("/v1/shares", &ask).await.json();
     assert_eq!(minted.shares[0], minted.shares[1], "idempotent");
     for bad in [

@@ -184,7 +184,7 @@ async fn the_end_of_a_session_ends_its_downloads_and_uploads() {
 
     let salt = Salt(random());
     let scope = ShareScope::Session { session: visit.session, unit: b, salt };
-    phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.ok();
+    phone.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await.ok();
     let envelope = UnitEnvelope {
         suite: SUITE,
         session: visit.session,
@@ -254,7 +254,7 @@ async fn units_that_are_arriving_have_their_room_before_they_are_there() {
     let begin = async |unit: UnitId, length: u64| {
         let salt = Salt(random());
         let scope = ShareScope::Session { session: visit.session, unit, salt };
-        phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.ok();
+        phone.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await.ok();
         let terms = preimage::terms_hash(&encode(&visit.terms));
         let (session, commit, size) = (visit.session, Hash(random()), padded(length));
         let envelope = UnitEnvelope { suite: SUITE, session, unit, salt, terms, commit, size };

@@ -34,7 +34,8 @@ async fn said(suite: u8) -> Vec<(&'static str, Option<ErrorCode>)> {
     let ask = ChallengeRequest { account: phone.account, device: phone.device };
     let challenge: Challenge = phone.http.post("/v1/sign-in/challenge", &ask).await.json();
     let (account, device, at) = (phone.account, phone.device, challenge.now);
-    let answer = SignIn { suite, account, device, origin: server.url(), challenge: challenge.challenge, at };
+    let answer =
+        SignIn { suite, account, device, origin: server.url(), challenge: challenge.challenge, at, counter: 2 };
     heard.push((
         "sign-in",
         phone.http.post("/v1/sign-in", &json(sign(&phone.key, StatementKind::SignIn, &answer))).await,
@@ -86,7 +87,7 @@ async fn said(suite: u8) -> Vec<(&'static str, Option<ErrorCode>)> {
 
     let salt = Salt(random());
     let scope = ShareScope::Session { session, unit: id, salt };
-    let _minted: Minted = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope] }).await.json();
+    let _minted: Minted = phone.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await.json();
     let terms = preimage::terms_hash(&encode(&visit.terms));
     let envelope = UnitEnvelope { suite, session, unit: id, salt, terms, commit: Hash(random()), size: padded(10) };
     let body = unit_body(&envelope, &noise(sealed(envelope.size)));

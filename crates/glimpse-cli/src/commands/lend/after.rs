@@ -1,9 +1,11 @@
 //! After a code that led to nothing: where to report an attempt, and whether to show another code.
 
+use futures_util::future::{Either, select};
 use glimpse_wire::SessionId;
 
 use super::keys::{Key, Keys};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::out::Out;
 use crate::text::date;
 
@@ -30,8 +32,16 @@ pub(super) async fn again(out: Out) -> Result<Again, Failure> {
     // First the keys: what is pressed as soon as the question stands there must not be taken for a line.
     let mut keys = Keys::start()?;
     out.note("n shows a new code, any other key leaves.");
-    match tokio::time::timeout(out.lock_after(), keys.next()).await {
-        Ok(Key::Char('n' | 'N')) => Ok(Again::NewCode),
+    let _attending = interrupt::attend();
+    let pressed = {
+        let pressed = select(Box::pin(keys.next()), Box::pin(interrupt::asked()));
+        tokio::time::timeout(out.lock_after(), pressed).await.map(|pressed| match pressed {
+            Either::Left((key, _)) => Some(key),
+            Either::Right(((), _)) => None,
+        })
+    };
+    match pressed {
+        Ok(Some(Key::Char('n' | 'N'))) => Ok(Again::NewCode),
         Ok(_) => Ok(Again::Leave),
         Err(_) => {
             drop(keys);

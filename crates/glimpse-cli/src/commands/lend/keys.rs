@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 /// A key that means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(in crate::commands) enum Key {
     /// A printable character of ASCII.
     Char(char),
     /// The end of what is typed.
@@ -23,7 +23,7 @@ pub(super) enum Key {
 }
 
 /// Reads keys until it is dropped.
-pub(super) struct Keys {
+pub(in crate::commands) struct Keys {
     pressed: mpsc::UnboundedReceiver<Key>,
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -31,7 +31,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn start() -> Result<Self, Failure> {
+    pub(in crate::commands) fn start() -> Result<Self, Failure> {
         let mode = mode::Mode::set().map_err(|error| {
             Failure::other(&format!("The terminal cannot be used: {error}."), "Use another one, or --json.")
         })?;
@@ -50,7 +50,7 @@ impl Keys {
     }
 
     /// The next key. Never comes when the terminal is gone.
-    pub(super) async fn next(&mut self) -> Key {
+    pub(in crate::commands) async fn next(&mut self) -> Key {
         match self.pressed.next().await {
             Some(key) => key,
             None => futures_util::future::pending().await,

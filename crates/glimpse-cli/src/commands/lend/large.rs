@@ -30,7 +30,7 @@ pub(super) fn digits(code: &str) -> Vec<String> {
 }
 
 /// A QR code of `text`, two modules a character, dark on light. Nothing if it does not fit one.
-pub(super) fn qr(text: &str) -> Vec<String> {
+pub(in crate::commands) fn qr(text: &str) -> Vec<String> {
     let Ok(code) = QrCode::encode_text(text, QrCodeEcc::Low) else { return Vec::new() };
     const QUIET: i32 = 2;
     let size = code.size();

@@ -4,8 +4,8 @@ mod adding;
 mod after;
 mod choose;
 mod json;
-mod keys;
-mod large;
+pub(super) mod keys;
+pub(super) mod large;
 mod screen;
 
 use core::cell::RefCell;
@@ -20,7 +20,7 @@ use glimpse_wire::ErrorCode;
 use crate::args::{Lend, Shared};
 use crate::failure::{Failure, exit_code};
 use crate::out::Out;
-use crate::{home, passphrase};
+use crate::{home, interrupt, passphrase};
 use after::Again;
 use keys::Keys;
 use screen::Screen;
@@ -112,10 +112,11 @@ async fn interruptible(
     lending: impl Future<Output = Result<Ending, DeviceError>>,
     todo: &mpsc::UnboundedSender<Command>,
 ) -> Result<Ending, DeviceError> {
+    let _attending = interrupt::attend();
     futures_util::pin_mut!(lending);
     let mut asked = false;
     loop {
-        match select(lending, std::pin::pin!(interrupt())).await {
+        match select(lending, std::pin::pin!(interrupt::asked())).await {
             Either::Left((ended, _)) => return ended,
             // Asked twice: what could not be told to the server ends there by itself.
             Either::Right(((), _)) if asked => return Err(ErrorCode::SessionEnded.into()),
@@ -126,23 +127,6 @@ async fn interruptible(
                 lending = waiting;
             }
         }
-    }
-}
-
-/// Done at Ctrl-C, or when the system asks the process to stop.
-#[cfg(unix)]
-pub(super) async fn interrupt() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
-    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-    let (_which, _, _) = futures_util::future::select_all(waits).await;
-}
-
-#[cfg(not(unix))]
-pub(super) async fn interrupt() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        futures_util::future::pending::<()>().await;
     }
 }
 

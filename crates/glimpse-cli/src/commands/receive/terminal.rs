@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 
 use super::{Saving, failure_of, finished};
 use crate::commands::add::progress;
-use crate::commands::lend::interrupt;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::out::{Out, Style};
 use crate::text::{clean, clean_lines, clean_to, count, kind, size};
 
@@ -46,7 +46,8 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
         exit: 0,
     };
     // Listened to all the time: a signal between two looks must not be lost.
-    let mut stop = std::pin::pin!(interrupt().fuse());
+    let mut stop = std::pin::pin!(interrupt::asked().fuse());
+    let _attending = interrupt::attend();
     loop {
         while let Some(shown) = receiver.show() {
             let input = match shown {

@@ -8,8 +8,8 @@ use glimpse_wire::{ErrorCode, UnitId, decode};
 
 use super::{Done, Running, Stage};
 use crate::lend::Event;
-use crate::lend::link::News;
 use crate::lend::trail::Noted;
+use crate::mailbox::News;
 
 /// Where a receipt belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod devices;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use glimpse_wire::RecordId;
+
+pub(crate) use devices::{
+    ChainCommand, Cosign, Join, Link, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
+};
 
 use crate::text::KINDS;
 
@@ -105,6 +111,42 @@ pub(crate) enum Command {
     End(End),
     /// Show and verify the log of a session
     Receipts(ReceiptsOf),
+    /// Bring another device into the account: show a code for it, or type the one that it shows
+    Link(Link),
+    /// Bring this device into an account: type the code that a device of it shows, or show one
+    Join(Join),
+    /// List the devices of the account
+    Devices {
+        /// Those that were taken out as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Take devices out of the account, at once
+    Revoke(Revoke),
+    /// Call a device by another name, on all devices
+    Rename(Rename),
+    /// Sign, as the second device, what another one proposes
+    Cosign(Cosign),
+    /// Show what happened to the account: devices that came and went, alarms
+    Inbox {
+        /// What was read before as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make a recovery kit, bring the account back with one, or stop somebody who tries to
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
+    /// Show the account's log of devices and its rules, or mend it
+    Chain {
+        #[command(subcommand)]
+        command: Option<ChainCommand>,
+    },
+    /// Carry a watch's bytes to the server: what the phone does for it
+    Relay {
+        /// The Unix socket to listen on
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+    },
     /// Print the account's contact card, for those who are to write to it
     Card,
     /// Look at what somebody lends: a viewer in a terminal, also for programs
@@ -155,6 +197,9 @@ pub(crate) struct Add {
     /// These records may never be lent
     #[arg(long)]
     pub(crate) never_lend: bool,
+    /// Seal these records anew at once when a device is taken out
+    #[arg(long)]
+    pub(crate) sensitive: bool,
 }
 
 #[derive(Debug, Args)]

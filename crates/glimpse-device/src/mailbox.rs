@@ -1,4 +1,4 @@
-//! The device's end of a mailbox: one socket after the other, the same bytes again after each break, each message of
+//! One end of a mailbox: one socket after the other, the same bytes again after each break, each message of
 //! the other end taken once.
 
 use std::collections::VecDeque;
@@ -26,14 +26,14 @@ const GONE: u64 = 60_000;
 const WRITE: u64 = 20_000;
 
 /// What came in before it was looked at. Waiting for it can be broken off without loss.
-pub(super) enum Raw {
+pub(crate) enum Raw {
     Connected(Result<Box<dyn Socket>, Unreachable>),
     Frame(Option<Vec<u8>>),
 }
 
 /// What it meant.
 #[derive(Debug)]
-pub(super) enum News {
+pub(crate) enum News {
     /// The server is there, and whether the other end is.
     Joined { peer: bool },
     /// The connection is gone; another is being made.
@@ -55,8 +55,8 @@ enum Connection {
     Open { socket: Box<dyn Socket>, joined: bool },
 }
 
-/// The device's end.
-pub(super) struct Link {
+/// One end.
+pub(crate) struct Link {
     transport: Rc<dyn Transport>,
     machine: Rc<dyn Surroundings>,
     path: String,
@@ -72,7 +72,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(
+    pub(crate) fn new(
         transport: Rc<dyn Transport>,
         machine: Rc<dyn Surroundings>,
         mailbox: MailboxId,
@@ -97,7 +97,7 @@ impl Link {
     }
 
     /// The next thing to look at. Dropping the future loses nothing.
-    pub(super) async fn wait(&mut self) -> Raw {
+    pub(crate) async fn wait(&mut self) -> Raw {
         match &mut self.connection {
             Connection::Opening(opening) => Raw::Connected(opening.as_mut().await),
             Connection::Open { socket, .. } => Raw::Frame(socket.receive().await),
@@ -105,7 +105,7 @@ impl Link {
     }
 
     /// Looks at what came, and answers the server.
-    pub(super) async fn take(&mut self, raw: Raw) -> Option<News> {
+    pub(crate) async fn take(&mut self, raw: Raw) -> Option<News> {
         self.heard = self.machine.monotonic();
         match raw {
             Raw::Connected(Ok(socket)) => {
@@ -173,7 +173,7 @@ impl Link {
     }
 
     /// Sends a message now, or once the server is there again; the same bytes each time.
-    pub(super) async fn send(&mut self, body: Vec<u8>) {
+    pub(crate) async fn send(&mut self, body: Vec<u8>) {
         let seq = self.first_kept.saturating_add(length(&self.kept));
         self.kept.push_back(body.clone());
         if matches!(self.connection, Connection::Open { joined: true, .. }) {
@@ -183,12 +183,12 @@ impl Link {
     }
 
     /// Whether the server holds every message.
-    pub(super) fn is_delivered(&self) -> bool {
+    pub(crate) fn is_delivered(&self) -> bool {
         self.kept.is_empty()
     }
 
     /// Time passed: tries a connection that is quiet, gives up one that is dead.
-    pub(super) async fn tick(&mut self) -> Option<News> {
+    pub(crate) async fn tick(&mut self) -> Option<News> {
         let now = self.machine.monotonic();
         if !matches!(self.connection, Connection::Open { .. }) {
             return None;

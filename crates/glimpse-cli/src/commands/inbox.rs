@@ -1,0 +1,156 @@
+//! `glimpse inbox`: what happened to the account.
+
+use glimpse_device::chain::Synced;
+use glimpse_device::devices::DeviceEntry;
+use glimpse_device::inbox::{Noted, Notice};
+use glimpse_wire::DeviceId;
+use serde::Serialize;
+
+use super::devices::{find_id, short};
+use crate::args::Shared;
+use crate::failure::Failure;
+use crate::home;
+use crate::out::{Out, Style};
+use crate::text::date;
+
+#[derive(Serialize)]
+struct NoticeEvent {
+    event: &'static str,
+    kind: &'static str,
+    at: u64,
+    read: bool,
+    alarm: bool,
+    devices: Vec<String>,
+    by: Option<String>,
+    seq: Option<u64>,
+    until: Option<u64>,
+}
+
+pub(super) async fn run(shared: &Shared, all: bool, out: Out) -> Result<u8, Failure> {
+    let device = home::unlock(shared, out).await?;
+    // What is wrong with the account is in the inbox too: it is shown, and then said.
+    let synced = device.sync().await;
+    let notices = device.inbox().await?;
+    let names = device.devices(synced.as_ref().unwrap_or(&Synced::default()));
+    let shown: Vec<&Noted> = notices.iter().filter(|noted| all || !noted.read).collect();
+    for noted in &shown {
+        out.event(&event(noted))?;
+        let style = if noted.notice.is_alarm() { Style::Red } else { Style::Bold };
+        let text = sentence(&noted.notice, &names);
+        out.line(&format!("{} UTC  {}", date(noted.at.0), out.styled(style, &text)))?;
+    }
+    if shown.is_empty() {
+        out.note("Nothing new. `glimpse inbox --all` shows what was read before.");
+    }
+    device.mark_read().await?;
+    synced?;
+    Ok(0)
+}
+
+fn event(noted: &Noted) -> NoticeEvent {
+    let (mut devices, mut by, mut seq, mut until) = (Vec::new(), None, None, None);
+    let kind = match &noted.notice {
+        Notice::Linked { seq: place, device, by: adder, at, held } => {
+            (devices, by, seq) = (vec![*device], Some(*adder), Some(*place));
+            until = (*held > 0).then(|| at.plus(*held).0);
+            "linked"
+        }
+        Notice::Revoked { seq: place, devices: out, by: who } => {
+            (devices, by, seq) = (out.clone(), Some(*who), Some(*place));
+            "revoked"
+        }
+        Notice::Rotated { seq: place, by: who } => {
+            (by, seq) = (Some(*who), Some(*place));
+            "rotated"
+        }
+        Notice::PolicyChanged { seq: place, by: who } => {
+            (by, seq) = (Some(*who), Some(*place));
+            "rules-changed"
+        }
+        Notice::KitChanged { seq: place, by: who, there } => {
+            (by, seq) = (Some(*who), Some(*place));
+            if *there { "kit-made" } else { "kit-given-up" }
+        }
+        Notice::Recovered { seq: place, device } => {
+            (devices, seq) = (vec![*device], Some(*place));
+            "recovered"
+        }
+        Notice::RecoveryAsked { device, due } => {
+            (devices, until) = (vec![*device], Some(due.0));
+            "recovery-asked"
+        }
+        Notice::Doubled { device, .. } => {
+            devices = vec![*device];
+            "doubled"
+        }
+        Notice::Forked { by: who, .. } => {
+            by = *who;
+            "forked"
+        }
+        Notice::RolledBack { .. } => "rolled-back",
+    };
+    NoticeEvent {
+        event: "notice",
+        kind,
+        at: noted.at.0,
+        read: noted.read,
+        alarm: noted.notice.is_alarm(),
+        devices: devices.iter().map(ToString::to_string).collect(),
+        by: by.map(|by| by.to_string()),
+        seq,
+        until,
+    }
+}
+
+/// What happened, in a sentence, and what to do where there is something.
+fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
+    let called = |id: &DeviceId| find_id(names, id);
+    match notice {
+        Notice::Linked { device, by, at, held, .. } if *held > 0 => format!(
+            "{} was linked by {} and is held back until {} UTC. If that was not you: glimpse revoke {}",
+            called(device),
+            called(by),
+            date(at.plus(*held).0),
+            short(&device.to_string())
+        ),
+        Notice::Linked { device, by, .. } => format!(
+            "{} was linked by {}. If that was not you: glimpse revoke {}",
+            called(device),
+            called(by),
+            short(&device.to_string())
+        ),
+        Notice::Revoked { devices, by, .. } => {
+            let out: Vec<String> = devices.iter().map(called).collect();
+            format!("{} took out {}.", called(by), out.join(", "))
+        }
+        Notice::Rotated { by, .. } => format!("{} began a new epoch.", called(by)),
+        Notice::PolicyChanged { by, .. } => format!("{} changed the account's rules.", called(by)),
+        Notice::KitChanged { by, there: true, .. } => {
+            format!("{} made a recovery kit. Kits from before are void.", called(by))
+        }
+        Notice::KitChanged { by, there: false, .. } => format!("{} gave up the recovery kit.", called(by)),
+        Notice::Recovered { device, .. } => {
+            format!("The recovery kit brought the account back on {}. Every other device is out.", called(device))
+        }
+        Notice::RecoveryAsked { due, .. } => format!(
+            "Somebody holds the recovery kit and takes the account over at {} UTC. If that is not you: glimpse recovery veto",
+            date(due.0)
+        ),
+        Notice::Doubled { device, .. } => format!(
+            "The state of {} turned up in two places. If you did not put back a copy of it: glimpse revoke {}",
+            called(device),
+            short(&device.to_string())
+        ),
+        Notice::Forked { by: Some(by), .. } => format!(
+            "The account's log of devices has two versions: {} has seen another one. Compare your devices: glimpse chain",
+            called(by)
+        ),
+        Notice::Forked { by: None, .. } => {
+            "The account's log of devices has two versions. Compare your devices: glimpse chain".to_owned()
+        }
+        Notice::RolledBack { ours, length } => format!(
+            "The server has {length} links of the account's log; this device has seen {}. See: glimpse chain",
+            ours.seq.saturating_add(1)
+        ),
+    }
+}

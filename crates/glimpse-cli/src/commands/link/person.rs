@@ -1,0 +1,197 @@
+//! Linking as a person sees it: what is shown, and what keys mean.
+
+use futures_channel::mpsc::UnboundedSender;
+use glimpse_core::words::CheckWords;
+use glimpse_device::linking::{Command, Event};
+use glimpse_wire::DeviceId;
+use zeroize::Zeroizing;
+
+use crate::commands::chain::span;
+use crate::commands::devices::short;
+use crate::commands::lend::keys::Key;
+use crate::commands::lend::large;
+use crate::out::{Out, Style};
+use crate::text::{clean_to, lasting};
+
+/// Characters of what another device says of itself that are shown.
+pub(super) const MAX_CLAIM: usize = 60;
+
+/// How the linking goes, as far as the texts at its end depend on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Course {
+    /// The two ends have confirmed each other.
+    pub(super) words: bool,
+    /// The person here left.
+    pub(super) left: bool,
+    /// The person here saw other words than were offered.
+    pub(super) none_of_these: bool,
+}
+
+/// What keys are for.
+enum Phase {
+    /// Nothing is asked.
+    Waiting,
+    Pick {
+        words: [CheckWords; 4],
+    },
+    Sure {
+        words: CheckWords,
+    },
+}
+
+/// The person in front of this end.
+pub(super) struct Person {
+    out: Out,
+    todo: UnboundedSender<Command>,
+    phase: Phase,
+    course: Course,
+}
+
+impl Person {
+    pub(super) fn new(todo: UnboundedSender<Command>, out: Out) -> Self {
+        Self { out, todo, phase: Phase::Waiting, course: Course::default() }
+    }
+
+    pub(super) const fn course(&self) -> Course {
+        self.course
+    }
+
+    /// Whether a key means something.
+    pub(super) const fn is_asked(&self) -> bool {
+        match self.phase {
+            Phase::Waiting => false,
+            Phase::Pick { .. } | Phase::Sure { .. } => true,
+        }
+    }
+
+    pub(super) fn does(&mut self, command: Command) {
+        if matches!(command, Command::Cancel) {
+            self.course.left = true;
+        }
+        // Nobody takes it any more: then it is over already.
+        drop(self.todo.unbounded_send(command));
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        let out = self.out;
+        match event {
+            Event::Code { code, qr, expires_in } => self.code(&code, qr.as_ref(), expires_in),
+            Event::Connecting => out.note("The other device is there."),
+            Event::Words { words, expires_in } => {
+                self.course.words = true;
+                out.note(&format!("On the other device, pick  {}", out.styled(Style::Bold, &words.to_string())));
+                out.note(&format!("No answer there in {} means no.", lasting(expires_in)));
+            }
+            Event::Asked { device, name, serial, same_machine, words, held, expires_in } => {
+                self.course.words = true;
+                self.asked(&device, &name, &serial, &same_machine, held);
+                out.note(&out.styled(Style::Bold, "Which two words are on its screen?"));
+                for (number, pair) in (1u8..).zip(&words) {
+                    out.note(&format!("   {number}  {pair}"));
+                }
+                out.note("   0  none of these");
+                out.note(&format!("No answer in {} means no.", lasting(expires_in)));
+                self.phase = Phase::Pick { words };
+            }
+            Event::Invited { held } => {
+                out.note("The other device said yes.");
+                if held > 0 {
+                    out.note(&format!("This device is held back for {}.", span(held)));
+                }
+            }
+            Event::NeedsSecond(proposal) => {
+                out.note("The account's rules want a second device to sign. Run this there:");
+                out.note(&format!("glimpse cosign {proposal}"));
+            }
+            Event::Accepted => out.note("It is in the account's log of devices."),
+            Event::Crowded => {
+                let again = out.styled(Style::Yellow, "Somebody tried this code again");
+                out.note(&format!("{again} and was refused. If that was not you, press Ctrl-C."));
+            }
+        }
+    }
+
+    fn code(&self, code: &str, qr: Option<&Zeroizing<String>>, expires_in: u64) {
+        let out = self.out;
+        out.note("Type or scan this code on the other device, and nowhere else:");
+        match qr {
+            Some(text) => {
+                // Drawn in colours of its own: without them nobody knows which side is dark.
+                if out.styled(Style::Bold, "x") != "x" {
+                    large::qr(text).iter().for_each(|row| out.note(&format!("   {row}")));
+                }
+                out.note("");
+                out.note(&format!("   {}", text.as_str()));
+            }
+            None => {
+                out.note("");
+                out.note(&format!("   {}", out.styled(Style::Bold, code)));
+            }
+        }
+        out.note("");
+        out.note(&format!("It brings a device into the account, for good, and ends in {}.", lasting(expires_in)));
+        out.note("Nobody will call you and ask for this code. If somebody does, press Ctrl-C.");
+    }
+
+    fn asked(&self, device: &DeviceId, name: &str, serial: &str, same_machine: &[DeviceId], held: u64) {
+        let out = self.out;
+        out.note("");
+        out.note(&out.styled(Style::Bold, "A device wants to be in the account. It says of itself:"));
+        let claim = |claim: &str| if claim.is_empty() { "nothing".to_owned() } else { clean_to(claim, MAX_CLAIM) };
+        out.note(&format!("   {:<8} {}", "name", claim(name)));
+        if !serial.is_empty() {
+            out.note(&format!("   {:<8} {}", "serial", claim(serial)));
+        }
+        out.note(&format!("   {:<8} {}", "id", short(&device.to_string())));
+        if !same_machine.is_empty() {
+            let before: Vec<String> = same_machine.iter().map(|id| short(&id.to_string()).to_owned()).collect();
+            let warning = format!("This machine was linked before, as {}.", before.join(", "));
+            out.note(&out.styled(Style::Yellow, &warning));
+        }
+        out.note("It will read every record, and write as you do.");
+        if held > 0 {
+            out.note(&format!("The account's rules hold it back for {}.", span(held)));
+        }
+        out.note("");
+    }
+
+    pub(super) fn key(&mut self, key: Key) {
+        let Key::Char(key) = key else { return };
+        let key = key.to_ascii_lowercase();
+        self.phase = match (core::mem::replace(&mut self.phase, Phase::Waiting), key) {
+            (Phase::Pick { words }, '1'..='4') => {
+                let place = usize::try_from(key.to_digit(10).unwrap_or(1).saturating_sub(1)).unwrap_or(0);
+                match words.get(place) {
+                    Some(picked) => {
+                        let out = self.out;
+                        out.note(&format!("You picked {}", out.styled(Style::Bold, &picked.to_string())));
+                        let sure = "Is the device in front of you, and is nobody on the phone asking for this?";
+                        out.note(&out.styled(Style::Bold, sure));
+                        out.note("   y  yes, link it      n  no");
+                        Phase::Sure { words: *picked }
+                    }
+                    None => Phase::Pick { words },
+                }
+            }
+            (Phase::Pick { .. }, '0') => {
+                self.course.none_of_these = true;
+                self.does(Command::Cancel);
+                Phase::Waiting
+            }
+            (Phase::Sure { words }, 'y') => {
+                self.does(Command::Approve { words: words.to_string() });
+                Phase::Waiting
+            }
+            (Phase::Sure { .. }, 'n') | (Phase::Pick { .. } | Phase::Sure { .. }, 'q') => {
+                self.does(Command::Cancel);
+                Phase::Waiting
+            }
+            (phase, _) => phase,
+        };
+    }
+}
+
+/// A device by its name and the beginning of its id.
+pub(super) fn told(name: &str, id: &str) -> String {
+    if name.is_empty() { short(id).to_owned() } else { format!("{} ({})", clean_to(name, MAX_CLAIM), short(id)) }
+}

@@ -1,0 +1,179 @@
+//! How another's word about the chain stands to what this device has seen, and what follows from it.
+
+use core::cell::RefCell;
+
+use glimpse_wire::account::{Head, HeadStatement, SignedLink};
+use glimpse_wire::api::SignedJson;
+use glimpse_wire::chain::{Chain, Standing};
+use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::{DeviceId, SUITE};
+use minicbor::{Decode, Encode};
+
+use super::{Known, forked};
+use crate::account::Device;
+use crate::error::DeviceError;
+use crate::inbox::Notice;
+
+/// Two links at one place. Nothing that depends on the chain goes on until the owner has said which one counts.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Fork {
+    /// What this device has at that place, or its own head.
+    #[n(0)]
+    pub ours: Head,
+    /// What the other end has there.
+    #[n(1)]
+    pub theirs: Head,
+    /// Who named it.
+    #[n(2)]
+    pub named: ForkNamed,
+}
+
+/// Who named the other link.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum ForkNamed {
+    /// A device of the account, by its signature.
+    #[n(0)]
+    Device(#[n(0)] DeviceId),
+    /// The server gave the link itself, signed as it must be.
+    #[n(1)]
+    Link(#[n(0)] SignedLink),
+}
+
+impl Fork {
+    /// The device on whose word the other link rests, where one is known.
+    #[must_use]
+    pub fn by(&self) -> Option<DeviceId> {
+        match &self.named {
+            ForkNamed::Device(device) => Some(*device),
+            ForkNamed::Link(link) => {
+                let decoded: Option<glimpse_wire::account::Link> =
+                    glimpse_wire::decode(link.link.as_slice(), glimpse_wire::limits::MAX_LINK).ok();
+                decoded.map(|link| link.signer)
+            }
+        }
+    }
+}
+
+/// What the owner is settling: words of devices that are about to be taken out do not stop it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settling {
+    leaving: Vec<DeviceId>,
+    /// The owner has said which log is right.
+    pub(super) owner_decided: bool,
+}
+
+/// Settles until it is dropped.
+pub(crate) struct SettlingGuard<'d>(&'d RefCell<Settling>, Settling);
+
+impl Drop for SettlingGuard<'_> {
+    fn drop(&mut self) {
+        self.0.replace(core::mem::take(&mut self.1));
+    }
+}
+
+/// What the statements of an answer say.
+pub(super) enum Said {
+    /// Nothing that this device does not know.
+    Nothing,
+    /// A device has seen more than the server gave.
+    More,
+    /// A device has seen something else.
+    Fork(Fork),
+}
+
+/// Checks what devices say of the chain's head. A statement that no device of the account signed says nothing.
+pub(super) fn said(chain: &Chain, statements: &[SignedJson], settling: &Settling) -> Said {
+    let mut more = false;
+    for signed in statements {
+        let signed = glimpse_wire::account::Signed::from(signed.clone());
+        let Ok(claimed) = signed.peek::<HeadStatement>() else { continue };
+        let Some(member) = chain.active(&claimed.device) else { continue };
+        if settling.leaving.contains(&member.id) {
+            continue;
+        }
+        let Ok(stated) = signed.open::<HeadStatement>(StatementKind::Head, &member.device.signing) else { continue };
+        if stated.suite != SUITE || stated.account != chain.account() {
+            continue;
+        }
+        match chain.compare(&stated.head) {
+            Standing::Same | Standing::Behind => {}
+            Standing::Ahead => more = true,
+            Standing::Forked => {
+                let named = ForkNamed::Device(stated.device);
+                return Said::Fork(Fork { ours: chain.head(), theirs: stated.head, named });
+            }
+        }
+    }
+    if more { Said::More } else { Said::Nothing }
+}
+
+impl Device {
+    /// While the guard lives, words of `leaving` stop nothing.
+    pub(super) fn settle_without(&self, leaving: &[DeviceId]) -> SettlingGuard<'_> {
+        let before = self.settling.borrow().clone();
+        let settling = Settling { leaving: leaving.to_vec(), owner_decided: before.owner_decided };
+        self.settling.replace(settling);
+        SettlingGuard(&self.settling, before)
+    }
+
+    /// While the guard lives, the remembered fork stops nothing: the owner has said which log is right.
+    pub(super) fn settle_fork(&self, by: Option<DeviceId>) -> SettlingGuard<'_> {
+        let before = self.settling.borrow().clone();
+        let settling = Settling { leaving: by.into_iter().collect(), owner_decided: true };
+        self.settling.replace(settling);
+        SettlingGuard(&self.settling, before)
+    }
+
+    /// Compares a head that a device of the account named somewhere (in a record, a pairing, a checkpoint) with the
+    /// chain. One that is further ahead has the chain fetched.
+    ///
+    /// # Errors
+    /// [`glimpse_wire::ErrorCode::ChainForked`]; [`glimpse_wire::ErrorCode::ChainRolledBack`] when the server does not
+    /// give the links.
+    pub async fn meet_head(&self, head: &Head, by: DeviceId) -> Result<(), DeviceError> {
+        if self.known().chain.compare(head) == Standing::Ahead {
+            self.sync().await?;
+        }
+        let known = self.known();
+        match known.chain.compare(head) {
+            Standing::Same | Standing::Behind => Ok(()),
+            Standing::Ahead => Err(super::rolled_back()),
+            Standing::Forked => {
+                let fork = Fork { ours: known.chain.head(), theirs: *head, named: ForkNamed::Device(by) };
+                self.remember_fork(fork).await?;
+                Err(forked())
+            }
+        }
+    }
+
+    /// The fork that stops this device, if there is one.
+    ///
+    /// # Errors
+    /// [`DeviceError::Damaged`], [`DeviceError::Storage`].
+    pub async fn fork(&self) -> Result<Option<Fork>, DeviceError> {
+        Ok(self.home.chain().await?.fork)
+    }
+
+    pub(super) async fn remember_fork(&self, fork: Fork) -> Result<(), DeviceError> {
+        let notice = Notice::Forked { ours: fork.ours, theirs: fork.theirs, by: fork.by() };
+        {
+            let _held = self.home.lock_account().await?;
+            let mut stored = self.home.chain().await?;
+            if stored.fork.is_some() {
+                return Ok(());
+            }
+            stored.fork = Some(fork);
+            self.home.store_chain(&stored).await?;
+        }
+        self.note(vec![notice]).await
+    }
+
+    /// Whether this device belongs to the account, as far as it has seen.
+    pub(crate) fn require_member(&self, known: &Known) -> Result<(), DeviceError> {
+        if known.chain.active(&self.keys().id()).is_some() {
+            Ok(())
+        } else {
+            Err(glimpse_wire::ErrorCode::DeviceRevoked.into())
+        }
+    }
+}
