@@ -5,7 +5,7 @@ import unittest
 
 from cipher import Stream
 from owner import check_genesis, open_envelope, take_confirm_a, take_hello
-from pairing import MESSAGE, expect, read_message, read_offer
+from pairing import LINK, MESSAGE, expect, read_message, read_offer
 from session import Session
 from typed_code import read_code
 from vector_files import ACCOUNT, PAIRING, VECTORS, File, mailbox, receipts, viewer
@@ -36,6 +36,9 @@ class Rejected(unittest.TestCase):
 
     def code(self, raw):
         read_code(raw.decode())
+
+    def link_code(self, raw):
+        read_code(raw.decode(), LINK)
 
     def genesis(self, raw):
         check_genesis(raw)
