@@ -1,4 +1,7 @@
-"""The account's chain, replayed from genesis as section 4 says: a list of signed links that is only ever extended."""
+"""The account's chain, replayed from genesis as section 4 says: a list of signed links that is only ever extended.
+
+A link that does not fit is refused with a word of vectors/README.md, which are not of the protocol.
+"""
 
 from collections import namedtuple
 
@@ -70,7 +73,9 @@ class Chain:
         self.epochs = []
         self.kit = None
         self.policy = None
-        self.effective = {}  # the key of each pin, and when it takes effect
+        self.effective = {}  # each pin, by kind, name and key, and when it takes effect
+        self.newest = None
+        self.brought = []  # the wraps of the newest link: (for whom, hash)
 
     def push(self, raw):
         signed = decode(raw, SIGNED_LINK, LINK_MOST + 128)
@@ -83,7 +88,10 @@ class Chain:
         take = {1: self._genesis, 2: self._by_device, 3: self._by_kit}[link.body.tag]
         done = take(link, signed, place)
         done()
-        self.head = Head(link.seq, H(preimages.link_hash(signed.link)))
+        self.head, self.newest = Head(link.seq, H(preimages.link_hash(signed.link))), link
+        said = link.body.act if link.body.tag == 2 else link.body
+        wraps = said.epoch.wraps if hasattr(said, "epoch") else getattr(said, "wraps", [])
+        self.brought = [tuple(each) for each in wraps]
 
     # Each of these checks a link, and returns what is to be done if it is taken.
 
@@ -143,8 +151,10 @@ class Chain:
     def _leave(self, act, link, _place):
         if not act.devices or act.devices != sorted(set(act.devices)):
             raise Refused("malformed", "the order of those who leave")
-        if link.signer in act.devices or not set(act.devices) <= set(self.devices):
-            raise Refused("leaving", "the signer, or a stranger, leaves")
+        if link.signer in act.devices:
+            raise Refused("malformed", "the signer leaves")
+        if not set(act.devices) <= set(self.devices):
+            raise Refused("not-a-member", "a stranger leaves")
         self._epoch(act.epoch, set(self.devices) - set(act.devices), self.kit)
 
         def done():
@@ -161,29 +171,24 @@ class Chain:
     def _rules(self, act, _link, _place):
         self._held(act.held, self._need("pinning").held)
         policy = act.policy
-        for need in (policy.adding, policy.revoking, policy.pinning):
-            self._held(need.held, 0)
-        self._held(policy.recovering, 0)
-        if policy.revoking.held != 0:
-            raise Refused("malformed", "a time of holding under revoking")
+        times = (policy.adding.held, policy.pinning.held, policy.recovering)
+        if max(times) > HELD_MOST or policy.revoking.held != 0:
+            raise Refused("malformed", "a time of holding in the rules")
         for pins in (policy.organisations, policy.writers):
             if not all(pin.name for pin in pins) or len({pin.key for pin in pins}) != len(pins):
                 raise Refused("malformed", "pins without a name or with one key")
 
         def done():
             before, self.effective = self.effective, {}
-            for kind in ("organisations", "writers"):
-                for pin in getattr(policy, kind):
-                    name = (kind, pin.name, pin.key)
-                    self.effective[name] = before.get(name, act.at + act.held)
+            for kind, pins in (("organisation", policy.organisations), ("writer", policy.writers)):
+                for pin in pins:
+                    self.effective[kind, *pin] = before.get((kind, *pin), act.at + act.held)
             self.policy = policy
 
         return done
 
     def _replace(self, act, _link, _place):
         kit = self._only(act.kits)
-        if kit is not None and self.kit is not None and id_of(kit) == id_of(self.kit):
-            raise Refused("malformed", "a kit that replaces itself")
         if [wrap.device for wrap in act.wraps] != ([] if kit is None else [id_of(kit)]):
             raise Refused("epoch", "not those that the link needs")
 
@@ -215,7 +220,7 @@ class Chain:
             raise Refused("epoch", "the number, or the key, of an epoch")
         if bool(epoch.older_seed) != bool(self.epochs):
             raise Refused("epoch", "an older seed")
-        wanted = sorted(devices | ({id_of(kit)} if kit else set()))
+        wanted = sorted([*devices, *([id_of(kit)] if kit else [])])
         if [wrap.device for wrap in epoch.wraps] != wanted:
             raise Refused("epoch", "not those that the link needs")
 
@@ -233,11 +238,13 @@ class Chain:
         under = {1: "adding", 2: "revoking", 4: "pinning", 5: "pinning"}.get(act.tag)
         could = set(self.devices) - {link.signer} - set(act.devices if act.tag == 2 else [])
         if bool(seconds) != bool(under and self._need(under).second and could):
-            raise Refused("second", "missing, or not asked for")
+            raise Refused("policy", "a second signature is missing, or not asked for")
         over = preimages.second_signature(self.account, *place, encode(plain(act)))
         for each in seconds:
-            if each.device not in could or not signed_by(self.devices[each.device].signing, each.signature, over):
-                raise Refused("second", "of a device that cannot give it, or of another act")
+            if each.device not in could:
+                raise Refused("policy", "a second signature of a device that cannot give it")
+            if not signed_by(self.devices[each.device].signing, each.signature, over):
+                raise Refused("signature", "of the second device")
 
     def _belongs(self, device):
         self.devices[id_of(device)] = device
