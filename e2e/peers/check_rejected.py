@@ -65,6 +65,8 @@ class Rejected(unittest.TestCase):
     def test_every_file(self):
         seen = 0
         for path in sorted((VECTORS / "reject").iterdir()):
+            if path.name.startswith("chain-"):
+                continue  # check_chain.py
             case = json.loads(path.read_text())
             expected = self.SAME.get(case["error"], set(case["error"].split(" or ")))
             with self.subTest(path.name, comment=case["comment"]):
