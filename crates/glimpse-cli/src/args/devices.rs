@@ -157,7 +157,6 @@ pub(crate) enum ChainCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
 pub(crate) struct Rules {
     /// Hold a new device back for so many days, so that another device can take it out first
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
@@ -177,4 +176,16 @@ pub(crate) struct Rules {
     /// Whether changing rules, pins and the recovery kit takes a second device
     #[arg(long, value_name = "true|false")]
     pub(crate) second_to_pin: Option<bool>,
+}
+
+impl Rules {
+    /// Whether nothing is to change.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.hold_new_devices.is_none()
+            && self.hold_pins.is_none()
+            && self.announce_recovery.is_none()
+            && self.second_to_link.is_none()
+            && self.second_to_revoke.is_none()
+            && self.second_to_pin.is_none()
+    }
 }

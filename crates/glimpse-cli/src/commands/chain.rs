@@ -90,7 +90,7 @@ async fn keep(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
         out.note("The log of devices has one version. There is nothing to choose.");
         return Ok(0);
     }
-    confirm("Is this device's log the right one? The device with the other one is taken out", yes, out).await?;
+    confirm("The device with the other log is taken out. Is the one on this device the right one?", yes, out).await?;
     let head = device.keep_this_chain().await?;
     out.event(&serde_json::json!({ "event": "kept", "seq": head.seq }))?;
     out.line("This log counts. A device that was on the other side has to be linked again.")?;
@@ -115,6 +115,9 @@ async fn rotate(shared: &Shared, out: Out) -> Result<u8, Failure> {
 }
 
 async fn set_rules(shared: &Shared, rules: &Rules, out: Out) -> Result<u8, Failure> {
+    if rules.is_empty() {
+        return Err(Failure::usage("No rule was named.", "`glimpse chain rules --help` shows which there are."));
+    }
     let device = home::unlock(shared, out).await?;
     let days = |days: Option<u32>, before: u64| days.map_or(before, |days| u64::from(days).saturating_mul(DAY));
     let changed = device

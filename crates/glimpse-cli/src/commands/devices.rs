@@ -173,8 +173,7 @@ pub(super) async fn revoke(shared: &Shared, revoke: &Revoke, out: Out) -> Result
             chosen.push(entry.id);
         }
     }
-    confirm("Take these devices out? Their sessions end at once, and they open nothing from now on", revoke.yes, out)
-        .await?;
+    confirm("Their sessions end at once, and they open nothing from then on. Take them out?", revoke.yes, out).await?;
     let head = match device.revoke(&chosen).await {
         Ok(head) => head,
         Err(error) => return Err(explained(&device, error, out).await),

@@ -9,8 +9,14 @@
     reason = "a test that meets what it does not expect has failed, and says where"
 )]
 
+mod devices;
 mod files;
 mod lending;
+mod linking;
 mod person;
 mod receiving;
+mod recovering;
+mod seconding;
+mod terminal;
+mod watching;
 mod world;
