@@ -21,7 +21,8 @@ const WAIT: u64 = 3_600_000;
 async fn guarded(server: &TestServer) -> (Family, Kit) {
     let mut family = Family::new(server, 2).await;
     let policy = Policy { recovering: WAIT, ..Policy::default() };
-    family.extend(0, Act::Policy { policy, at: UnixMillis(1), held: 0 }, Vec::new()).await;
+    let at = family.phones[0].now().await;
+    family.extend(0, Act::Policy { policy, at, held: 0 }, Vec::new()).await;
     let kit = family.equip().await;
     (family, kit)
 }
@@ -204,7 +205,7 @@ async fn what_the_kit_did_not_sign_recovers_nothing() {
             path.clone(),
             family.recovery(&kit, &family.newcomer(&server)),
         ),
-        ("of another account", conflict, stranger.recover_path(), good.clone()),
+        ("of another account, which has no kit", unauthorised, stranger.recover_path(), good.clone()),
         ("no wraps", malformed, path.clone(), AppendLink { wraps: Vec::new(), ..good.clone() }),
         ("a device's link", malformed, path.clone(), {
             let (act, wraps) = family.rotation();
