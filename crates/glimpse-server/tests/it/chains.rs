@@ -308,7 +308,7 @@ async fn a_device_that_was_linked_later_does_all_that_the_first_does() {
     later.end(&visit).await.ok();
 }
 
-fn copy(phone: &Phone) -> Phone {
+pub(crate) fn copy(phone: &Phone) -> Phone {
     Phone {
         http: phone.http.clone(),
         key: phone.key.clone(),

@@ -225,6 +225,27 @@ async fn what_the_kit_did_not_sign_recovers_nothing() {
     family.take(&good);
 }
 
+/// Replaying is dear, and shows here by failing.
+#[tokio::test]
+async fn nothing_is_replayed_for_whoever_is_not_the_kit() {
+    let server = TestServer::start().await;
+    let mut family = Family::new(&server, 1).await;
+    let kit = family.equip().await;
+    let (other, http, phone) = (Kit::new(), Http::to(&server), family.newcomer(&server));
+    let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", server.data().join("main.db").display())).await;
+    let damage = "UPDATE links SET link = x'80' WHERE seq = 0";
+    let database = database.expect("opens");
+    sqlx::query(damage).execute(&database).await.expect("damaged");
+    let path = family.recover_path();
+    for (by, code) in [(&other, ErrorCode::Unauthorised), (&kit, ErrorCode::Internal)] {
+        assert_eq!(http.post(ASK, &by.request(&family.chain, &phone)).await.code(), code);
+        assert_eq!(http.post(&path, &family.recovery(by, &phone)).await.code(), code);
+    }
+    // A kit from before its key was kept is found by replaying, whoever asks.
+    sqlx::query("UPDATE kits SET signing = NULL").execute(&database).await.expect("forgotten");
+    assert_eq!(http.post(ASK, &other.request(&family.chain, &phone)).await.code(), ErrorCode::Internal);
+}
+
 #[tokio::test]
 async fn nobody_takes_the_place_of_a_kit_by_naming_its_keys() {
     let server = TestServer::start().await;
