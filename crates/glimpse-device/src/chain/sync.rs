@@ -330,7 +330,13 @@ fn take_link(chain: &mut Chain, seq: u64, bytes: &Bytes) -> Result<Option<Signed
 /// The wraps to keep, where they are others than those that are kept.
 fn renewed(kept: &[KeptWrap], answer: &Account, chain: &Chain) -> Option<Vec<KeptWrap>> {
     let given: Vec<KeptWrap> = answer.wraps.iter().cloned().map(KeptWrap::from).collect();
-    let whole = chain.epoch().is_some_and(|epoch| given.len() >= epoch.wraps.len());
+    // A kit that was given up, or that another took the place of, has none any more.
+    let has = |id: &DeviceId| given.iter().any(|wrap| wrap.device == *id);
+    let lives = |id: &DeviceId| chain.members().iter().any(|member| member.id == *id);
+    let whole = chain.epoch().is_some_and(|epoch| {
+        epoch.wraps.iter().all(|wrap| has(&wrap.device) || !lives(&wrap.device))
+            && chain.recovery().is_none_or(|kit| has(&kit.id()))
+    });
     // A server that has lost some does not make this device lose them.
     (given != kept && (whole || kept.is_empty())).then_some(given)
 }
