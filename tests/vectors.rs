@@ -12,6 +12,10 @@
 
 #[path = "../crates/glimpse-core/src/testing/by_hand.rs"]
 mod by_hand;
+#[path = "../crates/glimpse-core/tests/vectors/chain.rs"]
+mod chain;
+#[path = "../crates/glimpse-core/tests/vectors/faults.rs"]
+mod faults;
 #[path = "../crates/glimpse-core/tests/vectors/files.rs"]
 mod files;
 #[path = "../crates/glimpse-core/tests/vectors/hand.rs"]
@@ -67,8 +71,9 @@ fn pairing_session_and_receipts() {
 }
 
 #[wasm_bindgen_test]
-fn a_linking() {
+fn a_linking_and_a_chain() {
     same("linking", &linking::linking());
+    same("chain", &chain::chain_sheet());
 }
 
 #[wasm_bindgen_test]

@@ -55,8 +55,8 @@ EPOCH = array(
     "Epoch",
     number=uint,
     account_key=octets(1216),
-    wraps=many(array("Wrap", device=octets(32), hash=octets(32)), 16),
-    previous_seed=octets(most=4096),
+    wraps=many(array("Wrap", device=octets(32), hash=octets(32)), 33),
+    older_seed=octets(0, 1168),
 )
 GENESIS = array(
     "Genesis",

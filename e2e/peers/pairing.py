@@ -12,7 +12,7 @@ from cipher import XWingKey, same, seal, signed_by, sound_point, unseal
 from hpke import expand, extract, mac
 from wire import SUITE, H, Refused, array, choice, decode, encode, lp, octets, only, parts, slug_of, text, uint
 
-VIEW = 1
+VIEW, LINK = 1, 3
 NONCE = bytes(12)
 MESSAGE = 256 * 1024
 CLAIM = text(200)
@@ -65,12 +65,12 @@ def expect(message, name):
     return message
 
 
-def read_offer(raw, mailbox):
+def read_offer(raw, mailbox, purpose=VIEW):
     # The suite is looked at first, so that an Offer of another version is called that even if it has other fields.
     offer = decode(raw, OFFER, MESSAGE)
     if offer.suite != SUITE:
         raise Refused("unsupported-suite", "Offer")
-    if offer.purpose != VIEW or offer.mailbox != mailbox:
+    if offer.purpose != purpose or offer.mailbox != mailbox:
         raise Refused("malformed", "an Offer for another purpose or mailbox")
     return offer
 
@@ -96,9 +96,11 @@ def check_words(bits):
 class Pairing:
     """One run of one code: `hello`, then `confirm` for an Answer, then `identify` for a ConfirmB. Each works once."""
 
-    def __init__(self, offer, mailbox, nameplate, secret, program, origin="", build="", entropy=os.urandom):
-        self.offer, self.nameplate = offer, nameplate.encode()
-        self._offer = read_offer(offer, mailbox)
+    def __init__(
+        self, offer, mailbox, nameplate, secret, program, origin="", build="", entropy=os.urandom, purpose=VIEW
+    ):
+        self.offer, self.nameplate, self._purpose = offer, nameplate.encode(), purpose
+        self._offer = read_offer(offer, mailbox, purpose)
         self.kem = XWingKey(entropy(32))
         self.signing = Ed25519PrivateKey.from_private_bytes(entropy(32))
         self.signing_key = self.signing.public_key().public_bytes_raw()
@@ -114,7 +116,7 @@ class Pairing:
             H(preimages.words_commitment(self._words_nonce)),
         ]
         hello_core = encode(core)
-        sides = [H(preimages.side(letter, VIEW, self.nameplate, offer, hello_core)) for letter in "ab"]
+        sides = [H(preimages.side(letter, purpose, self.nameplate, offer, hello_core)) for letter in "ab"]
         self._pake = SPAKE2_A(
             stretch(self.nameplate, secret.encode(), offer), idA=sides[0], idB=sides[1], entropy_f=entropy
         )
@@ -130,7 +132,7 @@ class Pairing:
             output = pake.finish(answer.p_b)  # refuses the wrong side, its own element, and what is outside the subgroup
         except Exception as why:  # python-spake2 raises ValueError, AssertionError and its own
             raise Refused("malformed", "pB") from why
-        self.transcript = H(preimages.transcript(VIEW, self.nameplate, self.offer, self.hello, answer_bytes))
+        self.transcript = H(preimages.transcript(self._purpose, self.nameplate, self.offer, self.hello, answer_bytes))
         self.prk = extract(self.transcript, output)
         self.session = H(preimages.session_id(self.transcript))[:16]
         self.psk = expand(self.prk, lp("pairing/psk"), 32)

@@ -33,6 +33,34 @@ def seed_wrap_info(device, epoch, account_key):
     return lp("chain/seed-wrap", device, n8(epoch), account_key)
 
 
+def older_seed_info(account, next_epoch, next_account_key):
+    return lp("chain/older-seed", account, n8(next_epoch), next_account_key)
+
+
+def reverse_signature(account, seq, previous, signing, kem, serial, adder, transcript):
+    return lp("chain/reverse", account, n8(seq), previous, signing, kem, serial, adder, transcript)
+
+
+def second_signature(account, seq, previous, act):
+    return lp("chain/second", account, n8(seq), previous, H(lp("chain/act", act)))
+
+
+def serial(number):
+    return lp("account/serial", number)
+
+
+def name_associated_data(account, device, epoch):
+    return lp("account/name", account, device, n8(epoch))
+
+
+def request_signature(origin, method, path, body_hash, account, device, counter):
+    return lp("account/request", origin, method, path, body_hash, account, device, n8(counter))
+
+
+def share_check(covered):
+    return lp("recovery/share-check", covered)
+
+
 # Records (section 5).
 
 
@@ -53,6 +81,14 @@ def h1(h0, kid, wrapped, commit_meta, commit_content, sealed_meta, content_root)
 
 def record_signature(h1, head_seq, head_hash):
     return lp("record/signature", h1, n8(head_seq), head_hash)
+
+
+def log_leaf(record, version, h1, kind):
+    return lp("record/log-leaf", record, n8(version), h1, b1(kind))
+
+
+def checkpoint_hash(checkpoint):
+    return lp("record/checkpoint-hash", checkpoint)
 
 
 def share_wrap_info(h0):
@@ -108,6 +144,17 @@ def confirm_b(transcript, c_a, sealed_identity):
 
 def introduction_signature(transcript, credential, case, reason):
     return lp("pairing/introduction", transcript, credential, case, reason)
+
+
+# Linking (section 6.6).
+
+
+def linking_associated_data(transcript, counter):
+    return lp("linking/aad", transcript, n8(counter))
+
+
+def invitation_signature(transcript, joiner, account, seq, previous, adder, serial, at, held):
+    return lp("linking/invitation", transcript, joiner, account, n8(seq), previous, adder, serial, n8(at), n8(held))
 
 
 # The session (section 7).

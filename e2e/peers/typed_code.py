@@ -10,8 +10,8 @@ _DAMM = [
     "3674209581", "5869720134", "8945362017", "9438617205", "2581436790",
 ]  # fmt: skip
 _NAMEPLATE = {**{str(first): 3 for first in range(8)}, "8": 5, "9": 7}
-SECRET_DIGITS = {1: 6, 2: 6, 3: 12}
-"""By purpose: view, agent, link."""
+SECRET_DIGITS = {1: (6,), 2: (6,), 3: (12, 39)}
+"""By purpose: view, agent, link; for the last typed by a person, and read by a camera."""
 
 # One run: digits with any spaces, dashes and dots between them.
 _RUN = re.compile(r"\d(?:[\s\u00ad\u2010-\u2015\u2212\u200b.\u00b7\-]*\d)*")
@@ -25,7 +25,8 @@ def check_digit(digits):
 
 
 def is_code(digits, purpose=1):
-    return len(digits) == _NAMEPLATE[digits[0]] + SECRET_DIGITS[purpose] + 1 and check_digit(digits) == "0"
+    secret = len(digits) - _NAMEPLATE[digits[0]] - 1
+    return secret in SECRET_DIGITS[purpose] and check_digit(digits) == "0"
 
 
 def find_code(typed, purpose=1):

@@ -31,10 +31,18 @@ impl Device {
     /// # Errors
     /// What the command says.
     pub async fn named(server: &str, name: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let device = Self { server: server.to_owned(), folder };
-        write_private(&device.passphrase_file(), "four walls and a door").await?;
+        let device = Self::blank(server).await?;
         device.run(&["account", "create", "--name", name]).await?;
+        Ok(device)
+    }
+
+    /// A home without an account, for a device that is yet to come into one.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub async fn blank(server: &str) -> Result<Self> {
+        let device = Self { server: server.to_owned(), folder: tempfile::tempdir()? };
+        write_private(&device.passphrase_file(), "four walls and a door").await?;
         Ok(device)
     }
 
@@ -138,26 +146,46 @@ impl Device {
         self.add(&file).await
     }
 
+    /// Starts a command that goes on, says events and takes commands.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin(&self, arguments: &[&str]) -> Result<Lending> {
+        let process = Program::start(&mut self.command(arguments)?)?;
+        Ok(Lending { process, code: String::new(), events: Vec::new() })
+    }
+
+    /// Runs a command that must fail, and returns the code of its last event.
+    ///
+    /// # Errors
+    /// When it does not fail, or not with a code.
+    pub async fn refused(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.attempt(arguments).await?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(!output.status.success(), "glimpse {} went well: {said}", arguments.join(" "));
+        let last = said.lines().last().with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        field(&serde_json::from_str(last)?, "code")
+    }
+
     /// Starts lending, and returns once there is a code.
     ///
     /// # Errors
     /// What the command says.
     pub async fn lend(&self, arguments: &[&str]) -> Result<Lending> {
         let all: Vec<&str> = ["lend"].iter().chain(arguments).copied().collect();
-        let process = Program::start(&mut self.command(&all)?)?;
-        let mut lending = Lending { process, code: String::new(), events: Vec::new() };
+        let mut lending = self.begin(&all)?;
         let shown = lending.event("code").await?;
         lending.code = field(&shown, "code")?;
         Ok(lending)
     }
 }
 
-/// A `glimpse lend` that runs.
+/// A command that runs: `glimpse lend`, mostly.
 #[derive(Debug)]
 pub struct Lending {
     /// The process.
     pub process: Program,
-    /// The code that it shows, `417 203 9186`.
+    /// The code that a `lend` shows, `417 203 9186`.
     pub code: String,
     /// Every event so far.
     pub events: Vec<Value>,

@@ -9,6 +9,7 @@ pub mod code;
 pub mod device;
 pub mod devtools;
 pub mod frames;
+pub mod linking;
 pub mod page;
 pub mod program;
 pub mod proxy;
@@ -17,6 +18,7 @@ pub mod server;
 pub mod sink;
 pub mod stage;
 pub mod wait;
+pub mod watch;
 
 /// Nothing here speaks TLS, but another package of the workspace has reqwest built with it, and then every client wants a
 /// provider before it is made.

@@ -1,7 +1,8 @@
 //! The hostile server: a reverse proxy in front of the real one that sees and may change everything that a malicious
 //! server sees and may change. [`Tamper`] is what it does; without one it only watches.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +14,7 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -132,14 +133,14 @@ struct Inner {
 
 /// A running proxy; it stops when dropped.
 pub struct Proxy {
-    address: SocketAddr,
+    place: String,
     inner: Arc<Inner>,
     task: JoinHandle<()>,
 }
 
 impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Proxy({} to {})", self.address, self.inner.upstream)
+        write!(f, "Proxy({} to {})", self.place, self.inner.upstream)
     }
 }
 
@@ -150,28 +151,31 @@ impl Proxy {
     /// When the port is taken.
     pub async fn start(port: u16, upstream: &str, tamper: Arc<dyn Tamper>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let address = listener.local_addr()?;
-        let inner = Arc::new(Inner {
-            upstream: upstream.to_owned(),
-            tamper,
-            seen: Mutex::default(),
-            sockets: AtomicU32::new(0),
-            open: AtomicU32::new(0),
-            ends: Mutex::default(),
-            cut: watch::Sender::new(false),
-            client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?,
-        });
-        let router = Router::new().fallback(pass).with_state(Arc::clone(&inner));
+        let place = format!("http://{}", listener.local_addr()?);
+        let (inner, router) = between(upstream, tamper)?;
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, inner, task })
+        Ok(Self { place, inner, task })
     }
 
-    /// `http://127.0.0.1:<port>`.
+    /// Stands where a phone stands: carries what a watch says at a Unix socket to `upstream`.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn carry(socket: &Path, upstream: &str, tamper: Arc<dyn Tamper>) -> Result<Self> {
+        let listener = UnixListener::bind(socket)?;
+        let (inner, router) = between(upstream, tamper)?;
+        let task = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { place: socket.display().to_string(), inner, task })
+    }
+
+    /// `http://127.0.0.1:<port>`; the path of its socket where it has one.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.place.clone()
     }
 
     /// Everything that went through so far.
@@ -219,6 +223,21 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn between(upstream: &str, tamper: Arc<dyn Tamper>) -> Result<(Arc<Inner>, Router)> {
+    crate::provide_tls();
+    let inner = Arc::new(Inner {
+        upstream: upstream.to_owned(),
+        tamper,
+        seen: Mutex::default(),
+        sockets: AtomicU32::new(0),
+        open: AtomicU32::new(0),
+        ends: Mutex::default(),
+        cut: watch::Sender::new(false),
+        client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?,
+    });
+    Ok((Arc::clone(&inner), Router::new().fallback(pass).with_state(inner)))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -43,8 +43,21 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub async fn with(more: &[&str]) -> Result<Self> {
-        crate::provide_tls();
+        Self::at(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)), more).await
+    }
+
+    /// A server that devices reach under other origins as well.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn known_as(others: &[&str]) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let origins = format!("public_origins=http://{address},{}", others.join(","));
+        Self::at(address, &["--set", &origins]).await
+    }
+
+    async fn at(address: SocketAddr, more: &[&str]) -> Result<Self> {
+        crate::provide_tls();
         let folder = tempfile::tempdir()?;
         let key = folder.path().join("glimpse.key").display().to_string();
         let made = Command::new(own("glimpse-server")?).args(["keygen", &key]).output().await?;

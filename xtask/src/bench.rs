@@ -37,6 +37,9 @@ pub(crate) fn run(root: &Path, quick: bool) -> Result<()> {
         step("content, X-Wing, handshake, natively", || run_to_the_end(&mut bench("glimpse-core", "native", "bench"))),
         // As tested, and so built already: memory hardly depends on optimisation.
         step("memory of sessions", || run_to_the_end(&mut bench("glimpse-server", "sessions", "dev"))),
+        step("linking and revoking, few records and many", || {
+            run_to_the_end(&mut bench("glimpse-device", "devices", "dev"))
+        }),
         step("whole system", || {
             let mut bench = command("cargo", root);
             bench.args(["run", "--locked", "--quiet", "-p", "e2e", "--bin", "glimpse-bench", "--"]).args(size);

@@ -209,6 +209,18 @@ impl From<DeviceError> for Failure {
                 "This device was in the account before.",
                 "Use another home, so that it gets new keys.",
             ),
+            DeviceError::Unsettled => Self::new(
+                EXIT_UNREACHABLE,
+                "unsettled",
+                "The connection broke at the last moment: it is not known whether the server took it.",
+                "It is sent again with whatever you do next, and happens then. Look with `glimpse devices`.",
+            ),
+            DeviceError::RecoveryWaits => Self::new(
+                EXIT_OTHER,
+                "recovery-waits",
+                "A recovery was begun in this home, and waits.",
+                "Go on with `glimpse recovery restore`, or use another home.",
+            ),
             DeviceError::WrongKit => Self::new(
                 EXIT_NOT_THERE,
                 "wrong-kit",

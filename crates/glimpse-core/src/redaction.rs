@@ -82,8 +82,10 @@ fn keys_and_shares_print_nothing() {
     silent(&KemSecret::from_seed(&secret()), &[bytes]);
     silent(&ContentSealer::new(secret(), Hash::ZERO, 10), &[bytes]);
     silent(&ContentOpener::new(secret(), Hash::ZERO, 512), &[bytes]);
-    let vault =
-        DeviceVault { keys: DeviceKeys::from_seeds(&secret(), secret()), seeds: vec![(1, AccountSeed(secret()))] };
+    let vault = DeviceVault {
+        keys: DeviceKeys::from_seeds(&secret(), secret()),
+        seeds: vec![(1, std::sync::Arc::new(AccountSeed(secret())))],
+    };
     silent(&vault, &[bytes]);
 }
 

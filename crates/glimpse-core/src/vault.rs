@@ -198,6 +198,25 @@ mod tests {
     }
 
     #[test]
+    fn t053_a_file_cannot_ask_for_a_cheaper_stretching() {
+        let mut rng = rng(13);
+        let sealed = seal(b"correct horse", b"secret", &mut rng).unwrap();
+        let file: File = decode(&sealed, MAX_VAULT).unwrap();
+        assert!(open(b"correct horse", &sealed).is_ok(), "control");
+        // There is a version, and no cost in it; another version is no way to another cost.
+        for version in [0, 2, 255] {
+            let other = encode(&File { version, salt: file.salt, sealed: file.sealed.clone() });
+            assert!(open(b"correct horse", &other).is_err(), "version {version}");
+        }
+        // Costs that a file brings along, as other formats do, are not looked at.
+        let costs: (u8, Salt, Bytes, u32, u32) = (VERSION, file.salt, file.sealed.clone(), 8, 1);
+        assert!(open(b"correct horse", &encode(&costs)).is_ok_and(|opened| *opened == b"secret"));
+        // What such a cost would have stretched to does not open it either.
+        let cheap = Secret::from_slice(&[0; 32]).unwrap();
+        assert!(open_small(cheap, aad(&file.salt), file.sealed.as_slice()).is_err());
+    }
+
+    #[test]
     fn what_lies_beside_the_keys_opens_with_them_only() {
         let mut rng = rng(12);
         let vault = |rng: &mut _| DeviceVault { keys: DeviceKeys::generate(rng), seeds: Vec::new() };

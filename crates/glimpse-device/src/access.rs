@@ -8,7 +8,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use glimpse_core::Monotonic;
 use glimpse_core::vault::DeviceVault;
 use glimpse_wire::account::RequestProof;
-use glimpse_wire::api::{Challenge, ChallengeRequest, SignIn, SignedJson, Token};
+use glimpse_wire::api::{Challenge, ChallengeRequest, OCTETS, SignIn, SignedJson, Token};
 use glimpse_wire::limits::MAX_JSON;
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, encode};
@@ -18,7 +18,6 @@ use crate::account::Device;
 use crate::api::{Signs, json, with_json};
 use crate::error::DeviceError;
 use crate::home::Home;
-use crate::storage::Guard;
 use crate::transport::{Body, Credential, Method, Request, Response};
 
 /// How often a request is sent again that the server was too busy for.
@@ -42,17 +41,22 @@ pub(crate) struct RequestSigner {
 }
 
 impl Signs for RequestSigner {
-    fn proof<'a>(&'a self, request: &'a Request) -> Local<'a, Result<(String, Guard), DeviceError>> {
+    fn proof<'a>(&'a self, request: &'a Request) -> Local<'a, Result<String, DeviceError>> {
         Box::pin(async move {
-            // Held until the server has the request: two processes of one home must not overtake one another.
-            let held = self.home.lock_requests().await?;
-            let counter = self.home.next_counter().await?;
-            let body: &[u8] = match &request.body {
-                Body::Empty => &[],
-                Body::Bytes(bytes) => bytes,
-                Body::Chunks { .. } => return Ok((self.sign(request, None, counter), held)),
+            // Not held over the request: what streams may ask for more as it goes. The server takes counters that overtake
+            // one another by a little.
+            let counter = {
+                let _held = self.home.lock_requests().await?;
+                self.home.next_counter().await?
             };
-            Ok((self.sign(request, Some(body), counter), held))
+            // Sealed chunks stream, and are not hashed, whether or not they are sent whole.
+            let streams = request.content_type == Some(OCTETS);
+            let body: Option<&[u8]> = match &request.body {
+                Body::Empty => Some(&[]),
+                Body::Bytes(bytes) if !streams => Some(bytes),
+                Body::Bytes(_) | Body::Chunks { .. } => None,
+            };
+            Ok(self.sign(request, body, counter))
         })
     }
 }
@@ -124,6 +128,20 @@ impl Device {
                 self.machine.sleep(seconds.saturating_mul(1000)).await;
             } else {
                 return Err(error);
+            }
+        }
+    }
+
+    /// Sends a request of the device that is safe to repeat: again if its answer was lost, later if the server has too much
+    /// to do.
+    pub(crate) async fn persistently(&self, request: impl Fn(Credential) -> Request) -> Result<Response, DeviceError> {
+        let mut waits = LOST_ANSWER_WAITS.iter();
+        loop {
+            match (self.authorised(&request).await, waits.next()) {
+                (Err(error), Some(wait)) if error.code() == Some(ErrorCode::ServerUnreachable) => {
+                    self.machine.sleep(*wait).await;
+                }
+                (answer, _) => return answer,
             }
         }
     }

@@ -18,7 +18,7 @@ use glimpse_wire::{AccountId, ErrorCode, SUITE, UnixMillis, encode};
 
 use crate::access::{KeptToken, RequestSigner, Shared};
 use crate::api::{Api, bare, json, with_json};
-use crate::chain::{KeptWrap, Known, StoredChain};
+use crate::chain::{KeptWrap, Known, Settling, StoredChain};
 use crate::error::DeviceError;
 use crate::home::{Home, Profile};
 use crate::listing::{Followed, Published};
@@ -55,6 +55,9 @@ pub struct Device {
     pub(crate) token: Cell<KeptToken>,
     /// When this process last looked at the chain.
     pub(crate) synced: Cell<Option<Monotonic>>,
+    pub(crate) settling: RefCell<Settling>,
+    /// Whether sensitive records are being sealed anew by this process.
+    pub(crate) rekeying: Cell<bool>,
     /// How far this device has read the log of changes, and whether it is intact; nothing before it was asked for.
     pub(crate) followed: Cell<Option<Followed>>,
     pub(crate) published: RefCell<Published>,
@@ -162,9 +165,22 @@ impl Device {
             name: profile.name.clone(),
             token: Cell::new(None),
             synced: Cell::new(None),
+            settling: RefCell::default(),
+            rekeying: Cell::new(false),
             followed: Cell::new(None),
             published: RefCell::default(),
         })
+    }
+
+    /// The owner put this device back from a copy, and it is the only one that uses these keys: its counter goes on above
+    /// whatever the copy's original had used. The other devices were told, and stay told.
+    ///
+    /// # Errors
+    /// [`DeviceError::Storage`], [`DeviceError::Damaged`].
+    pub async fn use_copy(&self) -> Result<(), DeviceError> {
+        let _held = self.home.lock_requests().await?;
+        // Above any counter that was counted up by ones.
+        self.home.raise_counter(self.machine.now().0).await
     }
 
     /// Puts the keys under another passphrase. The file is replaced as a whole: after a crash one of the two opens it.

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 
 use crate::Local;
 use crate::error::DeviceError;
-use crate::storage::Guard;
 use crate::transport::{Body, BodyStream, Credential, Method, Request, Response, Transport};
 
 /// The media type of JSON bodies.
@@ -21,8 +20,8 @@ const JSON: &str = "application/json";
 
 /// Signs requests of a device that presents no token.
 pub(crate) trait Signs {
-    /// What goes into the request's `Authorization`, and whatever must be held until the server has the request.
-    fn proof<'a>(&'a self, request: &'a Request) -> Local<'a, Result<(String, Guard), DeviceError>>;
+    /// What goes into the request's `Authorization`.
+    fn proof<'a>(&'a self, request: &'a Request) -> Local<'a, Result<String, DeviceError>>;
 }
 
 /// Calls one server.
@@ -64,14 +63,10 @@ impl Api {
     /// # Errors
     /// [`DeviceError::Refused`].
     pub async fn call(&self, mut request: Request) -> Result<Response, DeviceError> {
-        let mut held = None;
         if let (Some(Credential::Own), Some(signer)) = (request.credential, &self.signer) {
-            let (proof, guard) = signer.proof(&request).await?;
-            request.proof = Some(proof);
-            held = Some(guard);
+            request.proof = Some(signer.proof(&request).await?);
         }
         let response = self.transport.request(request).await?;
-        drop(held);
         if (200..300).contains(&response.status) {
             return Ok(response);
         }

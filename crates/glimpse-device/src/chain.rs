@@ -29,6 +29,7 @@ use crate::home::Home;
 
 pub use acts::Rekeying;
 pub use second::{Cosigned, Proposal};
+pub(crate) use standing::Settling;
 pub use standing::{Fork, ForkNamed};
 pub use sync::Synced;
 pub(crate) use sync::{chain_from, replayed};
@@ -141,11 +142,14 @@ impl Known {
                 seeds.insert(*number, Arc::clone(seed));
             }
         }
-        if let Some(newest) = chain.epoch() {
-            let found = seeds.contains_key(&newest.number);
-            if let Some(seed) = (!found).then(|| adopted(newest, wraps, vault)).flatten() {
-                seeds.insert(newest.number, Arc::new(seed));
-            }
+        // The newest that a wrap is kept for: earlier ones open from there, and where the newest is not here yet, the
+        // device keeps what it could open.
+        let kept = chain.epochs().iter().rev().find_map(|epoch| {
+            let there = seeds.contains_key(&epoch.number);
+            if there { Some(None) } else { adopted(epoch, wraps, vault).map(|seed| Some((epoch.number, seed))) }
+        });
+        if let Some(Some((number, seed))) = kept {
+            seeds.insert(number, Arc::new(seed));
         }
         let mut numbers: Vec<u32> = seeds.keys().copied().collect();
         numbers.sort_unstable_by_key(|number| core::cmp::Reverse(*number));

@@ -66,6 +66,13 @@ pub enum DeviceError {
     /// The device that is to join is in the chain already, or was.
     #[error("this device was in the account before")]
     KnownDevice,
+    /// A link was signed and sent, and it is not known whether the server has it. It is kept, and sent again with whatever
+    /// is done next.
+    #[error("it is not known whether the server has taken it")]
+    Unsettled,
+    /// A recovery was begun in this home and waits.
+    #[error("a recovery was begun here and waits")]
+    RecoveryWaits,
     /// The recovery kit is not the account's: it was replaced, or the server named another account.
     #[error("the account has another recovery kit")]
     WrongKit,
@@ -89,12 +96,14 @@ impl DeviceError {
             Self::Paused { .. } | Self::PassphraseNeeded => Some(ErrorCode::PausedAfterFailures),
             Self::NoRecord(_) => Some(ErrorCode::NotFound),
             Self::BadLink { .. } => Some(ErrorCode::ChainForked),
+            Self::Unsettled => Some(ErrorCode::ServerUnreachable),
             Self::SeedRefused => Some(ErrorCode::RecordTampered),
             Self::Storage(_)
             | Self::NoSeed
             | Self::NeedsSecond
             | Self::KnownDevice
             | Self::WrongKit
+            | Self::RecoveryWaits
             | Self::Damaged(_)
             | Self::Passphrase
             | Self::NoAccount

@@ -7,7 +7,7 @@
 //! | `keys.cbor` | device keys and account seeds | the passphrase ([`glimpse_core::vault`]) |
 //! | `listing.sealed` | what each record is, and the highest versions seen | a key that follows from the device's |
 //! | `inbox.sealed` | what happened to the account | the same |
-//! | `counter.cbor` | how often the device has signed in: a copy that is put back is noticed by it | nothing |
+//! | `counter.cbor` | a number that each sign-in and each signed request uses up: a copy that is put back is noticed by it | nothing |
 //! | `attempts.cbor` | failed pairings | nothing: who can write here can lend anyway |
 //! | `receipts/<session>.cbor` | the audit trail of each session | its own signatures |
 //! | `locks/` | empty files that processes lock | |
@@ -52,6 +52,9 @@ pub struct Profile {
     /// Whether it joins an account that is there, or was brought into one.
     #[n(5)]
     pub(crate) joining: bool,
+    /// Whether it brings an account back with a recovery kit: its keys are those that the server waits for.
+    #[n(6)]
+    pub(crate) recovering: bool,
 }
 
 impl Profile {
@@ -60,13 +63,19 @@ impl Profile {
     /// Of a device that the server does not know yet.
     #[must_use]
     pub const fn new(server: String, name: String, phone: Option<String>) -> Self {
-        Self { version: Self::VERSION, server, name, confirmed: false, phone, joining: false }
+        Self { version: Self::VERSION, server, name, confirmed: false, phone, joining: false, recovering: false }
     }
 
     /// Of a device that asks to be in an account.
     #[must_use]
     pub(crate) const fn joining(server: String, name: String, phone: Option<String>) -> Self {
-        Self { version: Self::VERSION, server, name, confirmed: false, phone, joining: true }
+        Self { version: Self::VERSION, server, name, confirmed: false, phone, joining: true, recovering: false }
+    }
+
+    /// Of a device on which an account is to come back.
+    #[must_use]
+    pub(crate) fn recovering(server: String, name: String) -> Self {
+        Self { recovering: true, ..Self::joining(server, name, None) }
     }
 }
 
@@ -175,6 +184,12 @@ impl Home {
         let next = last.checked_add(1).ok_or_else(damaged)?;
         self.storage.write(Self::COUNTER, &encode(&next)).await?;
         Ok(next)
+    }
+
+    /// Lets the counter go on from `at` at least. Under [`Home::lock_requests`].
+    pub(crate) async fn raise_counter(&self, at: u64) -> Result<(), DeviceError> {
+        let last = self.next_counter().await?;
+        Ok(self.storage.write(Self::COUNTER, &encode(&last.max(at))).await?)
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<u8>, DeviceError> {

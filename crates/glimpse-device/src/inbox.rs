@@ -140,6 +140,16 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// Whether `later` says the same of the same device, at another time.
+    fn is_said_again_by(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Doubled { device, .. }, Self::Doubled { device: again, .. })
+            | (Self::RecoveryAsked { device, .. }, Self::RecoveryAsked { device: again, .. }) => device == again,
+            (Self::RolledBack { ours, .. }, Self::RolledBack { ours: again, .. }) => ours == again,
+            _ => false,
+        }
+    }
+
     /// Whether something is wrong and the owner should act.
     #[must_use]
     pub const fn is_alarm(&self) -> bool {
@@ -203,12 +213,22 @@ impl Device {
         let at = self.machine.now();
         self.change_inbox(|notices| {
             for notice in news {
-                if !notices.iter().any(|noted| noted.notice == notice) {
-                    notices.push(Noted { notice, at, read: false });
+                if notices.iter().any(|noted| noted.notice == notice) {
+                    continue;
                 }
+                // What the server says again and again has one place, however it says it.
+                notices.retain(|noted| !noted.notice.is_said_again_by(&notice));
+                notices.push(Noted { notice, at, read: false });
             }
-            let surplus = notices.len().saturating_sub(MAX_NOTICES);
-            notices.drain(..surplus);
+            let mut surplus = notices.len().saturating_sub(MAX_NOTICES);
+            // What was read goes first, and alarms last.
+            for may_go in [|noted: &Noted| noted.read, |noted: &Noted| !noted.notice.is_alarm(), |_: &Noted| true] {
+                notices.retain(|noted| {
+                    let goes = surplus > 0 && may_go(noted);
+                    surplus = surplus.saturating_sub(usize::from(goes));
+                    !goes
+                });
+            }
         })
         .await
     }

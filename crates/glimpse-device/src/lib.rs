@@ -2,8 +2,8 @@
 //!
 //! A [`Device`] is an account's device with its keys unlocked. It publishes, lists and opens records, lends them to a
 //! browser, and keeps what it must remember. Network, files, clock and randomness are traits ([`transport`],
-//! [`storage`], [`surroundings`]); [`native`] holds those of a computer. Nothing here prints or asks: a question to the user
-//! is an event, the answer a command ([`lend`]).
+//! [`storage`], [`surroundings`]); `native` holds those of a computer, `browser` those of a page. Nothing here prints or
+//! asks: a question to the user is an event, the answer a command ([`lend`]).
 //!
 //! Invariant: what must survive a crash is on disk before the message that depends on it leaves.
 #![forbid(unsafe_code)]
@@ -34,6 +34,8 @@ mod text;
 pub mod transport;
 pub mod writer;
 
+#[cfg(target_arch = "wasm32")]
+pub mod browser;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 

@@ -311,10 +311,10 @@ impl Device {
         let mut stored = listing.log.clone();
         let looked = self.take_changes(&mut listing, &mut stored, progress).await;
         let mut stated = false;
-        if looked.is_ok() {
+        if let Ok(head) = looked {
             // A linking that broke off is mended by the way; a listing does not fail for it.
             let _paid = self.pay_what_is_owed().await;
-            self.sign_checkpoint(&mut listing.log).await;
+            self.sign_checkpoint(&mut listing.log, head).await;
             let now = self.machine.now();
             // A listing does not fail for this; it is tried again with the next.
             stated = now.since(listing.stated) > STATE_AFTER && self.state_head().await.is_ok();
@@ -326,7 +326,11 @@ impl Device {
             listing.writes = self.store_listing(&listing).await?;
         }
         self.followed.set(Some(Followed::from(&listing)));
-        looked.map(|()| listing)
+        looked?;
+        if listing.require_intact().is_ok() {
+            self.go_on_rekeying(&listing).await;
+        }
+        Ok(listing)
     }
 
     /// The listing as it was stored last, without asking the server.

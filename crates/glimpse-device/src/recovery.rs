@@ -128,6 +128,14 @@ pub async fn restore(
     if home.is_confirmed().await? {
         return Err(DeviceError::AccountExists);
     }
+    // One that broke off after the server had the link: the kit is void, and this device is in the account.
+    if home.profile().await?.is_some_and(|profile| profile.recovering) {
+        match crate::linking::resume(ground, plan.passphrase).await {
+            Ok(device) => return Ok(Restored::Done(Box::new(device))),
+            Err(DeviceError::NoAccount) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let api = Api::new(Rc::clone(&ground.transport));
     let found: KitAccount =
         json(api.call(bare(Method::Get, format!("/v1/kits/{}", kit.id()))).await?, MAX_JSON).await?;
@@ -149,13 +157,13 @@ pub async fn restore(
 async fn own_keys(ground: &Ground, home: &Home, plan: &Restore<'_>) -> Result<DeviceVault, DeviceError> {
     let _held = home.lock_account().await?;
     let server = ground.transport.origin();
-    if home.profile().await?.is_some_and(|profile| profile.joining && profile.server == server) {
+    if home.profile().await?.is_some_and(|profile| profile.recovering && profile.server == server) {
         return DeviceVault::open(plan.passphrase, &home.keys().await?).map_err(|_| DeviceError::Passphrase);
     }
     let mut rng = SystemRng(&*ground.machine);
     let vault = DeviceVault { keys: DeviceKeys::generate(&mut rng), seeds: Vec::new() };
     home.store_keys(&vault.seal(plan.passphrase, &mut rng)?).await?;
-    home.store_profile(&Profile::joining(server.to_owned(), plan.name.clone(), None)).await?;
+    home.store_profile(&Profile::recovering(server.to_owned(), plan.name.clone())).await?;
     Ok(vault)
 }
 

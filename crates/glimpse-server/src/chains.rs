@@ -45,9 +45,10 @@ impl App {
             (Adder::Device(device), LinkBody::Act { .. }) if link.signer == device => None,
             (Adder::Device(_), LinkBody::Act { .. }) => return Err(ErrorCode::Unauthorised.into()),
             (Adder::Kit, LinkBody::Recover { device, .. }) => Some((device.id(), self.clock.now())),
-            // The chain's rules say whether its signer may: a device that brings it vouches for nothing.
-            (Adder::Keeper, _) => None,
-            (Adder::Device(_) | Adder::Kit, _) => return Err(ErrorCode::Malformed.into()),
+            // The chain's rules say whether its signer may: a device that brings it vouches for nothing. A link of the kit
+            // has its waiting time, whoever brings it.
+            (Adder::Keeper, LinkBody::Act { .. }) => None,
+            (Adder::Device(_) | Adder::Kit | Adder::Keeper, _) => return Err(ErrorCode::Malformed.into()),
         };
         if let Some((there, hash)) = self.store.link(account, link.seq).await? {
             if there != body.link.as_slice() {

@@ -123,11 +123,12 @@ impl App {
         }
     }
 
-    /// A live session of this account, for reading.
-    pub(crate) async fn session_of(&self, id: &SessionId, account: &AccountId) -> Answer<Session> {
+    /// A live session that this device granted: the others of its account do not hold its keys.
+    pub(crate) async fn session_of(&self, id: &SessionId, device: &SignedIn) -> Answer<Session> {
         let _turn = self.turn(id).await?;
         let session = self.living(id, self.clock.now()).await?;
-        if session.account == *account { Ok(session) } else { Err(ErrorCode::NotFound.into()) }
+        let theirs = (session.account, session.device) == (device.account, device.device);
+        if theirs { Ok(session) } else { Err(ErrorCode::NotFound.into()) }
     }
 
     /// A live session, for whoever knows its id.

@@ -246,6 +246,17 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// When, where the act says so.
+    #[must_use]
+    pub const fn at(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Add { at, .. } | Self::Policy { at, .. } => Some(*at),
+            Self::Revoke { .. } | Self::Rotate { .. } | Self::Recovery { .. } => None,
+        }
+    }
+}
+
 choice!(Act {
     1 => Add { device, transcript, reverse, at, held },
     2 => Revoke { devices, epoch },

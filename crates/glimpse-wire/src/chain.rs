@@ -2,14 +2,21 @@
 //! are. Every end replays it for itself, the server included; none takes another's word for it.
 //!
 //! A chain is never replaced, only extended: [`Chain::push`] takes the one next link or leaves everything as it was.
+//! What fits is said in [`fitting`], who must sign beside the signer in [`seconds`], what rules are in force in [`rules`].
+
+mod fitting;
+mod rules;
+mod seconds;
+
+use fitting::Change;
+use rules::Loosened;
 
 use crate::account::{
-    Act, DevicePublic, Epoch, Head, KEM_ENC_LEN, KEM_KEY_LEN, Link, LinkBody, Need, Pin, Policy, RecoveryKeys, Second,
-    SignedLink, WrapCommitment,
+    DevicePublic, Epoch, Head, KEM_ENC_LEN, Link, LinkBody, Pin, Policy, RecoveryKeys, SignedLink, WrapCommitment,
 };
-use crate::codec::{Malformed, decode, encode};
-use crate::ids::{AccountId, DeviceId, Hash, SignatureBytes, SigningKeyBytes, UnixMillis};
-use crate::limits::{MAX_DEVICES, MAX_HELD_MILLIS, MAX_LINK, MAX_LINKS, MAX_PINS, MAX_TITLE};
+use crate::codec::{Malformed, decode};
+use crate::ids::{AccountId, DeviceId, Hash, SigningKeyBytes, UnixMillis};
+use crate::limits::MAX_LINK;
 use crate::preimage;
 use crate::signature::{BadSignature, verify};
 
@@ -81,6 +88,12 @@ impl Member {
     pub fn belonged_at(&self, seq: u64) -> bool {
         self.since <= seq && self.until.is_none_or(|until| seq < until)
     }
+
+    /// Whether nothing is held back from it at this time.
+    #[must_use]
+    pub fn is_free(&self, at: UnixMillis) -> bool {
+        self.free_at <= at
+    }
 }
 
 /// How another's head stands to a chain.
@@ -108,7 +121,12 @@ pub struct Chain {
     epochs: Vec<Epoch>,
     /// The link that began each epoch.
     begun: Vec<u64>,
+    /// The newest, with the rules that are in force for what carries no time.
     policy: Policy,
+    /// The newest as it was signed, where it is less strict and that has not come into force.
+    loosened: Option<Loosened>,
+    /// The latest time that a link carries.
+    dated: UnixMillis,
     /// When each pinned key takes effect.
     pinned: Vec<(SigningKeyBytes, UnixMillis)>,
     recovery: Option<RecoveryKeys>,
@@ -127,15 +145,15 @@ impl Chain {
             return Err(ChainError::Malformed);
         };
         let id = device.id();
-        let recovery = kit(recovery)?;
+        let recovery = fitting::kit(recovery)?;
         let fits = link.suite == crate::SUITE && link.seq == 0 && link.previous == Hash::ZERO && link.signer == id;
-        if !fits || !is_device(&device) || !epoch.previous_seed.0.is_empty() {
+        if !fits || !fitting::is_device(&device) || !epoch.previous_seed.0.is_empty() {
             return Err(ChainError::Malformed);
         }
-        is_next_epoch(&[], &epoch, &[id], recovery.as_ref())?;
+        fitting::is_next_epoch(&[], &epoch, vec![id], recovery.as_ref())?;
         verify(&device.signing, &preimage::link_signature(signed.link.as_slice()), &signed.signature)?;
         let first = Member { id, device, since: 0, until: None, free_at: UnixMillis(0) };
-        let kit_wrap = wrap_for(&epoch, recovery.as_ref());
+        let kit_wrap = fitting::wrap_for(&epoch, recovery.as_ref());
         Ok(Self {
             account: preimage::account_id(signed.link.as_slice()),
             hashes: vec![preimage::link_hash(signed.link.as_slice())],
@@ -143,6 +161,8 @@ impl Chain {
             epochs: vec![epoch],
             begun: vec![0],
             policy: Policy::default(),
+            loosened: None,
+            dated: UnixMillis(0),
             pinned: Vec::new(),
             recovery,
             kit_wrap,
@@ -157,192 +177,59 @@ impl Chain {
         let mut links = links.into_iter();
         let mut chain = Self::begin(links.next().ok_or(ChainError::Malformed)?)?;
         for link in links {
-            chain = chain.with(link)?;
+            chain.push(link)?;
         }
         Ok(chain)
     }
 
-    /// Takes the next link.
+    /// Takes the next link. Costs what the link costs, however long the chain is.
     ///
     /// # Errors
     /// [`ChainError`]; the chain stays as it was.
     pub fn push(&mut self, signed: &SignedLink) -> Result<(), ChainError> {
-        *self = self.clone().with(signed)?;
+        let change = self.fit(signed)?;
+        self.apply(change, preimage::link_hash(signed.link.as_slice()));
         Ok(())
     }
 
-    fn with(mut self, signed: &SignedLink) -> Result<Self, ChainError> {
-        let link: Link = decode(signed.link.as_slice(), MAX_LINK)?;
-        if link.suite != crate::SUITE {
-            return Err(ChainError::Malformed);
+    /// Takes the next links, all or none.
+    ///
+    /// # Errors
+    /// The first link's that does not fit; the chain stays as it was.
+    pub fn extend<'l>(&mut self, links: impl IntoIterator<Item = &'l SignedLink>) -> Result<(), ChainError> {
+        let mut longer = self.clone();
+        for link in links {
+            longer.push(link)?;
         }
-        let place = self.next_place();
-        if link.seq != place.seq || link.previous != place.hash {
-            return Err(ChainError::NotNext);
-        }
-        if self.hashes.len() >= MAX_LINKS {
-            return Err(ChainError::Full);
-        }
-        let bytes = signed.link.as_slice();
-        match link.body {
-            LinkBody::Genesis { .. } => return Err(ChainError::Malformed),
-            LinkBody::Act { act, second } => {
-                let signer = self.active(&link.signer).ok_or(ChainError::NotAMember)?;
-                verify(&signer.device.signing, &preimage::link_signature(bytes), &signed.signature)?;
-                self.has_second(&link.signer, &place, &act, &second)?;
-                self.take(&link.signer, &place, act)?;
-            }
-            LinkBody::Recover { device, reverse, epoch, recovery } => {
-                let kit = self.recovery.as_ref().ok_or(ChainError::NotAMember)?;
-                verify(&kit.signing, &preimage::link_signature(bytes), &signed.signature)?;
-                if link.signer != device.id() {
-                    return Err(ChainError::Malformed);
-                }
-                let kit = kit.id();
-                self.recover(&place, kit, device, &reverse, epoch, recovery)?;
-            }
-        }
-        self.hashes.push(preimage::link_hash(bytes));
-        Ok(self)
-    }
-
-    fn take(&mut self, signer: &DeviceId, place: &Head, act: Act) -> Result<(), ChainError> {
-        match act {
-            Act::Add { device, transcript, reverse, at, held } => {
-                if !(self.policy.adding.held..=MAX_HELD_MILLIS).contains(&held) {
-                    return Err(ChainError::Policy);
-                }
-                if self.active_ids().len() >= MAX_DEVICES {
-                    return Err(ChainError::Full);
-                }
-                let free_at = if held == 0 { UnixMillis(0) } else { at.plus(held) };
-                self.join(place, signer, device, &transcript, &reverse, free_at)?;
-            }
-            Act::Revoke { devices, epoch } => {
-                let rising = devices.windows(2).all(|pair| matches!(pair, [a, b] if a.0 < b.0));
-                if devices.is_empty() || !rising || devices.contains(signer) {
-                    return Err(ChainError::Malformed);
-                }
-                for device in &devices {
-                    let member = self.members.iter_mut().find(|member| member.id == *device && member.until.is_none());
-                    member.ok_or(ChainError::NotAMember)?.until = Some(place.seq);
-                }
-                self.start(epoch)?;
-            }
-            Act::Rotate { epoch } => self.start(epoch)?,
-            Act::Policy { policy, at, held } => {
-                if !(self.policy.pinning.held..=MAX_HELD_MILLIS).contains(&held) {
-                    return Err(ChainError::Policy);
-                }
-                if !is_policy(&policy) {
-                    return Err(ChainError::Malformed);
-                }
-                let from = at.plus(held);
-                let keys = policy.organisations.iter().chain(&policy.writers).map(|pin| pin.key);
-                self.pinned = keys.map(|key| (key, self.pinned_from(&key).unwrap_or(from))).collect();
-                self.policy = policy;
-            }
-            Act::Recovery { keys, wraps } => {
-                let keys = kit(keys)?;
-                let wrapped: Vec<DeviceId> = wraps.iter().map(|wrap| wrap.device).collect();
-                let expected: Vec<DeviceId> = keys.iter().map(RecoveryKeys::id).collect();
-                if wrapped != expected {
-                    return Err(ChainError::Epoch);
-                }
-                self.recovery = keys;
-                self.kit_wrap = wraps.first().copied();
-            }
-        }
+        *self = longer;
         Ok(())
     }
 
-    fn recover(
-        &mut self,
-        place: &Head,
-        kit_id: DeviceId,
-        device: DevicePublic,
-        reverse: &SignatureBytes,
-        epoch: Epoch,
-        recovery: Vec<RecoveryKeys>,
-    ) -> Result<(), ChainError> {
-        for member in self.members.iter_mut().filter(|member| member.until.is_none()) {
-            member.until = Some(place.seq);
+    /// Makes the change that a link brings. Nothing in it can fail: [`Chain::fit`] has judged it.
+    fn apply(&mut self, change: Change, hash: Hash) {
+        let seq = self.next_place().seq;
+        if let Some(at) = change.at {
+            self.settle(at);
         }
-        self.join(place, &kit_id, device, &Hash::ZERO, reverse, UnixMillis(0))?;
-        let keys = kit(recovery)?;
-        if keys.is_some() && keys == self.recovery {
-            // The kit that spoke has been put together in one place.
-            return Err(ChainError::Malformed);
+        for member in self.members.iter_mut().filter(|member| change.leaving.contains(&member.id)) {
+            member.until = member.until.or(Some(seq));
         }
-        self.recovery = keys;
-        self.start(epoch)
-    }
-
-    fn join(
-        &mut self,
-        place: &Head,
-        adder: &DeviceId,
-        device: DevicePublic,
-        transcript: &Hash,
-        reverse: &SignatureBytes,
-        free_at: UnixMillis,
-    ) -> Result<(), ChainError> {
-        if !is_device(&device) {
-            return Err(ChainError::Malformed);
+        self.members.extend(change.joining);
+        if let Some(kit) = change.kit {
+            self.recovery = kit.keys;
+            self.kit_wrap = kit.wrap;
         }
-        let id = device.id();
-        let known = |member: &Member| member.id == id || member.device.signing == device.signing;
-        if self.members.iter().any(known) {
-            return Err(ChainError::Known);
+        if let Some(epoch) = change.epoch {
+            self.kit_wrap = fitting::wrap_for(&epoch, self.recovery.as_ref());
+            self.epochs.push(epoch);
+            self.begun.push(seq);
         }
-        let signed = preimage::reverse_signature(&self.account, place, &device, adder, transcript);
-        verify(&device.signing, &signed, reverse).map_err(|BadSignature| ChainError::Reverse)?;
-        self.members.push(Member { id, device, since: place.seq, until: None, free_at });
-        Ok(())
-    }
-
-    fn start(&mut self, epoch: Epoch) -> Result<(), ChainError> {
-        is_next_epoch(&self.epochs, &epoch, &self.active_ids(), self.recovery.as_ref())?;
-        self.kit_wrap = wrap_for(&epoch, self.recovery.as_ref());
-        self.epochs.push(epoch);
-        self.begun.push(self.next_place().seq);
-        Ok(())
-    }
-
-    /// Whether the policy asks for a second device's signature on an act, and there is a device that could give it.
-    #[must_use]
-    pub fn needs_second(&self, signer: &DeviceId, act: &Act) -> bool {
-        let need = match act {
-            Act::Add { .. } => self.policy.adding,
-            Act::Revoke { .. } => self.policy.revoking,
-            Act::Policy { .. } | Act::Recovery { .. } => self.policy.pinning,
-            Act::Rotate { .. } => Need::default(),
-        };
-        need.second && self.seconds(signer, act).next().is_some()
-    }
-
-    /// Devices that could sign an act as the second: those that belong, are not its signer and do not leave by it.
-    fn seconds<'m>(&'m self, signer: &'m DeviceId, act: &'m Act) -> impl Iterator<Item = &'m Member> {
-        let leaving: &[DeviceId] = match act {
-            Act::Revoke { devices, .. } => devices,
-            Act::Add { .. } | Act::Rotate { .. } | Act::Policy { .. } | Act::Recovery { .. } => &[],
-        };
-        let may =
-            move |member: &&Member| member.until.is_none() && member.id != *signer && !leaving.contains(&member.id);
-        self.members.iter().filter(may)
-    }
-
-    /// Checks that a second device signed where the policy asks for one and there is one, and that none did elsewhere.
-    fn has_second(&self, signer: &DeviceId, place: &Head, act: &Act, second: &[Second]) -> Result<(), ChainError> {
-        match (self.needs_second(signer, act), second) {
-            (false, []) => Ok(()),
-            (true, [one]) => {
-                let member = self.seconds(signer, act).find(|member| member.id == one.device);
-                let signed = preimage::second_signature(&self.account, place, &encode(act));
-                Ok(verify(&member.ok_or(ChainError::Policy)?.device.signing, &signed, &one.signature)?)
-            }
-            _ => Err(ChainError::Policy),
+        if let Some(rules) = change.rules {
+            self.policy = rules.policy;
+            self.loosened = rules.loosened;
+            self.pinned = rules.pinned;
         }
+        self.hashes.push(hash);
     }
 
     /// Where the next link goes: its seq, and the hash of the newest.
@@ -424,12 +311,6 @@ impl Chain {
         u32::try_from(begun).ok().filter(|_| seq <= self.head().seq)
     }
 
-    /// The rules.
-    #[must_use]
-    pub const fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
     /// A pinned writer, once its pin has taken effect.
     #[must_use]
     pub fn writer(&self, key: &SigningKeyBytes, now: UnixMillis) -> Option<&Pin> {
@@ -462,68 +343,6 @@ impl Chain {
     fn pinned_from(&self, key: &SigningKeyBytes) -> Option<UnixMillis> {
         self.pinned.iter().find(|(pinned, _)| pinned == key).map(|(_, from)| *from)
     }
-
-    /// By rising id, as an epoch's wraps list them.
-    fn active_ids(&self) -> Vec<DeviceId> {
-        let active = self.members.iter().filter(|member| member.until.is_none());
-        let mut ids: Vec<DeviceId> = active.map(|member| member.id).collect();
-        ids.sort_unstable_by_key(|id| id.0);
-        ids
-    }
-}
-
-/// The wrap of an epoch that is for the kit.
-fn wrap_for(epoch: &Epoch, kit: Option<&RecoveryKeys>) -> Option<WrapCommitment> {
-    let id = kit?.id();
-    epoch.wraps.iter().find(|wrap| wrap.device == id).copied()
-}
-
-/// The one set of recovery keys, or none.
-fn kit(keys: Vec<RecoveryKeys>) -> Result<Option<RecoveryKeys>, ChainError> {
-    let mut keys = keys.into_iter();
-    let first = keys.next();
-    let fits = first.as_ref().is_none_or(|keys| keys.kem.0.len() == KEM_KEY_LEN) && keys.next().is_none();
-    if fits { Ok(first) } else { Err(ChainError::Malformed) }
-}
-
-fn is_device(device: &DevicePublic) -> bool {
-    device.kem.0.len() == KEM_KEY_LEN && matches!(device.serial.0.len(), 0 | Hash::LEN)
-}
-
-fn is_policy(policy: &Policy) -> bool {
-    let pins = |pins: &[Pin]| {
-        let named = pins.iter().all(|pin| (1..=MAX_TITLE).contains(&pin.name.len()));
-        let once = pins
-            .iter()
-            .enumerate()
-            .all(|(place, pin)| pins.iter().skip(place.saturating_add(1)).all(|other| other.key != pin.key));
-        pins.len() <= MAX_PINS && named && once
-    };
-    let Policy { organisations, writers, adding, revoking, pinning, recovering } = policy;
-    pins(organisations)
-        && pins(writers)
-        && revoking.held == 0
-        && [adding.held, pinning.held, *recovering].iter().all(|held| *held <= MAX_HELD_MILLIS)
-}
-
-/// Checks an epoch against those before it and those who belong: devices by rising id, and the recovery kit.
-fn is_next_epoch(
-    before: &[Epoch],
-    epoch: &Epoch,
-    devices: &[DeviceId],
-    recovery: Option<&RecoveryKeys>,
-) -> Result<(), ChainError> {
-    let number = u32::try_from(before.len()).ok().and_then(|count| count.checked_add(1));
-    let older = if before.is_empty() { 0 } else { OLDER_SEED_LEN };
-    let mut wrapped = devices.to_vec();
-    wrapped.extend(recovery.map(RecoveryKeys::id));
-    wrapped.sort_unstable_by_key(|id| id.0);
-    let fits = Some(epoch.number) == number
-        && epoch.account_key.0.len() == KEM_KEY_LEN
-        && before.iter().all(|earlier| earlier.account_key != epoch.account_key)
-        && epoch.previous_seed.0.len() == older
-        && epoch.wraps.iter().map(|wrap| wrap.device).eq(wrapped.iter().copied());
-    if fits { Ok(()) } else { Err(ChainError::Epoch) }
 }
 
 #[cfg(test)]

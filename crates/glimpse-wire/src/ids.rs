@@ -93,7 +93,12 @@ byte_id!(
     AccountId, 32
 );
 byte_id!(
-    /// A linked device: the hash of its two public keys.
+    /// A linked device: the hash of its two public keys. It is never taken for another id:
+    ///
+    /// ```compile_fail
+    /// let device = glimpse_wire::DeviceId([0; 32]);
+    /// let account: glimpse_wire::AccountId = device;
+    /// ```
     DeviceId, 32
 );
 byte_id!(
@@ -223,5 +228,49 @@ impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         Base64UrlUnpadded::decode_vec(&text).map(Self).map_err(|_| serde::de::Error::custom(Malformed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::any::TypeId;
+
+    use super::*;
+    use crate::preimage;
+
+    /// That one id is not taken for another is the compiler's to say: see the example at [`DeviceId`].
+    #[test]
+    fn t030_ids_of_different_kinds_are_different_types_and_hashes_of_one_key_differ() {
+        let types = [
+            TypeId::of::<AccountId>(),
+            TypeId::of::<DeviceId>(),
+            TypeId::of::<AuthorId>(),
+            TypeId::of::<Hash>(),
+            TypeId::of::<Salt>(),
+            TypeId::of::<SigningKeyBytes>(),
+            TypeId::of::<RecordId>(),
+            TypeId::of::<SessionId>(),
+            TypeId::of::<UnitId>(),
+            TypeId::of::<MailboxId>(),
+        ];
+        for (place, one) in types.iter().enumerate() {
+            assert!(types.iter().skip(place + 1).all(|other| other != one));
+        }
+        // The same 32 bytes as a device's key, a writer's key and a link: three ids that do not meet.
+        let key = SigningKeyBytes([7; 32]);
+        let ids = [
+            preimage::device_id(&key, &[]).0,
+            preimage::writer_id(&key).0,
+            preimage::account_id(&key.0).0,
+            preimage::link_hash(&key.0).0,
+        ];
+        for (place, one) in ids.iter().enumerate() {
+            assert!(ids.iter().skip(place + 1).all(|other| other != one));
+        }
+        // An id of another length is refused wherever it is read.
+        let short = RecordId([1; 16]).to_string();
+        assert_eq!(short.parse::<DeviceId>(), Err(Malformed));
+        assert_eq!(crate::decode::<DeviceId>(&crate::encode(&RecordId([1; 16])), 64), Err(Malformed));
+        assert!(short.parse::<RecordId>().is_ok(), "control");
     }
 }

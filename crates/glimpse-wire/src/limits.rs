@@ -18,6 +18,10 @@ pub const MAX_JSON: usize = 192 * 1024;
 pub const MAX_LINK: usize = 64 * 1024;
 /// Links of one chain.
 pub const MAX_LINKS: usize = 4_096;
+/// The last links of a chain, in which devices can only leave, or the kit speak.
+pub const LINKS_FOR_REVOKING: usize = 128;
+/// Of those the last, for the kit alone.
+pub const LINKS_FOR_RECOVERY: usize = 32;
 /// Links in one answer of the server, in bytes, unless a single one is longer.
 pub const MAX_LINKS_ANSWER: usize = 512 * 1024;
 /// An answer about an account as a device takes it, in bytes: links, wraps, statements and labels, in base64.
@@ -76,6 +80,8 @@ pub const IDLE_MILLIS: u64 = 15 * 60 * 1000;
 pub const TOMBSTONE_MILLIS: u64 = 24 * 60 * 60 * 1000;
 /// How far a device's clock may differ from the server's in Terms, in milliseconds.
 pub const CLOCK_SLACK_MILLIS: u64 = 2 * 60 * 1000;
+/// How far back the time of a link may lie that a second device has signed as well, in milliseconds: the two may be apart.
+pub const SECOND_MILLIS: u64 = 60 * 60 * 1000;
 /// Openings a minute, unless Terms say otherwise.
 pub const DEFAULT_RATE: u32 = 30;
 /// Openings in a session, unless Terms say otherwise.
@@ -106,6 +112,8 @@ pub const MAX_RECEIPT: usize = 64 * 1024;
 pub const MAX_TRAIL_RECEIPTS: usize = 100_000;
 /// The same, in bytes: 64 MiB.
 pub const MAX_TRAIL: usize = 64 * 1024 * 1024;
+/// How far the number of a checkpoint may be ahead of the one that the server has, or of the count of changes.
+pub const MAX_CHECKPOINT_JUMP: u64 = 65_536;
 /// Changes that a device takes in one look at its listing.
 pub const MAX_CHANGES: usize = 1_000_000;
 /// How long a writer may rely on a device's statement of the head, in milliseconds: one day.

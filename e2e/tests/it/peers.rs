@@ -37,7 +37,7 @@ fn passed(output: &Output, least: u32) -> Result<()> {
 
 #[tokio::test]
 async fn every_vector_is_taken_by_the_viewer_in_python() -> Result<()> {
-    passed(&python(&["-m", "unittest", "discover", "--start-directory", ".", "--pattern", "check_*.py"]).await?, 12)
+    passed(&python(&["-m", "unittest", "discover", "--start-directory", ".", "--pattern", "check_*.py"]).await?, 18)
 }
 
 #[tokio::test]

@@ -11,7 +11,11 @@
 #[path = "../../src/testing/by_hand.rs"]
 mod by_hand;
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
 mod checkpoints;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
@@ -80,8 +84,9 @@ fn pairing_session_and_receipts() {
 }
 
 #[test]
-fn a_linking() {
+fn a_linking_and_a_chain() {
     same("linking", &linking::linking());
+    same("chain", &chain::chain_sheet());
 }
 
 #[test]

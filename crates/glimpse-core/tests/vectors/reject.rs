@@ -83,12 +83,14 @@ pub(crate) fn all() -> Vec<Reject> {
         })
     };
     let confirm = |bytes: &[u8], edit: fn(&mut Message)| edited(bytes, edit);
+    let links = crate::faults::all().into_iter();
+    let links = links.map(|(name, comment, place, bytes, error)| reject(name, comment, place, bytes, error));
     let mut chunk = chunks.concat();
     chunk[20] ^= 1;
     let long_form = [&[0x98, 0x07], &story.offer[1..]].concat();
     let indefinite = [&[0x9F], &story.offer[1..], &[0xFF]].concat();
     let surplus = [&[0x88], &story.offer[1..], &[0x00]].concat();
-    vec![
+    let mut all = vec![
         reject("offer-long-array-head", "An array head in a longer form than needed.", "offer", long_form, "malformed"),
         reject("offer-indefinite-array", "An array of indefinite length.", "offer", indefinite, "malformed"),
         reject("offer-surplus-element", "One element more than the type has.", "offer", surplus, "malformed"),
@@ -373,7 +375,9 @@ pub(crate) fn all() -> Vec<Reject> {
             QR.replace("4159", "459").into_bytes(),
             "code-mistyped",
         ),
-    ]
+    ];
+    all.extend(links);
+    all
 }
 
 fn reflected(hello: &[u8]) -> Vec<u8> {
@@ -409,6 +413,7 @@ pub(crate) fn outcome(story: &lent::Story, offered_as: &str, bytes: &[u8]) -> St
         }
         "code" => code(bytes, Purpose::View),
         "link-code" => code(bytes, Purpose::Link),
+        link if link.starts_with("link-") => crate::faults::outcome(link, bytes),
         other => format!("nobody takes {other}"),
     }
 }
@@ -482,6 +487,7 @@ pub(crate) fn honest(offered_as: &str) -> Vec<u8> {
             encode(&lent::linked(&story, &events).into_iter().map(Bytes).collect::<Vec<_>>())
         }
         "link-code" => QR.as_bytes().to_vec(),
+        link if link.starts_with("link-") => crate::faults::honest(link),
         _ => b"4172039186".to_vec(),
     }
 }

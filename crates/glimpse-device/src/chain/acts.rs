@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use glimpse_core::chain::{DrawnEpoch, Wrap, act};
-use glimpse_wire::account::{Act, Head, Policy, SignedLink};
+use glimpse_wire::account::{Act, Head, Link, Policy, SignedLink};
 use glimpse_wire::api::{AppendLink, Appended, DeviceWrap};
-use glimpse_wire::chain::ChainError;
+use glimpse_wire::chain::{ChainError, Standing};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::MAX_JSON;
-use glimpse_wire::{DeviceId, ErrorCode, encode};
+use glimpse_wire::limits::{MAX_JSON, MAX_LINK};
+use glimpse_wire::{DeviceId, ErrorCode, decode, encode, preimage};
 
 use super::{KeptWrap, Known, Pending, bad_link};
 use crate::account::Device;
@@ -42,6 +42,7 @@ impl Device {
         if leaving.is_empty() || leaving.contains(&self.keys().id()) {
             return Err(ErrorCode::Malformed.into());
         }
+        let _settling = self.settle_without(&leaving);
         self.append(|known| {
             if leaving.iter().any(|device| known.chain.active(device).is_none()) {
                 return Err(ErrorCode::NotFound.into());
@@ -86,6 +87,9 @@ impl Device {
         let mut tries = 0u32;
         loop {
             tries = tries.saturating_add(1);
+            self.trusted_chain().await?;
+            // Two links of this device for one place must not be: one whose fate is not known goes first.
+            self.send_what_waits().await?;
             let known = self.trusted_chain().await?;
             let (what, wraps) = make(&known)?;
             let link = act(&known.chain, self.keys(), what.clone(), None);
@@ -105,7 +109,8 @@ impl Device {
     /// Adds a link that was made for `known`.
     ///
     /// # Errors
-    /// [`ErrorCode::Conflict`] when another link has its place: the chain is up to date then.
+    /// [`ErrorCode::Conflict`] when another link has its place: the chain is up to date then, and this link is forgotten.
+    /// [`DeviceError::Unsettled`] when it is not known whether the server has it: it is kept, and sent again.
     pub(crate) async fn append_link(
         &self,
         known: &Known,
@@ -113,73 +118,123 @@ impl Device {
         wraps: Vec<KeptWrap>,
     ) -> Result<Head, DeviceError> {
         known.chain.clone().push(&link).map_err(refused_here)?;
+        let place = known.chain.next_place();
+        let pending = Pending { link, wraps };
         {
             let _held = self.home.lock_account().await?;
             let mut stored = self.home.chain().await?;
-            if stored.links.len() != usize::try_from(known.chain.next_place().seq).unwrap_or(usize::MAX) {
+            let goes_on = usize::try_from(place.seq).is_ok_and(|seq| stored.links.len() == seq);
+            if !goes_on || stored.pending.is_some() {
                 self.synced.set(None);
                 return Err(ErrorCode::Conflict.into());
             }
-            stored.pending = Some(Pending { link: link.clone(), wraps });
+            stored.pending = Some(pending.clone());
             self.home.store_chain(&stored).await?;
         }
-        match self.send_pending().await {
-            Ok(head) => Ok(head),
-            Err(error) if error.code() == Some(ErrorCode::Conflict) => {
-                self.forget_pending(&link).await?;
-                self.synced.set(None);
-                Err(error)
-            }
-            Err(error) => {
-                // What cannot be sent stays; what the server will never take does not.
-                if matches!(error.code(), Some(ErrorCode::Malformed | ErrorCode::Unauthorised | ErrorCode::TooLarge)) {
-                    self.forget_pending(&link).await?;
-                }
-                Err(error)
-            }
+        self.send_link(&pending).await
+    }
+
+    /// Sends the link that this device signed and whose fate it does not know, if there is one.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unsettled`] when its fate is still not known.
+    async fn send_what_waits(&self) -> Result<(), DeviceError> {
+        let Some(pending) = self.home.chain().await?.pending else { return Ok(()) };
+        match self.send_link(&pending).await {
+            Err(error) if error.code() == Some(ErrorCode::Conflict) => Ok(()),
+            sent => sent.map(|_| ()),
         }
     }
 
-    /// Sends the link that waits, and takes it into the chain once the server has it.
-    pub(super) async fn send_pending(&self) -> Result<Head, DeviceError> {
-        let Some(pending) = self.home.chain().await?.pending else { return Ok(self.head()) };
+    /// Sends a link that is on disk, and takes it into the chain once the server has it. Only the chain says what became of
+    /// it: an answer that names anything else than this link says nothing.
+    pub(super) async fn send_link(&self, pending: &Pending) -> Result<Head, DeviceError> {
+        let Some(place) = place_of(&pending.link) else { return Err(ErrorCode::Malformed.into()) };
         let body = AppendLink {
             link: Bytes(encode(&pending.link)),
             wraps: pending.wraps.iter().cloned().map(DeviceWrap::from).collect(),
         };
-        let credential = self.credential().await?;
-        let sent = self.again_if_lost(|| with_json(Method::Post, "/v1/account/links".to_owned(), &body).by(credential));
-        let appended: Appended = json(sent.await?, MAX_JSON).await?;
-        let _held = self.home.lock_account().await?;
-        let mut stored = self.home.chain().await?;
-        let mut known = Known::open(&stored, &self.vault)?;
-        if known.chain.compare(&appended.head) == glimpse_wire::chain::Standing::Ahead {
-            let next = known.chain.next_place();
-            if appended.head.seq != next.seq {
-                // Others were added between: the next look brings them, this one included.
-                drop(_held);
-                self.synced.set(None);
-                return Ok(appended.head);
+        let sent = self.persistently(|by| with_json(Method::Post, "/v1/account/links".to_owned(), &body).by(by)).await;
+        let answered = match sent {
+            Ok(response) => json::<Appended>(response, MAX_JSON).await.map(|appended| appended.head == place),
+            Err(error) => Err(error),
+        };
+        match answered {
+            Ok(true) => self.take_own(pending, place).await,
+            // Refused for what it says: no other end takes it, and it never was in the chain.
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some(ErrorCode::Malformed | ErrorCode::Unauthorised | ErrorCode::TooLarge | ErrorCode::DeviceHeld)
+                ) =>
+            {
+                self.forget_pending(&pending.link).await?;
+                Err(error)
             }
-            known.chain.push(&pending.link).map_err(|error| bad_link(next.seq, error))?;
-            if known.chain.head() != appended.head {
-                return Err(ErrorCode::Malformed.into());
-            }
-            stored.links.push(pending.link.clone());
-            if !pending.wraps.is_empty() {
-                stored.wraps = replaced(&stored.wraps, &pending.wraps, &known);
+            Ok(false) => self.look_for(pending, place, DeviceError::Unsettled).await,
+            Err(error) => {
+                let unsettled = if error.code() == Some(ErrorCode::Conflict) { error } else { DeviceError::Unsettled };
+                self.look_for(pending, place, unsettled).await
             }
         }
-        if stored.pending.as_ref().is_some_and(|waiting| waiting.link == pending.link) {
-            stored.pending = None;
+    }
+
+    /// Asks the chain what became of a link: it is there, another has its place, or nobody knows.
+    async fn look_for(&self, pending: &Pending, place: Head, otherwise: DeviceError) -> Result<Head, DeviceError> {
+        self.synced.set(None);
+        let from = self.head().seq;
+        if let Ok(answer) = self.ask_account(from).await {
+            self.take_account(from, &answer).await?;
         }
-        self.home.store_chain(&stored).await?;
-        self.known.replace(Rc::new(Known::open(&stored, &self.vault)?));
-        drop(_held);
+        match self.known().chain.compare(&place) {
+            Standing::Same | Standing::Behind => {
+                self.forget_pending(&pending.link).await?;
+                Ok(place)
+            }
+            Standing::Forked => {
+                self.forget_pending(&pending.link).await?;
+                Err(ErrorCode::Conflict.into())
+            }
+            // A server that says it is taken, and does not show by what, is not believed.
+            Standing::Ahead if otherwise.code() == Some(ErrorCode::Conflict) => Err(DeviceError::Unsettled),
+            Standing::Ahead => Err(otherwise),
+        }
+    }
+
+    /// The server has this link: it is in the chain, or comes with the next look where others were added before it.
+    async fn take_own(&self, pending: &Pending, place: Head) -> Result<Head, DeviceError> {
+        {
+            let _held = self.home.lock_account().await?;
+            let mut stored = self.home.chain().await?;
+            let mut known = Known::open(&stored, &self.vault)?;
+            if known.chain.next_place().seq == place.seq {
+                known.chain.push(&pending.link).map_err(|error| bad_link(place.seq, error))?;
+                stored.links.push(pending.link.clone());
+                if !pending.wraps.is_empty() {
+                    stored.wraps = replaced(&stored.wraps, &pending.wraps, &known);
+                }
+            }
+            if known.chain.compare(&place) != Standing::Ahead {
+                stored.pending = stored.pending.filter(|waiting| waiting.link != pending.link);
+                self.home.store_chain(&stored).await?;
+                self.known.replace(Rc::new(Known::open(&stored, &self.vault)?));
+            }
+        }
+        match self.known().chain.compare(&place) {
+            Standing::Same | Standing::Behind => {}
+            Standing::Forked => return Err(ErrorCode::Conflict.into()),
+            Standing::Ahead => return self.look_for(pending, place, DeviceError::Unsettled).await,
+        }
         // Writers and the other devices rely on it; the next listing says it again if this is lost.
         let _stated = self.state_head().await;
-        Ok(appended.head)
+        Ok(place)
     }
+}
+
+/// Where a link goes, and its hash.
+pub(super) fn place_of(link: &SignedLink) -> Option<Head> {
+    let decoded: Link = decode(link.link.as_slice(), MAX_LINK).ok()?;
+    Some(Head { seq: decoded.seq, hash: preimage::link_hash(link.link.as_slice()) })
 }
 
 /// Wraps of an epoch take the place of all others; those of a kit, of the kit's before.

@@ -7,7 +7,6 @@ use glimpse_wire::limits::MAX_LINK;
 use glimpse_wire::{ErrorCode, decode, encode, preimage};
 
 use super::KeptWrap;
-use super::standing::Fork;
 use super::sync::chain_from;
 use crate::account::Device;
 use crate::api::with_json;
@@ -21,17 +20,16 @@ impl Device {
     /// # Errors
     /// [`ErrorCode::NotFound`] when there is no fork; as [`Device::revoke`], and the fork stays.
     pub async fn keep_this_chain(&self) -> Result<Head, DeviceError> {
-        let fork = self.set_fork(None).await?.ok_or(ErrorCode::NotFound)?;
+        let fork = self.fork().await?.ok_or(ErrorCode::NotFound)?;
         let other = fork.by().filter(|by| *by != self.keys().id());
+        let _settling = self.settle_fork(other);
         self.synced.set(None);
-        let settled = match other {
-            Some(device) if self.known().chain.active(&device).is_some() => self.revoke(&[device]).await,
-            Some(_) | None => self.rotate().await,
+        let head = match other {
+            Some(device) if self.known().chain.active(&device).is_some() => self.revoke(&[device]).await?,
+            Some(_) | None => self.rotate().await?,
         };
-        if settled.is_err() {
-            self.set_fork(Some(fork)).await?;
-        }
-        settled
+        self.forget_fork().await?;
+        Ok(head)
     }
 
     /// Gives the server the links that it lost, byte for byte as their devices signed them. Gives how many.
@@ -59,13 +57,11 @@ impl Device {
         Ok(given)
     }
 
-    /// Replaces the fork that is remembered; gives the one before.
-    async fn set_fork(&self, fork: Option<Fork>) -> Result<Option<Fork>, DeviceError> {
+    async fn forget_fork(&self) -> Result<(), DeviceError> {
         let _held = self.home.lock_account().await?;
         let mut stored = self.home.chain().await?;
-        let before = core::mem::replace(&mut stored.fork, fork);
-        self.home.store_chain(&stored).await?;
-        Ok(before)
+        stored.fork = None;
+        Ok(self.home.store_chain(&stored).await?)
     }
 }
 

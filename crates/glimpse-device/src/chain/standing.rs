@@ -1,5 +1,7 @@
 //! How another's word about the chain stands to what this device has seen, and what follows from it.
 
+use core::cell::RefCell;
+
 use glimpse_wire::account::{Head, HeadStatement, SignedLink};
 use glimpse_wire::api::SignedJson;
 use glimpse_wire::chain::{Chain, Standing};
@@ -52,6 +54,23 @@ impl Fork {
     }
 }
 
+/// What the owner is settling: words of devices that are about to be taken out do not stop it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settling {
+    leaving: Vec<DeviceId>,
+    /// The owner has said which log is right.
+    pub(super) owner_decided: bool,
+}
+
+/// Settles until it is dropped.
+pub(crate) struct SettlingGuard<'d>(&'d RefCell<Settling>, Settling);
+
+impl Drop for SettlingGuard<'_> {
+    fn drop(&mut self) {
+        self.0.replace(core::mem::take(&mut self.1));
+    }
+}
+
 /// What the statements of an answer say.
 pub(super) enum Said {
     /// Nothing that this device does not know.
@@ -63,12 +82,15 @@ pub(super) enum Said {
 }
 
 /// Checks what devices say of the chain's head. A statement that no device of the account signed says nothing.
-pub(super) fn said(chain: &Chain, statements: &[SignedJson]) -> Said {
+pub(super) fn said(chain: &Chain, statements: &[SignedJson], settling: &Settling) -> Said {
     let mut more = false;
     for signed in statements {
         let signed = glimpse_wire::account::Signed::from(signed.clone());
         let Ok(claimed) = signed.peek::<HeadStatement>() else { continue };
         let Some(member) = chain.active(&claimed.device) else { continue };
+        if settling.leaving.contains(&member.id) {
+            continue;
+        }
         let Ok(stated) = signed.open::<HeadStatement>(StatementKind::Head, &member.device.signing) else { continue };
         if stated.suite != SUITE || stated.account != chain.account() {
             continue;
@@ -86,6 +108,22 @@ pub(super) fn said(chain: &Chain, statements: &[SignedJson]) -> Said {
 }
 
 impl Device {
+    /// While the guard lives, words of `leaving` stop nothing.
+    pub(super) fn settle_without(&self, leaving: &[DeviceId]) -> SettlingGuard<'_> {
+        let before = self.settling.borrow().clone();
+        let settling = Settling { leaving: leaving.to_vec(), owner_decided: before.owner_decided };
+        self.settling.replace(settling);
+        SettlingGuard(&self.settling, before)
+    }
+
+    /// While the guard lives, the remembered fork stops nothing: the owner has said which log is right.
+    pub(super) fn settle_fork(&self, by: Option<DeviceId>) -> SettlingGuard<'_> {
+        let before = self.settling.borrow().clone();
+        let settling = Settling { leaving: by.into_iter().collect(), owner_decided: true };
+        self.settling.replace(settling);
+        SettlingGuard(&self.settling, before)
+    }
+
     /// Compares a head that a device of the account named somewhere (in a record, a pairing, a checkpoint) with the
     /// chain. One that is further ahead has the chain fetched.
     ///

@@ -6,9 +6,10 @@ use glimpse_wire::account::{Act, Head, Link, LinkBody, SignedLink};
 use glimpse_wire::api::{Account, AnnouncedRecovery, Chain as ChainAnswer, DeviceName, Doubled, SignedJson};
 use glimpse_wire::chain::{Chain, Standing};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_LINK};
+use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_LINK, MAX_LINKS};
 use glimpse_wire::{DeviceId, ErrorCode, decode, preimage};
 
+use super::acts::place_of;
 use super::standing::{Fork, ForkNamed, Said, said};
 use super::{KeptWrap, Known, StoredChain, bad_link, committed, forked, rolled_back};
 use crate::account::Device;
@@ -22,6 +23,8 @@ use crate::transport::Method;
 const FRESH: u64 = 30_000;
 /// How often the chain is asked for again when a device names a link that the answer lacks: it may have come in between.
 const LOOKS: u32 = 2;
+/// The same, while the chain grows from one look to the next.
+const MAX_LOOKS: u32 = 16;
 
 /// What a look at the account brought.
 #[derive(Clone, Debug, Default)]
@@ -48,19 +51,22 @@ impl Device {
     pub async fn sync(&self) -> Result<Synced, DeviceError> {
         // Whatever goes wrong here has it asked again before anything is done.
         self.synced.set(None);
-        let mut looks = 0u32;
+        let (mut looks, mut length) = (0u32, 0u64);
         loop {
             looks = looks.saturating_add(1);
             let from = self.head().seq;
             let answer = self.ask_account(from).await?;
-            let new = self.take_account(from, &answer).await?;
+            let mut notices = self.take_account(from, &answer).await?;
             let known = self.known();
-            match said(&known.chain, &answer.chain.statements) {
+            let grew = core::mem::replace(&mut length, answer.chain.length) != answer.chain.length;
+            let said = said(&known.chain, &answer.chain.statements, &self.settling.borrow());
+            match said {
                 Said::Nothing => {}
-                Said::More if looks < LOOKS => continue,
+                // It may have come in between.
+                Said::More if looks < LOOKS || (grew && looks < MAX_LOOKS) => continue,
                 Said::More => {
-                    self.note(vec![Notice::RolledBack { ours: known.chain.head(), length: answer.chain.length }])
-                        .await?;
+                    let ours = known.chain.head();
+                    self.note(vec![Notice::RolledBack { ours, length: answer.chain.length }]).await?;
                     return Err(rolled_back());
                 }
                 Said::Fork(fork) => {
@@ -68,7 +74,6 @@ impl Device {
                     return Err(forked());
                 }
             }
-            let mut notices = new;
             notices.extend(self.news_of_others(&answer).await?);
             self.note(notices.clone()).await?;
             self.require_member(&known)?;
@@ -95,7 +100,8 @@ impl Device {
         if !fresh {
             self.sync().await?;
         }
-        if self.home.chain().await?.fork.is_some() {
+        let fork = self.home.chain().await?.fork;
+        if fork.is_some() && !self.settling.borrow().owner_decided {
             return Err(forked());
         }
         let known = self.known();
@@ -103,7 +109,7 @@ impl Device {
         Ok(known)
     }
 
-    async fn ask_account(&self, from: u64) -> Result<Account, DeviceError> {
+    pub(super) async fn ask_account(&self, from: u64) -> Result<Account, DeviceError> {
         let path = |from: u64| format!("/v1/account?from={from}");
         let asked = self.authorised(|by| bare(Method::Get, path(from)).by(by)).await;
         let response = match asked {
@@ -123,6 +129,7 @@ impl Device {
         };
         let mut account: Account = json(response, MAX_ACCOUNT_ANSWER).await?;
         loop {
+            require_length(account.chain.length)?;
             let have = from.saturating_add(u64::try_from(account.chain.links.len()).unwrap_or(u64::MAX));
             if have >= account.chain.length {
                 return Ok(account);
@@ -145,7 +152,7 @@ impl Device {
 
     /// Takes links that the server gave, from the one numbered `from` on. Gives what is new about them.
     pub(crate) async fn take_account(&self, from: u64, answer: &Account) -> Result<Vec<Notice>, DeviceError> {
-        let _held = self.home.lock_account().await?;
+        let held = self.home.lock_account().await?;
         let mut stored = self.home.chain().await?;
         let mut known = self.known();
         if stored.links.len() != usize::try_from(known.chain.head().seq).unwrap_or(0).saturating_add(1) {
@@ -153,8 +160,8 @@ impl Device {
             known = Rc::new(Known::open(&stored, &self.vault)?);
         }
         let own = known.chain.head();
-        if answer.chain.length <= own.seq {
-            drop(_held);
+        // By what was asked for: this device may have come further since.
+        if answer.chain.length <= from {
             self.note(vec![Notice::RolledBack { ours: own, length: answer.chain.length }]).await?;
             return Err(rolled_back());
         }
@@ -170,8 +177,9 @@ impl Device {
                     stored.links.push(link);
                 }
                 Err(Refused::Fork(fork)) => {
-                    drop(_held);
-                    self.remember_fork(fork).await?;
+                    self.note(notices).await?;
+                    drop(held);
+                    self.remember_fork(*fork).await?;
                     return Err(forked());
                 }
                 Err(Refused::Bad(error)) => {
@@ -180,16 +188,22 @@ impl Device {
                 }
             }
         }
+        // Before the links are stored: once they are, they are no news.
+        self.note(notices.clone()).await?;
         if !answer.wraps.is_empty() && broken.is_none() {
             if !committed(&chain, &answer.wraps) {
                 broken = Some(DeviceError::SeedRefused);
-            } else if let Some(wraps) = renewed(&stored.wraps, answer, &chain) {
+            } else if let Some(wraps) = renewed(&stored.wraps, answer, &chain, self.keys().id()) {
                 stored.wraps = wraps;
             }
         }
         if stored.fork.as_ref().and_then(Fork::by).is_some_and(|by| chain.active(&by).is_none()) {
             // The owner has settled it on another device: whoever named the other link is out.
             stored.fork = None;
+        }
+        if stored == before && Rc::ptr_eq(&known, &self.known()) {
+            drop(held);
+            return broken.map_or(Ok(notices), Err);
         }
         let grown = Known::with_seeds(chain, &stored.wraps, &self.vault);
         if broken.is_none()
@@ -203,21 +217,21 @@ impl Device {
             self.home.store_chain(&stored).await?;
         }
         self.known.replace(Rc::new(grown));
-        match broken {
-            Some(error) => Err(error),
-            None => Ok(notices),
-        }
+        drop(held);
+        broken.map_or(Ok(notices), Err)
     }
 
-    /// What became of a link that was signed here: in the chain, overtaken, or to be sent again.
+    /// What became of a link that was signed here: in the chain, overtaken, or to be sent again. A look does not fail for
+    /// this: whoever acts next asks again.
     async fn settle_pending(&self) -> Result<(), DeviceError> {
-        let stored = self.home.chain().await?;
-        let Some(pending) = stored.pending else { return Ok(()) };
-        let Ok(link) = decode::<Link>(pending.link.link.as_slice(), MAX_LINK) else { return Ok(()) };
-        let place = Head { seq: link.seq, hash: preimage::link_hash(pending.link.link.as_slice()) };
+        let Some(pending) = self.home.chain().await?.pending else { return Ok(()) };
+        let Some(place) = place_of(&pending.link) else { return Ok(()) };
         match self.known().chain.compare(&place) {
             Standing::Same | Standing::Behind | Standing::Forked => self.forget_pending(&pending.link).await,
-            Standing::Ahead => self.send_pending().await.map(|_| ()),
+            Standing::Ahead => {
+                let _sent = Box::pin(self.send_link(&pending)).await;
+                Ok(())
+            }
         }
     }
 
@@ -239,9 +253,17 @@ impl Device {
         {
             news.push(notice);
         }
-        news.extend(answer.doubled.iter().map(|doubled| Notice::Doubled { device: doubled.device, at: doubled.at }));
+        let known = self.known();
+        let members = answer.doubled.iter().filter(|doubled| known.chain.active(&doubled.device).is_some());
+        news.extend(members.map(|doubled| Notice::Doubled { device: doubled.device, at: doubled.at }));
         self.unknown_of(news).await
     }
+}
+
+/// No chain is longer; whoever says so has no end.
+fn require_length(length: u64) -> Result<(), DeviceError> {
+    let fits = usize::try_from(length).is_ok_and(|length| length <= MAX_LINKS);
+    if fits { Ok(()) } else { Err(ErrorCode::TooLarge.into()) }
 }
 
 /// The chain of an account, as anyone may read it.
@@ -253,6 +275,7 @@ pub(crate) async fn chain_from(
     let path = |from: u64| format!("/v1/chains/{account}?from={from}");
     let mut answer: ChainAnswer = json(api.call(bare(Method::Get, path(from))).await?, MAX_ACCOUNT_ANSWER).await?;
     loop {
+        require_length(answer.length)?;
         let have = from.saturating_add(u64::try_from(answer.links.len()).unwrap_or(u64::MAX));
         if have >= answer.length {
             return Ok(answer);
@@ -293,7 +316,7 @@ fn more_with(
 }
 
 enum Refused {
-    Fork(Fork),
+    Fork(Box<Fork>),
     Bad(DeviceError),
 }
 
@@ -309,17 +332,23 @@ fn take_link(chain: &mut Chain, seq: u64, bytes: &Bytes) -> Result<Option<Signed
             Err(error) => Err(Refused::Bad(bad_link(seq, error))),
         },
         Standing::Forked => {
-            // Another link at a place that this device knows. Signed by one who belonged, it is a fork; otherwise noise.
-            let signer: Option<Link> = decode(link.link.as_slice(), MAX_LINK).ok();
-            let signed = signer.is_some_and(|decoded| {
-                let member = chain.members().iter().find(|member| member.id == decoded.signer);
-                let preimage = preimage::link_signature(link.link.as_slice());
-                member.is_some_and(|member| {
-                    glimpse_wire::signature::verify(&member.device.signing, &preimage, &link.signature).is_ok()
-                })
+            // Another link at a place that this device knows. Signed by one who belonged there, it is a fork; otherwise noise.
+            let decoded: Option<Link> = decode(link.link.as_slice(), MAX_LINK).ok();
+            let before = seq.saturating_sub(1);
+            let key = decoded.as_ref().and_then(|decoded| match decoded.body {
+                LinkBody::Recover { .. } => chain.recovery().map(|kit| kit.signing),
+                LinkBody::Genesis { .. } | LinkBody::Act { .. } => {
+                    let mut members = chain.members().iter();
+                    let member = members.find(|member| member.id == decoded.signer && member.belonged_at(before));
+                    member.map(|member| member.device.signing)
+                }
             });
+            let preimage = preimage::link_signature(link.link.as_slice());
+            let signed =
+                key.is_some_and(|key| glimpse_wire::signature::verify(&key, &preimage, &link.signature).is_ok());
             if signed {
-                Err(Refused::Fork(Fork { ours: chain.head(), theirs: place, named: ForkNamed::Link(link) }))
+                let named = ForkNamed::Link(link);
+                Err(Refused::Fork(Box::new(Fork { ours: chain.head(), theirs: place, named })))
             } else {
                 Err(Refused::Bad(bad_link(seq, glimpse_wire::chain::ChainError::Signature)))
             }
@@ -327,9 +356,10 @@ fn take_link(chain: &mut Chain, seq: u64, bytes: &Bytes) -> Result<Option<Signed
     }
 }
 
-/// The wraps to keep, where they are others than those that are kept.
-fn renewed(kept: &[KeptWrap], answer: &Account, chain: &Chain) -> Option<Vec<KeptWrap>> {
-    let given: Vec<KeptWrap> = answer.wraps.iter().cloned().map(KeptWrap::from).collect();
+/// The wraps to keep, where they are others than those that are kept. A server that has lost some does not make this device
+/// lose them, its own least of all.
+fn renewed(kept: &[KeptWrap], answer: &Account, chain: &Chain, own: DeviceId) -> Option<Vec<KeptWrap>> {
+    let mut given: Vec<KeptWrap> = answer.wraps.iter().cloned().map(KeptWrap::from).collect();
     // A kit that was given up, or that another took the place of, has none any more.
     let has = |id: &DeviceId| given.iter().any(|wrap| wrap.device == *id);
     let lives = |id: &DeviceId| chain.members().iter().any(|member| member.id == *id);
@@ -337,7 +367,9 @@ fn renewed(kept: &[KeptWrap], answer: &Account, chain: &Chain) -> Option<Vec<Kep
         epoch.wraps.iter().all(|wrap| has(&wrap.device) || !lives(&wrap.device))
             && chain.recovery().is_none_or(|kit| has(&kit.id()))
     });
-    // A server that has lost some does not make this device lose them.
+    if !given.iter().any(|wrap| wrap.device == own) {
+        given.extend(kept.iter().filter(|wrap| wrap.device == own).cloned());
+    }
     (given != kept && (whole || kept.is_empty())).then_some(given)
 }
 

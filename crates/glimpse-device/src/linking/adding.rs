@@ -161,11 +161,12 @@ impl Device {
         let hash = glimpse_wire::preimage::link_hash(link.link.as_slice());
         let device = joiner_of(joined);
         self.owe(device, true).await?;
+        let kept = link.clone();
         match self.append_link(&known, link, Vec::new()).await {
             Ok(_) => Ok(hash),
             Err(error) => {
-                // Whether it was taken is not known after a lost answer: then the next look finds out.
-                if error.code() != Some(ErrorCode::ServerUnreachable) {
+                // As long as the link is kept it may still be added, and the device is owed the seed then.
+                if self.home.chain().await?.pending.is_none_or(|pending| pending.link != kept) {
                     self.owe(device, false).await?;
                 }
                 Err(error)

@@ -58,6 +58,18 @@ pub async fn join(
     if home.is_confirmed().await? {
         return Err(DeviceError::AccountExists);
     }
+    // Keys that an account has, or that a recovery waits for, are not thrown away.
+    if let Some(profile) = home.profile().await?.filter(|profile| profile.joining) {
+        if profile.recovering {
+            return Err(DeviceError::RecoveryWaits);
+        }
+        match resume(ground, plan.passphrase).await {
+            Ok(device) => return Ok(device),
+            // Of another passphrase, or never added: there is nothing to keep.
+            Err(DeviceError::NoAccount | DeviceError::Passphrase) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let api = Api::new(Rc::clone(&ground.transport));
     // Asked first, so that no keys are made for a server that is not there or is not ours.
     let info: Info = json(api.call(bare(Method::Get, "/v1/info".to_owned())).await?, MAX_JSON).await?;
@@ -84,7 +96,14 @@ pub async fn join(
             talk.close(&api).await;
             Ok(device)
         }
-        Err(stopped) => Err(stopped.tell(&mut talk, &api).await),
+        Err(stopped) => {
+            let error = stopped.tell(&mut talk, &api).await;
+            if error.code() != Some(ErrorCode::Conflict) {
+                return Err(error);
+            }
+            // An epoch began while the seed was on its way: if this device is in, the newest is wrapped to it as to all.
+            resume(ground, plan.passphrase).await.map_err(|_| error)
+        }
     }
 }
 
@@ -117,7 +136,10 @@ pub async fn resume(ground: &Ground, passphrase: &[u8]) -> Result<Device, Device
     if chain.active(&vault.keys.id()).is_none() {
         return Err(DeviceError::NoAccount);
     }
-    home.store_chain(&StoredChain::new(links, stored.wraps)).await?;
+    {
+        let _held = home.lock_account().await?;
+        home.store_chain(&StoredChain::new(links, stored.wraps)).await?;
+    }
     let device = Device::open_vault(ground, home, &profile, passphrase).await?;
     device.sync().await?;
     device.known().present_seed()?;
@@ -168,12 +190,17 @@ impl Joining<'_> {
             Err(error) => return Err(give_up(error, |code| invited.stop(code))),
         };
         // Before the signature leaves: whatever breaks off afterwards is gone on with from here.
-        if let Err(error) = self.home.store_chain(&StoredChain::new(links, Vec::new())).await {
-            return Err(give_up(error.into(), |code| invited.stop(code)));
+        if let Err(error) = self.keep_chain(links).await {
+            return Err(give_up(error, |code| invited.stop(code)));
         }
         let (state, join) = invited.join(&chain, &self.vault.keys)?;
         talk.send(join).await;
         Ok(state)
+    }
+
+    async fn keep_chain(&self, links: Vec<SignedLink>) -> Result<(), DeviceError> {
+        let _held = self.home.lock_account().await?;
+        Ok(self.home.store_chain(&StoredChain::new(links, Vec::new())).await?)
     }
 
     /// Takes the seed, if it is the account's, and puts it on disk before it says so.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use glimpse_wire::account::Head;
 use glimpse_wire::api::SignedJson;
+use glimpse_wire::chain::Standing as HeadStanding;
 use glimpse_wire::limits::{MAX_CHANGES, MAX_PAGE};
 use glimpse_wire::merkle::leaf_hash;
 use glimpse_wire::preimage::{StatementKind, log_leaf};
@@ -21,6 +22,8 @@ use crate::transport::Method;
 
 /// Changes after which a look stores what it has taken, at the earliest: what is broken off goes on from there.
 const STORE_AFTER: usize = 4_000;
+/// Replaced changes of which the later one is still to come: no account has so many.
+const MAX_AWAITED: usize = 200_000;
 /// Published versions that are remembered until a look has found them.
 const MAX_PUBLISHED: usize = 4_096;
 
@@ -112,12 +115,13 @@ impl Listing {
 
 impl Device {
     /// Takes all changes since the last look. `stored` is the log as it was stored last.
+    /// Gives the newest link at the moment of the last page: later changes name none before it.
     pub(super) async fn take_changes(
         &self,
         listing: &mut Listing,
         stored: &mut Log,
         progress: &mut dyn FnMut(usize),
-    ) -> Result<(), DeviceError> {
+    ) -> Result<Head, DeviceError> {
         let mut taken = 0usize;
         let mut unstored = 0usize;
         loop {
@@ -128,7 +132,11 @@ impl Device {
                 // What was signed under a link that this device has not seen cannot be judged before it has.
                 self.sync().await?;
             }
+            self.require_known(&page.head)?;
             let known = self.known();
+            for (head, by) in eyes(&known).elsewhere(&page.changes, &page.checkpoint) {
+                self.meet_head(&head, by).await?;
+            }
             let word = Word::read(&page.checkpoint, &self.account(), |device, head| signer(&known, device, head))?;
             let more = listing.take_page(page.newest, word, eyes(&known).look_at(&page.changes), &published)?;
             self.published.borrow_mut().0.retain(|seq, _| *seq > listing.log.count());
@@ -136,9 +144,9 @@ impl Device {
             unstored = unstored.saturating_add(page.changes.len());
             progress(taken);
             if !more {
-                return Ok(());
+                return Ok(page.head);
             }
-            if taken > MAX_CHANGES {
+            if taken > MAX_CHANGES || listing.log.awaited.len() > MAX_AWAITED {
                 return Err(ErrorCode::TooLarge.into());
             }
             // By halves of what is there, so that all this storing is never more than the last is.
@@ -150,10 +158,21 @@ impl Device {
         }
     }
 
+    /// The head that a page names is one that this device has seen: the server gave its links when it was asked.
+    fn require_known(&self, head: &Head) -> Result<(), DeviceError> {
+        match self.known().chain.compare(head) {
+            HeadStanding::Same | HeadStanding::Behind => Ok(()),
+            HeadStanding::Ahead => Err(ErrorCode::ChainRolledBack.into()),
+            HeadStanding::Forked => Err(ErrorCode::ChainForked.into()),
+        }
+    }
+
     /// Vouches for what was replayed, if nothing is wrong with it and no checkpoint says as much. A listing does not fail
     /// for this: where another device was first, or the server is away, it is tried again with the next.
-    pub(super) async fn sign_checkpoint(&self, log: &mut Log) {
-        let (device, head) = (self.keys().id(), self.head());
+    ///
+    /// It names the link that was the newest when the last page was made, so that it bounds what later changes may name.
+    pub(super) async fn sign_checkpoint(&self, log: &mut Log, head: Head) {
+        let device = self.keys().id();
         let Some(next) = log.next_checkpoint(self.account(), device, head, self.machine.now()) else { return };
         let signed: SignedJson = self.keys().signing().sign_statement(StatementKind::Checkpoint, &next).into();
         let path = "/v1/account/checkpoint".to_owned();

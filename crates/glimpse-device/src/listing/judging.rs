@@ -9,10 +9,7 @@ use super::{Entry, Listing, MAX_UNREADABLE, Measure, Standing};
 
 impl Listing {
     pub(super) fn take(&mut self, seq: u64, news: News) {
-        let awaited = news.record().and_then(|record| {
-            let place = self.log.awaited.iter().position(|awaited| awaited.record == record)?;
-            Some(self.log.awaited.swap_remove(place))
-        });
+        let awaited = news.record().and_then(|record| self.log.awaited.remove(&record));
         let disordered = awaited.is_some_and(|awaited| !news.may_replace(&awaited));
         if let Some(record) = news.record()
             && (disordered || self.is_doubled(&record, seq, &news))
@@ -23,7 +20,7 @@ impl Listing {
             News::Version(seen) => self.take_version(seq, seen),
             News::Deletion(deletion) => self.take_deletion(seq, &deletion),
             News::Replaced { record, version, kind } => {
-                self.log.awaited.push(Awaited { record, seq, version, kind });
+                self.log.awaited.insert(record, Awaited { record, seq, version, kind });
             }
             News::Unreadable(Some(record)) => self.mark(record, seq, ErrorCode::RecordTampered),
             News::Unreadable(None) => {
@@ -38,7 +35,7 @@ impl Listing {
     /// At the end of a look. What the server says was replaced, and what of it did not come, is kept from this device; and
     /// so is, after the log was read again, what was known and is not in it.
     pub(super) fn name_hidden(&mut self) {
-        for Awaited { record, seq, .. } in core::mem::take(&mut self.log.awaited) {
+        for Awaited { record, seq, .. } in core::mem::take(&mut self.log.awaited).into_values() {
             self.mark(record, seq, ErrorCode::RecordRolledBack);
         }
         if core::mem::take(&mut self.log.again) {
@@ -64,6 +61,9 @@ impl Listing {
     }
 
     fn take_version(&mut self, seq: u64, seen: Seen) {
+        if seen.standing == Standing::Own && !self.log.may_name(seq, seen.head) {
+            return self.mark(seen.record, seq, ErrorCode::RecordTampered);
+        }
         let judged = self.entries.get(&seen.record).map_or(Ok(()), |known| follows(known, &seen));
         if let Err(code) = judged {
             return self.mark(seen.record, seq, code);
@@ -73,11 +73,14 @@ impl Listing {
             Standing::Pending => Measure::Written,
             Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. } => Measure::Nothing,
         };
-        let Seen { record, version, h1, created, meta, standing, epoch, previous: _ } = seen;
+        let Seen { record, version, h1, created, meta, standing, epoch, head: _, previous: _ } = seen;
         self.entries.insert(record, Entry { record, version, h1, seq, created, meta, standing, measure, epoch });
     }
 
     fn take_deletion(&mut self, seq: u64, deletion: &Deletion) {
+        if !self.log.may_name(seq, deletion.head.seq) {
+            return self.mark(deletion.record, seq, ErrorCode::RecordTampered);
+        }
         let known = self.entries.get(&deletion.record);
         // A deletion names the version that it removes; an old one does not remove a newer.
         let judged = match known {

@@ -3,7 +3,7 @@
 //! The device keeps the tree over all leaves but the last few, and those one by one: so it knows the root at any recent
 //! count, and can check a checkpoint whose signer had read less than it has.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use glimpse_wire::account::{Head, Signed};
 use glimpse_wire::merkle::MerkleTree;
@@ -14,6 +14,9 @@ use minicbor::{Decode, Encode};
 
 /// Leaves that are kept one by one: more than a page has.
 const RECENT: usize = 1_024;
+
+/// How far ahead of all that was seen the number of a checkpoint may be: a server takes no more.
+const MAX_JUMP: u64 = 65_536;
 
 /// What is wrong with the server's list of changes. Nothing is published, lent or vouched for while one stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
@@ -149,12 +152,15 @@ pub(super) struct Mark {
     root: Hash,
     #[n(4)]
     device: DeviceId,
+    /// Number of the link that was the newest when its signer had read so far.
+    #[n(5)]
+    head: u64,
 }
 
 impl Mark {
     const fn new(checkpoint: &Checkpoint, hash: Hash) -> Self {
-        let Checkpoint { number, count, root, device, .. } = *checkpoint;
-        Self { number, hash, count, root, device }
+        let Checkpoint { number, count, root, device, head, .. } = *checkpoint;
+        Self { number, hash, count, root, device, head: head.seq }
     }
 }
 
@@ -170,6 +176,35 @@ pub(super) struct Awaited {
     /// Of its kind: [`glimpse_wire::record::Change::VERSION`] and so on.
     #[n(3)]
     pub(super) kind: u8,
+}
+
+/// As an array: files of ours hold no maps.
+mod awaited {
+    use std::collections::BTreeMap;
+
+    use glimpse_wire::RecordId;
+    use minicbor::decode::Error as DecodeError;
+    use minicbor::encode::Error as EncodeError;
+    use minicbor::encode::Write;
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    use super::Awaited;
+
+    pub(super) fn encode<C, W: Write>(
+        awaited: &BTreeMap<RecordId, Awaited>,
+        encoder: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        awaited.values().copied().collect::<Vec<_>>().encode(encoder, context)
+    }
+
+    pub(super) fn decode<C>(
+        decoder: &mut Decoder<'_>,
+        context: &mut C,
+    ) -> Result<BTreeMap<RecordId, Awaited>, DecodeError> {
+        let awaited = Vec::<Awaited>::decode(decoder, context)?;
+        Ok(awaited.into_iter().map(|awaited| (awaited.record, awaited)).collect())
+    }
 }
 
 /// The log up to where this device has replayed it.
@@ -198,9 +233,9 @@ pub(super) struct Log {
     agreed: u64,
     #[n(7)]
     alarms: Vec<LogAlarm>,
-    /// Replaced changes of which the later one is still to come.
-    #[n(8)]
-    pub(super) awaited: Vec<Awaited>,
+    /// Replaced changes of which the later one is still to come, by record.
+    #[cbor(n(8), with = "awaited")]
+    pub(super) awaited: BTreeMap<RecordId, Awaited>,
     /// Whether the log is being read from its beginning, beside what was known.
     #[n(9)]
     pub(super) again: bool,
@@ -210,6 +245,9 @@ pub(super) struct Log {
     /// Up to here something was not as it must be: this device vouches for nothing until another has for as much.
     #[n(11)]
     trouble: u64,
+    /// The highest link that a device's change has named so far.
+    #[n(12)]
+    named: u64,
 }
 
 impl Log {
@@ -251,6 +289,17 @@ impl Log {
         }
     }
 
+    /// Whether a device's change numbered `seq` may name the link numbered `head`. The server takes what names the newest
+    /// link only, so later changes never name earlier links: what does was signed by a device that has been taken out
+    /// since, and put in behind.
+    pub(super) fn may_name(&mut self, seq: u64, head: u64) -> bool {
+        let vouched = [self.newest, self.presented].into_iter().flatten();
+        let floor = vouched.filter(|mark| seq > mark.count).map(|mark| mark.head).max().unwrap_or(0);
+        let fits = head >= self.named.max(floor);
+        self.named = self.named.max(head);
+        fits
+    }
+
     /// Whether there is something for the user to accept.
     pub(super) fn is_in_doubt(&self) -> bool {
         !self.alarms.is_empty() || self.trouble > 0
@@ -279,6 +328,12 @@ impl Log {
         let Checkpoint { number, previous, count, .. } = checkpoint;
         let mark = Mark::new(&checkpoint, hash);
         self.presented = Some(mark);
+        // Numbers rise by one; one that is far ahead leaves no room for others, and was not reached by signing.
+        let far = self.newest.map_or(0, |known| known.number).max(count).saturating_add(MAX_JUMP);
+        if number > far {
+            self.presented = None;
+            return self.raise(LogAlarm::BadSignature { number });
+        }
         if let Some(known) = self.newest {
             if number < known.number {
                 return self.raise(LogAlarm::CheckpointRolledBack { seen: known.number, number });
@@ -287,6 +342,7 @@ impl Log {
                 return;
             }
             let follows = number > known.number
+                && mark.head >= known.head
                 && count > known.count
                 && (Some(number) != known.number.checked_add(1) || previous == known.hash);
             if !follows {

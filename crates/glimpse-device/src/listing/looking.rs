@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use glimpse_core::kem::KemSecret;
 use glimpse_core::record::{OpenedVersion, Origin};
-use glimpse_wire::account::{DevicePublic, Signed};
-use glimpse_wire::chain::Chain;
+use glimpse_wire::account::{DevicePublic, Head, Signed};
+use glimpse_wire::chain::{Chain, Standing as HeadStanding};
 use glimpse_wire::limits::MAX_ENVELOPE;
 use glimpse_wire::merkle::leaf_hash;
 use glimpse_wire::preimage::{StatementKind, log_leaf};
-use glimpse_wire::record::{Change, Deletion, Envelope, Meta};
+use glimpse_wire::record::{Change, Checkpoint, Deletion, Envelope, Meta};
 use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
 
 use super::Standing;
@@ -57,6 +57,8 @@ pub(super) struct Seen {
     pub(super) created: UnixMillis,
     /// For which it is sealed.
     pub(super) epoch: u32,
+    /// Number of the link that it names as the newest.
+    pub(super) head: u64,
     /// Nothing when it did not open.
     pub(super) meta: Option<Meta>,
     /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
@@ -130,6 +132,35 @@ impl Eyes<'_> {
         })
     }
 
+    /// Heads that this chain does not have, each named by the signature of a device that belongs: in a version, a deletion or
+    /// a checkpoint.
+    pub(super) fn elsewhere(&self, changes: &[Change], checkpoint: &[Signed]) -> Vec<(Head, DeviceId)> {
+        let strange = |head: &Head| matches!(self.chain.compare(head), HeadStanding::Ahead | HeadStanding::Forked);
+        let signed_by = |head: &Head, signed: &dyn Fn(&DevicePublic) -> bool| {
+            let mut active = self.chain.members().iter().filter(|member| member.until.is_none());
+            active.find(|member| signed(&member.device)).map(|member| (*head, member.id))
+        };
+        let of_change = |change: &Change| match change {
+            Change::Version { envelope, .. } => {
+                let envelope = decode::<Envelope>(envelope.as_slice(), MAX_ENVELOPE).ok()?;
+                let head = Some(envelope.head).filter(strange)?;
+                signed_by(&head, &|device| envelope.verify(&device.signing, device.id().into()).is_ok())
+            }
+            Change::Deleted { deletion, .. } => {
+                let signed: Signed = decode(deletion.as_slice(), MAX_ENVELOPE).ok()?;
+                let head = signed.peek::<Deletion>().ok().map(|deletion| deletion.head).filter(strange)?;
+                signed_by(&head, &|device| signed.open::<Deletion>(StatementKind::Deletion, &device.signing).is_ok())
+            }
+            // The head in a writer's version is the writer's word.
+            Change::Pending { .. } | Change::Replaced { .. } => None,
+        };
+        let of_checkpoint = |signed: &Signed| {
+            let head = signed.peek::<Checkpoint>().ok().map(|checkpoint| checkpoint.head).filter(strange)?;
+            signed_by(&head, &|device| signed.open::<Checkpoint>(StatementKind::Checkpoint, &device.signing).is_ok())
+        };
+        changes.iter().filter_map(of_change).chain(checkpoint.iter().filter_map(of_checkpoint)).collect()
+    }
+
     /// Opens an envelope.
     ///
     /// # Errors
@@ -154,7 +185,7 @@ impl Eyes<'_> {
             let named = decode::<Envelope>(bytes, MAX_ENVELOPE).ok().map(|envelope| envelope.header.record);
             return News::Unreadable(named);
         };
-        let (header, h1) = (envelope.header, envelope.h1());
+        let (header, h1, head) = (envelope.header, envelope.h1(), envelope.head.seq);
         let (meta, standing) = match self.open(envelope) {
             Ok(opened) => {
                 let standing = match opened.origin() {
@@ -174,6 +205,7 @@ impl Eyes<'_> {
             h1,
             created: header.created,
             epoch: header.epoch,
+            head,
             meta,
             standing,
         })

@@ -14,7 +14,17 @@ const RECORD: RecordId = RecordId([2; 16]);
 fn version(version: u64, previous: Hash, h1: u8) -> Seen {
     let h1 = Hash([h1; 32]);
     let created = UnixMillis(5);
-    Seen { record: RECORD, version, previous, h1, created, epoch: 1, meta: Some(meta()), standing: Standing::Own }
+    Seen {
+        record: RECORD,
+        version,
+        previous,
+        h1,
+        created,
+        epoch: 1,
+        head: 0,
+        meta: Some(meta()),
+        standing: Standing::Own,
+    }
 }
 
 fn meta() -> Meta {
@@ -208,6 +218,7 @@ fn a_stored_listing_is_read_as_it_was_written_and_nothing_else_is() {
     let [_, does_not_open] = forged(&version(1, Hash::ZERO, 1));
     listing.take(5, News::Version(does_not_open));
     listing.log.raise(LogAlarm::RolledBack { seen: 7, newest: 5 });
+    listing.take(8, News::Replaced { record: RecordId([3; 16]), version: 1, kind: Change::PENDING });
     let stored = listing.to_stored();
     assert_eq!(Listing::from_stored(&stored).unwrap(), listing);
     for cut in 0..stored.len() {

@@ -14,7 +14,9 @@
 mod attacks;
 mod chains;
 mod checkpoints;
+mod converging;
 mod family;
+mod keys;
 mod lending;
 mod linking;
 mod listings;
@@ -23,5 +25,7 @@ mod meddling;
 mod records;
 mod recovering;
 mod revoking;
+mod settling;
 mod trails;
 mod world;
+mod writers;

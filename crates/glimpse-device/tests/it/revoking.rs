@@ -1,11 +1,17 @@
 //! Taking a device out: at once, for good, and with the keys changed behind it.
 
+use glimpse_core::kem::KemPublic;
+use glimpse_core::record::{Author, Draft, Place, Recipient};
+use glimpse_core::secret::ServerShare;
 use glimpse_device::chain::Rekeying;
 use glimpse_device::inbox::Notice;
+use glimpse_device::listing::Standing;
 use glimpse_device::publish::NewContent;
+use glimpse_device::surroundings::SystemRng;
 use glimpse_device::{Device, DeviceError};
-use glimpse_wire::ErrorCode;
-use glimpse_wire::record::Policy;
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::record::{Change, Page, Policy};
+use glimpse_wire::{ErrorCode, Hash, UnixMillis, decode, encode};
 
 use crate::family::linked;
 use crate::lending::{User, lend, pair, plan, receiver};
@@ -133,4 +139,50 @@ async fn nobody_takes_itself_out_and_nobody_who_is_out_is_taken_out_again() {
     phone.revoke(&[tablet.keys().id()]).await.unwrap();
     assert_eq!(phone.revoke(&[tablet.keys().id()]).await.unwrap_err().code(), Some(ErrorCode::NotFound));
     assert!(matches!(tablet.rotate().await, Err(DeviceError::Refused { code: ErrorCode::DeviceRevoked, .. })));
+}
+
+/// What a device and a server make together after the device was taken out: a version that it signs as if it still
+/// belonged, put in behind everything else. Gives what the phone takes it for.
+async fn dated_back(taken_out: bool) -> Standing {
+    let world = World::start().await;
+    world.device("phone").await;
+    let (ground, meddling) = world.meddled("phone");
+    let phone = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let tablet = linked(&world, &phone, "tablet").await;
+    let then = tablet.chain();
+    if taken_out {
+        phone.revoke(&[tablet.keys().id()]).await.unwrap();
+    }
+    add(&phone, "Letter", b"Dear reader").await;
+    phone.listing().await.unwrap();
+    let recipient = Recipient {
+        account: phone.account(),
+        epoch: 1,
+        key: KemPublic::parse(then.epoch().unwrap().account_key.as_slice()).unwrap(),
+        head: then.head(),
+    };
+    let rng = &mut SystemRng(&*ground.machine);
+    let (author, place) = (Author::Device(tablet.keys()), Place::new_record(rng));
+    let draft = Draft::new(&recipient, place, author, UnixMillis(1), 3, rng).unwrap();
+    let mut sealer = draft.seal(meta("Invoice"), 1, &ServerShare::from_wire(&Hash([1; 32])), &recipient, rng).unwrap();
+    sealer.push(b"pay", &mut |_| {}).unwrap();
+    let envelope = Bytes(sealer.finish(author, &mut |_| {}).unwrap().to_bytes());
+    *meddling.rewrite.borrow_mut() = Some(Box::new(move |path, body| {
+        if !path.starts_with("/v1/records?") {
+            return body;
+        }
+        let mut page: Page = decode(&body, 1 << 24).unwrap();
+        page.newest += 1;
+        page.next = page.newest;
+        page.changes.push(Change::Version { seq: page.newest, envelope: envelope.clone() });
+        encode(&page)
+    }));
+    let listing = phone.listing().await.unwrap();
+    listing.find(&place.record.to_string()).unwrap().standing
+}
+
+#[tokio::test]
+async fn t027_what_a_revoked_device_dates_back_is_not_the_owners() {
+    assert_eq!(dated_back(true).await, Standing::Trouble { code: ErrorCode::RecordTampered });
+    assert_eq!(dated_back(false).await, Standing::Own, "control: the same, while it belongs");
 }

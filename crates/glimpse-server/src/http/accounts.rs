@@ -15,7 +15,7 @@ use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SUITE, UnixMillis, decode};
 use serde::Deserialize;
 
-use super::auth::{Device, From, Linked, token_hash};
+use super::auth::{Device, From, Linked, note_refusal, token_hash};
 use super::extract::{Json, Path, Query};
 use crate::app::App;
 use crate::problem::Answer;
@@ -92,7 +92,9 @@ pub(super) async fn sign_in(
     let expires = now.plus(app.settings.limits.token_seconds.saturating_mul(1_000));
     let signed_in = app.store.sign_in(&member.device, statement.counter, &token_hash(&token), now, expires).await;
     if let Err(problem) = signed_in {
-        tracing::warn!(code = problem.code().slug(), "a sign-in was refused");
+        if matches!(problem.code(), ErrorCode::DeviceRevoked | ErrorCode::DeviceDoubled) {
+            note_refusal(&app, "/v1/sign-in", problem.code());
+        }
         return Err(problem);
     }
     Ok(JsonAnswer(Token { token, expires }))

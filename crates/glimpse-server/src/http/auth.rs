@@ -118,12 +118,17 @@ fn admit(app: &App, parts: &Parts, member: &Member, held: Held) -> Answer<Signed
     Err(refuse(app, parts, code))
 }
 
-/// A refusal that an operator can see: the template of the route and the reason, and nothing of who it was.
 fn refuse(app: &App, parts: &Parts, code: ErrorCode) -> Problem {
-    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    tracing::warn!(route, code = code.slug(), "a device was refused");
-    app.metrics.refused_devices.get_or_create(&RefusalLabels { route, code: code.slug() }).inc();
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    note_refusal(app, route, code);
     code.into()
+}
+
+/// A refusal that an operator can see: the template of the route and the reason, and nothing of who it was.
+pub(super) fn note_refusal(app: &App, route: &str, code: ErrorCode) {
+    tracing::warn!(route, code = code.slug(), "a device was refused");
+    let labels = RefusalLabels { route: route.to_owned(), code: code.slug() };
+    app.metrics.refused_devices.get_or_create(&labels).inc();
 }
 
 /// Which device sends this, present or past.

@@ -59,7 +59,7 @@ pub(super) async fn mint(
     sessions.sort_unstable();
     sessions.dedup();
     for session in &sessions {
-        app.session_of(session, &device.account).await?;
+        app.session_of(session, &device).await?;
     }
     let records = app.store.mint_record_shares(&app.keys, &device.account, &records, now).await?;
     let units = app.store.mint_unit_shares(&app.keys, &units).await?;

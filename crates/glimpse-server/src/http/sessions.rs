@@ -71,7 +71,7 @@ pub(super) async fn put_unit(
     body: Body,
 ) -> Answer<StatusCode> {
     let limits = &app.settings.limits;
-    app.session_of(&session, &device.account).await?;
+    app.session_of(&session, &device).await?;
     let listed = app.store.unit(&session, &unit).await?.ok_or(ErrorCode::NotFound)?;
     let ended = app.lives.ended(&session);
     let most = limits.unit_bytes.saturating_add(FRONT);

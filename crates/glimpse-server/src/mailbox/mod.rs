@@ -199,7 +199,9 @@ impl Mailboxes {
             return Err(ErrorCode::Crowded.into());
         }
         mailbox.viewer_token = Some(digest(&token));
-        mailbox.expires = mailbox.expires.plus(APPROVAL_MILLIS);
+        // After the yes, a linking takes as long again as a pairing may: the link, the seed, perhaps a second device.
+        let after = if purpose == Purpose::Link { PAIRING_MILLIS } else { 0 };
+        mailbox.expires = mailbox.expires.plus(APPROVAL_MILLIS).plus(after);
         Ok(ClaimedMailbox { mailbox: id, token, offer })
     }
 

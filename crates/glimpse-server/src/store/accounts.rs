@@ -194,3 +194,37 @@ async fn chain(tx: &mut SqliteConnection, account: &AccountId, from: u64) -> Ans
     let statements = statements.into_iter().map(statement).collect::<Result<_, _>>()?;
     Ok(Chain { account: *account, length, links, statements })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use crate::test_server::ScratchFolder;
+
+    type Word = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
+    type Device = (Option<i64>, i64, i64, i64);
+
+    #[tokio::test]
+    async fn a_word_on_the_head_becomes_that_of_the_one_device() {
+        let folder = ScratchFolder::new().expect("a folder");
+        let file = folder.path().join("main.db");
+        let older = [include_str!("main.sql"), include_str!("main.log.sql")];
+        let before = open(&file, 1, &older).await.expect("opens");
+        let rows = "INSERT INTO accounts (account) VALUES (x'aa'), (x'bb');
+             INSERT INTO devices (account, device, signing) VALUES (x'aa', x'01', x'11'), (x'bb', x'02', x'12');
+             INSERT INTO head_statements (account, at, statement, signature) VALUES (x'aa', 7, x'05', x'06');";
+        sqlx::raw_sql(rows).execute(&before).await.expect("written");
+        before.close().await;
+        let steps = [older[0], older[1], include_str!("main.account.sql")];
+        let after = open(&file, 1, &steps).await.expect("migrates");
+        let words: Vec<Word> = sqlx::query_as("SELECT account, device, at, statement FROM head_statements")
+            .fetch_all(&after)
+            .await
+            .expect("read");
+        assert_eq!(words, [(vec![0xaa], vec![1], 7, vec![5])]);
+        let devices: Vec<Device> = sqlx::query_as("SELECT until, free_at, sign_in, leaving FROM devices")
+            .fetch_all(&after)
+            .await
+            .expect("read");
+        assert_eq!(devices, [(None, 0, -1, 0); 2], "free, never seen, and there to stay");
+    }
+}

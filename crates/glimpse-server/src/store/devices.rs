@@ -111,24 +111,29 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the counter of a request that a device signed.
+    /// Takes the counter of a request that a device signed, once. Requests of one device may overtake one another by a
+    /// little: of the [`WINDOW`] counters below the highest, those that were not used are still good.
     ///
     /// # Errors
-    /// `DeviceDoubled` for a counter that is not higher than the last; `DeviceRevoked`.
+    /// `DeviceDoubled` for a counter that was used, or is too far behind; `DeviceRevoked`.
     pub(crate) async fn use_request(&self, device: &SignedIn, counter: u64) -> Answer<()> {
+        let (account, id) = (device.account.0.as_slice(), device.device.0.as_slice());
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let taken = sqlx::query(
-            "UPDATE devices SET request = ?3 WHERE account = ?1 AND device = ?2 AND until IS NULL AND request < ?3",
-        )
-        .bind(device.account.0.as_slice())
-        .bind(device.device.0.as_slice())
-        .bind(int(counter))
-        .execute(&mut *tx)
-        .await?;
-        if taken.rows_affected() != 1 {
-            belongs(&mut tx, device).await?;
-            return Err(ErrorCode::DeviceDoubled.into());
-        }
+        belongs(&mut tx, device).await?;
+        let (highest, used): (i64, i64) =
+            sqlx::query_as("SELECT request, requests FROM devices WHERE account = ? AND device = ?")
+                .bind(account)
+                .bind(id)
+                .fetch_one(&mut *tx)
+                .await?;
+        let (highest, used) = taken_once(highest, used, int(counter)).ok_or(ErrorCode::DeviceDoubled)?;
+        sqlx::query("UPDATE devices SET request = ?, requests = ? WHERE account = ? AND device = ?")
+            .bind(highest)
+            .bind(used)
+            .bind(account)
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -189,5 +194,42 @@ pub(super) async fn belongs(tx: &mut SqliteConnection, device: &SignedIn) -> Ans
         Some(None) => Ok(()),
         Some(Some(_)) => Err(ErrorCode::DeviceRevoked.into()),
         None => Err(ErrorCode::NotFound.into()),
+    }
+}
+
+/// Counters below the highest of which it is remembered whether they were used.
+const WINDOW: i64 = 62;
+
+/// The highest counter and those that were used below it (the lowest bit is the one just below), once `counter` is used
+/// too; nothing where it was used before or is too far behind.
+fn taken_once(highest: i64, used: i64, counter: i64) -> Option<(i64, i64)> {
+    let mask = (1i64 << WINDOW) - 1;
+    if counter > highest {
+        let by = counter.saturating_sub(highest);
+        let shifted = if by > WINDOW { 0 } else { (used << by | 1i64 << (by - 1)) & mask };
+        // There is none below the first.
+        return Some((counter, if highest < 0 { 0 } else { shifted }));
+    }
+    let below = highest - counter;
+    let bit = 1i64.checked_shl(u32::try_from(below.checked_sub(1)?).ok()?)?;
+    (below <= WINDOW && used & bit == 0).then_some((highest, used | bit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_counter_is_taken_once_in_any_order_within_the_window() {
+        let order = [5, 3, 4, 5, 70, 3, 60, 60, 69, 8, 7, 1_000, 999, 938, 937];
+        let good = [true, true, true, false, true, false, true, false, true, true, false, true, true, true, false];
+        let (mut state, mut taken) = ((-1, 0), Vec::new());
+        for counter in order {
+            let next = taken_once(state.0, state.1, counter);
+            taken.push(next.is_some());
+            state = next.unwrap_or(state);
+        }
+        assert_eq!(taken, good);
+        assert_eq!(state.0, 1_000);
     }
 }

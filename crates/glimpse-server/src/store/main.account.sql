@@ -4,6 +4,7 @@ ALTER TABLE devices ADD COLUMN until   INTEGER;                     -- number of
 ALTER TABLE devices ADD COLUMN free_at INTEGER NOT NULL DEFAULT 0;  -- before this it is held back
 ALTER TABLE devices ADD COLUMN sign_in INTEGER NOT NULL DEFAULT -1; -- highest counter of its sign-ins
 ALTER TABLE devices ADD COLUMN request INTEGER NOT NULL DEFAULT -1; -- highest counter of the requests that it signed
+ALTER TABLE devices ADD COLUMN requests INTEGER NOT NULL DEFAULT 0; -- which of the counters just below that were used, as bits
 ALTER TABLE devices ADD COLUMN doubled INTEGER;                     -- when it last signed in with a counter that was used
 ALTER TABLE devices ADD COLUMN leaving INTEGER NOT NULL DEFAULT 0;  -- 1: it was taken out, and its sessions may still live
 CREATE INDEX devices_leaving ON devices (account, device) WHERE leaving = 1;

@@ -2,7 +2,7 @@
 
 use glimpse_server::KeyFile;
 use glimpse_server::test_server::ScratchFolder;
-use glimpse_wire::api::Share;
+use glimpse_wire::api::{Account, Appended, DeviceWrap, Share};
 use glimpse_wire::record::{Change, Envelope};
 use glimpse_wire::*;
 use reqwest::{Method, StatusCode};
@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::actors::{Http, Phone, Version, opened, unit};
+use crate::family::Family;
 
 /// The program `glimpse-server`, as a process of its own.
 struct Process {
@@ -186,4 +187,43 @@ async fn t096_a_killed_server_brings_back_no_code_and_no_session() {
     let receipts = phone.receipts(&visit.session).await.receipts;
     assert_eq!(receipts[..first.receipts.len()], first.receipts);
     assert_eq!(receipts.len(), first.receipts.len() + 2, "ended, and deleted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t096_a_killed_server_has_a_link_whole_or_not_at_all() {
+    let mut server = Process::new();
+    server.ready().await;
+    let mut family = Family::of(Phone::found(server.http()).await);
+    let mut wraps = vec![DeviceWrap { device: family.phones[0].device, wrap: family.phones[0].founding.wrap.clone() }];
+    let rounds: usize = if std::env::var_os("GLIMPSE_SOAK").is_some() { 1_000 } else { 12 };
+    let mut kept = 0;
+    for round in 0..rounds {
+        let (act, next) = family.rotation();
+        let link = family.act(&family.phones[0], act, next.clone());
+        let asked = family.phones[0].http.request(Method::POST, "/v1/account/links").json(&link);
+        let asking = tokio::spawn(asked.send());
+        // Each time a little later: before the link is there, while it is, after its answer.
+        let (begun, late) = (std::time::Instant::now(), Duration::from_millis(round as u64 % 12 * 2));
+        while begun.elapsed() < late || (round + 1 == rounds && !asking.is_finished()) {
+            tokio::task::yield_now().await;
+        }
+        server.crash().await;
+        let answered = matches!(asking.await.expect("no panic"), Ok(answer) if answer.status() == StatusCode::OK);
+        let before = family.chain.head().seq + 1;
+        let account: Account = family.phones[0].http.get("/v1/account").await.json();
+        if account.chain.length == before {
+            assert!(!answered, "a link that was answered is lost");
+            assert_eq!(account.wraps, wraps, "nothing of it is there");
+        } else {
+            assert_eq!((account.chain.length, account.chain.links.last()), (before + 1, Some(&link.link)));
+            assert_eq!(account.wraps, next, "all of it is there");
+        }
+        // The same bytes again come to the same end in both cases.
+        let again: Appended = family.phones[0].http.post("/v1/account/links", &link).await.json();
+        family.take(&link);
+        assert_eq!(again.head, family.chain.head());
+        wraps = next;
+        kept += usize::from(answered);
+    }
+    assert!(kept > 0, "control: some were answered before the kill");
 }

@@ -19,6 +19,10 @@ async fn bodies(phone: &Phone) -> Vec<(Method, String, &'static str, Vec<u8>)> {
     let statement = SignedJson::from(phone.end_statement(&visit));
     let request = sign(&visit.key, preimage::StatementKind::Open, &visit.request(id, 1, Hash::ZERO));
     let session = visit.session;
+    let name = DeviceName { device: phone.device, epoch: 1, sealed: Bytes(vec![1]) };
+    let name = serde_json::to_vec(&name).expect("JSON");
+    let append = AppendLink { link: phone.founding.genesis.clone(), wraps: Vec::new() };
+    let append = serde_json::to_vec(&append).expect("JSON");
     vec![
         (Method::POST, "/v1/accounts".into(), json, serde_json::to_vec(&phone.founding).expect("JSON")),
         (Method::POST, "/v1/sign-in".into(), json, word(&statement)),
@@ -28,6 +32,11 @@ async fn bodies(phone: &Phone) -> Vec<(Method, String, &'static str, Vec<u8>)> {
         (Method::POST, "/v1/claims".into(), json, br#"{"nameplate":"000","purpose":"view"}"#.to_vec()),
         (Method::DELETE, "/v1/account".into(), json, word(&statement)),
         (Method::PUT, "/v1/account/head".into(), json, word(&statement)),
+        (Method::POST, "/v1/account/links".into(), json, append.clone()),
+        (Method::PUT, format!("/v1/account/names/{}", phone.device), json, name),
+        (Method::DELETE, "/v1/account/recovery".into(), json, word(&statement)),
+        (Method::POST, "/v1/recoveries".into(), json, word(&statement)),
+        (Method::POST, format!("/v1/accounts/{}/recover", phone.account), json, append),
         (Method::POST, "/v1/records".into(), cbor, record.envelope.to_bytes()),
         (Method::POST, "/v1/sessions".into(), cbor, phone.submission(&visit, &visit.terms)),
         (Method::POST, format!("/v1/sessions/{session}/terms"), cbor, phone.submission(&visit, &visit.terms)),

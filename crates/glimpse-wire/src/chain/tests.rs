@@ -1,8 +1,14 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::*;
-use crate::account::WrapCommitment;
+use crate::account::{Act, KEM_KEY_LEN, Need, Second};
+use crate::codec::encode;
 use crate::ids::{Bytes, SignatureBytes};
+use crate::limits::{MAX_DEVICES, MAX_HELD_MILLIS, MAX_TITLE};
+
+mod holding;
+mod length;
+mod loosening;
 
 /// A device with a key of its own. Its KEM key is never used here.
 #[derive(Clone)]
@@ -50,10 +56,14 @@ impl Someone {
     }
 
     fn joins(&self, chain: &Chain, adder: &Self) -> Act {
+        self.joins_at(chain, adder, 1_000, 0)
+    }
+
+    fn joins_at(&self, chain: &Chain, adder: &Self, at: u64, held: u64) -> Act {
         let (place, transcript) = (chain.next_place(), Hash([77; 32]));
         let signed = preimage::reverse_signature(&chain.account(), &place, &self.device, &adder.id(), &transcript);
         let reverse = self.sign(&signed);
-        Act::Add { device: self.device.clone(), transcript, reverse, at: UnixMillis(1_000), held: 0 }
+        Act::Add { device: self.device.clone(), transcript, reverse, at: UnixMillis(at), held }
     }
 }
 

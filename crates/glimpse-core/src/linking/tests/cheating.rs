@@ -291,7 +291,10 @@ fn t022_t029_a_ghost_or_somebody_elses_keys_do_not_join() {
         let ended = joined(by).unwrap_err();
         assert_eq!(ended.error, ErrorCode::Malformed, "{name}");
     }
-    // Controls: one who took the key from whoever signs would have believed the first; the device itself joins; and an adder without the check makes a link that the chain refuses, too.
+    // Control: an adder that took the key to check with from whoever signs would have believed the first.
+    let naive = over(&account, &world.chain.next_place(), &public, &world.account.device.id(), &Hash([7; 32]));
+    assert!(glimpse_wire::signature::verify(&mine.public(), &naive, &mine.sign(&naive)).is_ok());
+    // The device itself joins; and an adder without the check makes a link that the chain refuses, too.
     let genuine =
         joined(&|line, place, id| victim.signing().sign(&over(&account, place, &public, id, &line.transcript)));
     let act = genuine.unwrap().act().clone();

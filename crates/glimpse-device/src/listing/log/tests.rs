@@ -66,6 +66,7 @@ impl Kept {
                 meta: None,
                 standing: Standing::Own,
                 epoch: 1,
+                head: 0,
             })
         };
         Looked { seq, leaf: leaf_hash(&log_leaf(&record, version, &h1, kind)), news }

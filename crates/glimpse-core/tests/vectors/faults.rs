@@ -1,0 +1,565 @@
+//! Links that do not fit: each takes the place of one of chain.json, and has one fault.
+
+use glimpse_core::chain;
+use glimpse_wire::account::{Act, Epoch, Link, LinkBody, Pin, Policy, Second, SignedLink, WrapCommitment};
+use glimpse_wire::chain::{Chain, ChainError};
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::preimage;
+use glimpse_wire::{DeviceId, Hash, decode, encode};
+
+use crate::chain::{Device, Story, story};
+
+/// A fault: the file's name, what it shows, which link it takes the place of, its bytes, and why it is refused.
+pub(crate) type Fault = (&'static str, &'static str, &'static str, Vec<u8>, &'static str);
+
+/// The link of chain.json with this number.
+pub(crate) fn honest(offered_as: &str) -> Vec<u8> {
+    encode(&story().steps[number(offered_as)].link)
+}
+
+fn number(offered_as: &str) -> usize {
+    offered_as.strip_prefix("link-").unwrap().parse().unwrap()
+}
+
+/// What the chain says to bytes in the place of a link.
+pub(crate) fn outcome(offered_as: &str, bytes: &[u8]) -> String {
+    let mut before = story().before(number(offered_as));
+    let pushed = decode(bytes, 1 << 20).map_err(ChainError::from).and_then(|link: SignedLink| before.push(&link));
+    let word = match pushed {
+        Ok(()) => "accepted",
+        Err(ChainError::Malformed) => "malformed",
+        Err(ChainError::NotNext) => "not-next",
+        Err(ChainError::NotAMember) => "not-a-member",
+        Err(ChainError::Signature) => "signature",
+        Err(ChainError::Reverse) => "reverse",
+        Err(ChainError::Known) => "known",
+        Err(ChainError::Policy) => "policy",
+        Err(ChainError::Epoch) => "epoch",
+        Err(ChainError::Full) => "full",
+    };
+    word.to_owned()
+}
+
+impl Story {
+    fn before(&self, seq: usize) -> Chain {
+        self.steps[seq - 1].after.clone()
+    }
+
+    fn link(&self, seq: usize) -> Link {
+        decode(self.steps[seq].link.link.as_slice(), 1 << 20).unwrap()
+    }
+
+    fn by_id(&self, id: &DeviceId) -> &Device {
+        self.devices.iter().find(|device| device.id() == *id).unwrap()
+    }
+
+    /// The link at `seq` with another act, signed anew by all who signed it.
+    fn other_act(&self, seq: usize, edit: impl FnOnce(&mut Act)) -> Vec<u8> {
+        self.other_second(seq, edit, |_, second| second)
+    }
+
+    /// The same, and another second signature: `second` has the act, and the honest signature of it.
+    fn other_second(
+        &self,
+        seq: usize,
+        edit: impl FnOnce(&mut Act),
+        second: impl FnOnce(&Act, Option<Second>) -> Option<Second>,
+    ) -> Vec<u8> {
+        let (before, link) = (self.before(seq), self.link(seq));
+        let LinkBody::Act { mut act, second: signed } = link.body else { panic!() };
+        edit(&mut act);
+        let by = signed.first().map(|signed| chain::second(&before, &self.by_id(&signed.device).keys, &act));
+        let signed = second(&act, by);
+        encode(&chain::act(&before, &self.by_id(&link.signer).keys, act, signed))
+    }
+
+    /// The link at `seq`, altered and signed by a device's key.
+    fn altered(&self, seq: usize, by: &Device, edit: impl FnOnce(&mut Link)) -> Vec<u8> {
+        let mut link = self.link(seq);
+        edit(&mut link);
+        signed(&link, by)
+    }
+
+    /// The same with the epoch of act 2.
+    fn other_epoch(&self, edit: impl FnOnce(&mut Epoch)) -> Vec<u8> {
+        self.other_act(5, |act| {
+            if let Act::Revoke { epoch, .. } = act {
+                edit(epoch)
+            }
+        })
+    }
+
+    fn other_policy(&self, edit: impl FnOnce(&mut Policy)) -> Vec<u8> {
+        self.other_act(2, |act| {
+            if let Act::Policy { policy, .. } = act {
+                edit(policy)
+            }
+        })
+    }
+
+    /// The third device's revocation with other leavers, and wraps to those who would be left.
+    fn other_leavers(&self, leavers: Vec<DeviceId>) -> Vec<u8> {
+        let before = self.before(5);
+        let mut left: Vec<DeviceId> = before.members().iter().map(|member| member.id).collect();
+        left.retain(|id| !leavers.contains(id));
+        left.push(self.kit.id());
+        left.sort_unstable_by_key(|id| id.0);
+        self.other_act(5, |act| {
+            let Act::Revoke { devices, epoch } = act else { panic!() };
+            let hash = epoch.wraps[0].hash;
+            epoch.wraps = left.into_iter().map(|device| WrapCommitment { device, hash }).collect();
+            *devices = leavers;
+        })
+    }
+
+    /// The third device's link with another time of holding.
+    fn held_for(&self, millis: u64) -> Vec<u8> {
+        self.other_act(4, |act| {
+            if let Act::Add { held, .. } = act {
+                *held = millis
+            }
+        })
+    }
+
+    /// The second device's link, with a reverse signature by `by` over what `over` makes of the link's own.
+    fn other_reverse(&self, by: &Device, adder: DeviceId, told: Hash) -> Vec<u8> {
+        let before = self.before(1);
+        self.other_act(1, |act| {
+            let Act::Add { device, reverse, .. } = act else { panic!() };
+            let account = before.account();
+            let over = preimage::reverse_signature(&account, &before.next_place(), device, &adder, &told);
+            *reverse = by.sign(&over);
+        })
+    }
+
+    /// The kit's link, altered, by the kit's key.
+    fn by_kit(&self, edit: impl FnOnce(&mut LinkBody)) -> Vec<u8> {
+        let (before, honest) = (self.before(8), self.link(8));
+        let mut body = honest.body;
+        edit(&mut body);
+        let LinkBody::Recover { device, epoch, recovery, .. } = body else { panic!() };
+        let [.., fourth] = &self.devices;
+        encode(&self.kit.recover(&before, &fourth.keys, device, epoch, recovery.into_iter().next()))
+    }
+}
+
+fn signed(link: &Link, by: &Device) -> Vec<u8> {
+    let link = encode(link);
+    let signature = by.sign(&preimage::link_signature(&link));
+    encode(&SignedLink { link: Bytes(link), signature })
+}
+
+/// The same device with the keys of `keys`, at the next place.
+fn joins_again(story: &Story, seq: usize, joiner: &Device) -> Vec<u8> {
+    let before = story.before(seq);
+    let [first, second, ..] = &story.devices;
+    let transcript = Hash([7; 32]);
+    let account = before.account();
+    let reverse = chain::join(&account, &before.next_place(), &joiner.keys, &joiner.public, &first.id(), &transcript);
+    let at = glimpse_wire::UnixMillis(1_700_000_000_000);
+    let act = Act::Add { device: joiner.public.clone(), transcript, reverse, at, held: 3_600_000 };
+    let by = chain::second(&before, &second.keys, &act);
+    encode(&chain::act(&before, &first.keys, act, Some(by)))
+}
+
+pub(crate) fn all() -> Vec<Fault> {
+    let story = story();
+    let mut faults = places(&story);
+    faults.extend(joining(&story));
+    faults.extend(seconds(&story));
+    faults.extend(rules(&story));
+    faults.extend(leaving(&story));
+    faults.extend(epochs(&story));
+    faults.extend(kits(&story));
+    faults
+}
+
+fn places(story: &Story) -> Vec<Fault> {
+    let [first, second, third, _] = &story.devices;
+    let genesis = story.link(0).body;
+    vec![
+        (
+            "chain-other-previous",
+            "Another hash of the link before.",
+            "link-2",
+            story.altered(2, first, |link| link.previous.0[0] ^= 1),
+            "not-next",
+        ),
+        (
+            "chain-skipped-seq",
+            "One number left out.",
+            "link-2",
+            story.altered(2, first, |link| link.seq = 3),
+            "not-next",
+        ),
+        ("chain-other-suite", "Suite 2.", "link-2", story.altered(2, first, |link| link.suite = 2), "malformed"),
+        (
+            "chain-genesis-again",
+            "A genesis link in a later place.",
+            "link-2",
+            story.altered(2, first, |link| link.body = genesis),
+            "malformed",
+        ),
+        (
+            "chain-other-signature",
+            "Signed by another device than it says.",
+            "link-2",
+            story.altered(2, second, |_| {}),
+            "signature",
+        ),
+        (
+            "chain-stranger",
+            "Signed by a device that is not in the chain.",
+            "link-2",
+            story.altered(2, third, |link| link.signer = third.id()),
+            "not-a-member",
+        ),
+        (
+            "chain-revoked-signer",
+            "Signed by a device that was taken out by the link before.",
+            "link-6",
+            story.altered(6, third, |link| link.signer = third.id()),
+            "not-a-member",
+        ),
+    ]
+}
+
+fn joining(story: &Story) -> Vec<Fault> {
+    let [first, second, third, _] = &story.devices;
+    let Act::Add { transcript, .. } = act(story, 1) else { panic!() };
+    vec![
+        (
+            "chain-reverse-by-adder",
+            "The reverse signature is by the adder.",
+            "link-1",
+            story.other_reverse(first, first.id(), transcript),
+            "reverse",
+        ),
+        (
+            "chain-reverse-other-adder",
+            "The device that joins signed for another adder.",
+            "link-1",
+            story.other_reverse(second, third.id(), transcript),
+            "reverse",
+        ),
+        (
+            "chain-reverse-other-transcript",
+            "The device that joins signed in another linking.",
+            "link-1",
+            story.other_reverse(second, first.id(), Hash([1; 32])),
+            "reverse",
+        ),
+        (
+            "chain-serial-cut",
+            "Half of a serial hash.",
+            "link-1",
+            story.other_act(1, |act| {
+                if let Act::Add { device, .. } = act {
+                    device.serial.0.truncate(16)
+                }
+            }),
+            "malformed",
+        ),
+        ("chain-known-member", "A device that belongs joins again.", "link-4", joins_again(story, 4, second), "known"),
+        (
+            "chain-known-revoked",
+            "A device that was taken out joins again.",
+            "link-6",
+            joins_again(story, 6, third),
+            "known",
+        ),
+        (
+            "chain-held-below-policy",
+            "Held back for less than the policy says.",
+            "link-4",
+            story.held_for(3_599_999),
+            "policy",
+        ),
+        (
+            "chain-held-too-long",
+            "Held back for more than thirty days.",
+            "link-4",
+            story.held_for(30 * 24 * 3_600_000 + 1),
+            "policy",
+        ),
+    ]
+}
+
+fn act(story: &Story, seq: usize) -> Act {
+    let LinkBody::Act { act, .. } = story.link(seq).body else { panic!() };
+    act
+}
+
+fn seconds(story: &Story) -> Vec<Fault> {
+    let [first, second, third, _] = &story.devices;
+    let before = story.before(3);
+    let other = act(story, 2);
+    vec![
+        (
+            "chain-second-missing",
+            "The policy asks for a second signature, and there is none.",
+            "link-3",
+            story.other_second(3, |_| {}, |_, _| None),
+            "policy",
+        ),
+        (
+            "chain-second-by-signer",
+            "The second signature is the signer's own.",
+            "link-3",
+            story.other_second(3, |_| {}, |act, _| Some(chain::second(&before, &second.keys, act))),
+            "policy",
+        ),
+        (
+            "chain-second-by-stranger",
+            "The second signature is by a device that is not in the chain.",
+            "link-3",
+            story.other_second(3, |_| {}, |act, _| Some(chain::second(&before, &third.keys, act))),
+            "policy",
+        ),
+        (
+            "chain-second-by-leaver",
+            "The second signature is by the device that leaves by this link.",
+            "link-5",
+            story.other_second(5, |_| {}, |act, _| Some(chain::second(&story.before(5), &third.keys, act))),
+            "policy",
+        ),
+        (
+            "chain-second-other-act",
+            "The second device signed another act.",
+            "link-3",
+            story.other_second(3, |_| {}, |_, _| Some(chain::second(&before, &first.keys, &other))),
+            "signature",
+        ),
+        (
+            "chain-second-other-place",
+            "The second device signed the act for another place.",
+            "link-3",
+            story.other_second(3, |_| {}, |act, _| Some(chain::second(&story.before(4), &first.keys, act))),
+            "signature",
+        ),
+        (
+            "chain-second-not-asked-for",
+            "A second signature where no rule asks for one.",
+            "link-6",
+            story.other_second(6, |_| {}, |act, _| Some(chain::second(&story.before(6), &first.keys, act))),
+            "policy",
+        ),
+    ]
+}
+
+fn rules(story: &Story) -> Vec<Fault> {
+    let twice = |policy: &mut Policy| policy.writers = [policy.writers.clone(), policy.writers.clone()].concat();
+    vec![
+        (
+            "chain-policy-revoking-held",
+            "Rules that hold a revocation back.",
+            "link-2",
+            story.other_policy(|policy| policy.revoking.held = 1),
+            "malformed",
+        ),
+        ("chain-policy-pinned-twice", "One key pinned twice.", "link-2", story.other_policy(twice), "malformed"),
+        (
+            "chain-policy-no-name",
+            "A pin without a name.",
+            "link-2",
+            story.other_policy(|policy| policy.organisations.iter_mut().for_each(|pin: &mut Pin| pin.name.clear())),
+            "malformed",
+        ),
+        (
+            "chain-policy-recovering-too-long",
+            "A recovery that waits for more than thirty days.",
+            "link-2",
+            story.other_policy(|policy| policy.recovering = 30 * 24 * 3_600_000 + 1),
+            "malformed",
+        ),
+        (
+            "chain-policy-held-below-policy",
+            "Rules that take effect sooner than those before allow.",
+            "link-7",
+            story.other_act(7, |act| {
+                if let Act::Policy { held, .. } = act {
+                    *held = 3_599_999
+                }
+            }),
+            "policy",
+        ),
+    ]
+}
+
+fn leaving(story: &Story) -> Vec<Fault> {
+    let [first, _, third, fourth] = &story.devices;
+    let rising = |mut ids: Vec<DeviceId>| {
+        ids.sort_unstable_by_key(|id| id.0);
+        ids
+    };
+    vec![
+        ("chain-leaving-nobody", "Nobody leaves.", "link-5", story.other_leavers(Vec::new()), "malformed"),
+        (
+            "chain-leaving-signer",
+            "The signer takes itself out, too.",
+            "link-5",
+            story.other_leavers(rising(vec![first.id(), third.id()])),
+            "malformed",
+        ),
+        (
+            "chain-leaving-twice",
+            "A device that leaves is named twice.",
+            "link-5",
+            story.other_leavers(vec![third.id(), third.id()]),
+            "malformed",
+        ),
+        (
+            "chain-leaving-stranger",
+            "A device that is not in the chain leaves, too.",
+            "link-5",
+            story.other_leavers(rising(vec![third.id(), fourth.id()])),
+            "not-a-member",
+        ),
+    ]
+}
+
+fn epochs(story: &Story) -> Vec<Fault> {
+    let earlier = story.before(5).epoch().unwrap().account_key.clone();
+    let Act::Add { device: third, .. } = act(story, 4) else { panic!() };
+    let third = third.id();
+    vec![
+        (
+            "chain-epoch-skipped",
+            "The number of the epoch after the next.",
+            "link-5",
+            story.other_epoch(|epoch| epoch.number = 3),
+            "epoch",
+        ),
+        (
+            "chain-epoch-key-again",
+            "The account key of an earlier epoch.",
+            "link-5",
+            story.other_epoch(|epoch| epoch.account_key = earlier),
+            "epoch",
+        ),
+        (
+            "chain-epoch-no-older-seed",
+            "Without the seed of the epoch before.",
+            "link-5",
+            story.other_epoch(|epoch| epoch.previous_seed.0.clear()),
+            "epoch",
+        ),
+        (
+            "chain-epoch-wrap-left-out",
+            "Somebody who stays gets no wrap.",
+            "link-5",
+            story.other_epoch(|epoch| epoch.wraps.truncate(2)),
+            "epoch",
+        ),
+        (
+            "chain-epoch-wrap-of-leaver",
+            "The device that leaves gets a wrap.",
+            "link-5",
+            story.other_epoch(|epoch| {
+                let mut wrap = epoch.wraps[0];
+                wrap.device = third;
+                epoch.wraps.push(wrap);
+                epoch.wraps.sort_unstable_by_key(|wrap| wrap.device.0);
+            }),
+            "epoch",
+        ),
+        (
+            "chain-epoch-wraps-falling",
+            "Wraps by falling id.",
+            "link-5",
+            story.other_epoch(|epoch| epoch.wraps.reverse()),
+            "epoch",
+        ),
+    ]
+}
+
+fn kits(story: &Story) -> Vec<Fault> {
+    let [first, _, _, fourth] = &story.devices;
+    let recover = story.link(8);
+    let own = story.kit.public();
+    // In a place of a chain that has no kit; whatever else can fit does.
+    let mut epoch = epoch_of(&recover);
+    epoch.number = 2;
+    epoch.wraps.retain(|wrap| wrap.device == fourth.id());
+    let early = encode(&story.kit.recover(&story.before(2), &fourth.keys, fourth.public.clone(), epoch, None));
+    vec![
+        (
+            "chain-kit-wrap-left-out",
+            "A kit that gets no wrap.",
+            "link-3",
+            story.other_act(3, |act| {
+                if let Act::Recovery { wraps, .. } = act {
+                    wraps.clear()
+                }
+            }),
+            "epoch",
+        ),
+        (
+            "chain-kit-wrap-of-device",
+            "A wrap to a device in the place of the kit's.",
+            "link-3",
+            story.other_act(3, |act| {
+                if let Act::Recovery { wraps, .. } = act {
+                    wraps[0].device = first.id()
+                }
+            }),
+            "epoch",
+        ),
+        ("chain-kit-of-nobody", "A link of a kit where the account has none.", "link-2", early, "not-a-member"),
+        (
+            "chain-kit-stranger-key",
+            "The kit's link, signed by the device that begins anew.",
+            "link-8",
+            signed(&recover, fourth),
+            "signature",
+        ),
+        (
+            "chain-kit-again",
+            "A kit that takes its own place.",
+            "link-8",
+            story.by_kit(|body| {
+                let LinkBody::Recover { recovery, epoch, .. } = body else { panic!() };
+                let (before, now) = (recovery[0].id(), own.id());
+                epoch.wraps.iter_mut().filter(|wrap| wrap.device == before).for_each(|wrap| wrap.device = now);
+                epoch.wraps.sort_unstable_by_key(|wrap| wrap.device.0);
+                *recovery = vec![own];
+            }),
+            "malformed",
+        ),
+        (
+            "chain-kit-keeps-a-device",
+            "The epoch of the kit's link is wrapped to an earlier device, too.",
+            "link-8",
+            story.by_kit(|body| {
+                let LinkBody::Recover { epoch, .. } = body else { panic!() };
+                let mut wrap = epoch.wraps[0];
+                wrap.device = first.id();
+                epoch.wraps.push(wrap);
+                epoch.wraps.sort_unstable_by_key(|wrap| wrap.device.0);
+            }),
+            "epoch",
+        ),
+        (
+            "chain-kit-brings-a-known-device",
+            "The kit begins anew with a device that is in the chain.",
+            "link-8",
+            {
+                let mut epoch = epoch_of(&recover);
+                epoch
+                    .wraps
+                    .iter_mut()
+                    .filter(|wrap| wrap.device == fourth.id())
+                    .for_each(|wrap| wrap.device = first.id());
+                epoch.wraps.retain(|wrap| wrap.device == first.id());
+                let link = story.kit.recover(&story.before(8), &first.keys, first.public.clone(), epoch, None);
+                encode(&link)
+            },
+            "known",
+        ),
+    ]
+}
+
+fn epoch_of(link: &Link) -> Epoch {
+    let LinkBody::Recover { epoch, .. } = &link.body else { panic!() };
+    epoch.clone()
+}
