@@ -104,6 +104,13 @@ pub(super) fn short(id: &str) -> &str {
     id.get(..SHORT).unwrap_or(id)
 }
 
+/// A device as a command takes it, to be copied.
+pub(super) fn argument(id: &DeviceId) -> String {
+    let id = id.to_string();
+    let shown = short(&id);
+    if shown.starts_with('-') { format!("id:{shown}") } else { shown.to_owned() }
+}
+
 /// A device as people know it: its name, and the beginning of its id.
 pub(super) fn find_id(devices: &[DeviceEntry], id: &DeviceId) -> String {
     let id_text = id.to_string();

@@ -69,7 +69,8 @@ fn the_inbox_tells_whoever_was_not_there() {
     let shown = said(&world.glimpse(&["inbox", "--all"]));
     let short = &added[..8];
     assert!(shown.contains(&format!("Lap\u{FFFD}[31mtop ({short}) was linked by Tablet")), "{shown}");
-    assert!(shown.contains(&format!("glimpse revoke {short}")), "{shown}");
+    let named = if short.starts_with('-') { format!("id:{short}") } else { short.to_owned() };
+    assert!(shown.contains(&format!("glimpse revoke {named}")), "{shown}");
     let pages = world.path("kit.txt");
     assert!(world.glimpse(&["recovery", "create", "--out", pages.to_str().unwrap()]).status.success());
     assert!(world.glimpse(&["chain", "rotate"]).status.success());
@@ -114,10 +115,10 @@ fn devices_are_named_and_no_name_passes_for_another_device() {
 
     // One that calls another device by its own id's beginning is not obeyed in its place.
     let short = &id[..8];
-    assert!(tablet.glimpse(&["rename", "--device", "Phone", short]).status.success());
+    assert!(tablet.glimpse(&["rename", "--device", "Phone", "--", short]).status.success());
     let laptop = world.at("laptop");
     world.here().links(&laptop, "Laptop");
-    let refused = laptop.ends(&["revoke", "--yes", short]);
+    let refused = laptop.ends(&["revoke", "--yes", "--", short]);
     assert_eq!((&refused.0[0]["code"], refused.1), (&json!("not-found"), 4), "{refused:?}");
     let message = refused.0[0]["message"].as_str().unwrap();
     assert!(message.contains("may be any of") && message.contains(short), "{message}");

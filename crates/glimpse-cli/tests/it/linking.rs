@@ -235,8 +235,7 @@ fn a_person_links_by_picking_the_words() {
     let mut joiner = Terminal::start_with(joining);
     // The passphrase comes first: a code does not live long.
     for question in ["New passphrase", "The same again"] {
-        joiner.then(question);
-        joiner.presses("correct horse battery\r");
+        joiner.confides(question, "correct horse battery");
     }
     joiner.then("Code on the other device");
     joiner.presses("417 203 9186\r");
@@ -288,6 +287,7 @@ fn a_person_who_sees_none_of_the_words_or_leaves_links_nothing() {
     joining.env_remove("GLIMPSE_PASSPHRASE_FILE");
     let mut joiner = Terminal::start_with(joining);
     joiner.then("New passphrase");
+    joiner.hides();
     joiner.interrupts();
     joiner.then("The passphrase was not given.");
     assert_eq!(joiner.child.wait().unwrap().code(), Some(3));

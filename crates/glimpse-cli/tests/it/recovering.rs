@@ -226,8 +226,7 @@ fn a_person_types_the_words_row_by_row() {
     person.then("Share 2");
     person.presses(&format!("{}\r", words(&pages[1]).join(" ").to_uppercase()));
     for question in ["New passphrase", "The same again"] {
-        person.then(question);
-        person.presses("correct horse battery\r");
+        person.confides(question, "correct horse battery");
     }
     person.then("The account is back.");
     person.then("sealed anew.");

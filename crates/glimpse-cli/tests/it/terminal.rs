@@ -93,6 +93,20 @@ impl Terminal {
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     }
 
+    /// Answers a question for a secret: what is typed before the terminal hides it is thrown away.
+    pub(crate) fn confides(&mut self, question: &str, secret: &str) {
+        self.then(question);
+        self.hides();
+        self.presses(&format!("{secret}\r"));
+    }
+
+    /// Waits until what is typed is not shown.
+    pub(crate) fn hides(&self) {
+        while self.echoes() {
+            std::thread::yield_now();
+        }
+    }
+
     /// Whether what is typed is shown.
     pub(crate) fn echoes(&self) -> bool {
         let modes = rustix::termios::tcgetattr(&self.keys).unwrap().local_modes;

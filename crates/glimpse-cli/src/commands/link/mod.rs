@@ -16,7 +16,7 @@ use glimpse_wire::pairing::Purpose;
 use serde_json::json;
 
 use super::chain::span;
-use super::devices::short;
+use super::devices::argument;
 use crate::args::{Join, Link, Shared};
 use crate::failure::Failure;
 use crate::out::{Out, Style};
@@ -61,7 +61,7 @@ fn say_added(added: &Added, out: Out) -> Result<u8, Failure> {
     if !added.told {
         out.note("It did not say that it has the account's key. Run `glimpse join --resume` there.");
     }
-    out.note(&format!("To take it out again: glimpse revoke {}", short(&id)));
+    out.note(&format!("To take it out again: glimpse revoke {}", argument(&added.device)));
     Ok(0)
 }
 
