@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use glimpse_wire::SigningKeyBytes;
 
 use super::plain_id;
 
@@ -148,12 +149,48 @@ pub(crate) enum ChainCommand {
     Rotate,
     /// Change the account's rules
     Rules(Rules),
+    /// Pin a writer or an organisation, so that it is known by the name you give it
+    Pin(PinKey),
+    /// Pin it no more
+    Unpin {
+        /// The name it was given
+        name: String,
+    },
+    /// After comparing: take the server's list of records as it is
+    AcceptRecords {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// This device was put back from a copy, and is the only one that uses it
+    UseCopy {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Go on with what waited for a second device
     Complete {
         /// What `glimpse cosign` showed there, a file that holds it, or - for standard input
         #[arg(value_name = "SIGNED")]
         signed: String,
     },
+}
+
+#[derive(Debug, Args)]
+#[group(id = "pinned", required = true, multiple = false, args = ["writer", "organisation"])]
+pub(crate) struct PinKey {
+    /// What you call it
+    pub(crate) name: String,
+    /// A writer, by its key: `glimpse write` tells it there
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) writer: Option<SigningKeyBytes>,
+    /// An organisation, by its key
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) organisation: Option<SigningKeyBytes>,
+}
+
+fn key(text: &str) -> Result<SigningKeyBytes, &'static str> {
+    text.parse().map_err(|_| "a key has 43 letters and digits")
 }
 
 #[derive(Debug, Args)]

@@ -88,6 +88,7 @@ fn event(noted: &Noted) -> NoticeEvent {
             "forked"
         }
         Notice::RolledBack { .. } => "rolled-back",
+        Notice::LogBroken { .. } => "log-broken",
     };
     NoticeEvent {
         event: "notice",
@@ -151,6 +152,10 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
         Notice::RolledBack { ours, length } => format!(
             "The server has {length} links of the account's log; this device has seen {}. See: glimpse chain",
             ours.seq.saturating_add(1)
+        ),
+        Notice::LogBroken { alarm } => format!(
+            "The server's list of records is not the one that your devices signed: {alarm}. Nothing is added or lent. \
+             Compare your devices: glimpse ls"
         ),
     }
 }

@@ -13,6 +13,7 @@ mod devices;
 mod files;
 mod lending;
 mod linking;
+mod mending;
 mod person;
 mod receiving;
 mod recovering;

@@ -16,7 +16,7 @@ pub(crate) struct World {
     pub(crate) server: TestServer,
     pub(crate) folder: ScratchFolder,
     pub(crate) home: PathBuf,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl World {
@@ -34,9 +34,18 @@ impl World {
         let server = runtime.block_on(TestServer::start_with(clock, change));
         let folder = ScratchFolder::new().unwrap();
         let home = folder.path().join("home");
-        let world = Self { server, folder, home, _runtime: runtime };
+        let world = Self { server, folder, home, runtime };
         world.secret("passphrase", "correct horse battery\n");
         world
+    }
+
+    /// The server stops, its data are changed, and it goes on.
+    pub(crate) fn stopped(&mut self, change: impl FnOnce(&Path)) {
+        self.runtime.block_on(async {
+            self.server.stop().await;
+            change(self.server.data());
+            self.server.resume().await.unwrap();
+        });
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
