@@ -18,7 +18,7 @@ pub(crate) struct Link {
     #[arg(long, conflicts_with_all = ["code", "ask"])]
     pub(crate) digits: bool,
     /// Speak over a Unix socket in place of the server, so that nothing sealed reaches it: the device that shows the code
-    /// makes the socket
+    /// makes the socket, so start it first
     #[arg(long, value_name = "PATH")]
     pub(crate) local: Option<PathBuf>,
 }
@@ -29,10 +29,10 @@ pub(crate) struct Join {
     /// history
     pub(crate) code: Vec<String>,
     /// What this device is called
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) name: String,
     /// Its hardware serial number; the server learns a salted hash of it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) serial: String,
     /// Show a code here, for `glimpse link CODE` on a device of the account
     #[arg(long, conflicts_with_all = ["code", "resume"])]
@@ -43,7 +43,7 @@ pub(crate) struct Join {
     /// Speak over a Unix socket in place of the server, as on the other device
     #[arg(long, value_name = "PATH")]
     pub(crate) local: Option<PathBuf>,
-    /// This device is a watch: it reaches the server through the phone's socket (`glimpse relay`) only, from now on
+    /// This device is a watch: it reaches the server through the phone's socket (`glimpse relay`) and in no other way
     #[arg(long, value_name = "SOCKET")]
     pub(crate) phone: Option<PathBuf>,
     /// Go on where a linking broke off after this device had signed
@@ -123,7 +123,7 @@ pub(crate) struct RecoveryRestore {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// What this device is called
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) name: String,
     /// How many shares the kit that follows has
     #[arg(long, default_value_t = 3)]
@@ -205,13 +205,13 @@ pub(crate) struct Rules {
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
     pub(crate) announce_recovery: Option<u32>,
     /// Whether linking a device takes a second device
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
     pub(crate) second_to_link: Option<bool>,
     /// Whether taking a device out takes a second device
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
     pub(crate) second_to_revoke: Option<bool>,
     /// Whether changing rules, pins and the recovery kit takes a second device
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
     pub(crate) second_to_pin: Option<bool>,
 }
 

@@ -4,6 +4,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::string_slice,
     clippy::panic,
     clippy::as_conversions,
     reason = "a test that meets what it does not expect has failed, and says where"
