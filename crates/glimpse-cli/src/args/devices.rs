@@ -182,10 +182,10 @@ pub(crate) struct PinKey {
     /// What you call it
     pub(crate) name: String,
     /// A writer, by its key: `glimpse write` tells it there
-    #[arg(long, value_name = "KEY", value_parser = key)]
+    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true)]
     pub(crate) writer: Option<SigningKeyBytes>,
     /// An organisation, by its key
-    #[arg(long, value_name = "KEY", value_parser = key)]
+    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true)]
     pub(crate) organisation: Option<SigningKeyBytes>,
 }
 

@@ -62,12 +62,15 @@ async fn show(shared: &Shared, out: Out) -> Result<u8, Failure> {
     out.line(&format!("Devices      {devices}"))?;
     let kit = if chain.recovery().is_some() { "there is one" } else { "none: glimpse recovery create" };
     out.line(&format!("Recovery kit {kit}"))?;
-    let policy = chain.policy();
+    let policy = chain.policy_at(device.now());
     for (what, need) in [("Linking", policy.adding), ("Taking out", policy.revoking), ("Pinning", policy.pinning)] {
         out.line(&format!("{what:<12} {}", needs(need)))?;
     }
     if policy.recovering > 0 {
         out.line(&format!("Recovering   is announced for {}", span(policy.recovering)))?;
+    }
+    if let Some(at) = chain.loosens_at().filter(|at| *at > device.now()) {
+        out.line(&format!("Until        {} UTC; less strict rules were asked for and count from then on", date(at.0)))?;
     }
     for (what, pin) in pins::all(&chain) {
         let since = if pins::counts(&chain, pin, device.now()) { "" } else { ", not yet in force" };

@@ -5,7 +5,6 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::string_slice,
     clippy::panic,
     clippy::as_conversions,
     reason = "a test that meets what it does not expect has failed, and says where"

@@ -55,7 +55,8 @@ fn records_that_the_server_lost_are_named_and_nothing_is_added_until_the_owner_h
     world.put_server_back();
 
     let (events, exit) = world.here().ends(&["ls"]);
-    assert_eq!((of(&events, "alarm")[0]["kind"].as_str(), exit), (Some("rolled-back"), 8), "{events:?}");
+    let alarms: Vec<&Value> = of(&events, "alarm").into_iter().map(|alarm| &alarm["kind"]).collect();
+    assert_eq!((alarms, exit), (vec![&json!("checkpoint-rolled-back"), &json!("rolled-back")], 8), "{events:?}");
     assert_eq!(events.last().unwrap()["code"], "log-broken");
     assert_eq!(of(&events, "record").len(), 2, "what can be read is listed");
     let shown = world.glimpse(&["ls"]);
@@ -65,7 +66,8 @@ fn records_that_the_server_lost_are_named_and_nothing_is_added_until_the_owner_h
     assert_eq!(world.here().refusal(&["add", second.to_str().unwrap()]), ("log-broken".to_owned(), 8));
     let notices = world.events(&["inbox"]);
     let told: Vec<&Value> = of(&notices, "notice").into_iter().filter(|notice| notice["kind"] == "log-broken").collect();
-    assert_eq!(told.iter().map(|notice| &notice["alarm"]).collect::<Vec<_>>(), [&json!(true)], "once: {notices:?}");
+    let told: Vec<&Value> = told.into_iter().map(|notice| &notice["alarm"]).collect();
+    assert_eq!(told, [&json!(true), &json!(true)], "each once: {notices:?}");
 
     // Nobody to ask, and no `--yes`.
     assert_eq!(world.here().refusal(&["chain", "accept-records"]), ("usage".to_owned(), 2));
@@ -91,7 +93,6 @@ fn a_device_that_was_put_back_from_a_copy_goes_on_when_its_owner_says_so() {
     assert_eq!(refused.status.code(), Some(8));
     assert!(said(&refused).contains("glimpse chain use-copy"), "{}", said(&refused));
     assert_eq!(copy.refusal(&["chain", "use-copy"]), ("usage".to_owned(), 2), "nobody to ask");
-    assert_eq!(copy.ends(&["ls"]).1, 8, "nothing was done");
     assert_eq!(copy.events(&["chain", "use-copy", "--yes"])[0]["event"], "copy-used");
     assert_eq!(of(&copy.events(&["ls"]), "record").len(), 1);
     assert_eq!(world.here().refusal(&["ls"]), ("device-doubled".to_owned(), 8), "of the two, one is left");

@@ -65,8 +65,8 @@ impl Device {
     }
 }
 
-/// The wraps that a link commits to, if this device keeps them all: of an epoch that another one followed it does not, and
-/// nobody needs them.
+/// The wraps that a link commits to and this device keeps: of an epoch that another one followed it has none, and nobody
+/// needs them.
 fn wraps_of(link: &SignedLink, kept: &[KeptWrap]) -> Vec<DeviceWrap> {
     let Ok(decoded) = decode::<Link>(link.link.as_slice(), MAX_LINK) else { return Vec::new() };
     let find = |committed: &WrapCommitment| {
@@ -75,5 +75,5 @@ fn wraps_of(link: &SignedLink, kept: &[KeptWrap]) -> Vec<DeviceWrap> {
         });
         found.cloned().map(DeviceWrap::from)
     };
-    decoded.body.wraps().iter().map(find).collect::<Option<Vec<_>>>().unwrap_or_default()
+    decoded.body.wraps().iter().filter_map(find).collect()
 }
