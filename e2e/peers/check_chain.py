@@ -64,8 +64,18 @@ class Replayed(unittest.TestCase):
                 epoch = chain.epochs[-1]
                 self.assertEqual((epoch.number, epoch.account_key), (each["epoch"], bytes_of(each, "account_key")))
                 self.assertEqual(id_of(chain.kit) if chain.kit else b"", bytes_of(each, "kit_id"))
-                pins = {(it["kind"], it["name"], bytes_of(it, "key")): it["from"] for it in each["pins"]}
+                pins = {(it["kind"], bytes_of(it, "key")): (it["name"], it["from"]) for it in each["pins"]}
                 self.assertEqual(chain.effective, pins)
+                adding, revoking, pinning, recovering = chain.rules
+                rules = {
+                    "adding_second": adding.second,
+                    "adding_held": adding.held,
+                    "revoking_second": revoking.second,
+                    "pinning_second": pinning.second,
+                    "pinning_held": pinning.held,
+                    "recovering": recovering,
+                }
+                self.assertEqual([rules], each["rules"])
         self.assertEqual((chain.account, chain.account), (CHAIN.account, ACCOUNT.account_id))
         self.assertEqual(len(chain.epochs), len(CHAIN.epochs))
 

@@ -3,11 +3,12 @@
 use glimpse_core::chain;
 use glimpse_wire::account::{Act, Epoch, Link, LinkBody, Pin, Policy, Second, SignedLink, WrapCommitment};
 use glimpse_wire::chain::{Chain, ChainError};
-use glimpse_wire::ids::Bytes;
+use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::preimage;
 use glimpse_wire::{DeviceId, Hash, decode, encode};
 
 use crate::chain::{Device, Story, story};
+use crate::hand;
 
 /// A fault: the file's name, what it shows, which link it takes the place of, its bytes, and why it is refused.
 pub(crate) type Fault = (&'static str, &'static str, &'static str, Vec<u8>, &'static str);
@@ -77,12 +78,12 @@ impl Story {
     fn altered(&self, seq: usize, by: &Device, edit: impl FnOnce(&mut Link)) -> Vec<u8> {
         let mut link = self.link(seq);
         edit(&mut link);
-        signed(&link, by)
+        signed(&link, |message| by.sign(message))
     }
 
     /// The same with the epoch of act 2.
     fn other_epoch(&self, edit: impl FnOnce(&mut Epoch)) -> Vec<u8> {
-        self.other_act(5, |act| {
+        self.other_act(6, |act| {
             if let Act::Revoke { epoch, .. } = act {
                 edit(epoch)
             }
@@ -99,12 +100,12 @@ impl Story {
 
     /// The third device's revocation with other leavers, and wraps to those who would be left.
     fn other_leavers(&self, leavers: Vec<DeviceId>) -> Vec<u8> {
-        let before = self.before(5);
+        let before = self.before(6);
         let mut left: Vec<DeviceId> = before.members().iter().map(|member| member.id).collect();
         left.retain(|id| !leavers.contains(id));
         left.push(self.kit.id());
         left.sort_unstable_by_key(|id| id.0);
-        self.other_act(5, |act| {
+        self.other_act(6, |act| {
             let Act::Revoke { devices, epoch } = act else { panic!() };
             let hash = epoch.wraps[0].hash;
             epoch.wraps = left.into_iter().map(|device| WrapCommitment { device, hash }).collect();
@@ -132,20 +133,29 @@ impl Story {
         })
     }
 
+    /// The kit's link with another signer, by the kit's key.
+    fn by_kit_as(&self, signer: DeviceId) -> Vec<u8> {
+        let mut link = self.link(9);
+        link.signer = signer;
+        let secret = hand::drawn::<32>("chain kit one secret");
+        let seed = hand::derived(None, &secret, preimage::label::KIT_SIGNING);
+        signed(&link, |message| crate::chain::signature(&seed, message))
+    }
+
     /// The kit's link, altered, by the kit's key.
     fn by_kit(&self, edit: impl FnOnce(&mut LinkBody)) -> Vec<u8> {
-        let (before, honest) = (self.before(8), self.link(8));
+        let (before, honest) = (self.before(9), self.link(9));
         let mut body = honest.body;
         edit(&mut body);
         let LinkBody::Recover { device, epoch, recovery, .. } = body else { panic!() };
-        let [.., fourth] = &self.devices;
-        encode(&self.kit.recover(&before, &fourth.keys, device, epoch, recovery.into_iter().next()))
+        let [.., fifth] = &self.devices;
+        encode(&self.kit.recover(&before, &fifth.keys, device, epoch, recovery.into_iter().next()))
     }
 }
 
-fn signed(link: &Link, by: &Device) -> Vec<u8> {
+fn signed(link: &Link, sign: impl FnOnce(&[u8]) -> SignatureBytes) -> Vec<u8> {
     let link = encode(link);
-    let signature = by.sign(&preimage::link_signature(&link));
+    let signature = sign(&preimage::link_signature(&link));
     encode(&SignedLink { link: Bytes(link), signature })
 }
 
@@ -175,7 +185,7 @@ pub(crate) fn all() -> Vec<Fault> {
 }
 
 fn places(story: &Story) -> Vec<Fault> {
-    let [first, second, third, _] = &story.devices;
+    let [first, second, third, ..] = &story.devices;
     let genesis = story.link(0).body;
     vec![
         (
@@ -217,15 +227,15 @@ fn places(story: &Story) -> Vec<Fault> {
         (
             "chain-revoked-signer",
             "Signed by a device that was taken out by the link before.",
-            "link-6",
-            story.altered(6, third, |link| link.signer = third.id()),
+            "link-7",
+            story.altered(7, third, |link| link.signer = third.id()),
             "not-a-member",
         ),
     ]
 }
 
 fn joining(story: &Story) -> Vec<Fault> {
-    let [first, second, third, _] = &story.devices;
+    let [first, second, third, ..] = &story.devices;
     let Act::Add { transcript, .. } = act(story, 1) else { panic!() };
     vec![
         (
@@ -264,8 +274,8 @@ fn joining(story: &Story) -> Vec<Fault> {
         (
             "chain-known-revoked",
             "A device that was taken out joins again.",
-            "link-6",
-            joins_again(story, 6, third),
+            "link-7",
+            joins_again(story, 7, third),
             "known",
         ),
         (
@@ -273,6 +283,17 @@ fn joining(story: &Story) -> Vec<Fault> {
             "Held back for less than the policy says.",
             "link-4",
             story.held_for(3_599_999),
+            "policy",
+        ),
+        (
+            "chain-held-below-waiting-policy",
+            "Held back for as long as looser rules say that are not yet in force.",
+            "link-8",
+            story.other_act(8, |act| {
+                if let Act::Add { at, .. } = act {
+                    at.0 -= 1
+                }
+            }),
             "policy",
         ),
         (
@@ -291,7 +312,7 @@ fn act(story: &Story, seq: usize) -> Act {
 }
 
 fn seconds(story: &Story) -> Vec<Fault> {
-    let [first, second, third, _] = &story.devices;
+    let [first, second, third, ..] = &story.devices;
     let before = story.before(3);
     let other = act(story, 2);
     vec![
@@ -319,8 +340,8 @@ fn seconds(story: &Story) -> Vec<Fault> {
         (
             "chain-second-by-leaver",
             "The second signature is by the device that leaves by this link.",
-            "link-5",
-            story.other_second(5, |_| {}, |act, _| Some(chain::second(&story.before(5), &third.keys, act))),
+            "link-6",
+            story.other_second(6, |_| {}, |act, _| Some(chain::second(&story.before(6), &third.keys, act))),
             "policy",
         ),
         (
@@ -338,10 +359,28 @@ fn seconds(story: &Story) -> Vec<Fault> {
             "signature",
         ),
         (
+            "chain-second-held",
+            "The second signature is by a device that is still held back.",
+            "link-5",
+            story.other_act(5, |act| {
+                if let Act::Policy { at, .. } = act {
+                    at.0 -= 2 * 3_600_000
+                }
+            }),
+            "policy",
+        ),
+        (
+            "chain-second-missing-to-revoke",
+            "Somebody who has two other devices takes one out alone.",
+            "link-6",
+            story.other_second(6, |_| {}, |_, _| None),
+            "policy",
+        ),
+        (
             "chain-second-not-asked-for",
             "A second signature where no rule asks for one.",
-            "link-6",
-            story.other_second(6, |_| {}, |act, _| Some(chain::second(&story.before(6), &first.keys, act))),
+            "link-7",
+            story.other_second(7, |_| {}, |act, _| Some(chain::second(&story.before(7), &first.keys, act))),
             "policy",
         ),
     ]
@@ -375,8 +414,8 @@ fn rules(story: &Story) -> Vec<Fault> {
         (
             "chain-policy-held-below-policy",
             "Rules that take effect sooner than those before allow.",
-            "link-7",
-            story.other_act(7, |act| {
+            "link-5",
+            story.other_act(5, |act| {
                 if let Act::Policy { held, .. } = act {
                     *held = 3_599_999
                 }
@@ -387,31 +426,31 @@ fn rules(story: &Story) -> Vec<Fault> {
 }
 
 fn leaving(story: &Story) -> Vec<Fault> {
-    let [first, _, third, fourth] = &story.devices;
+    let [first, _, third, fourth, _] = &story.devices;
     let rising = |mut ids: Vec<DeviceId>| {
         ids.sort_unstable_by_key(|id| id.0);
         ids
     };
     vec![
-        ("chain-leaving-nobody", "Nobody leaves.", "link-5", story.other_leavers(Vec::new()), "malformed"),
+        ("chain-leaving-nobody", "Nobody leaves.", "link-6", story.other_leavers(Vec::new()), "malformed"),
         (
             "chain-leaving-signer",
             "The signer takes itself out, too.",
-            "link-5",
+            "link-6",
             story.other_leavers(rising(vec![first.id(), third.id()])),
             "malformed",
         ),
         (
             "chain-leaving-twice",
             "A device that leaves is named twice.",
-            "link-5",
+            "link-6",
             story.other_leavers(vec![third.id(), third.id()]),
             "malformed",
         ),
         (
             "chain-leaving-stranger",
             "A device that is not in the chain leaves, too.",
-            "link-5",
+            "link-6",
             story.other_leavers(rising(vec![third.id(), fourth.id()])),
             "not-a-member",
         ),
@@ -419,42 +458,42 @@ fn leaving(story: &Story) -> Vec<Fault> {
 }
 
 fn epochs(story: &Story) -> Vec<Fault> {
-    let earlier = story.before(5).epoch().unwrap().account_key.clone();
+    let earlier = story.before(6).epoch().unwrap().account_key.clone();
     let Act::Add { device: third, .. } = act(story, 4) else { panic!() };
     let third = third.id();
     vec![
         (
             "chain-epoch-skipped",
             "The number of the epoch after the next.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.number = 3),
             "epoch",
         ),
         (
             "chain-epoch-key-again",
             "The account key of an earlier epoch.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.account_key = earlier),
             "epoch",
         ),
         (
             "chain-epoch-no-older-seed",
             "Without the seed of the epoch before.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.previous_seed.0.clear()),
             "epoch",
         ),
         (
             "chain-epoch-wrap-left-out",
             "Somebody who stays gets no wrap.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.wraps.truncate(2)),
             "epoch",
         ),
         (
             "chain-epoch-wrap-of-leaver",
             "The device that leaves gets a wrap.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| {
                 let mut wrap = epoch.wraps[0];
                 wrap.device = third;
@@ -466,7 +505,7 @@ fn epochs(story: &Story) -> Vec<Fault> {
         (
             "chain-epoch-wraps-falling",
             "Wraps by falling id.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.wraps.reverse()),
             "epoch",
         ),
@@ -474,14 +513,14 @@ fn epochs(story: &Story) -> Vec<Fault> {
 }
 
 fn kits(story: &Story) -> Vec<Fault> {
-    let [first, _, _, fourth] = &story.devices;
-    let recover = story.link(8);
+    let [first, .., fifth] = &story.devices;
+    let recover = story.link(9);
     let own = story.kit.public();
     // In a place of a chain that has no kit; whatever else can fit does.
     let mut epoch = epoch_of(&recover);
     epoch.number = 2;
-    epoch.wraps.retain(|wrap| wrap.device == fourth.id());
-    let early = encode(&story.kit.recover(&story.before(2), &fourth.keys, fourth.public.clone(), epoch, None));
+    epoch.wraps.retain(|wrap| wrap.device == fifth.id());
+    let early = encode(&story.kit.recover(&story.before(2), &fifth.keys, fifth.public.clone(), epoch, None));
     vec![
         (
             "chain-kit-wrap-left-out",
@@ -509,14 +548,21 @@ fn kits(story: &Story) -> Vec<Fault> {
         (
             "chain-kit-stranger-key",
             "The kit's link, signed by the device that begins anew.",
-            "link-8",
-            signed(&recover, fourth),
+            "link-9",
+            signed(&recover, |message| fifth.sign(message)),
             "signature",
+        ),
+        (
+            "chain-kit-other-signer",
+            "The kit's link names another device as its signer than the one that begins anew.",
+            "link-9",
+            story.by_kit_as(first.id()),
+            "malformed",
         ),
         (
             "chain-kit-again",
             "A kit that takes its own place.",
-            "link-8",
+            "link-9",
             story.by_kit(|body| {
                 let LinkBody::Recover { recovery, epoch, .. } = body else { panic!() };
                 let (before, now) = (recovery[0].id(), own.id());
@@ -529,7 +575,7 @@ fn kits(story: &Story) -> Vec<Fault> {
         (
             "chain-kit-keeps-a-device",
             "The epoch of the kit's link is wrapped to an earlier device, too.",
-            "link-8",
+            "link-9",
             story.by_kit(|body| {
                 let LinkBody::Recover { epoch, .. } = body else { panic!() };
                 let mut wrap = epoch.wraps[0];
@@ -542,16 +588,16 @@ fn kits(story: &Story) -> Vec<Fault> {
         (
             "chain-kit-brings-a-known-device",
             "The kit begins anew with a device that is in the chain.",
-            "link-8",
+            "link-9",
             {
                 let mut epoch = epoch_of(&recover);
                 epoch
                     .wraps
                     .iter_mut()
-                    .filter(|wrap| wrap.device == fourth.id())
+                    .filter(|wrap| wrap.device == fifth.id())
                     .for_each(|wrap| wrap.device = first.id());
                 epoch.wraps.retain(|wrap| wrap.device == first.id());
-                let link = story.kit.recover(&story.before(8), &first.keys, first.public.clone(), epoch, None);
+                let link = story.kit.recover(&story.before(9), &first.keys, first.public.clone(), epoch, None);
                 encode(&link)
             },
             "known",
