@@ -50,7 +50,8 @@ pub(crate) struct Rates {
     pub(crate) mailboxes: Throttle<AccountId>,
     pub(crate) link_mailboxes: Throttle<Address>,
     pub(crate) link_mailboxes_by_network: Throttle<Address>,
-    pub(crate) links: Throttle<AccountId>,
+    /// For each device, so that one that fills the chain does not stop the one that takes it out.
+    pub(crate) links: Throttle<(AccountId, DeviceId)>,
     pub(crate) recoveries: Throttle<Address>,
     pub(crate) mints: Throttle<DeviceId>,
     pub(crate) releases: Throttle<DeviceId>,
@@ -78,7 +79,7 @@ impl Rates {
                 limits.link_mailboxes_per_address_minute.saturating_mul(NETWORK),
                 MINUTE,
             ),
-            links: Throttle::new(limits.links_per_account, MINUTE),
+            links: Throttle::new(limits.links_per_device, MINUTE),
             recoveries: Throttle::new(limits.recoveries_per_address, MINUTE),
             mints: Throttle::new(limits.mints_per_signer, MINUTE),
             releases: Throttle::new(limits.releases_per_device, MINUTE),

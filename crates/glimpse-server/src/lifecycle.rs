@@ -201,8 +201,10 @@ impl App {
         self.put_terms(&session, &signed, now).await
     }
 
-    /// What Terms name must be there: the head, and the record versions whose own ciphertext they lend.
+    /// Whose they are must belong, and what Terms name must be there: the head, and the record versions whose own ciphertext they lend.
     async fn check_grant(&self, device: &SignedIn, signed: &SignedTerms) -> Answer<()> {
+        // It may have been taken out while the request's body was on its way.
+        self.store.still_belongs(device).await?;
         if signed.terms.head != self.store.head(&device.account).await? {
             return Err(ErrorCode::Conflict.into());
         }

@@ -110,8 +110,8 @@ pub struct Limits {
     pub mailboxes_per_account_minute: u32,
     /// Mailboxes that devices without an account may open to be linked, of one address.
     pub link_mailboxes_per_address_minute: u32,
-    /// Links that one account may try to add to its chain.
-    pub links_per_account: u32,
+    /// Links that one device may try to add to its account's chain, or to give back.
+    pub links_per_device: u32,
     /// Requests of one address about recovery kits.
     pub recoveries_per_address: u32,
     /// Server shares that one device or writer may have minted.
@@ -179,7 +179,7 @@ impl Default for Limits {
             claims_per_address: 20,
             mailboxes_per_account_minute: 60,
             link_mailboxes_per_address_minute: 20,
-            links_per_account: 60,
+            links_per_device: 60,
             recoveries_per_address: 60,
             mints_per_signer: 20_000,
             releases_per_device: 2_000,

@@ -129,7 +129,7 @@ pub(super) async fn delete(
     if deletion.suite != SUITE || deletion.account != device.account || !is_recent(deletion.at, app.clock.now()) {
         return Err(ErrorCode::Malformed.into());
     }
-    app.store.doom_account(&device.account).await?;
+    app.store.doom_account(&device).await?;
     app.finish_account(&device.account).await?;
     app.store.sweep_accounts().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -35,6 +35,6 @@ pub(super) async fn put(
     if checkpoint.head != app.store.head(&device.account).await? {
         return Err(ErrorCode::Conflict.into());
     }
-    app.store.put_checkpoint(&checkpoint, &signed).await?;
+    app.store.put_checkpoint(&device, &checkpoint, &signed).await?;
     Ok(StatusCode::NO_CONTENT)
 }

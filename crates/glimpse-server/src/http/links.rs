@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
-use glimpse_wire::ErrorCode;
 use glimpse_wire::api::{AppendLink, Appended};
 
 use super::auth::Device;
 use super::extract::{Json, Path};
 use super::transfer::to_the_end;
 use crate::app::App;
-use crate::chains::Adder;
+use crate::chains::{Adder, Offered};
 use crate::problem::Answer;
 
 /// `POST /v1/account/links`
@@ -20,9 +19,9 @@ pub(super) async fn append(
     Device(device): Device,
     Json(body): Json<AppendLink>,
 ) -> Answer<JsonAnswer<Appended>> {
-    app.rates.links.admit(device.account, 1, app.clock.now())?;
-    let adder = Adder::Device(device.device);
-    to_the_end(&app, async move |app| app.append(&device.account, adder, &body).await).await.map(JsonAnswer)
+    let offered = Offered::parse(Adder::Device(device.device), body)?;
+    app.rates.links.admit((device.account, device.device), 1, app.clock.now())?;
+    to_the_end(&app, async move |app| app.append(&device.account, &offered).await).await.map(JsonAnswer)
 }
 
 /// `PUT /v1/account/links/{seq}`
@@ -32,7 +31,7 @@ pub(super) async fn give_back(
     Path(seq): Path<u64>,
     Json(body): Json<AppendLink>,
 ) -> Answer<JsonAnswer<Appended>> {
-    app.rates.links.admit(device.account, 1, app.clock.now())?;
-    let given = to_the_end(&app, async move |app| app.append(&device.account, Adder::Keeper, &body).await).await?;
-    if given.head.seq == seq { Ok(JsonAnswer(given)) } else { Err(ErrorCode::Malformed.into()) }
+    let offered = Offered::parse(Adder::Keeper { device: device.device, seq }, body)?;
+    app.rates.links.admit((device.account, device.device), 1, app.clock.now())?;
+    to_the_end(&app, async move |app| app.append(&device.account, &offered).await).await.map(JsonAnswer)
 }

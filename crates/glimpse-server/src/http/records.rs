@@ -23,7 +23,7 @@ use super::extract::{Json, Path, Query, collect};
 use super::transfer::{Incoming, UploadLimits, send, to_the_end};
 use crate::app::App;
 use crate::problem::Answer;
-use crate::store::{State as RecordState, UnitScope, Uploader, VersionScope};
+use crate::store::{SignedIn, State as RecordState, UnitScope, Uploader, VersionScope};
 use crate::tickets::WriterUpload;
 
 /// `POST /v1/shares`
@@ -140,19 +140,21 @@ pub(super) async fn publish(
         return Err(ErrorCode::NotFound.into());
     }
     envelope.verify(&device.signing, device.device.into()).map_err(|_| ErrorCode::Unauthorised)?;
-    let seq = put(&app, &envelope, &bytes, RecordState::Version).await?;
+    let seq = put(&app, Some(&device), &envelope, &bytes).await?;
     Ok((StatusCode::CREATED, JsonAnswer(Published { seq })))
 }
 
-/// Publishes under a share that was minted for exactly this version, and holds it while it does.
-async fn put(app: &App, envelope: &Envelope, bytes: &[u8], state: RecordState) -> Answer<u64> {
+/// Publishes under a share that was minted for exactly this version, and holds it while it does: for a device, or for a
+/// writer.
+async fn put(app: &App, by: Option<&SignedIn>, envelope: &Envelope, bytes: &[u8]) -> Answer<u64> {
+    let state = if by.is_some() { RecordState::Version } else { RecordState::Pending };
     let header = &envelope.header;
     let now = app.clock.now();
     let scope = VersionScope { record: header.record, version: header.version, h0: header.h0() };
     if !app.store.hold_reservation(&header.account, &scope, envelope.kid, now).await? {
         return Err(ErrorCode::Conflict.into());
     }
-    app.store.publish(envelope, bytes, state, &app.settings.limits, now).await
+    app.store.publish(by, envelope, bytes, state, &app.settings.limits, now).await
 }
 
 /// Query of a listing.
@@ -201,7 +203,7 @@ pub(super) async fn delete(
     if deletion.suite != SUITE || deletion.account != device.account || deletion.record != record {
         return Err(ErrorCode::Malformed.into());
     }
-    app.store.delete_record(&deletion, &encode(&signed), app.clock.now()).await?;
+    app.store.delete_record(&device, &deletion, &encode(&signed), app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -245,7 +247,7 @@ pub(super) async fn submit(State(app): State<Arc<App>>, Bearer(token): Bearer, b
     if !admitted {
         return Err(ErrorCode::Unauthorised.into());
     }
-    put(&app, &envelope, &bytes, RecordState::Pending).await?;
+    put(&app, None, &envelope, &bytes).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -9,13 +9,13 @@ use glimpse_wire::account::{KEM_KEY_LEN, RecoveryRequest, Signed, Veto};
 use glimpse_wire::api::{AppendLink, Appended, KitAccount, Recovering, SignedJson};
 use glimpse_wire::chain::Standing;
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SUITE};
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SUITE, SigningKeyBytes};
 
 use super::auth::{Device, From};
 use super::extract::{Json, Path};
 use super::transfer::to_the_end;
 use crate::app::App;
-use crate::chains::Adder;
+use crate::chains::{Adder, Offered};
 use crate::problem::Answer;
 use crate::store::RecoveryAsked;
 
@@ -39,10 +39,15 @@ pub(super) async fn ask(
     app.rates.recoveries.admit(address, 1, now)?;
     let signed = Signed::from(body);
     let claimed: RecoveryRequest = signed.peek()?;
+    let open = |key: &SigningKeyBytes| {
+        signed.open::<RecoveryRequest>(StatementKind::Recovery, key).map_err(|_| ErrorCode::Unauthorised)
+    };
+    if let Some(key) = app.store.kit_key(&claimed.account).await? {
+        open(&key)?;
+    }
     let chain = app.replay(&claimed.account).await?;
     let kit = chain.recovery().ok_or(ErrorCode::Unauthorised)?;
-    let request: RecoveryRequest =
-        signed.open(StatementKind::Recovery, &kit.signing).map_err(|_| ErrorCode::Unauthorised)?;
+    let request = open(&kit.signing)?;
     let device = &request.device;
     let id = device.id();
     let fits = request.suite == SUITE
@@ -55,7 +60,7 @@ pub(super) async fn ask(
     if !matches!(chain.compare(&request.head), Standing::Same | Standing::Behind) {
         return Err(ErrorCode::Conflict.into());
     }
-    let announced = chain.policy().recovering;
+    let announced = chain.policy_at(now).recovering;
     let asked = RecoveryAsked { account: request.account, kit: kit.id(), device: id, signed: &signed, announced };
     Ok(JsonAnswer(app.store.ask_recovery(&asked, now).await?))
 }
@@ -71,7 +76,7 @@ pub(super) async fn veto(
     if veto.suite != SUITE || veto.account != device.account {
         return Err(ErrorCode::Malformed.into());
     }
-    app.store.veto_recovery(&device.account, &veto.device).await?;
+    app.store.veto_recovery(&device, &veto.device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -83,5 +88,6 @@ pub(super) async fn recover(
     Json(body): Json<AppendLink>,
 ) -> Answer<JsonAnswer<Appended>> {
     app.rates.recoveries.admit(address, 1, app.clock.now())?;
-    to_the_end(&app, async move |app| app.append(&account, Adder::Kit, &body).await).await.map(JsonAnswer)
+    let offered = Offered::parse(Adder::Kit, body)?;
+    to_the_end(&app, async move |app| app.append(&account, &offered).await).await.map(JsonAnswer)
 }

@@ -4,7 +4,8 @@
 
 use glimpse_wire::{AccountId, ErrorCode, UnixMillis};
 
-use super::{Store, fixed, int, wipe_log};
+use super::devices::belongs;
+use super::{SignedIn, Store, fixed, int, wipe_log};
 use crate::problem::Answer;
 
 impl Store {
@@ -47,8 +48,10 @@ impl Store {
     }
 
     /// From here on the account is not there for anyone. [`Store::sweep_accounts`] removes what is left of it.
-    pub(crate) async fn doom_account(&self, account: &AccountId) -> Answer<()> {
+    pub(crate) async fn doom_account(&self, by: &SignedIn) -> Answer<()> {
+        let account = &by.account;
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        belongs(&mut tx, by).await?;
         let doomed = sqlx::query("UPDATE accounts SET deleting = 1 WHERE account = ? AND deleting = 0")
             .bind(account.0.as_slice())
             .execute(&mut *tx)

@@ -138,6 +138,15 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a device that was let in belongs to its account now.
+    ///
+    /// # Errors
+    /// As [`belongs`].
+    pub(crate) async fn still_belongs(&self, device: &SignedIn) -> Answer<()> {
+        let mut reader = self.main.acquire().await?;
+        belongs(&mut reader, device).await
+    }
+
     /// Whose token this is, if it has not lapsed. That of a device that was taken out still tells whose it was, so that the
     /// device can be told what happened.
     pub(crate) async fn token(&self, hash: &Hash, now: UnixMillis) -> Answer<Option<Member>> {

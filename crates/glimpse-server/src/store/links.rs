@@ -23,6 +23,16 @@ pub(crate) struct NewLink<'l> {
     pub(crate) wraps: &'l [DeviceWrap],
     /// The device whose recovery must be due, for a link of the kit; and the time.
     pub(crate) recovers: Option<(DeviceId, UnixMillis)>,
+    pub(crate) held: HeldAnew,
+}
+
+/// From when on a device that joins is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeldAnew {
+    /// As the link says.
+    No,
+    /// Not before this: nobody but its adder says when the link was made.
+    Until(UnixMillis),
 }
 
 impl Store {
@@ -76,9 +86,20 @@ impl Store {
             .bind(new.bytes)
             .execute(&mut *tx)
             .await?;
-        follow_devices(&mut tx, new.chain, seq).await?;
+        follow_devices(&mut tx, new.chain, seq, new.held).await?;
         follow_kit(&mut tx, new.chain).await?;
         follow_wraps(&mut tx, new).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Keeps wraps of the newest epoch that were lost. The caller has found them committed in a chain with this head.
+    pub(crate) async fn mend_wraps(&self, chain: &Chain, wraps: &[DeviceWrap]) -> Answer<()> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        is_newest(&mut tx, &chain.account(), &chain.head()).await?;
+        put_wraps(&mut tx, chain, wraps).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -112,14 +133,18 @@ async fn link(tx: &mut SqliteConnection, account: &AccountId, seq: u64) -> Answe
 }
 
 /// Who joined by the link numbered `seq` is a device from here on; who left by it is none, and its sessions are to end.
-async fn follow_devices(tx: &mut SqliteConnection, chain: &Chain, seq: u64) -> Answer<()> {
+async fn follow_devices(tx: &mut SqliteConnection, chain: &Chain, seq: u64, held: HeldAnew) -> Answer<()> {
     let account = chain.account();
     for member in chain.members().iter().filter(|member| member.since == seq) {
+        let free_at = match held {
+            HeldAnew::No => member.free_at,
+            HeldAnew::Until(until) => member.free_at.max(until),
+        };
         sqlx::query("INSERT INTO devices (account, device, signing, free_at) VALUES (?, ?, ?, ?)")
             .bind(account.0.as_slice())
             .bind(member.id.0.as_slice())
             .bind(member.device.signing.0.as_slice())
-            .bind(int(member.free_at.0))
+            .bind(int(free_at.0))
             .execute(&mut *tx)
             .await?;
     }
@@ -145,6 +170,7 @@ async fn follow_kit(tx: &mut SqliteConnection, chain: &Chain) -> Answer<()> {
     let account = chain.account();
     let account = account.0.as_slice();
     let kit = chain.recovery().map(RecoveryKeys::id);
+    let signing = chain.recovery().map(|keys| keys.signing.0.to_vec());
     let there: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT kit FROM kits WHERE account = ?").bind(account).fetch_optional(&mut *tx).await?;
     if there.as_deref() == kit.as_ref().map(|kit| kit.0.as_slice()) {
@@ -159,9 +185,10 @@ async fn follow_kit(tx: &mut SqliteConnection, chain: &Chain) -> Answer<()> {
         sqlx::query("DELETE FROM recoveries WHERE account = ?").bind(account).execute(&mut *tx).await?;
     }
     if let Some(kit) = kit {
-        sqlx::query("INSERT INTO kits (account, kit) VALUES (?, ?)")
+        sqlx::query("INSERT INTO kits (account, kit, signing) VALUES (?, ?, ?)")
             .bind(account)
             .bind(kit.0.as_slice())
+            .bind(signing)
             .execute(&mut *tx)
             .await?;
     }
@@ -177,7 +204,13 @@ async fn follow_wraps(tx: &mut SqliteConnection, new: &NewLink<'_>) -> Answer<()
         .bind(epoch)
         .execute(&mut *tx)
         .await?;
-    for DeviceWrap { device, wrap } in new.wraps {
+    put_wraps(tx, new.chain, new.wraps).await
+}
+
+async fn put_wraps(tx: &mut SqliteConnection, chain: &Chain, wraps: &[DeviceWrap]) -> Answer<()> {
+    let account = chain.account();
+    let epoch = chain.epoch().map_or(0, |epoch| epoch.number);
+    for DeviceWrap { device, wrap } in wraps {
         sqlx::query("INSERT OR REPLACE INTO wraps (account, device, epoch, wrap) VALUES (?, ?, ?, ?)")
             .bind(account.0.as_slice())
             .bind(device.0.as_slice())

@@ -2,12 +2,13 @@
 
 use glimpse_wire::account::{Head, Signed};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::limits::MAX_PAGE;
+use glimpse_wire::limits::{MAX_CHECKPOINT_JUMP, MAX_PAGE};
 use glimpse_wire::record::{Change, Checkpoint, Page};
 use glimpse_wire::{AccountId, ErrorCode, Hash, RecordId, preimage};
 use sqlx::SqliteConnection;
 
-use super::{State, Store, fixed, int, nat};
+use super::devices::belongs;
+use super::{SignedIn, State, Store, fixed, int, nat};
 use crate::problem::Answer;
 
 /// Bytes of envelopes after which a page of a listing ends.
@@ -83,10 +84,11 @@ impl Store {
     ///
     /// A number that follows the stored one names it as its previous. A higher one than that is by a device that knows
     /// checkpoints which this server has lost.
-    pub(crate) async fn put_checkpoint(&self, checkpoint: &Checkpoint, signed: &Signed) -> Answer<()> {
+    pub(crate) async fn put_checkpoint(&self, by: &SignedIn, checkpoint: &Checkpoint, signed: &Signed) -> Answer<()> {
         let account = checkpoint.account.0.as_slice();
         let hash = preimage::checkpoint_hash(signed.statement.as_slice());
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        belongs(&mut tx, by).await?;
         let newest: Option<i64> = sqlx::query_scalar("SELECT seq FROM accounts WHERE account = ? AND deleting = 0")
             .bind(account)
             .fetch_optional(&mut *tx)
@@ -104,6 +106,10 @@ impl Store {
             Some((number, stored, count)) => (nat(number), Hash(fixed(&stored)?), nat(count)),
             None => (0, Hash::ZERO, 0),
         };
+        // A number near the end of all numbers would leave none for those that follow.
+        if checkpoint.number > number.max(checkpoint.count).saturating_add(MAX_CHECKPOINT_JUMP) {
+            return Err(ErrorCode::Malformed.into());
+        }
         let next = number.saturating_add(1);
         let follows = checkpoint.number > next || (checkpoint.number == next && checkpoint.previous == previous);
         if !follows || checkpoint.count <= count {

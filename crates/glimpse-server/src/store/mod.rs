@@ -26,7 +26,7 @@ mod units;
 
 pub(crate) use contents::Uploader;
 pub(crate) use devices::{Member, SignedIn};
-pub(crate) use links::NewLink;
+pub(crate) use links::{HeldAnew, NewLink};
 pub(crate) use receipts::Entry;
 pub(crate) use records::State;
 pub(crate) use recovery::RecoveryAsked;
@@ -100,7 +100,12 @@ impl Store {
         let lock = lock(data).await?;
         // Again: whoever held the lock until now may have been a restore.
         is_whole(data)?;
-        let steps = [include_str!("main.sql"), include_str!("main.log.sql"), include_str!("main.account.sql")];
+        let steps = [
+            include_str!("main.sql"),
+            include_str!("main.log.sql"),
+            include_str!("main.account.sql"),
+            include_str!("main.kits.sql"),
+        ];
         let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.

@@ -42,9 +42,11 @@ type Row = (i64, i64, i64, Vec<u8>, Vec<u8>);
 
 impl Store {
     /// Publishes a version whose signature the caller has checked and whose share it holds. Content, envelope and the change
-    /// of the listing become visible together. The same envelope again gives the same answer.
+    /// of the listing become visible together. The same envelope again gives the same answer. `by` is the device that
+    /// publishes, and none for a writer.
     pub(crate) async fn publish(
         &self,
+        by: Option<&SignedIn>,
         envelope: &Envelope,
         bytes: &[u8],
         state: State,
@@ -55,6 +57,9 @@ impl Store {
         let (account, record) = (header.account.0.as_slice(), header.record.0.as_slice());
         let (h0, h1) = (header.h0(), envelope.h1());
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some(by) = by {
+            belongs(&mut tx, by).await?;
+        }
         let before: Option<Row> =
             sqlx::query_as("SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?")
                 .bind(account)
@@ -142,9 +147,16 @@ impl Store {
     }
 
     /// Deletes a record: its entry turns into the signed deletion, and its content and r are doomed with it.
-    pub(crate) async fn delete_record(&self, named: &Deletion, deletion: &[u8], now: UnixMillis) -> Answer<()> {
+    pub(crate) async fn delete_record(
+        &self,
+        by: &SignedIn,
+        named: &Deletion,
+        deletion: &[u8],
+        now: UnixMillis,
+    ) -> Answer<()> {
         let (account, record) = (&named.account, &named.record);
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        belongs(&mut tx, by).await?;
         let row: Option<Row> =
             sqlx::query_as("SELECT seq, state, version, h0, h1 FROM records WHERE account = ? AND record = ?")
                 .bind(account.0.as_slice())

@@ -3,10 +3,11 @@
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{AnnouncedRecovery, Recovering, SignedJson};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, UnixMillis};
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, SigningKeyBytes, UnixMillis};
 use sqlx::SqliteConnection;
 
-use super::{Store, fixed, int, nat};
+use super::devices::belongs;
+use super::{SignedIn, Store, fixed, int, nat};
 use crate::problem::Answer;
 
 /// A request for a recovery that the kit has signed.
@@ -32,6 +33,22 @@ impl Store {
         .fetch_optional(&self.main)
         .await?;
         Ok(AccountId(fixed(&account.ok_or(ErrorCode::NotFound)?)?))
+    }
+
+    /// With what the account's kit signs: asked before anything is replayed for whoever says that they are the kit.
+    ///
+    /// # Errors
+    /// `Unauthorised` for an account without a kit, `NotFound` for none.
+    pub(crate) async fn kit_key(&self, account: &AccountId) -> Answer<Option<SigningKeyBytes>> {
+        let row: Option<(Option<Vec<u8>>, Option<Vec<u8>>)> = sqlx::query_as(
+            "SELECT kit, signing FROM accounts LEFT JOIN kits USING (account) WHERE account = ? AND deleting = 0",
+        )
+        .bind(account.0.as_slice())
+        .fetch_optional(&self.main)
+        .await?;
+        let (kit, signing) = row.ok_or(ErrorCode::NotFound)?;
+        kit.ok_or(ErrorCode::Unauthorised)?;
+        Ok(signing.map(|key| fixed(&key).map(SigningKeyBytes)).transpose()?)
     }
 
     /// Begins a recovery, or tells how the one of this device stands.
@@ -63,12 +80,15 @@ impl Store {
     }
 
     /// Stops the recovery that would begin anew with `device`, for good.
-    pub(crate) async fn veto_recovery(&self, account: &AccountId, device: &DeviceId) -> Answer<()> {
+    pub(crate) async fn veto_recovery(&self, by: &SignedIn, device: &DeviceId) -> Answer<()> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        belongs(&mut tx, by).await?;
         let vetoed = sqlx::query("UPDATE recoveries SET vetoed = 1 WHERE account = ? AND device = ?")
-            .bind(account.0.as_slice())
+            .bind(by.account.0.as_slice())
             .bind(device.0.as_slice())
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
         if vetoed.rows_affected() == 1 { Ok(()) } else { Err(ErrorCode::NotFound.into()) }
     }
 }

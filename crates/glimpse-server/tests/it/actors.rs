@@ -237,6 +237,14 @@ impl Phone {
 
     /// The same, where the server may refuse the session.
     pub(crate) async fn try_lend(&self, units: Vec<TermsUnit>, change: impl FnOnce(&mut Terms)) -> Result<Visit, Said> {
+        let visit = self.unsent_visit(units, change).await;
+        let submission = self.submission(&visit, &visit.terms);
+        let said = self.http.bytes(Method::POST, "/v1/sessions", submission).await;
+        if said.status == StatusCode::CREATED { Ok(visit) } else { Err(said) }
+    }
+
+    /// The same, without the server's having been told of the session.
+    pub(crate) async fn unsent_visit(&self, units: Vec<TermsUnit>, change: impl FnOnce(&mut Terms)) -> Visit {
         let mailbox = self.show_code().await;
         let viewer = SigningKey::from_bytes(&random());
         let http = Http { token: None, ..self.http.clone() };
@@ -259,7 +267,7 @@ impl Phone {
             seq: 1,
         };
         change(&mut terms);
-        let visit = Visit {
+        Visit {
             http,
             key: viewer,
             session: terms.session,
@@ -269,10 +277,7 @@ impl Phone {
             viewer_token: claimed.token,
             transcript,
             terms,
-        };
-        let submission = self.submission(&visit, &visit.terms);
-        let said = self.http.bytes(Method::POST, "/v1/sessions", submission).await;
-        if said.status == StatusCode::CREATED { Ok(visit) } else { Err(said) }
+        }
     }
 
     pub(crate) fn submission(&self, visit: &Visit, terms: &Terms) -> Vec<u8> {

@@ -29,7 +29,8 @@ async fn a_chain_grows_and_every_device_reads_the_same() {
     let server = TestServer::start().await;
     let mut family = Family::new(&server, 1).await;
     let mut second = family.newcomer(&server);
-    let act = family.adding(&family.phones[0], &second, UnixMillis(1), 0);
+    let at = second.now().await;
+    let act = family.adding(&family.phones[0], &second, at, 0);
     let added = family.extend(0, act, Vec::new()).await;
     second.head = family.chain.head();
     second.sign_in().await;
@@ -117,7 +118,7 @@ async fn a_long_chain_is_read_in_parts() {
         let writers = (0..60).map(pin).collect();
         let organisations = (0..40).map(pin).collect();
         let policy = Policy { writers, organisations, recovering: round.into(), ..Policy::default() };
-        let act = Act::Policy { policy, at: UnixMillis(1), held: 0 };
+        let act = Act::Policy { policy, at: family.phones[0].now().await, held: 0 };
         family.extend(0, act, Vec::new()).await;
     }
     let path = format!("/v1/chains/{}", family.phones[0].account);
@@ -148,7 +149,8 @@ async fn t022_t023_t029_t037_a_link_that_the_chain_refuses_is_not_taken() {
     let [first, second] = &family.phones[..] else { panic!("two devices") };
     let newcomer = family.newcomer(&server);
     let place = family.chain.next_place();
-    let good = family.adding(first, &newcomer, UnixMillis(1), 0);
+    let now = first.now().await;
+    let good = family.adding(first, &newcomer, now, 0);
     let Act::Add { device, transcript, reverse, at, held } = good.clone() else { panic!("an Add") };
     let (rotation, wraps) = family.rotation();
     let Act::Rotate { epoch } = rotation.clone() else { panic!("a Rotate") };
@@ -189,11 +191,11 @@ async fn t022_t023_t029_t037_a_link_that_the_chain_refuses_is_not_taken() {
             }),
         ),
         ("a reverse signature for another adder", unauthorised, {
-            let act = family.adding(second, &newcomer, UnixMillis(1), 0);
+            let act = family.adding(second, &newcomer, now, 0);
             family.act(first, act, Vec::new())
         }),
         ("a device that is there", malformed, {
-            let act = family.adding(first, second, UnixMillis(1), 0);
+            let act = family.adding(first, second, now, 0);
             family.act(first, act, Vec::new())
         }),
         (
@@ -306,7 +308,7 @@ async fn a_device_that_was_linked_later_does_all_that_the_first_does() {
     later.end(&visit).await.ok();
 }
 
-fn copy(phone: &Phone) -> Phone {
+pub(crate) fn copy(phone: &Phone) -> Phone {
     Phone {
         http: phone.http.clone(),
         key: phone.key.clone(),

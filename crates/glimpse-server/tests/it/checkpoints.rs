@@ -3,6 +3,7 @@
 use glimpse_server::test_server::TestServer;
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::SignedJson;
+use glimpse_wire::limits::MAX_CHECKPOINT_JUMP;
 use glimpse_wire::merkle::MerkleTree;
 use glimpse_wire::preimage::{StatementKind, checkpoint_hash, log_leaf};
 use glimpse_wire::record::{Change, Checkpoint, Deletion, Envelope};
@@ -150,4 +151,22 @@ async fn a_checkpoint_is_signed_by_the_device_about_its_account_at_the_newest_he
     assert_eq!(phone.list(0).await.checkpoint, []);
     put(&phone, &good).await.ok();
     assert_eq!(phone.list(0).await.checkpoint.len(), 1, "control");
+}
+
+#[tokio::test]
+async fn a_checkpoint_cannot_use_all_numbers_up() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    for _ in 0..3 {
+        phone.add(10).await;
+    }
+    let jump = |from: u64, count: u64| checkpoint(&phone, from + MAX_CHECKPOINT_JUMP, Hash([7; 32]), count);
+    for (number, count) in [(2, 1), (1 << 62, 1)] {
+        let far = jump(number, count);
+        assert_eq!(put(&phone, &far).await.code(), ErrorCode::Malformed, "{number}");
+    }
+    // Control: as far as that it may be ahead, of what is stored or of the count.
+    put(&phone, &jump(1, 1)).await.ok();
+    assert_eq!(put(&phone, &jump(MAX_CHECKPOINT_JUMP + 2, 2)).await.code(), ErrorCode::Malformed);
+    put(&phone, &jump(MAX_CHECKPOINT_JUMP + 1, 2)).await.ok();
 }

@@ -21,7 +21,8 @@ const WAIT: u64 = 3_600_000;
 async fn guarded(server: &TestServer) -> (Family, Kit) {
     let mut family = Family::new(server, 2).await;
     let policy = Policy { recovering: WAIT, ..Policy::default() };
-    family.extend(0, Act::Policy { policy, at: UnixMillis(1), held: 0 }, Vec::new()).await;
+    let at = family.phones[0].now().await;
+    family.extend(0, Act::Policy { policy, at, held: 0 }, Vec::new()).await;
     let kit = family.equip().await;
     (family, kit)
 }
@@ -204,7 +205,7 @@ async fn what_the_kit_did_not_sign_recovers_nothing() {
             path.clone(),
             family.recovery(&kit, &family.newcomer(&server)),
         ),
-        ("of another account", conflict, stranger.recover_path(), good.clone()),
+        ("of another account, which has no kit", unauthorised, stranger.recover_path(), good.clone()),
         ("no wraps", malformed, path.clone(), AppendLink { wraps: Vec::new(), ..good.clone() }),
         ("a device's link", malformed, path.clone(), {
             let (act, wraps) = family.rotation();
@@ -222,6 +223,27 @@ async fn what_the_kit_did_not_sign_recovers_nothing() {
     }
     http.post(&path, &good).await.ok();
     family.take(&good);
+}
+
+/// Replaying is dear, and shows here by failing.
+#[tokio::test]
+async fn nothing_is_replayed_for_whoever_is_not_the_kit() {
+    let server = TestServer::start().await;
+    let mut family = Family::new(&server, 1).await;
+    let kit = family.equip().await;
+    let (other, http, phone) = (Kit::new(), Http::to(&server), family.newcomer(&server));
+    let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", server.data().join("main.db").display())).await;
+    let damage = "UPDATE links SET link = x'80' WHERE seq = 0";
+    let database = database.expect("opens");
+    sqlx::query(damage).execute(&database).await.expect("damaged");
+    let path = family.recover_path();
+    for (by, code) in [(&other, ErrorCode::Unauthorised), (&kit, ErrorCode::Internal)] {
+        assert_eq!(http.post(ASK, &by.request(&family.chain, &phone)).await.code(), code);
+        assert_eq!(http.post(&path, &family.recovery(by, &phone)).await.code(), code);
+    }
+    // A kit from before its key was kept is found by replaying, whoever asks.
+    sqlx::query("UPDATE kits SET signing = NULL").execute(&database).await.expect("forgotten");
+    assert_eq!(http.post(ASK, &other.request(&family.chain, &phone)).await.code(), ErrorCode::Internal);
 }
 
 #[tokio::test]
