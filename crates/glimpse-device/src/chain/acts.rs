@@ -71,8 +71,8 @@ impl Device {
     /// [`DeviceError::NeedsSecond`]; [`ErrorCode::Malformed`] for rules outside the limits; as [`Device::sync`].
     pub async fn set_policy(&self, change: impl Fn(&mut Policy)) -> Result<Head, DeviceError> {
         self.append(|known| {
-            let mut policy = known.chain.policy().clone();
-            let held = policy.pinning.held;
+            let mut policy = known.chain.signed_policy().clone();
+            let held = known.chain.policy().pinning.held;
             change(&mut policy);
             Ok((Act::Policy { policy, at: self.machine.now(), held }, Vec::new()))
         })
@@ -92,10 +92,17 @@ impl Device {
             self.send_what_waits().await?;
             let known = self.trusted_chain().await?;
             let (what, wraps) = make(&known)?;
+            // The server asks by its clock for a second device where the chain alone cannot.
+            let by_clock = known.chain.needs_second_at(&self.keys().id(), &what, self.machine.now());
             let link = act(&known.chain, self.keys(), what.clone(), None);
             let wraps = wraps.into_iter().map(|wrap| KeptWrap { device: wrap.device, wrap: Bytes(wrap.sealed) });
             let wraps: Vec<KeptWrap> = wraps.collect();
-            match self.append_link(&known, link, wraps.clone()).await {
+            let appended = if by_clock {
+                Err(DeviceError::NeedsSecond)
+            } else {
+                self.append_link(&known, link, wraps.clone()).await
+            };
+            match appended {
                 Err(DeviceError::NeedsSecond) => {
                     self.keep_waiting(&known, &what, wraps).await?;
                     return Err(DeviceError::NeedsSecond);

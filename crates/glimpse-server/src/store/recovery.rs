@@ -40,7 +40,8 @@ impl Store {
     /// # Errors
     /// `Unauthorised` for an account without a kit, `NotFound` for none.
     pub(crate) async fn kit_key(&self, account: &AccountId) -> Answer<Option<SigningKeyBytes>> {
-        let row: Option<(Option<Vec<u8>>, Option<Vec<u8>>)> = sqlx::query_as(
+        type Row = (Option<Vec<u8>>, Option<Vec<u8>>);
+        let row: Option<Row> = sqlx::query_as(
             "SELECT kit, signing FROM accounts LEFT JOIN kits USING (account) WHERE account = ? AND deleting = 0",
         )
         .bind(account.0.as_slice())
