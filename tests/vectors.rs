@@ -16,6 +16,8 @@ mod by_hand;
 mod chain;
 #[path = "../crates/glimpse-core/tests/vectors/faults.rs"]
 mod faults;
+#[path = "../crates/glimpse-core/tests/vectors/faulty.rs"]
+mod faulty;
 #[path = "../crates/glimpse-core/tests/vectors/files.rs"]
 mod files;
 #[path = "../crates/glimpse-core/tests/vectors/hand.rs"]

@@ -15,6 +15,8 @@ LINK_MOST = 64 * 1024
 DEVICES_MOST = 32
 PINS_MOST = 64
 HELD_MOST = 30 * 24 * 60 * 60 * 1000
+# How many links may stand before one of this kind: the last are for taking a device out, and for the kit.
+ROOM, ROOM_TO_LEAVE, ROOM_FOR_KIT = 3968, 4064, 4096
 
 KIT = array("Recovery", signing=octets(32), kem=octets(1216))
 KITS = many(KIT, 1)
@@ -50,6 +52,7 @@ BODY = choice(
 LINK = array("Link", suite=suite, seq=uint, previous=octets(32), body=BODY, signer=octets(32))
 
 Head = namedtuple("Head", "seq hash")
+Rules = namedtuple("Rules", "adding revoking pinning recovering")
 
 
 def id_of(keys):
@@ -62,6 +65,11 @@ def plain(value):
     return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
+def until(act):
+    """*at + held*; what no time can say is the last that there is."""
+    return min(act.at + act.held, 2**64 - 1)
+
+
 class Chain:
     """What the links so far say. `push` takes the next one, or refuses it and changes nothing."""
 
@@ -72,8 +80,11 @@ class Chain:
         self.known = set()  # every id and every signing key that was ever a device's
         self.epochs = []
         self.kit = None
-        self.policy = None
-        self.effective = {}  # each pin, by kind, name and key, and when it takes effect
+        self.rules = Rules(NEED([False, 0]), NEED([False, 0]), NEED([False, 0]), 0)  # in force, where a link has no time
+        self.waiting = None  # (rules that are less strict, when they are in force)
+        self.dated = 0  # the latest time that a link carries
+        self.free = {}  # when each device is held back no longer
+        self.effective = {}  # (name of a pin, when it takes effect), by its list and key
         self.newest = None
         self.brought = []  # the wraps of the newest link: (for whom, hash)
 
@@ -85,6 +96,8 @@ class Chain:
             raise Refused("not-next", "not the link that follows")
         if (link.body.tag == 1) != (self.head is None):
             raise Refused("malformed", "a genesis link, and no other, comes first")
+        if self.head is not None and self.head.seq + 1 >= self._room(link.body):
+            raise Refused("full", "a chain with as many links as it may have")
         take = {1: self._genesis, 2: self._by_device, 3: self._by_kit}[link.body.tag]
         done = take(link, signed, place)
         done()
@@ -116,10 +129,16 @@ class Chain:
         if signer is None:
             raise Refused("not-a-member", "a signer that does not belong")
         self._signature(signer.signing, signed)
-        take = {1: self._add, 2: self._leave, 3: self._begin, 4: self._rules, 5: self._replace}[act.tag]
+        take = {1: self._add, 2: self._leave, 3: self._begin, 4: self._policy, 5: self._replace}[act.tag]
         done = take(act, link, place)
         self._seconds(link, place)
-        return done
+
+        def dated():
+            if act.tag in (1, 4):
+                self._settle(act.at)
+            done()
+
+        return dated
 
     def _by_kit(self, link, signed, place):
         body = link.body
@@ -145,8 +164,8 @@ class Chain:
         self._joins(act.device, act.reverse, place, link.signer, act.transcript)
         if len(self.devices) >= DEVICES_MOST:
             raise Refused("full", "devices")
-        self._held(act.held, self._need("adding").held)
-        return lambda: self._belongs(act.device)
+        self._held(act.held, self._rules_for(act).adding.held)
+        return lambda: self._belongs(act.device, until(act) if act.held else 0)
 
     def _leave(self, act, link, _place):
         if not act.devices or act.devices != sorted(set(act.devices)):
@@ -168,22 +187,33 @@ class Chain:
         self._epoch(act.epoch, set(self.devices), self.kit)
         return lambda: self._begins(act.epoch, self.kit)
 
-    def _rules(self, act, _link, _place):
-        self._held(act.held, self._need("pinning").held)
+    def _policy(self, act, _link, _place):
+        before = self._rules_for(act)
+        self._held(act.held, before.pinning.held)
         policy = act.policy
         times = (policy.adding.held, policy.pinning.held, policy.recovering)
         if max(times) > HELD_MOST or policy.revoking.held != 0:
             raise Refused("malformed", "a time of holding in the rules")
         for pins in (policy.organisations, policy.writers):
-            if not all(pin.name for pin in pins) or len({pin.key for pin in pins}) != len(pins):
+            if any(not pin.name for pin in pins) or len({pin.key for pin in pins}) != len(pins):
                 raise Refused("malformed", "pins without a name or with one key")
 
         def done():
-            before, self.effective = self.effective, {}
+            there, self.effective = self.effective, {}
             for kind, pins in (("organisation", policy.organisations), ("writer", policy.writers)):
                 for pin in pins:
-                    self.effective[kind, *pin] = before.get((kind, *pin), act.at + act.held)
-            self.policy = policy
+                    _, since = there.get((kind, pin.key), (None, until(act)))
+                    self.effective[kind, pin.key] = (pin.name, since)
+            signed = Rules(policy.adding, policy.revoking, policy.pinning, policy.recovering)
+            strict = Rules(
+                *(NEED([a.second or b.second, max(a.held, b.held)]) for a, b in zip(before[:3], signed[:3])),
+                max(before.recovering, signed.recovering),
+            )
+            if before.pinning.held == 0 or strict == signed:
+                self.rules, self.waiting = signed, None
+            else:
+                waits = self.waiting is not None and self.waiting[0] == signed
+                self.rules, self.waiting = strict, (signed, self.waiting[1] if waits else until(act))
 
         return done
 
@@ -224,8 +254,22 @@ class Chain:
         if [wrap.device for wrap in epoch.wraps] != wanted:
             raise Refused("epoch", "not those that the link needs")
 
-    def _need(self, under):
-        return getattr(self.policy, under) if self.policy else NEED([False, 0])
+    @staticmethod
+    def _room(body):
+        if body.tag == 3:
+            return ROOM_FOR_KIT
+        return ROOM_TO_LEAVE if body.tag == 2 and body.act.tag == 2 else ROOM
+
+    def _rules_for(self, act):
+        """The rules that are in force for a link: for one that carries a time, those that waited until then."""
+        if self.waiting and act.tag in (1, 4) and act.at >= self.waiting[1]:
+            return self.waiting[0]
+        return self.rules
+
+    def _settle(self, at):
+        self.dated = max(self.dated, at)
+        if self.waiting and at >= self.waiting[1]:
+            self.rules, self.waiting = self.waiting[0], None
 
     @staticmethod
     def _held(held, least):
@@ -233,11 +277,21 @@ class Chain:
             raise Refused("policy", "a time of holding")
 
     def _seconds(self, link, place):
-        """Exactly where the policy before the link asks for one, and somebody could give it."""
+        """Where the rules ask for a second signature, and somebody could give it."""
         act, seconds = link.body.act, link.body.seconds
         under = {1: "adding", 2: "revoking", 4: "pinning", 5: "pinning"}.get(act.tag)
-        could = set(self.devices) - {link.signer} - set(act.devices if act.tag == 2 else [])
-        if bool(seconds) != bool(under and self._need(under).second and could):
+        asked = under is not None and getattr(self._rules_for(act), under).second
+        others = set(self.devices) - {link.signer}
+        free = {each for each in others if self.free[each] <= (act.at if act.tag in (1, 4) else self.dated)}
+        enough = 2 if act.tag == 2 else 1
+        must = asked and len(free) >= enough
+        if act.tag in (1, 4):
+            may, could = must, free
+        else:
+            may, could = asked and len(others) >= enough, others
+        if act.tag == 2 and free - set(act.devices):
+            could = others - set(act.devices)
+        if (must and not seconds) or (seconds and not may):
             raise Refused("policy", "a second signature is missing, or not asked for")
         over = preimages.second_signature(self.account, *place, encode(plain(act)))
         for each in seconds:
@@ -246,8 +300,8 @@ class Chain:
             if not signed_by(self.devices[each.device].signing, each.signature, over):
                 raise Refused("signature", "of the second device")
 
-    def _belongs(self, device):
-        self.devices[id_of(device)] = device
+    def _belongs(self, device, free=0):
+        self.devices[id_of(device)], self.free[id_of(device)] = device, free
         self.known |= {id_of(device), device.signing}
 
     def _begins(self, epoch, kit):

@@ -3,15 +3,17 @@
 import json
 import unittest
 
+import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import hpke
 import preimages
-from chain import KIT, Chain, account_key, adopt, id_of, older_seed, plain
+from chain import KIT, NEED, Chain, Head, account_key, adopt, id_of, older_seed, plain
 from cipher import XWingKey
 from hpke import hkdf
 from owner import DEVICE_FIELDS
 from vector_files import ACCOUNT, VECTORS, File
-from wire import H, Refused, decode, encode, lp
+from wire import SUITE, H, Refused, decode, encode, lp
 
 CHAIN = File("chain.json")
 
@@ -64,8 +66,18 @@ class Replayed(unittest.TestCase):
                 epoch = chain.epochs[-1]
                 self.assertEqual((epoch.number, epoch.account_key), (each["epoch"], bytes_of(each, "account_key")))
                 self.assertEqual(id_of(chain.kit) if chain.kit else b"", bytes_of(each, "kit_id"))
-                pins = {(it["kind"], it["name"], bytes_of(it, "key")): it["from"] for it in each["pins"]}
+                pins = {(it["kind"], bytes_of(it, "key")): (it["name"], it["from"]) for it in each["pins"]}
                 self.assertEqual(chain.effective, pins)
+                adding, revoking, pinning, recovering = chain.rules
+                rules = {
+                    "adding_second": adding.second,
+                    "adding_held": adding.held,
+                    "revoking_second": revoking.second,
+                    "pinning_second": pinning.second,
+                    "pinning_held": pinning.held,
+                    "recovering": recovering,
+                }
+                self.assertEqual([rules], each["rules"])
         self.assertEqual((chain.account, chain.account), (CHAIN.account, ACCOUNT.account_id))
         self.assertEqual(len(chain.epochs), len(CHAIN.epochs))
 
@@ -90,6 +102,25 @@ class Replayed(unittest.TestCase):
         with self.assertRaises(Refused):
             older_seed(chain, 2, self.seeds[1])
         self.assertEqual(account_key(self.seeds[1]).public, ACCOUNT.account_key)
+
+    def test_a_seed_is_adopted_only_from_the_wrap_that_the_link_names(self):
+        chain = replayed(8)
+        epoch, ((whom, _), *_) = chain.epochs[-1], chain.brought
+        kem, seed = self.kems[whom], self.seeds[epoch.number]
+        info = preimages.seed_wrap_info(whom, epoch.number, epoch.account_key)
+
+        def wrapped(what):
+            enc, shared = hpke.encapsulate(XWingKey(kem).public)
+            sealed = enc + hpke.Context(shared, info).seal(b"", what)
+            return sealed, [(whom, H(preimages.wrap_hash(sealed)))]
+
+        again, named = wrapped(seed)
+        self.assertEqual(adopt(kem, whom, epoch, named, again), seed, "control")
+        with self.assertRaises(Refused):
+            adopt(kem, whom, epoch, chain.brought, again)
+        foreign, named = wrapped(bytes(32))
+        with self.assertRaises(Refused):
+            adopt(kem, whom, epoch, named, foreign)
 
     def test_every_link_is_its_arrays_again(self):
         """What a shape reads is what was written: the act that a second device signs is made again from it."""
@@ -116,6 +147,41 @@ class Refusals(unittest.TestCase):
                 chain.push(signed_link(CHAIN.links[place]))
             seen += 1
         self.assertGreater(seen, 40)
+
+
+    def test_the_last_links_are_for_revoking_and_the_kit(self):
+        """Links that are made here, in a chain that says it is longer."""
+        first = CHAIN.devices[0]
+        signer = Ed25519PrivateKey.from_private_bytes(bytes_of(first, "signing_seed"))
+
+        def offered(place, act, stand):
+            chain = replayed(place)
+            chain.head = Head(stand - 1, chain.head.hash)
+            if act[0] == 2:
+                chain.rules = chain.rules._replace(revoking=NEED([False, 0]))
+            link = encode([SUITE, stand, chain.head.hash, [2, act, []], bytes_of(first, "id")])
+            chain.push(encode([link, signer.sign(preimages.link_signature(link))]))
+
+        acts = {place: cbor2.loads(bytes_of(CHAIN.links[place], "link"))[3][1] for place in (6, 7)}
+        for place, most in ((7, 3968), (6, 4064)):
+            offered(place, acts[place], most - 1)
+            with self.assertRaises(Refused) as refused:
+                offered(place, acts[place], most)
+            self.assertEqual(refused.exception.slug, "full")
+
+    def test_at_most_32_devices_belong(self):
+        raw = signed_link(CHAIN.links[1])
+        for others, fits in ((30, True), (31, False)):
+            chain = replayed(1)
+            (device,) = chain.devices.values()
+            chain.devices |= {bytes([number]) * 32: device for number in range(others)}
+            chain.free = dict.fromkeys(chain.devices, 0)
+            if fits:
+                chain.push(raw)
+                continue
+            with self.assertRaises(Refused) as refused:
+                chain.push(raw)
+            self.assertEqual(refused.exception.slug, "full")
 
 
 if __name__ == "__main__":

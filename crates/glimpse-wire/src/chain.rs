@@ -9,7 +9,7 @@ mod rules;
 mod seconds;
 
 use fitting::Change;
-use rules::Loosened;
+use rules::{Loosened, Pinned};
 
 use crate::account::{
     DevicePublic, Epoch, Head, KEM_ENC_LEN, Link, LinkBody, Pin, Policy, RecoveryKeys, SignedLink, WrapCommitment,
@@ -128,7 +128,7 @@ pub struct Chain {
     /// The latest time that a link carries.
     dated: UnixMillis,
     /// When each pinned key takes effect.
-    pinned: Vec<(SigningKeyBytes, UnixMillis)>,
+    pinned: Vec<(Pinned, SigningKeyBytes, UnixMillis)>,
     recovery: Option<RecoveryKeys>,
     /// The newest epoch's seed, wrapped to the kit.
     kit_wrap: Option<WrapCommitment>,
@@ -314,13 +314,13 @@ impl Chain {
     /// A pinned writer, once its pin has taken effect.
     #[must_use]
     pub fn writer(&self, key: &SigningKeyBytes, now: UnixMillis) -> Option<&Pin> {
-        self.pin(&self.policy.writers, key, now)
+        self.pin(Pinned::Writer, &self.policy.writers, key, now)
     }
 
     /// A pinned organisation, once its pin has taken effect.
     #[must_use]
     pub fn organisation(&self, key: &SigningKeyBytes, now: UnixMillis) -> Option<&Pin> {
-        self.pin(&self.policy.organisations, key, now)
+        self.pin(Pinned::Organisation, &self.policy.organisations, key, now)
     }
 
     /// The recovery kit's public keys.
@@ -335,13 +335,13 @@ impl Chain {
         self.kit_wrap.as_ref()
     }
 
-    fn pin<'p>(&self, pins: &'p [Pin], key: &SigningKeyBytes, now: UnixMillis) -> Option<&'p Pin> {
-        let from = self.pinned_from(key)?;
+    fn pin<'p>(&self, list: Pinned, pins: &'p [Pin], key: &SigningKeyBytes, now: UnixMillis) -> Option<&'p Pin> {
+        let from = self.pinned_from(list, key)?;
         pins.iter().find(|pin| pin.key == *key && from <= now)
     }
 
-    fn pinned_from(&self, key: &SigningKeyBytes) -> Option<UnixMillis> {
-        self.pinned.iter().find(|(pinned, _)| pinned == key).map(|(_, from)| *from)
+    fn pinned_from(&self, list: Pinned, key: &SigningKeyBytes) -> Option<UnixMillis> {
+        self.pinned.iter().find(|(there, pinned, _)| *there == list && pinned == key).map(|(_, _, from)| *from)
     }
 }
 

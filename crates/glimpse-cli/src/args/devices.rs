@@ -177,12 +177,12 @@ pub(crate) enum ChainCommand {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "pinned", required = true, multiple = false, args = ["writer", "organisation"])]
 pub(crate) struct PinKey {
     /// What you call it
     pub(crate) name: String,
     /// A writer, by its key: `glimpse write` tells it there
-    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true,
+        required_unless_present = "organisation", conflicts_with = "organisation")]
     pub(crate) writer: Option<SigningKeyBytes>,
     /// An organisation, by its key
     #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true)]

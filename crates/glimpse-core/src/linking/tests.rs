@@ -4,6 +4,7 @@ mod cheating;
 mod ending;
 mod purposes;
 mod relay;
+mod seeds;
 
 use core::fmt::Debug;
 

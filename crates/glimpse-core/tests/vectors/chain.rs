@@ -42,8 +42,7 @@ impl Device {
 
     /// A signature of its key, over whatever it likes.
     pub(crate) fn sign(&self, message: &[u8]) -> SignatureBytes {
-        let signing = ed25519_dalek::SigningKey::from_bytes(&self.signing);
-        SignatureBytes(ed25519_dalek::Signer::sign(&signing, message).to_bytes())
+        signature(&self.signing, message)
     }
 
     fn sheet(&self) -> Sheet {
@@ -53,6 +52,12 @@ impl Device {
             .bytes("kem_seed", self.kem)
             .bytes("id", self.id().0)
     }
+}
+
+/// By the key of this seed.
+pub(crate) fn signature(seed: &[u8; 32], message: &[u8]) -> SignatureBytes {
+    let signing = ed25519_dalek::SigningKey::from_bytes(seed);
+    SignatureBytes(ed25519_dalek::Signer::sign(&signing, message).to_bytes())
 }
 
 /// A kit of one share: its keys.
@@ -72,11 +77,11 @@ pub(crate) struct Step {
 
 /// The chain of chain.json, and whoever has a part in it.
 pub(crate) struct Story {
-    pub(crate) devices: [Device; 4],
+    pub(crate) devices: [Device; 5],
     pub(crate) steps: Vec<Step>,
     pub(crate) kit: KitKeys,
     epochs: Vec<Sheet>,
-    pins: Vec<(usize, SigningKeyBytes, UnixMillis)>,
+    pins: Vec<(&'static str, SigningKeyBytes, UnixMillis)>,
 }
 
 /// The chain as it grows, and the seed of its newest epoch.
@@ -132,6 +137,19 @@ fn policy() -> Policy {
     }
 }
 
+/// Another pin in each list, one of a key that was in the other; less time to hold a device back, and no second device for pins.
+fn loosened() -> Policy {
+    let before = policy();
+    let adding = Need { second: true, held: HOUR / 2 };
+    Policy {
+        organisations: vec![pinned("City hospital"), pinned("Dr. Grey")],
+        writers: vec![pinned("Dr. Grey"), pinned("Dr. White")],
+        adding,
+        pinning: Need { second: false, held: 2 * HOUR },
+        ..before
+    }
+}
+
 /// The act by which `joiner` joins at the chain's next place.
 fn joins(chain: &Chain, adder: &Device, joiner: &Device, at: UnixMillis, held: u64) -> Act {
     let transcript = Hash(hand::drawn(&format!("chain {} transcript", joiner.name)));
@@ -146,6 +164,7 @@ pub(crate) fn story() -> Story {
     let mut second = Device::drawn("second", "chain second");
     second.public.serial = Bytes(hand::drawn::<32>("chain second serial hash").to_vec());
     let (third, fourth) = (Device::drawn("third", "chain third"), Device::drawn("fourth", "chain fourth"));
+    let fifth = Device::drawn("fifth", "chain fifth");
     let (kit_one, kit_two) = (kit("chain kit one secret"), kit("chain kit two secret"));
 
     let genesis = Chain::begin(&account.link).unwrap();
@@ -183,6 +202,15 @@ pub(crate) fn story() -> Story {
         Vec::new(),
     );
 
+    let act = Act::Policy { policy: loosened(), at: at(240), held: 3 * HOUR };
+    let signed = chain::second(&told.chain, &third.keys, &act);
+    let link = chain::act(&told.chain, &first.keys, act, Some(signed));
+    told.push(
+        "One more pin, and the first writer's key as an organisation's, too. The earlier pins keep their times. Two rules are looser, which waits.",
+        link,
+        Vec::new(),
+    );
+
     let leaving = vec![third.id()];
     let (epoch, wraps) = told.draw(|chain, seed, tape| DrawnEpoch::next(chain, seed, &leaving, tape).unwrap());
     let act = Act::Revoke { devices: leaving, epoch };
@@ -194,37 +222,37 @@ pub(crate) fn story() -> Story {
     let link = chain::act(&told.chain, &second.keys, Act::Rotate { epoch }, None);
     told.push("The second device begins epoch 3. No rule asks for a second signature.", link, wraps);
 
-    let grown = Policy { writers: vec![pinned("Dr. Grey"), pinned("Dr. White")], ..policy() };
-    let act = Act::Policy { policy: grown, at: at(7), held: 3 * HOUR };
-    let signed = chain::second(&told.chain, &second.keys, &act);
-    let link = chain::act(&told.chain, &first.keys, act, Some(signed));
-    told.push("One more pin. The earlier ones keep their times.", link, Vec::new());
+    let act = joins(&told.chain, &second, &fourth, at(420), HOUR / 2);
+    let signed = chain::second(&told.chain, &first.keys, &act);
+    let link = chain::act(&told.chain, &second.keys, act, Some(signed));
+    told.push("The second device adds the fourth, at a time at which the looser rules are in force.", link, Vec::new());
 
     let next = kit_two.public();
     let (epoch, wraps) =
-        told.draw(|chain, seed, tape| DrawnEpoch::recovered(chain, seed, &fourth.public, Some(&next), tape).unwrap());
-    let link = kit_one.recover(&told.chain, &fourth.keys, fourth.public.clone(), epoch, Some(next));
-    told.push("The kit begins anew with a fourth device, and another kit takes its place: epoch 4.", link, wraps);
+        told.draw(|chain, seed, tape| DrawnEpoch::recovered(chain, seed, &fifth.public, Some(&next), tape).unwrap());
+    let link = kit_one.recover(&told.chain, &fifth.keys, fifth.public.clone(), epoch, Some(next));
+    told.push("The kit begins anew with a fifth device, and another kit takes its place: epoch 4.", link, wraps);
 
-    // From which link on, whose, and from when it takes effect.
+    // In which list, whose, and from when it takes effect.
     let pins = vec![
-        (2, pinned("City hospital").key, at(2).plus(HOUR)),
-        (2, pinned("Dr. Grey").key, at(2).plus(HOUR)),
-        (7, pinned("Dr. White").key, at(7).plus(3 * HOUR)),
+        ("organisation", pinned("City hospital").key, at(2).plus(HOUR)),
+        ("writer", pinned("Dr. Grey").key, at(2).plus(HOUR)),
+        ("organisation", pinned("Dr. Grey").key, at(240).plus(3 * HOUR)),
+        ("writer", pinned("Dr. White").key, at(240).plus(3 * HOUR)),
     ];
-    Story { devices: [first, second, third, fourth], steps: told.steps, kit: kit_one, epochs: told.epochs, pins }
+    Story { devices: [first, second, third, fourth, fifth], steps: told.steps, kit: kit_one, epochs: told.epochs, pins }
 }
 
 impl Story {
-    fn pins(&self, seq: usize, chain: &Chain) -> Vec<Sheet> {
+    fn pins(&self, chain: &Chain) -> Vec<Sheet> {
         let before = |at: UnixMillis| UnixMillis(at.0 - 1);
         let said = |kind: &'static str, pin: &Pin| {
-            let (_, _, from) = self.pins.iter().find(|(since, key, _)| *key == pin.key && *since <= seq).unwrap();
+            let (_, _, from) = self.pins.iter().find(|(list, key, _)| *key == pin.key && *list == kind).unwrap();
             let there = |now| match kind {
                 "organisation" => chain.organisation(&pin.key, now).is_some(),
                 _ => chain.writer(&pin.key, now).is_some(),
             };
-            assert_eq!((there(before(*from)), there(*from)), (false, true), "{seq} {}", pin.name);
+            assert_eq!((there(before(*from)), there(*from)), (false, true), "{kind} {}", pin.name);
             Sheet::default().text("kind", kind).text("name", &pin.name).bytes("key", pin.key.0).number("from", from.0)
         };
         let policy = chain.policy();
@@ -250,8 +278,20 @@ impl Story {
             .number("epoch", epoch.number.into())
             .bytes("account_key", epoch.account_key.as_slice())
             .bytes("kit_id", after.recovery().map_or(Vec::new(), |kit| kit.id().0.to_vec()))
-            .list("pins", self.pins(seq, after))
+            .list("pins", self.pins(after))
+            .list("rules", vec![rules(after.policy())])
     }
+}
+
+/// The rules in force for a link that carries no time.
+fn rules(policy: &Policy) -> Sheet {
+    Sheet::default()
+        .number("adding_second", policy.adding.second.into())
+        .number("adding_held", policy.adding.held)
+        .number("revoking_second", policy.revoking.second.into())
+        .number("pinning_second", policy.pinning.second.into())
+        .number("pinning_held", policy.pinning.held)
+        .number("recovering", policy.recovering)
 }
 
 fn hash(link: &SignedLink) -> Hash {

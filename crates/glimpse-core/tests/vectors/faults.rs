@@ -1,166 +1,14 @@
 //! Links that do not fit: each takes the place of one of chain.json, and has one fault.
 
 use glimpse_core::chain;
-use glimpse_wire::account::{Act, Epoch, Link, LinkBody, Pin, Policy, Second, SignedLink, WrapCommitment};
-use glimpse_wire::chain::{Chain, ChainError};
-use glimpse_wire::ids::Bytes;
-use glimpse_wire::preimage;
-use glimpse_wire::{DeviceId, Hash, decode, encode};
+use glimpse_wire::account::{Act, LinkBody, Pin, Policy};
+use glimpse_wire::{DeviceId, Hash, encode};
 
-use crate::chain::{Device, Story, story};
+use crate::chain::{Story, story};
+use crate::faulty::{act, epoch_of, joins_again, signed};
 
 /// A fault: the file's name, what it shows, which link it takes the place of, its bytes, and why it is refused.
 pub(crate) type Fault = (&'static str, &'static str, &'static str, Vec<u8>, &'static str);
-
-/// The link of chain.json with this number.
-pub(crate) fn honest(offered_as: &str) -> Vec<u8> {
-    encode(&story().steps[number(offered_as)].link)
-}
-
-fn number(offered_as: &str) -> usize {
-    offered_as.strip_prefix("link-").unwrap().parse().unwrap()
-}
-
-/// What the chain says to bytes in the place of a link.
-pub(crate) fn outcome(offered_as: &str, bytes: &[u8]) -> String {
-    let mut before = story().before(number(offered_as));
-    let pushed = decode(bytes, 1 << 20).map_err(ChainError::from).and_then(|link: SignedLink| before.push(&link));
-    let word = match pushed {
-        Ok(()) => "accepted",
-        Err(ChainError::Malformed) => "malformed",
-        Err(ChainError::NotNext) => "not-next",
-        Err(ChainError::NotAMember) => "not-a-member",
-        Err(ChainError::Signature) => "signature",
-        Err(ChainError::Reverse) => "reverse",
-        Err(ChainError::Known) => "known",
-        Err(ChainError::Policy) => "policy",
-        Err(ChainError::Epoch) => "epoch",
-        Err(ChainError::Full) => "full",
-    };
-    word.to_owned()
-}
-
-impl Story {
-    fn before(&self, seq: usize) -> Chain {
-        self.steps[seq - 1].after.clone()
-    }
-
-    fn link(&self, seq: usize) -> Link {
-        decode(self.steps[seq].link.link.as_slice(), 1 << 20).unwrap()
-    }
-
-    fn by_id(&self, id: &DeviceId) -> &Device {
-        self.devices.iter().find(|device| device.id() == *id).unwrap()
-    }
-
-    /// The link at `seq` with another act, signed anew by all who signed it.
-    fn other_act(&self, seq: usize, edit: impl FnOnce(&mut Act)) -> Vec<u8> {
-        self.other_second(seq, edit, |_, second| second)
-    }
-
-    /// The same, and another second signature: `second` has the act, and the honest signature of it.
-    fn other_second(
-        &self,
-        seq: usize,
-        edit: impl FnOnce(&mut Act),
-        second: impl FnOnce(&Act, Option<Second>) -> Option<Second>,
-    ) -> Vec<u8> {
-        let (before, link) = (self.before(seq), self.link(seq));
-        let LinkBody::Act { mut act, second: signed } = link.body else { panic!() };
-        edit(&mut act);
-        let by = signed.first().map(|signed| chain::second(&before, &self.by_id(&signed.device).keys, &act));
-        let signed = second(&act, by);
-        encode(&chain::act(&before, &self.by_id(&link.signer).keys, act, signed))
-    }
-
-    /// The link at `seq`, altered and signed by a device's key.
-    fn altered(&self, seq: usize, by: &Device, edit: impl FnOnce(&mut Link)) -> Vec<u8> {
-        let mut link = self.link(seq);
-        edit(&mut link);
-        signed(&link, by)
-    }
-
-    /// The same with the epoch of act 2.
-    fn other_epoch(&self, edit: impl FnOnce(&mut Epoch)) -> Vec<u8> {
-        self.other_act(5, |act| {
-            if let Act::Revoke { epoch, .. } = act {
-                edit(epoch)
-            }
-        })
-    }
-
-    fn other_policy(&self, edit: impl FnOnce(&mut Policy)) -> Vec<u8> {
-        self.other_act(2, |act| {
-            if let Act::Policy { policy, .. } = act {
-                edit(policy)
-            }
-        })
-    }
-
-    /// The third device's revocation with other leavers, and wraps to those who would be left.
-    fn other_leavers(&self, leavers: Vec<DeviceId>) -> Vec<u8> {
-        let before = self.before(5);
-        let mut left: Vec<DeviceId> = before.members().iter().map(|member| member.id).collect();
-        left.retain(|id| !leavers.contains(id));
-        left.push(self.kit.id());
-        left.sort_unstable_by_key(|id| id.0);
-        self.other_act(5, |act| {
-            let Act::Revoke { devices, epoch } = act else { panic!() };
-            let hash = epoch.wraps[0].hash;
-            epoch.wraps = left.into_iter().map(|device| WrapCommitment { device, hash }).collect();
-            *devices = leavers;
-        })
-    }
-
-    /// The third device's link with another time of holding.
-    fn held_for(&self, millis: u64) -> Vec<u8> {
-        self.other_act(4, |act| {
-            if let Act::Add { held, .. } = act {
-                *held = millis
-            }
-        })
-    }
-
-    /// The second device's link, with a reverse signature by `by` over what `over` makes of the link's own.
-    fn other_reverse(&self, by: &Device, adder: DeviceId, told: Hash) -> Vec<u8> {
-        let before = self.before(1);
-        self.other_act(1, |act| {
-            let Act::Add { device, reverse, .. } = act else { panic!() };
-            let account = before.account();
-            let over = preimage::reverse_signature(&account, &before.next_place(), device, &adder, &told);
-            *reverse = by.sign(&over);
-        })
-    }
-
-    /// The kit's link, altered, by the kit's key.
-    fn by_kit(&self, edit: impl FnOnce(&mut LinkBody)) -> Vec<u8> {
-        let (before, honest) = (self.before(8), self.link(8));
-        let mut body = honest.body;
-        edit(&mut body);
-        let LinkBody::Recover { device, epoch, recovery, .. } = body else { panic!() };
-        let [.., fourth] = &self.devices;
-        encode(&self.kit.recover(&before, &fourth.keys, device, epoch, recovery.into_iter().next()))
-    }
-}
-
-fn signed(link: &Link, by: &Device) -> Vec<u8> {
-    let link = encode(link);
-    let signature = by.sign(&preimage::link_signature(&link));
-    encode(&SignedLink { link: Bytes(link), signature })
-}
-
-/// The same device with the keys of `keys`, at the next place.
-fn joins_again(story: &Story, seq: usize, joiner: &Device) -> Vec<u8> {
-    let before = story.before(seq);
-    let [first, second, ..] = &story.devices;
-    let transcript = Hash([7; 32]);
-    let account = before.account();
-    let reverse = chain::join(&account, &before.next_place(), &joiner.keys, &joiner.public, &first.id(), &transcript);
-    let at = glimpse_wire::UnixMillis(1_700_000_000_000);
-    let act = Act::Add { device: joiner.public.clone(), transcript, reverse, at, held: 3_600_000 };
-    let by = chain::second(&before, &second.keys, &act);
-    encode(&chain::act(&before, &first.keys, act, Some(by)))
-}
 
 pub(crate) fn all() -> Vec<Fault> {
     let story = story();
@@ -175,7 +23,7 @@ pub(crate) fn all() -> Vec<Fault> {
 }
 
 fn places(story: &Story) -> Vec<Fault> {
-    let [first, second, third, _] = &story.devices;
+    let [first, second, third, ..] = &story.devices;
     let genesis = story.link(0).body;
     vec![
         (
@@ -217,15 +65,15 @@ fn places(story: &Story) -> Vec<Fault> {
         (
             "chain-revoked-signer",
             "Signed by a device that was taken out by the link before.",
-            "link-6",
-            story.altered(6, third, |link| link.signer = third.id()),
+            "link-7",
+            story.altered(7, third, |link| link.signer = third.id()),
             "not-a-member",
         ),
     ]
 }
 
 fn joining(story: &Story) -> Vec<Fault> {
-    let [first, second, third, _] = &story.devices;
+    let [first, second, third, ..] = &story.devices;
     let Act::Add { transcript, .. } = act(story, 1) else { panic!() };
     vec![
         (
@@ -264,8 +112,8 @@ fn joining(story: &Story) -> Vec<Fault> {
         (
             "chain-known-revoked",
             "A device that was taken out joins again.",
-            "link-6",
-            joins_again(story, 6, third),
+            "link-7",
+            joins_again(story, 7, third),
             "known",
         ),
         (
@@ -273,6 +121,17 @@ fn joining(story: &Story) -> Vec<Fault> {
             "Held back for less than the policy says.",
             "link-4",
             story.held_for(3_599_999),
+            "policy",
+        ),
+        (
+            "chain-held-below-waiting-policy",
+            "Held back for as long as looser rules say that are not yet in force.",
+            "link-8",
+            story.other_act(8, |act| {
+                if let Act::Add { at, .. } = act {
+                    at.0 -= 1
+                }
+            }),
             "policy",
         ),
         (
@@ -285,13 +144,8 @@ fn joining(story: &Story) -> Vec<Fault> {
     ]
 }
 
-fn act(story: &Story, seq: usize) -> Act {
-    let LinkBody::Act { act, .. } = story.link(seq).body else { panic!() };
-    act
-}
-
 fn seconds(story: &Story) -> Vec<Fault> {
-    let [first, second, third, _] = &story.devices;
+    let [first, second, third, ..] = &story.devices;
     let before = story.before(3);
     let other = act(story, 2);
     vec![
@@ -319,8 +173,8 @@ fn seconds(story: &Story) -> Vec<Fault> {
         (
             "chain-second-by-leaver",
             "The second signature is by the device that leaves by this link.",
-            "link-5",
-            story.other_second(5, |_| {}, |act, _| Some(chain::second(&story.before(5), &third.keys, act))),
+            "link-6",
+            story.other_second(6, |_| {}, |act, _| Some(chain::second(&story.before(6), &third.keys, act))),
             "policy",
         ),
         (
@@ -338,10 +192,28 @@ fn seconds(story: &Story) -> Vec<Fault> {
             "signature",
         ),
         (
+            "chain-second-held",
+            "The second signature is by a device that is still held back.",
+            "link-5",
+            story.other_act(5, |act| {
+                if let Act::Policy { at, .. } = act {
+                    at.0 -= 2 * 3_600_000
+                }
+            }),
+            "policy",
+        ),
+        (
+            "chain-second-missing-to-revoke",
+            "Somebody who has two other devices takes one out alone.",
+            "link-6",
+            story.other_second(6, |_| {}, |_, _| None),
+            "policy",
+        ),
+        (
             "chain-second-not-asked-for",
             "A second signature where no rule asks for one.",
-            "link-6",
-            story.other_second(6, |_| {}, |act, _| Some(chain::second(&story.before(6), &first.keys, act))),
+            "link-7",
+            story.other_second(7, |_| {}, |act, _| Some(chain::second(&story.before(7), &first.keys, act))),
             "policy",
         ),
     ]
@@ -375,8 +247,8 @@ fn rules(story: &Story) -> Vec<Fault> {
         (
             "chain-policy-held-below-policy",
             "Rules that take effect sooner than those before allow.",
-            "link-7",
-            story.other_act(7, |act| {
+            "link-5",
+            story.other_act(5, |act| {
                 if let Act::Policy { held, .. } = act {
                     *held = 3_599_999
                 }
@@ -387,31 +259,31 @@ fn rules(story: &Story) -> Vec<Fault> {
 }
 
 fn leaving(story: &Story) -> Vec<Fault> {
-    let [first, _, third, fourth] = &story.devices;
+    let [first, _, third, fourth, _] = &story.devices;
     let rising = |mut ids: Vec<DeviceId>| {
         ids.sort_unstable_by_key(|id| id.0);
         ids
     };
     vec![
-        ("chain-leaving-nobody", "Nobody leaves.", "link-5", story.other_leavers(Vec::new()), "malformed"),
+        ("chain-leaving-nobody", "Nobody leaves.", "link-6", story.other_leavers(Vec::new()), "malformed"),
         (
             "chain-leaving-signer",
             "The signer takes itself out, too.",
-            "link-5",
+            "link-6",
             story.other_leavers(rising(vec![first.id(), third.id()])),
             "malformed",
         ),
         (
             "chain-leaving-twice",
             "A device that leaves is named twice.",
-            "link-5",
+            "link-6",
             story.other_leavers(vec![third.id(), third.id()]),
             "malformed",
         ),
         (
             "chain-leaving-stranger",
             "A device that is not in the chain leaves, too.",
-            "link-5",
+            "link-6",
             story.other_leavers(rising(vec![third.id(), fourth.id()])),
             "not-a-member",
         ),
@@ -419,42 +291,42 @@ fn leaving(story: &Story) -> Vec<Fault> {
 }
 
 fn epochs(story: &Story) -> Vec<Fault> {
-    let earlier = story.before(5).epoch().unwrap().account_key.clone();
+    let earlier = story.before(6).epoch().unwrap().account_key.clone();
     let Act::Add { device: third, .. } = act(story, 4) else { panic!() };
     let third = third.id();
     vec![
         (
             "chain-epoch-skipped",
             "The number of the epoch after the next.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.number = 3),
             "epoch",
         ),
         (
             "chain-epoch-key-again",
             "The account key of an earlier epoch.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.account_key = earlier),
             "epoch",
         ),
         (
             "chain-epoch-no-older-seed",
             "Without the seed of the epoch before.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.previous_seed.0.clear()),
             "epoch",
         ),
         (
             "chain-epoch-wrap-left-out",
             "Somebody who stays gets no wrap.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.wraps.truncate(2)),
             "epoch",
         ),
         (
             "chain-epoch-wrap-of-leaver",
             "The device that leaves gets a wrap.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| {
                 let mut wrap = epoch.wraps[0];
                 wrap.device = third;
@@ -466,7 +338,7 @@ fn epochs(story: &Story) -> Vec<Fault> {
         (
             "chain-epoch-wraps-falling",
             "Wraps by falling id.",
-            "link-5",
+            "link-6",
             story.other_epoch(|epoch| epoch.wraps.reverse()),
             "epoch",
         ),
@@ -474,14 +346,14 @@ fn epochs(story: &Story) -> Vec<Fault> {
 }
 
 fn kits(story: &Story) -> Vec<Fault> {
-    let [first, _, _, fourth] = &story.devices;
-    let recover = story.link(8);
+    let [first, .., fifth] = &story.devices;
+    let recover = story.link(9);
     let own = story.kit.public();
     // In a place of a chain that has no kit; whatever else can fit does.
     let mut epoch = epoch_of(&recover);
     epoch.number = 2;
-    epoch.wraps.retain(|wrap| wrap.device == fourth.id());
-    let early = encode(&story.kit.recover(&story.before(2), &fourth.keys, fourth.public.clone(), epoch, None));
+    epoch.wraps.retain(|wrap| wrap.device == fifth.id());
+    let early = encode(&story.kit.recover(&story.before(2), &fifth.keys, fifth.public.clone(), epoch, None));
     vec![
         (
             "chain-kit-wrap-left-out",
@@ -509,14 +381,21 @@ fn kits(story: &Story) -> Vec<Fault> {
         (
             "chain-kit-stranger-key",
             "The kit's link, signed by the device that begins anew.",
-            "link-8",
-            signed(&recover, fourth),
+            "link-9",
+            signed(&recover, |message| fifth.sign(message)),
             "signature",
+        ),
+        (
+            "chain-kit-other-signer",
+            "The kit's link names another device as its signer than the one that begins anew.",
+            "link-9",
+            story.by_kit_as(first.id()),
+            "malformed",
         ),
         (
             "chain-kit-again",
             "A kit that takes its own place.",
-            "link-8",
+            "link-9",
             story.by_kit(|body| {
                 let LinkBody::Recover { recovery, epoch, .. } = body else { panic!() };
                 let (before, now) = (recovery[0].id(), own.id());
@@ -529,7 +408,7 @@ fn kits(story: &Story) -> Vec<Fault> {
         (
             "chain-kit-keeps-a-device",
             "The epoch of the kit's link is wrapped to an earlier device, too.",
-            "link-8",
+            "link-9",
             story.by_kit(|body| {
                 let LinkBody::Recover { epoch, .. } = body else { panic!() };
                 let mut wrap = epoch.wraps[0];
@@ -542,24 +421,19 @@ fn kits(story: &Story) -> Vec<Fault> {
         (
             "chain-kit-brings-a-known-device",
             "The kit begins anew with a device that is in the chain.",
-            "link-8",
+            "link-9",
             {
                 let mut epoch = epoch_of(&recover);
                 epoch
                     .wraps
                     .iter_mut()
-                    .filter(|wrap| wrap.device == fourth.id())
+                    .filter(|wrap| wrap.device == fifth.id())
                     .for_each(|wrap| wrap.device = first.id());
                 epoch.wraps.retain(|wrap| wrap.device == first.id());
-                let link = story.kit.recover(&story.before(8), &first.keys, first.public.clone(), epoch, None);
+                let link = story.kit.recover(&story.before(9), &first.keys, first.public.clone(), epoch, None);
                 encode(&link)
             },
             "known",
         ),
     ]
-}
-
-fn epoch_of(link: &Link) -> Epoch {
-    let LinkBody::Recover { epoch, .. } = &link.body else { panic!() };
-    epoch.clone()
 }

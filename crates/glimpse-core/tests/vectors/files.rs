@@ -84,6 +84,10 @@ pub(crate) const REJECTED: &[(&str, &str)] = &[
     ("chain-known-member", include_str!("../../../../vectors/reject/chain-known-member.json")),
     ("chain-known-revoked", include_str!("../../../../vectors/reject/chain-known-revoked.json")),
     ("chain-held-below-policy", include_str!("../../../../vectors/reject/chain-held-below-policy.json")),
+    (
+        "chain-held-below-waiting-policy",
+        include_str!("../../../../vectors/reject/chain-held-below-waiting-policy.json"),
+    ),
     ("chain-held-too-long", include_str!("../../../../vectors/reject/chain-held-too-long.json")),
     ("chain-second-missing", include_str!("../../../../vectors/reject/chain-second-missing.json")),
     ("chain-second-by-signer", include_str!("../../../../vectors/reject/chain-second-by-signer.json")),
@@ -91,6 +95,8 @@ pub(crate) const REJECTED: &[(&str, &str)] = &[
     ("chain-second-by-leaver", include_str!("../../../../vectors/reject/chain-second-by-leaver.json")),
     ("chain-second-other-act", include_str!("../../../../vectors/reject/chain-second-other-act.json")),
     ("chain-second-other-place", include_str!("../../../../vectors/reject/chain-second-other-place.json")),
+    ("chain-second-held", include_str!("../../../../vectors/reject/chain-second-held.json")),
+    ("chain-second-missing-to-revoke", include_str!("../../../../vectors/reject/chain-second-missing-to-revoke.json")),
     ("chain-second-not-asked-for", include_str!("../../../../vectors/reject/chain-second-not-asked-for.json")),
     ("chain-policy-revoking-held", include_str!("../../../../vectors/reject/chain-policy-revoking-held.json")),
     ("chain-policy-pinned-twice", include_str!("../../../../vectors/reject/chain-policy-pinned-twice.json")),
@@ -114,6 +120,7 @@ pub(crate) const REJECTED: &[(&str, &str)] = &[
     ("chain-kit-wrap-of-device", include_str!("../../../../vectors/reject/chain-kit-wrap-of-device.json")),
     ("chain-kit-of-nobody", include_str!("../../../../vectors/reject/chain-kit-of-nobody.json")),
     ("chain-kit-stranger-key", include_str!("../../../../vectors/reject/chain-kit-stranger-key.json")),
+    ("chain-kit-other-signer", include_str!("../../../../vectors/reject/chain-kit-other-signer.json")),
     ("chain-kit-again", include_str!("../../../../vectors/reject/chain-kit-again.json")),
     ("chain-kit-keeps-a-device", include_str!("../../../../vectors/reject/chain-kit-keeps-a-device.json")),
     (

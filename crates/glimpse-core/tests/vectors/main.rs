@@ -17,6 +17,8 @@ mod checkpoints;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod hand;

@@ -413,7 +413,7 @@ pub(crate) fn outcome(story: &lent::Story, offered_as: &str, bytes: &[u8]) -> St
         }
         "code" => code(bytes, Purpose::View),
         "link-code" => code(bytes, Purpose::Link),
-        link if link.starts_with("link-") => crate::faults::outcome(link, bytes),
+        link if link.starts_with("link-") => crate::faulty::outcome(link, bytes),
         other => format!("nobody takes {other}"),
     }
 }
@@ -487,7 +487,7 @@ pub(crate) fn honest(offered_as: &str) -> Vec<u8> {
             encode(&lent::linked(&story, &events).into_iter().map(Bytes).collect::<Vec<_>>())
         }
         "link-code" => QR.as_bytes().to_vec(),
-        link if link.starts_with("link-") => crate::faults::honest(link),
+        link if link.starts_with("link-") => crate::faulty::honest(link),
         _ => b"4172039186".to_vec(),
     }
 }

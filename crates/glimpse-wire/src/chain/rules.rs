@@ -15,12 +15,19 @@ pub(super) struct Loosened {
     from: UnixMillis,
 }
 
+/// As what a key is pinned. One that was pinned as a writer's long ago is new as an organisation's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pinned {
+    Organisation,
+    Writer,
+}
+
 /// What a policy link brings.
 #[derive(Debug)]
 pub(super) struct NewRules {
     pub(super) policy: Policy,
     pub(super) loosened: Option<Loosened>,
-    pub(super) pinned: Vec<(SigningKeyBytes, UnixMillis)>,
+    pub(super) pinned: Vec<(Pinned, SigningKeyBytes, UnixMillis)>,
 }
 
 impl Chain {
@@ -66,8 +73,10 @@ impl Chain {
             return Err(ChainError::Malformed);
         }
         let from = at.plus(held);
-        let keys = policy.organisations.iter().chain(&policy.writers).map(|pin| pin.key);
-        let pinned = keys.map(|key| (key, self.pinned_from(&key).unwrap_or(from))).collect();
+        let organisations = policy.organisations.iter().map(|pin| (Pinned::Organisation, pin.key));
+        let writers = policy.writers.iter().map(|pin| (Pinned::Writer, pin.key));
+        let since = |(list, key)| (list, key, self.pinned_from(list, &key).unwrap_or(from));
+        let pinned = organisations.chain(writers).map(since).collect();
         let strict = stricter(before, &policy);
         if before.pinning.held == 0 || strict == policy {
             return Ok(NewRules { policy, loosened: None, pinned });

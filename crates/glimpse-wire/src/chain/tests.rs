@@ -9,6 +9,7 @@ use crate::limits::{MAX_DEVICES, MAX_HELD_MILLIS, MAX_TITLE};
 mod holding;
 mod length;
 mod loosening;
+mod pinning;
 
 /// A device with a key of its own. Its KEM key is never used here.
 #[derive(Clone)]
