@@ -96,7 +96,9 @@ def check_words(bits):
 class Pairing:
     """One run of one code: `hello`, then `confirm` for an Answer, then `identify` for a ConfirmB. Each works once."""
 
-    def __init__(self, offer, mailbox, nameplate, secret, program, origin="", build="", entropy=os.urandom, purpose=VIEW):
+    def __init__(
+        self, offer, mailbox, nameplate, secret, program, origin="", build="", entropy=os.urandom, purpose=VIEW
+    ):
         self.offer, self.nameplate, self._purpose = offer, nameplate.encode(), purpose
         self._offer = read_offer(offer, mailbox, purpose)
         self.kem = XWingKey(entropy(32))

@@ -139,7 +139,16 @@ pub(crate) const fn exit_code(code: ErrorCode) -> u8 {
 
 impl From<ErrorCode> for Failure {
     fn from(code: ErrorCode) -> Self {
-        Self::new(exit_code(code), code.slug(), code.happened(), code.next_step())
+        let mut failure = Self::new(exit_code(code), code.slug(), code.happened(), code.next_step());
+        // Where this command has the way out.
+        if code == ErrorCode::LogBroken {
+            "`glimpse ls` says in what. Compare your devices and ask whoever runs the server; then: glimpse chain accept-records"
+                .clone_into(&mut failure.next);
+        } else if code == ErrorCode::DeviceDoubled {
+            "If you put this one back from a copy: glimpse chain use-copy. If not, on another device: glimpse revoke"
+                .clone_into(&mut failure.next);
+        }
+        failure
     }
 }
 

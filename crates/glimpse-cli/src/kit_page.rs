@@ -153,7 +153,8 @@ mod tests {
             let numbers: Vec<i32> =
                 run.split(|character: char| !character.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
             let [left, top, length, ..] = numbers.as_slice() else { panic!("a run: {run}") };
-            dark.extend((*left..left + length).map(|column| (column - QUIET, top - QUIET)));
+            let columns = *left..left.saturating_add(*length);
+            dark.extend(columns.map(|column| (column.saturating_sub(QUIET), top.saturating_sub(QUIET))));
         }
         assert!(dark.iter().all(|(column, row)| (0..size).contains(column) && (0..size).contains(row)));
         dark

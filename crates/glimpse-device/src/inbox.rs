@@ -9,6 +9,7 @@ use minicbor::{Decode, Encode};
 use crate::account::Device;
 use crate::error::DeviceError;
 use crate::home::Home;
+use crate::listing::LogAlarm;
 
 const NAME: &str = "inbox";
 /// The sealed file, in bytes.
@@ -137,6 +138,13 @@ pub enum Notice {
         #[n(1)]
         length: u64,
     },
+    /// The server's list of changes is not the one that was signed.
+    #[n(10)]
+    LogBroken {
+        /// In what.
+        #[n(0)]
+        alarm: LogAlarm,
+    },
 }
 
 impl Notice {
@@ -155,7 +163,11 @@ impl Notice {
     pub const fn is_alarm(&self) -> bool {
         matches!(
             self,
-            Self::RecoveryAsked { .. } | Self::Doubled { .. } | Self::Forked { .. } | Self::RolledBack { .. }
+            Self::RecoveryAsked { .. }
+                | Self::Doubled { .. }
+                | Self::Forked { .. }
+                | Self::RolledBack { .. }
+                | Self::LogBroken { .. }
         )
     }
 }

@@ -20,6 +20,7 @@ use crate::account::Device;
 use crate::api::{bare, cbor};
 use crate::error::DeviceError;
 use crate::home::Home;
+use crate::inbox::Notice;
 use crate::transport::Method;
 pub(crate) use following::{Followed, Published};
 use log::Log;
@@ -326,6 +327,7 @@ impl Device {
             listing.writes = self.store_listing(&listing).await?;
         }
         self.followed.set(Some(Followed::from(&listing)));
+        self.note(listing.alarms().iter().map(|alarm| Notice::LogBroken { alarm: *alarm }).collect()).await?;
         looked?;
         if listing.require_intact().is_ok() {
             self.go_on_rekeying(&listing).await;

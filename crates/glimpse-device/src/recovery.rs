@@ -67,7 +67,8 @@ impl Device {
             | Notice::Recovered { .. }
             | Notice::Doubled { .. }
             | Notice::Forked { .. }
-            | Notice::RolledBack { .. } => None,
+            | Notice::RolledBack { .. }
+            | Notice::LogBroken { .. } => None,
         }
     }
 

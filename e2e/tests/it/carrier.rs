@@ -238,6 +238,34 @@ async fn a_carrier_that_changes_a_request_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// Turns one bit of sealed content around, which streams and is not part of what the device signs.
+fn other_chunk(asked: &mut Asked) {
+    if asked.method == Method::PUT
+        && asked.path.starts_with("/v1/contents/")
+        && let Some(byte) = asked.body.last_mut()
+    {
+        *byte ^= 1;
+    }
+}
+
+#[tokio::test]
+async fn sealed_content_that_a_carrier_changes_is_told_by_whoever_opens_it() -> Result<()> {
+    let wrist = Wrist::new().await?;
+    let forger = Arc::new(Forger::default());
+    let _carrier = Proxy::carry(wrist.socket().as_ref(), &wrist.server.url(), forger.clone())?;
+    wrist.link().await?;
+    forger.does(Some(other_chunk));
+    let changed = wrist.watch.add_bytes("changed.txt", SECRET).await?;
+    forger.does(None);
+    let honest = wrist.watch.add_bytes("honest.txt", SECRET).await?;
+    for device in [&wrist.watch, &wrist.phone] {
+        assert_eq!(device.refused(&["show", &changed]).await?, "record-tampered");
+        let shown = device.run(&["show", &honest]).await.context("control: what was not changed opens")?;
+        assert_eq!(field(shown.first().context("nothing is shown")?, "text")?, SECRET);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_carrier_that_says_a_request_again_is_refused() -> Result<()> {
     let wrist = Wrist::new().await?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use glimpse_wire::SigningKeyBytes;
 
 use super::plain_id;
 
@@ -17,7 +18,7 @@ pub(crate) struct Link {
     #[arg(long, conflicts_with_all = ["code", "ask"])]
     pub(crate) digits: bool,
     /// Speak over a Unix socket in place of the server, so that nothing sealed reaches it: the device that shows the code
-    /// makes the socket
+    /// makes the socket, so start it first
     #[arg(long, value_name = "PATH")]
     pub(crate) local: Option<PathBuf>,
 }
@@ -28,10 +29,10 @@ pub(crate) struct Join {
     /// history
     pub(crate) code: Vec<String>,
     /// What this device is called
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) name: String,
     /// Its hardware serial number; the server learns a salted hash of it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) serial: String,
     /// Show a code here, for `glimpse link CODE` on a device of the account
     #[arg(long, conflicts_with_all = ["code", "resume"])]
@@ -42,7 +43,7 @@ pub(crate) struct Join {
     /// Speak over a Unix socket in place of the server, as on the other device
     #[arg(long, value_name = "PATH")]
     pub(crate) local: Option<PathBuf>,
-    /// This device is a watch: it reaches the server through the phone's socket (`glimpse relay`) only, from now on
+    /// This device is a watch: it reaches the server through the phone's socket (`glimpse relay`) and in no other way
     #[arg(long, value_name = "SOCKET")]
     pub(crate) phone: Option<PathBuf>,
     /// Go on where a linking broke off after this device had signed
@@ -122,7 +123,7 @@ pub(crate) struct RecoveryRestore {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// What this device is called
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) name: String,
     /// How many shares the kit that follows has
     #[arg(long, default_value_t = 3)]
@@ -148,6 +149,25 @@ pub(crate) enum ChainCommand {
     Rotate,
     /// Change the account's rules
     Rules(Rules),
+    /// Pin a writer or an organisation, so that it is known by the name you give it
+    Pin(PinKey),
+    /// Pin it no more
+    Unpin {
+        /// The name it was given
+        name: String,
+    },
+    /// After comparing: take the server's list of records as it is
+    AcceptRecords {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// This device was put back from a copy, and is the only one that uses it
+    UseCopy {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Go on with what waited for a second device
     Complete {
         /// What `glimpse cosign` showed there, a file that holds it, or - for standard input
@@ -157,7 +177,23 @@ pub(crate) enum ChainCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[group(id = "pinned", required = true, multiple = false, args = ["writer", "organisation"])]
+pub(crate) struct PinKey {
+    /// What you call it
+    pub(crate) name: String,
+    /// A writer, by its key: `glimpse write` tells it there
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) writer: Option<SigningKeyBytes>,
+    /// An organisation, by its key
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) organisation: Option<SigningKeyBytes>,
+}
+
+fn key(text: &str) -> Result<SigningKeyBytes, &'static str> {
+    text.parse().map_err(|_| "a key has 43 letters and digits")
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Rules {
     /// Hold a new device back for so many days, so that another device can take it out first
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
@@ -169,12 +205,24 @@ pub(crate) struct Rules {
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
     pub(crate) announce_recovery: Option<u32>,
     /// Whether linking a device takes a second device
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
     pub(crate) second_to_link: Option<bool>,
     /// Whether taking a device out takes a second device
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
     pub(crate) second_to_revoke: Option<bool>,
     /// Whether changing rules, pins and the recovery kit takes a second device
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
     pub(crate) second_to_pin: Option<bool>,
+}
+
+impl Rules {
+    /// Whether nothing is to change.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.hold_new_devices.is_none()
+            && self.hold_pins.is_none()
+            && self.announce_recovery.is_none()
+            && self.second_to_link.is_none()
+            && self.second_to_revoke.is_none()
+            && self.second_to_pin.is_none()
+    }
 }

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use glimpse_wire::RecordId;
 
 pub(crate) use devices::{
-    ChainCommand, Cosign, Join, Link, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
+    ChainCommand, Cosign, Join, Link, PinKey, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
 };
 
 use crate::text::KINDS;

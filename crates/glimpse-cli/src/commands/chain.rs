@@ -4,14 +4,14 @@ use glimpse_device::DeviceError;
 use glimpse_wire::ErrorCode;
 use serde::Serialize;
 
-use super::confirm;
 use super::cosign::{complete, explained, needs};
 use super::devices::{rekey, short};
+use super::{confirm, pins};
 use crate::args::{ChainCommand, Rules, Shared};
 use crate::failure::Failure;
 use crate::home;
 use crate::out::{Out, Style};
-use crate::text::{count, date};
+use crate::text::{clean, count, date};
 
 #[derive(Serialize)]
 struct ChainEvent {
@@ -33,6 +33,10 @@ pub(super) async fn run(shared: &Shared, command: Option<&ChainCommand>, out: Ou
         Some(ChainCommand::Rotate) => rotate(shared, out).await,
         Some(ChainCommand::Rules(rules)) => set_rules(shared, rules, out).await,
         Some(ChainCommand::Complete { signed }) => complete(shared, signed, out).await,
+        Some(ChainCommand::Pin(key)) => pins::pin(shared, key, out).await,
+        Some(ChainCommand::Unpin { name }) => pins::unpin(shared, name, out).await,
+        Some(ChainCommand::AcceptRecords { yes }) => accept_records(shared, *yes, out).await,
+        Some(ChainCommand::UseCopy { yes }) => use_copy(shared, *yes, out).await,
     }
 }
 
@@ -65,6 +69,10 @@ async fn show(shared: &Shared, out: Out) -> Result<u8, Failure> {
     if policy.recovering > 0 {
         out.line(&format!("Recovering   is announced for {}", span(policy.recovering)))?;
     }
+    for (what, pin) in pins::all(&chain) {
+        let since = if pins::counts(&chain, pin, device.now()) { "" } else { ", not yet in force" };
+        out.line(&format!("Pinned       {}, {what}{since}  {}", clean(&pin.name), pin.key))?;
+    }
     if let Some(fork) = fork {
         out.note(&out.styled(Style::Red, "The log has two versions."));
         out.note(&format!("Here:      link {}  {}", fork.ours.seq, fork.ours.hash));
@@ -90,7 +98,7 @@ async fn keep(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
         out.note("The log of devices has one version. There is nothing to choose.");
         return Ok(0);
     }
-    confirm("Is this device's log the right one? The device with the other one is taken out", yes, out).await?;
+    confirm("The device with the other log is taken out. Is the one on this device the right one?", yes, out).await?;
     let head = device.keep_this_chain().await?;
     out.event(&serde_json::json!({ "event": "kept", "seq": head.seq }))?;
     out.line("This log counts. A device that was on the other side has to be linked again.")?;
@@ -106,6 +114,36 @@ async fn give_back(shared: &Shared, out: Out) -> Result<u8, Failure> {
     Ok(0)
 }
 
+async fn accept_records(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
+    let device = home::unlock(shared, out).await?;
+    // As far as it is known here: what is wrong may keep the server's list from being read.
+    let before = device.stored_listing().await?;
+    if before.require_intact().is_ok() {
+        out.note("Nothing is wrong with the list of records, as far as this device has seen.");
+        return Ok(0);
+    }
+    for alarm in before.alarms() {
+        out.note(&out.styled(Style::Red, &format!("The list is not what was signed: {alarm}.")));
+    }
+    confirm("Records that are gone from it are gone. Take the server's list as it is?", yes, out).await?;
+    device.accept_log().await?;
+    let listing = device.listing().await?;
+    out.event(&serde_json::json!({ "event": "accepted-records", "records": listing.len() }))?;
+    out.line(&format!("{} in the list as it is. `glimpse ls` shows them.", count(listing.len(), "record")))?;
+    listing.require_intact()?;
+    Ok(0)
+}
+
+async fn use_copy(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
+    let device = home::unlock(shared, out).await?;
+    confirm("Is this the only place where this copy of the device is used?", yes, out).await?;
+    device.use_copy().await?;
+    device.sync().await?;
+    out.event(&serde_json::json!({ "event": "copy-used", "device": device.keys().id().to_string() }))?;
+    out.line("This device goes on from here. The place that it was copied from is refused from now on.")?;
+    Ok(0)
+}
+
 async fn rotate(shared: &Shared, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
     let head = device.rotate().await?;
@@ -115,6 +153,9 @@ async fn rotate(shared: &Shared, out: Out) -> Result<u8, Failure> {
 }
 
 async fn set_rules(shared: &Shared, rules: &Rules, out: Out) -> Result<u8, Failure> {
+    if rules.is_empty() {
+        return Err(Failure::usage("No rule was named.", "`glimpse chain rules --help` shows which there are."));
+    }
     let device = home::unlock(shared, out).await?;
     let days = |days: Option<u32>, before: u64| days.map_or(before, |days| u64::from(days).saturating_mul(DAY));
     let changed = device

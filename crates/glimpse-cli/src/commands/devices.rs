@@ -104,6 +104,13 @@ pub(super) fn short(id: &str) -> &str {
     id.get(..SHORT).unwrap_or(id)
 }
 
+/// A device as a command takes it, to be copied.
+pub(super) fn argument(id: &DeviceId) -> String {
+    let id = id.to_string();
+    let shown = short(&id);
+    if shown.starts_with('-') { format!("id:{shown}") } else { shown.to_owned() }
+}
+
 /// A device as people know it: its name, and the beginning of its id.
 pub(super) fn find_id(devices: &[DeviceEntry], id: &DeviceId) -> String {
     let id_text = id.to_string();
@@ -173,8 +180,7 @@ pub(super) async fn revoke(shared: &Shared, revoke: &Revoke, out: Out) -> Result
             chosen.push(entry.id);
         }
     }
-    confirm("Take these devices out? Their sessions end at once, and they open nothing from now on", revoke.yes, out)
-        .await?;
+    confirm("Their sessions end at once, and they open nothing from then on. Take them out?", revoke.yes, out).await?;
     let head = match device.revoke(&chosen).await {
         Ok(head) => head,
         Err(error) => return Err(explained(&device, error, out).await),

@@ -6,7 +6,7 @@ use glimpse_device::inbox::{Noted, Notice};
 use glimpse_wire::DeviceId;
 use serde::Serialize;
 
-use super::devices::{find_id, short};
+use super::devices::{argument, find_id};
 use crate::args::Shared;
 use crate::failure::Failure;
 use crate::home;
@@ -88,6 +88,7 @@ fn event(noted: &Noted) -> NoticeEvent {
             "forked"
         }
         Notice::RolledBack { .. } => "rolled-back",
+        Notice::LogBroken { .. } => "log-broken",
     };
     NoticeEvent {
         event: "notice",
@@ -111,13 +112,13 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
             called(device),
             called(by),
             date(at.plus(*held).0),
-            short(&device.to_string())
+            argument(device)
         ),
         Notice::Linked { device, by, .. } => format!(
             "{} was linked by {}. If that was not you: glimpse revoke {}",
             called(device),
             called(by),
-            short(&device.to_string())
+            argument(device)
         ),
         Notice::Revoked { devices, by, .. } => {
             let out: Vec<String> = devices.iter().map(called).collect();
@@ -139,7 +140,7 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
         Notice::Doubled { device, .. } => format!(
             "The state of {} turned up in two places. If you did not put back a copy of it: glimpse revoke {}",
             called(device),
-            short(&device.to_string())
+            argument(device)
         ),
         Notice::Forked { by: Some(by), .. } => format!(
             "The account's log of devices has two versions: {} has seen another one. Compare your devices: glimpse chain",
@@ -151,6 +152,10 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
         Notice::RolledBack { ours, length } => format!(
             "The server has {length} links of the account's log; this device has seen {}. See: glimpse chain",
             ours.seq.saturating_add(1)
+        ),
+        Notice::LogBroken { alarm } => format!(
+            "The server's list of records is not the one that your devices signed: {alarm}. Nothing is added or lent. \
+             Compare your devices: glimpse ls"
         ),
     }
 }

@@ -31,6 +31,13 @@ struct Listed {
     records: usize,
 }
 
+#[derive(Serialize)]
+struct AlarmEvent {
+    event: &'static str,
+    kind: &'static str,
+    message: String,
+}
+
 /// The standing in one word.
 pub(super) const fn word(standing: Standing) -> &'static str {
     match standing {
@@ -86,6 +93,12 @@ pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failur
             "Nothing fits."
         });
     }
+    for alarm in listing.alarms() {
+        out.event(&AlarmEvent { event: "alarm", kind: alarm.word(), message: alarm.to_string() })?;
+        out.note(&out.styled(Style::Red, &format!("The list is not what was signed: {alarm}.")));
+    }
+    // What can be read was listed; that something is wrong with it is how the command ends.
+    listing.require_intact()?;
     Ok(0)
 }
 

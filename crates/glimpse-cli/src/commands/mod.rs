@@ -14,6 +14,7 @@ mod lend;
 mod link;
 mod ls;
 mod passphrase;
+mod pins;
 mod put;
 mod receipts;
 mod receive;

@@ -196,6 +196,9 @@ async fn asked_shares(out: Out) -> Result<KitKeys, Failure> {
         let question = move || dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
         let typed = Zeroizing::new(prompts::ask(out, question).await?.ok_or_else(broken_off)?);
         if typed.trim().is_empty() {
+            if words > 0 {
+                out.note("What was typed of this share is forgotten.");
+            }
             begun.clear();
             continue;
         }
@@ -236,25 +239,26 @@ fn broken_off() -> Failure {
 
 fn share_failure(error: &ShareError, name: &str) -> Failure {
     let name = clean(name);
-    if let ShareError::UnknownWords { places } = error {
-        let places: Vec<String> = places.iter().map(ToString::to_string).collect();
-        return Failure::share(
-            format!("{name}: not in the list of words, counted from 1: {}.", places.join(", ")),
-            "Compare those words with the page.",
-        );
-    }
-    let next = match error {
-        ShareError::WordCount { .. } => {
-            "Type all words of one page, in their order; the numbers before them do not matter."
+    let (message, next) = match error {
+        ShareError::WordCount { found } => (
+            format!("{name}: a share has {SHARE_WORDS} words, and these are {found}."),
+            "Give all words of one page, in their order; the numbers before them do not matter.",
+        ),
+        ShareError::UnknownWords { places } => {
+            let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+            (
+                format!("{name}: no share has words such as number {}.", places.join(", ")),
+                "Compare those with the page.",
+            )
         }
-        ShareError::UnknownWords { .. } => "Compare those words with the page.",
-        ShareError::Damaged => {
-            "A word or a letter is another than was printed, or two changed places. Compare it with the page."
-        }
-        ShareError::Version => "Use a later version of this program.",
-        ShareError::Impossible => "It was not printed by Glimpse.",
+        ShareError::Damaged => (
+            format!("{name} is damaged: a word or a letter is another than was printed, or two changed places."),
+            "Compare it with the page.",
+        ),
+        ShareError::Version => (format!("{name} is of a later kind."), "Use a later version of this program."),
+        ShareError::Impossible => (format!("{name} contradicts itself."), "It was not printed by Glimpse."),
     };
-    Failure::share(format!("{name}: {error}."), next)
+    Failure::share(message, next)
 }
 
 fn combine_failure(error: &CombineError) -> Failure {
@@ -286,7 +290,7 @@ async fn veto(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
         out.note("No recovery waits.");
         return Ok(0);
     };
-    confirm("Stop the recovery that waits? Whoever began it holds the kit", yes, out).await?;
+    confirm("Whoever began it holds the kit. Stop the recovery that waits?", yes, out).await?;
     device.veto_recovery(waiting).await?;
     out.event(&json!({ "event": "vetoed", "device": waiting.to_string() }))?;
     out.line("It is stopped.")?;
@@ -296,7 +300,7 @@ async fn veto(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
 
 async fn give_up(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
-    confirm("Give the recovery kit up? Without a device, nobody can bring the account back then", yes, out).await?;
+    confirm("Without a device, nobody can bring the account back then. Give the recovery kit up?", yes, out).await?;
     let head = match device.give_up_kit().await {
         Ok(head) => head,
         Err(error) => return Err(explained(&device, error, out).await),

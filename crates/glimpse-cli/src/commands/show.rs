@@ -11,6 +11,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::add::progress;
+use super::pins;
 use crate::args::{Shared, Show};
 use crate::failure::Failure;
 use crate::files::{Spool, Target};
@@ -48,9 +49,15 @@ pub(super) async fn run(shared: &Shared, show: &Show, out: Out) -> Result<u8, Fa
     let version = opened.first().ok_or(DeviceError::from(ErrorCode::NotFound))?;
     match version.origin() {
         Origin::Own => {}
-        Origin::Writer(_) => {
-            let from = clean(&version.meta().from);
-            out.note(&out.styled(Style::Yellow, &format!("From {from}, not approved by you.")));
+        Origin::Writer(author) => {
+            let claimed = clean(&version.meta().from);
+            // A pinned key has the name that the owner gave it; any other only what it says of itself.
+            let from = match pins::writer(&device.chain(), author, device.now()) {
+                Some(pin) => format!("From {}, whom you pinned", clean(&pin.name)),
+                None if claimed.is_empty() => "From a writer whom you have not pinned".to_owned(),
+                None => format!("From a writer whom you have not pinned, and who says \"{claimed}\""),
+            };
+            out.note(&out.styled(Style::Yellow, &format!("{from}; not approved by you.")));
         }
         Origin::Unsigned => out.note(&out.styled(Style::Red, "Unsigned: this is not from you.")),
     }

@@ -32,6 +32,7 @@ struct Written {
     record: String,
     account: String,
     bytes: u64,
+    key: String,
 }
 
 pub(super) async fn run(shared: &Shared, write: &Write, out: Out) -> Result<u8, Failure> {
@@ -42,6 +43,7 @@ pub(super) async fn run(shared: &Shared, write: &Write, out: Out) -> Result<u8, 
         None => home::folder(shared)?.join("writer.key"),
     };
     let keys = keys(&key, &machine)?;
+    let public = keys.signing().public().to_string();
     let network = home::network(&card.card().server)?;
     let writer = Writer::new(Rc::new(network), machine, keys);
     let mut source = Source::open(&write.file, writer.info().await?.max_content)?;
@@ -58,8 +60,15 @@ pub(super) async fn run(shared: &Shared, write: &Write, out: Out) -> Result<u8, 
     bar.finish_and_clear();
     let record = record?.to_string();
     let account = card.card().statement.account.to_string();
-    out.event(&Written { event: "written", record: record.clone(), account, bytes: source.length })?;
+    out.event(&Written {
+        event: "written",
+        record: record.clone(),
+        account,
+        bytes: source.length,
+        key: public.clone(),
+    })?;
     out.line(&format!("{record} written. Its owner sees it as yours, and not approved."))?;
+    out.note(&format!("Who knows you can pin your key: {public}"));
     Ok(0)
 }
 

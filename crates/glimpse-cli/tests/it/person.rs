@@ -1,12 +1,6 @@
 //! `lend` as a person uses it, in a terminal.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::process::{Child, Stdio};
 use std::rc::Rc;
-use std::sync::mpsc::{self, channel};
-use std::time::Duration;
 
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Input, State};
@@ -14,86 +8,10 @@ use glimpse_device::native::{Machine, Network};
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_wire::ErrorCode;
 use glimpse_wire::pairing::Purpose;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
+use crate::terminal::{Terminal, key_for};
 use crate::world::World;
-
-/// A terminal with a command in it.
-struct Terminal {
-    child: Child,
-    keys: File,
-    pieces: mpsc::Receiver<Vec<u8>>,
-    shown: String,
-}
-
-impl Terminal {
-    fn start(world: &World, arguments: &[&str]) -> Self {
-        Self::start_with(world.command(arguments))
-    }
-
-    /// One whose questions are taken back after a second.
-    fn impatient(world: &World, arguments: &[&str]) -> Self {
-        let mut command = world.command(arguments);
-        command.env("GLIMPSE_LOCK_AFTER", "1");
-        Self::start_with(command)
-    }
-
-    fn start_with(mut command: std::process::Command) -> Self {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&ours).unwrap();
-        unlockpt(&ours).unwrap();
-        let name = ptsname(&ours, Vec::new()).unwrap();
-        let theirs = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        let stdio = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
-        command.env("TERM", "xterm").stdin(stdio()).stdout(stdio()).stderr(stdio());
-        let child = command.spawn().unwrap();
-        let keys = File::from(ours);
-        let mut screen = keys.try_clone().unwrap();
-        let (send, pieces) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(read) = screen.read(&mut buffer) {
-                if read == 0 || send.send(buffer[..read].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { child, keys, pieces, shown: String::new() }
-    }
-
-    /// Waits until `text` is on the screen; gives everything from it on.
-    fn sees(&mut self, text: &str) -> String {
-        while !self.shown.contains(text) {
-            let piece = self.pieces.recv_timeout(Duration::from_secs(20));
-            let piece = piece.unwrap_or_else(|_| panic!("no {text:?} in {}", self.shown));
-            self.shown.push_str(&String::from_utf8_lossy(&piece));
-        }
-        self.shown.split_off(self.shown.find(text).unwrap())
-    }
-
-    /// As `sees`, and the rest of what comes until a line ends with `end`.
-    fn sees_until(&mut self, text: &str, end: &str) -> String {
-        let begun = self.sees(text);
-        self.shown = begun;
-        while !self.shown.contains(end) {
-            let piece = self.pieces.recv_timeout(Duration::from_secs(20));
-            self.shown.push_str(&String::from_utf8_lossy(&piece.expect("the rest comes")));
-        }
-        self.shown.clone()
-    }
-
-    fn presses(&mut self, key: &str) {
-        self.keys.write_all(key.as_bytes()).unwrap();
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
-    }
-}
 
 /// The digits of a code, between two blank lines.
 fn code_in(screen: &str) -> String {
@@ -102,15 +20,6 @@ fn code_in(screen: &str) -> String {
         line.len() >= 10 && line.chars().all(|character| character.is_ascii_digit() || character == ' ')
     };
     screen.lines().find(groups).unwrap_or_else(|| panic!("no code in {screen}")).trim().to_owned()
-}
-
-/// The key of the pair, as the screen numbers it.
-fn key_for(screen: &str, words: &str) -> String {
-    let line =
-        screen.lines().find(|line| line.trim().ends_with(words)).unwrap_or_else(|| panic!("{words} in {screen}"));
-    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-    // The last digit before the words: what comes before may be a colour.
-    digits.chars().next_back().unwrap().to_string()
 }
 
 #[test]

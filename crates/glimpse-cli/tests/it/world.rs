@@ -16,7 +16,7 @@ pub(crate) struct World {
     pub(crate) server: TestServer,
     pub(crate) folder: ScratchFolder,
     pub(crate) home: PathBuf,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl World {
@@ -34,9 +34,18 @@ impl World {
         let server = runtime.block_on(TestServer::start_with(clock, change));
         let folder = ScratchFolder::new().unwrap();
         let home = folder.path().join("home");
-        let world = Self { server, folder, home, _runtime: runtime };
+        let world = Self { server, folder, home, runtime };
         world.secret("passphrase", "correct horse battery\n");
         world
+    }
+
+    /// The server stops, its data are changed, and it goes on.
+    pub(crate) fn stopped(&mut self, change: impl FnOnce(&Path)) {
+        self.runtime.block_on(async {
+            self.server.stop().await;
+            change(self.server.data());
+            self.server.resume().await.unwrap();
+        });
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -54,6 +63,16 @@ impl World {
         let path = self.file(name, content);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
+    }
+
+    /// Another machine.
+    pub(crate) fn at(&self, name: &str) -> Place<'_> {
+        Place { world: self, home: self.path(name) }
+    }
+
+    /// The machine with the account.
+    pub(crate) fn here(&self) -> Place<'_> {
+        Place { world: self, home: self.home.clone() }
     }
 
     /// The command, with home, server and passphrase.
@@ -81,9 +100,7 @@ impl World {
 
     /// Runs with `--json` and gives the events.
     pub(crate) fn events(&self, arguments: &[&str]) -> Vec<Value> {
-        let all: Vec<&str> = ["--json"].iter().chain(arguments).copied().collect();
-        let output = self.glimpse(&all);
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.here().events(arguments)
     }
 
     pub(crate) fn add(&self, path: &Path) -> String {
@@ -97,10 +114,68 @@ impl World {
 
     /// Starts with `--json`, spoken to line by line.
     pub(crate) fn program(&self, arguments: &[&str]) -> Program {
+        self.here().program(arguments)
+    }
+}
+
+/// A machine: a home of its own.
+pub(crate) struct Place<'w> {
+    pub(crate) world: &'w World,
+    pub(crate) home: PathBuf,
+}
+
+impl Place<'_> {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.world.command(arguments);
+        command.env("GLIMPSE_HOME", &self.home);
+        command
+    }
+
+    pub(crate) fn glimpse(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs with `--json` and gives the events.
+    pub(crate) fn events(&self, arguments: &[&str]) -> Vec<Value> {
+        self.ends(arguments).0
+    }
+
+    /// The same, and the exit code.
+    pub(crate) fn ends(&self, arguments: &[&str]) -> (Vec<Value>, i32) {
+        let all: Vec<&str> = ["--json"].iter().chain(arguments).copied().collect();
+        let output = self.glimpse(&all);
+        let lines = String::from_utf8(output.stdout).unwrap();
+        (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), output.status.code().unwrap())
+    }
+
+    /// How it fails: the code of the error, and the exit code.
+    pub(crate) fn refusal(&self, arguments: &[&str]) -> (String, i32) {
+        let (events, exit) = self.ends(arguments);
+        let last = events.last().unwrap();
+        assert_eq!(last["event"], "error", "{events:?}");
+        (last["code"].as_str().unwrap().to_owned(), exit)
+    }
+
+    /// Starts with `--json`, spoken to line by line.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Program {
         let all: Vec<&str> = ["--json"].iter().chain(arguments).copied().collect();
         let mut child = self.command(&all).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let events = BufReader::new(child.stdout.take().unwrap()).lines();
         Program { input: child.stdin.take(), child, events, said: Vec::new() }
+    }
+
+    /// Brings `other` into the account that is here; gives the id of its device.
+    pub(crate) fn links(&self, other: &Place<'_>, name: &str) -> String {
+        let mut adder = self.program(&["link"]);
+        let code = adder.event("code")["qr"].as_str().unwrap().to_owned();
+        let mut joiner = other.program(&["join", "--name", name, &code]);
+        let words = joiner.event("words")["words"].clone();
+        adder.event("asked");
+        adder.does(&serde_json::json!({ "do": "approve", "words": words }));
+        let device = adder.event("linked")["device"].as_str().unwrap().to_owned();
+        joiner.event("joined");
+        assert!(joiner.ends().1.success() && adder.ends().1.success());
+        device
     }
 }
 

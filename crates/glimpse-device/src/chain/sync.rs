@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use glimpse_wire::account::{Act, Head, Link, LinkBody, SignedLink};
-use glimpse_wire::api::{Account, AnnouncedRecovery, Chain as ChainAnswer, DeviceName, Doubled, SignedJson};
+use glimpse_wire::api::{
+    Account, AnnouncedRecovery, Chain as ChainAnswer, DeviceName, DeviceWrap, Doubled, SignedJson,
+};
 use glimpse_wire::chain::{Chain, Standing};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_LINK, MAX_LINKS};
@@ -59,7 +61,8 @@ impl Device {
             let mut notices = self.take_account(from, &answer).await?;
             let known = self.known();
             let grew = core::mem::replace(&mut length, answer.chain.length) != answer.chain.length;
-            match said(&known.chain, &answer.chain.statements, &self.settling.borrow()) {
+            let said = said(&known.chain, &answer.chain.statements, &self.settling.borrow());
+            match said {
                 Said::Nothing => {}
                 // It may have come in between.
                 Said::More if looks < LOOKS || (grew && looks < MAX_LOOKS) => continue,
@@ -307,7 +310,7 @@ pub(crate) async fn replayed(
 fn more_with(
     length: u64,
     links: Vec<Bytes>,
-    wraps: Vec<glimpse_wire::api::DeviceWrap>,
+    wraps: Vec<DeviceWrap>,
     first: Account,
     statements: Vec<glimpse_wire::api::SignedJson>,
 ) -> Account {
@@ -358,15 +361,16 @@ fn take_link(chain: &mut Chain, seq: u64, bytes: &Bytes) -> Result<Option<Signed
 /// The wraps to keep, where they are others than those that are kept. A server that has lost some does not make this device
 /// lose them, its own least of all.
 fn renewed(kept: &[KeptWrap], answer: &Account, chain: &Chain, own: DeviceId) -> Option<Vec<KeptWrap>> {
-    let mut given: Vec<KeptWrap> = answer.wraps.iter().cloned().map(KeptWrap::from).collect();
-    let whole = chain.epoch().is_some_and(|epoch| given.len() >= epoch.wraps.len());
-    if !given.iter().any(|wrap| wrap.device == own) {
-        given.extend(kept.iter().filter(|wrap| wrap.device == own).cloned());
-    }
-    (given != kept && (whole || kept.is_empty())).then_some(given)
+    let mut wraps: Vec<KeptWrap> = answer.wraps.iter().cloned().map(KeptWrap::from).collect();
+    let lost = |wrap: &&KeptWrap| {
+        let still_counts = wrap.device == own || committed(chain, &[DeviceWrap::from((*wrap).clone())]);
+        still_counts && !answer.wraps.iter().any(|given| given.device == wrap.device)
+    };
+    wraps.extend(kept.iter().filter(lost).cloned());
+    (wraps != kept).then_some(wraps)
 }
 
-fn is_wrapped_to(chain: &Chain, wraps: &[glimpse_wire::api::DeviceWrap], device: DeviceId) -> bool {
+fn is_wrapped_to(chain: &Chain, wraps: &[DeviceWrap], device: DeviceId) -> bool {
     let listed = chain.epoch().is_some_and(|epoch| epoch.wraps.iter().any(|wrap| wrap.device == device));
     listed && wraps.iter().any(|wrap| wrap.device == device)
 }

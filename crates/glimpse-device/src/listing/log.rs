@@ -101,6 +101,22 @@ pub enum LogAlarm {
     },
 }
 
+impl LogAlarm {
+    /// One word for programs.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::RolledBack { .. } => "rolled-back",
+            Self::Differs { .. } => "differs",
+            Self::CheckpointRolledBack { .. } => "checkpoint-rolled-back",
+            Self::CheckpointForked { .. } => "checkpoint-forked",
+            Self::OutOfOrder { .. } => "out-of-order",
+            Self::NotAsPublished { .. } => "not-as-published",
+            Self::BadSignature { .. } => "checkpoint-unsigned",
+        }
+    }
+}
+
 /// A checkpoint as a page has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and it moves by value")]

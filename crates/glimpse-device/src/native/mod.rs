@@ -11,4 +11,4 @@ pub use files::Files;
 pub use http::{BadOrigin, Network};
 pub use machine::Machine;
 pub use relay::Relay;
-pub use stream::Framed;
+pub use stream::{Awaited, Framed};

@@ -1,7 +1,8 @@
 //! Messages over a byte stream of this machine: a length of four bytes, big-endian, and so many bytes.
 
+use std::collections::VecDeque;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use glimpse_wire::limits::MAX_FRAME;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
@@ -21,20 +22,6 @@ pub struct Framed {
 }
 
 impl Framed {
-    /// Waits at `path` for the one other end, and takes no second.
-    ///
-    /// # Errors
-    /// Of the file system.
-    pub async fn accept(path: &Path) -> io::Result<Self> {
-        let listener = UnixListener::bind(path)?;
-        // Nobody else is to find it, whatever comes of it, and be it that the waiting is broken off.
-        let named = Named(path);
-        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        let (stream, _) = listener.accept().await?;
-        drop(named);
-        Ok(Self::new(stream))
-    }
-
     /// Connects to the other end at `path`.
     ///
     /// # Errors
@@ -56,13 +43,68 @@ impl Framed {
     }
 }
 
-/// A socket's name in the file system, for as long as it waits.
-struct Named<'p>(&'p Path);
+/// One end of a stream whose other end is still to come: what is sent before waits for it.
+#[derive(Debug)]
+pub struct Awaited {
+    /// Until the one other end is there; no second is taken.
+    waiting: Option<(UnixListener, Named)>,
+    unsent: VecDeque<Vec<u8>>,
+    here: Option<Framed>,
+}
 
-impl Drop for Named<'_> {
+impl Awaited {
+    /// Makes a socket at `path`, for its owner alone, which goes when the other end has come, or with this.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn listen(path: &Path) -> io::Result<Self> {
+        let listener = UnixListener::bind(path)?;
+        let named = Named(path.to_owned());
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(Self { waiting: Some((listener, named)), unsent: VecDeque::new(), here: None })
+    }
+
+    /// The stream, once the other end has come and has what was sent before. Dropping the future loses nothing: a new
+    /// stream takes those few frames whole or, where the runtime puts it off, not at all.
+    async fn come(&mut self) -> io::Result<&mut Framed> {
+        if let Some((listener, _)) = &self.waiting {
+            let (stream, _) = listener.accept().await?;
+            self.here = Some(Framed::new(stream));
+            self.waiting = None;
+        }
+        let here = self.here.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        while let Some(frame) = self.unsent.front() {
+            here.send(frame.clone()).await.map_err(|Unreachable| io::ErrorKind::BrokenPipe)?;
+            self.unsent.pop_front();
+        }
+        Ok(here)
+    }
+}
+
+impl Socket for Awaited {
+    fn send(&mut self, frame: Vec<u8>) -> Local<'_, Result<(), Unreachable>> {
+        Box::pin(async move {
+            if self.waiting.is_some() {
+                self.unsent.push_back(frame);
+                return Ok(());
+            }
+            self.come().await.map_err(|_| Unreachable)?.send(frame).await
+        })
+    }
+
+    fn receive(&mut self) -> Local<'_, Option<Vec<u8>>> {
+        Box::pin(async move { self.come().await.ok()?.receive().await })
+    }
+}
+
+/// A socket's name in the file system.
+#[derive(Debug)]
+struct Named(PathBuf);
+
+impl Drop for Named {
     fn drop(&mut self) {
         // One that cannot be removed leads nowhere.
-        let _gone = std::fs::remove_file(self.0);
+        let _gone = std::fs::remove_file(&self.0);
     }
 }
 

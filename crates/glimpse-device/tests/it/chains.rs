@@ -23,8 +23,8 @@ fn is_account(path: &str) -> bool {
     path.starts_with("/v1/account?")
 }
 
-fn changed(body: Vec<u8>, change: impl FnOnce(&mut Account)) -> Vec<u8> {
-    let mut account: Account = serde_json::from_slice(&body).unwrap();
+fn changed(body: &[u8], change: impl FnOnce(&mut Account)) -> Vec<u8> {
+    let mut account: Account = serde_json::from_slice(body).unwrap();
     change(&mut account);
     serde_json::to_vec(&account).unwrap()
 }
@@ -86,7 +86,7 @@ async fn t022_a_ghost_device_is_refused_named_and_gets_nothing() {
                 return body;
             }
             let link = Bytes(encode(&link));
-            changed(body, |account| {
+            changed(&body, |account| {
                 account.chain.length += 1;
                 account.chain.links.push(link);
             })
@@ -143,7 +143,7 @@ async fn t024_an_older_log_stops_the_device_and_is_named() {
             return body;
         }
         let frozen: Account = serde_json::from_slice(old.borrow().as_ref().unwrap()).unwrap();
-        changed(body, |account| {
+        changed(&body, |account| {
             account.chain.length = frozen.chain.length;
             account.chain.links.clear();
             account.chain.statements = frozen.chain.statements;
@@ -171,7 +171,7 @@ async fn t024_links_that_another_device_has_seen_and_the_server_keeps_back_are_m
             return body;
         }
         // The link is hidden; what the tablet says of its head is not.
-        changed(body, |account| {
+        changed(&body, |account| {
             account.chain.length = have + 1;
             account.chain.links.truncate(1);
             account.wraps.clear();
@@ -251,7 +251,7 @@ async fn t050_a_wrap_of_the_servers_own_is_refused_and_named() {
         if !is_account(path) {
             return body;
         }
-        changed(body, |account| {
+        changed(&body, |account| {
             let other = account.wraps.iter().find(|wrap| wrap.device != own).unwrap().wrap.clone();
             account.wraps.iter_mut().find(|wrap| wrap.device == own).unwrap().wrap = other;
         })

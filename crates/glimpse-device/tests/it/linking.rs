@@ -90,7 +90,8 @@ async fn local_linking_gives_the_server_the_link_and_no_sealed_seed() {
 async fn a_decoy_or_a_no_links_nothing() {
     let world = World::start().await;
     let phone = world.device("phone").await;
-    let cases: [(fn(&str, &[String]) -> Command, ErrorCode); 3] = [
+    type Answer = fn(&str, &[String]) -> Command;
+    let cases: [(Answer, ErrorCode); 3] = [
         (
             |right, all| Command::Approve { words: all.iter().find(|words| *words != right).unwrap().clone() },
             ErrorCode::CodeWrong,

@@ -25,6 +25,7 @@ mod meddling;
 mod records;
 mod recovering;
 mod revoking;
+mod settling;
 mod trails;
 mod world;
 mod writers;

@@ -38,6 +38,8 @@ pub(crate) struct Meddling {
     pub(crate) rewrite: RefCell<Option<Rewrite>>,
     /// Answers requests in the server's place.
     pub(crate) swallow: RefCell<Option<Swallow>>,
+    /// Cuts every request whose path is this, before it reaches the server.
+    pub(crate) refuse: RefCell<Option<String>>,
     /// Loses the answer to the next request whose path begins so.
     pub(crate) lose: RefCell<Option<String>>,
     /// Loses the answer to every `POST` of exactly this path.
@@ -55,6 +57,7 @@ impl Meddling {
             sent: Rc::default(),
             rewrite: RefCell::default(),
             swallow: RefCell::default(),
+            refuse: RefCell::default(),
             lose: RefCell::default(),
             lose_every: RefCell::default(),
             cut_after: Cell::default(),
@@ -74,6 +77,9 @@ impl Transport for Meddling {
             self.bodies.borrow_mut().push(bytes.clone());
         }
         self.requests.borrow_mut().push(format!("{method} {path}"));
+        if self.refuse.borrow().as_ref() == Some(&path) {
+            return Box::pin(async { Err(Unreachable) });
+        }
         let swallowed = self.swallow.borrow_mut().as_mut().and_then(|swallow| swallow(&request));
         if let Some(body) = swallowed {
             let body: glimpse_device::transport::BodyStream = Box::pin(futures_util::stream::iter([Ok(body)]));

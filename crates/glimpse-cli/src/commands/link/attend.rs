@@ -11,11 +11,19 @@ use glimpse_device::linking::{Command, Commands, Event};
 
 use super::person::{Course, Person};
 use super::programs;
-use crate::commands::lend::keys::Keys;
+use crate::commands::lend::keys::{Key, Keys};
 use crate::commands::lend::{next_line, read_lines};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::{interrupt, prompts};
+
+/// What happens next.
+enum Step {
+    Event(Event),
+    Line(String),
+    Key(Key),
+    Stop,
+}
 
 /// Both ends of what a linking tells and is told.
 pub(super) struct Ends {
@@ -71,32 +79,42 @@ pub(super) async fn attended<T>(
             };
             let step = select_biased! {
                 event = told.next().fuse() => match event {
-                    Some(event) => happened(event, &person, out).await,
+                    Some(event) => Step::Event(event),
                     None => pending().await,
                 },
-                line = Box::pin(line).fuse() => program(&line, &person, out),
-                key = Box::pin(key).fuse() => {
+                line = Box::pin(line).fuse() => Step::Line(line),
+                key = Box::pin(key).fuse() => Step::Key(key),
+                () = (&mut stop).fuse() => Step::Stop,
+            };
+            let taken = match step {
+                Step::Event(event) => {
+                    // First the keys: what is pressed as soon as the question stands there must not be taken for a line.
+                    let asks = matches!(event, Event::Asked { .. }) && !out.is_json();
+                    match asks.then(Keys::start).transpose() {
+                        Ok(started) => {
+                            keys = started.or(keys);
+                            happened(event, &person, out).await
+                        }
+                        Err(failure) => Err(failure),
+                    }
+                }
+                Step::Line(line) => program(&line, &person, out),
+                Step::Key(key) => {
                     person.borrow_mut().key(key);
+                    if !person.borrow().is_asked() {
+                        keys = None;
+                    }
                     Ok(())
                 }
-                () = (&mut stop).fuse() => {
+                Step::Stop => {
                     stop = Box::pin(interrupt::asked());
+                    // The terminal has shown what was pressed.
+                    out.note("");
                     person.borrow_mut().does(Command::Cancel);
                     Ok(())
                 }
             };
-            // Keys are read while they mean something, and at no other time.
-            let wanted = !out.is_json() && person.borrow().is_asked();
-            let keyed = match (step, wanted, keys.is_some()) {
-                (Err(failure), _, _) => Err(failure),
-                (Ok(()), true, false) => Keys::start().map(|started| keys = Some(started)),
-                (Ok(()), false, true) => {
-                    keys = None;
-                    Ok(())
-                }
-                (Ok(()), true, true) | (Ok(()), false, false) => Ok(()),
-            };
-            if let Err(failure) = keyed {
+            if let Err(failure) = taken {
                 *failed.borrow_mut() = Some(failure);
                 person.borrow_mut().does(Command::Cancel);
             }

@@ -6,22 +6,21 @@ mod programs;
 
 use std::path::Path;
 
-use futures_util::future::{Either, select};
 use glimpse_core::code::PairingCode;
 use glimpse_core::linking::CodeForm;
 use glimpse_device::linking::{self, Added, Way, parse_code};
-use glimpse_device::native::Framed;
+use glimpse_device::native::{Awaited, Framed};
 use glimpse_device::{Device, DeviceError};
 use glimpse_wire::ErrorCode;
 use glimpse_wire::pairing::Purpose;
 use serde_json::json;
 
 use super::chain::span;
-use super::devices::short;
+use super::devices::argument;
 use crate::args::{Join, Link, Shared};
 use crate::failure::Failure;
 use crate::out::{Out, Style};
-use crate::{home, interrupt, passphrase, prompts};
+use crate::{home, passphrase, prompts};
 use attend::{Ends, attended, ends};
 use person::{Course, told};
 
@@ -62,7 +61,7 @@ fn say_added(added: &Added, out: Out) -> Result<u8, Failure> {
     if !added.told {
         out.note("It did not say that it has the account's key. Run `glimpse join --resume` there.");
     }
-    out.note(&format!("To take it out again: glimpse revoke {}", short(&id)));
+    out.note(&format!("To take it out again: glimpse revoke {}", argument(&added.device)));
     Ok(0)
 }
 
@@ -158,17 +157,11 @@ async fn way(code: Option<PairingCode>, form: CodeForm, local: Option<&Path>, ou
         (None, None) => Way::Show(form),
         (Some(code), None) => Way::Type(code),
         (None, Some(path)) => {
-            out.note(&format!("Waiting for the other device at {}", crate::text::clean(&path.display().to_string())));
+            let socket = Awaited::listen(path).map_err(|error| Failure::output(path, &error))?;
+            let shown = crate::text::clean(&path.display().to_string());
+            out.note(&format!("The other device finds this one with --local {shown}"));
             out.event(&json!({ "event": "waiting", "socket": path }))?;
-            let _attending = interrupt::attend();
-            let accepted = select(Box::pin(Framed::accept(path)), Box::pin(interrupt::asked()));
-            match accepted.await {
-                Either::Left((socket, _)) => {
-                    let socket = socket.map_err(|error| Failure::output(path, &error))?;
-                    Way::ShowLocal(form, Box::new(socket))
-                }
-                Either::Right(((), _)) => return Err(left()),
-            }
+            Way::ShowLocal(form, Box::new(socket))
         }
         (Some(code), Some(path)) => {
             let socket = Framed::connect(path).await.map_err(|error| {

@@ -1,0 +1,88 @@
+//! `glimpse chain pin` and `unpin`: whom the user knows by name.
+
+use glimpse_wire::account::Pin;
+use glimpse_wire::chain::Chain;
+use glimpse_wire::limits::MAX_TITLE;
+use glimpse_wire::preimage::writer_id;
+use glimpse_wire::{AuthorId, UnixMillis};
+use serde_json::json;
+
+use super::cosign::explained;
+use crate::args::{PinKey, Shared};
+use crate::failure::Failure;
+use crate::home;
+use crate::out::Out;
+use crate::text::{clean, cut};
+
+const WRITER: &str = "writer";
+const ORGANISATION: &str = "organisation";
+
+/// What is pinned, and which of the two it is.
+pub(super) fn all(chain: &Chain) -> impl Iterator<Item = (&'static str, &Pin)> {
+    let policy = chain.signed_policy();
+    let writers = policy.writers.iter().map(|pin| (WRITER, pin));
+    policy.organisations.iter().map(|pin| (ORGANISATION, pin)).chain(writers)
+}
+
+/// Whether a pin's time has come.
+pub(super) fn counts(chain: &Chain, pin: &Pin, now: UnixMillis) -> bool {
+    chain.writer(&pin.key, now).or_else(|| chain.organisation(&pin.key, now)).is_some()
+}
+
+/// The pin in force of the writer whose key has this id.
+pub(super) fn writer(chain: &Chain, author: AuthorId, now: UnixMillis) -> Option<&Pin> {
+    let named = |pin: &&Pin| writer_id(&pin.key) == author;
+    chain.policy().writers.iter().find(named).filter(|pin| chain.writer(&pin.key, now).is_some())
+}
+
+pub(super) async fn pin(shared: &Shared, key: &PinKey, out: Out) -> Result<u8, Failure> {
+    let name = key.name.trim();
+    if name.is_empty() || cut(name, MAX_TITLE) != name {
+        return Err(Failure::usage("A pin has a name, and not a long one.", "Name it as you know it: a word or two."));
+    }
+    let (what, pinned) = match (key.writer, key.organisation) {
+        (Some(key), _) => (WRITER, key),
+        (None, Some(key)) => (ORGANISATION, key),
+        (None, None) => return Err(Failure::usage("Whom?", "Give --writer KEY or --organisation KEY.")),
+    };
+    let device = home::unlock(shared, out).await?;
+    device.sync().await?;
+    if all(&device.chain()).any(|(_, pin)| pin.name == name || pin.key == pinned) {
+        return Err(Failure::usage(
+            "There is a pin of this name or key already.",
+            "`glimpse chain` shows the pins; `glimpse chain unpin NAME` takes one away.",
+        ));
+    }
+    let added = device.set_policy(|policy| {
+        let pins = if what == WRITER { &mut policy.writers } else { &mut policy.organisations };
+        pins.push(Pin { name: name.to_owned(), key: pinned });
+    });
+    let head = match added.await {
+        Ok(head) => head,
+        Err(error) => return Err(explained(&device, error, out).await),
+    };
+    let held = device.chain().policy().pinning.held;
+    out.event(&json!({ "event": "pinned", "kind": what, "name": name, "key": pinned.to_string(), "seq": head.seq, "held_millis": held }))?;
+    let when = if held == 0 { String::new() } else { format!(", in force in {}", super::chain::span(held)) };
+    out.line(&format!("{} is pinned as {what}{when}.", clean(name)))?;
+    Ok(0)
+}
+
+pub(super) async fn unpin(shared: &Shared, name: &str, out: Out) -> Result<u8, Failure> {
+    let device = home::unlock(shared, out).await?;
+    device.sync().await?;
+    if !all(&device.chain()).any(|(_, pin)| pin.name == name) {
+        return Err(Failure::not_there("No pin has this name.", "`glimpse chain` shows the pins."));
+    }
+    let removed = device.set_policy(|policy| {
+        policy.writers.retain(|pin| pin.name != name);
+        policy.organisations.retain(|pin| pin.name != name);
+    });
+    let head = match removed.await {
+        Ok(head) => head,
+        Err(error) => return Err(explained(&device, error, out).await),
+    };
+    out.event(&json!({ "event": "unpinned", "name": name, "seq": head.seq }))?;
+    out.line(&format!("{} is not pinned any more.", clean(name)))?;
+    Ok(0)
+}
