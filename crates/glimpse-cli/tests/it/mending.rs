@@ -65,7 +65,8 @@ fn records_that_the_server_lost_are_named_and_nothing_is_added_until_the_owner_h
     assert!(text.contains("glimpse chain accept-records"), "the way out: {text}");
     assert_eq!(world.here().refusal(&["add", second.to_str().unwrap()]), ("log-broken".to_owned(), 8));
     let notices = world.events(&["inbox"]);
-    let told: Vec<&Value> = of(&notices, "notice").into_iter().filter(|notice| notice["kind"] == "log-broken").collect();
+    let told: Vec<&Value> =
+        of(&notices, "notice").into_iter().filter(|notice| notice["kind"] == "log-broken").collect();
     let told: Vec<&Value> = told.into_iter().map(|notice| &notice["alarm"]).collect();
     assert_eq!(told, [&json!(true), &json!(true)], "each once: {notices:?}");
 
