@@ -145,6 +145,16 @@ pub enum Notice {
         #[n(0)]
         alarm: LogAlarm,
     },
+    /// What was to be done here when the connection broke was not: another link was first, or the server refused it.
+    #[n(11)]
+    Undone {
+        /// The number that the link would have had.
+        #[n(0)]
+        seq: u64,
+        /// The devices that it was to take out, if any.
+        #[n(1)]
+        devices: Vec<DeviceId>,
+    },
 }
 
 impl Notice {
@@ -168,6 +178,7 @@ impl Notice {
                 | Self::Forked { .. }
                 | Self::RolledBack { .. }
                 | Self::LogBroken { .. }
+                | Self::Undone { .. }
         )
     }
 }

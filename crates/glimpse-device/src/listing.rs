@@ -313,6 +313,8 @@ impl Device {
         let looked = self.take_changes(&mut listing, &mut stored, progress).await;
         let mut stated = false;
         if let Ok(head) = looked {
+            // What broke off before the server had it is sent with whatever is done next.
+            self.settle_pending().await?;
             // A linking that broke off is mended by the way; a listing does not fail for it.
             let _paid = self.pay_what_is_owed().await;
             self.sign_checkpoint(&mut listing.log, head).await;

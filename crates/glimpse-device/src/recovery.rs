@@ -68,7 +68,8 @@ impl Device {
             | Notice::Doubled { .. }
             | Notice::Forked { .. }
             | Notice::RolledBack { .. }
-            | Notice::LogBroken { .. } => None,
+            | Notice::LogBroken { .. }
+            | Notice::Undone { .. } => None,
         }
     }
 

@@ -324,16 +324,20 @@ mod tests {
             "crates/glimpse-core/src/session/device.rs",
             "pub struct Approved {\n    a: u8,\n}\nimpl Approved {\n        Ok(Self { session, terms, units: decision.units })\n",
         );
-        assert_eq!(proofs(&tree(&[attempts, pairing, session])), []);
-        for second in
-            ["let c = Counted(());", "let a = Approved::new(decision);", "let a = Approved { session, terms };"]
-        {
+        let adder = ("crates/glimpse-core/src/linking/adder.rs", "        Ok(LinkApproved { line })\n");
+        assert_eq!(proofs(&tree(&[attempts, pairing, session, adder])), []);
+        for second in [
+            "let c = Counted(());",
+            "let a = Approved::new(decision);",
+            "let a = Approved { session, terms };",
+            "Ok(LinkApproved { line })",
+        ] {
             let more = ("crates/glimpse-device/src/a.rs", second);
-            assert_eq!(proofs(&tree(&[attempts, pairing, session, more])).len(), 1, "{second}");
+            assert_eq!(proofs(&tree(&[attempts, pairing, session, adder, more])).len(), 1, "{second}");
         }
         let twice = format!("{}fn free() -> Self {{ Self(()) }}\n", attempts.1);
-        assert_eq!(proofs(&tree(&[(attempts.0, &twice), pairing, session])).len(), 1);
-        assert_eq!(proofs(&tree(&[attempts, session])).len(), 1, "its maker has moved");
+        assert_eq!(proofs(&tree(&[(attempts.0, &twice), pairing, session, adder])).len(), 1);
+        assert_eq!(proofs(&tree(&[attempts, session, adder])).len(), 1, "its maker has moved");
     }
 
     #[test]

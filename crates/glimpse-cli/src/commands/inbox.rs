@@ -89,6 +89,10 @@ fn event(noted: &Noted) -> NoticeEvent {
         }
         Notice::RolledBack { .. } => "rolled-back",
         Notice::LogBroken { .. } => "log-broken",
+        Notice::Undone { seq: place, devices: kept } => {
+            (devices, seq) = (kept.clone(), Some(*place));
+            "undone"
+        }
     };
     NoticeEvent {
         event: "notice",
@@ -157,5 +161,13 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
             "The server's list of records is not the one that your devices signed: {alarm}. Nothing is added or lent. \
              Compare your devices: glimpse ls"
         ),
+        Notice::Undone { devices, .. } if devices.is_empty() => {
+            "What you changed when the connection broke was not done: something else was first. Do it again.".to_owned()
+        }
+        Notice::Undone { devices, .. } => {
+            let kept: Vec<String> =
+                devices.iter().map(|id| format!("{}: glimpse revoke {}", called(id), argument(id))).collect();
+            format!("Not taken out when the connection broke, as something else was first: {}", kept.join("; "))
+        }
     }
 }

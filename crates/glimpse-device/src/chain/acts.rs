@@ -148,7 +148,7 @@ impl Device {
     async fn send_what_waits(&self) -> Result<(), DeviceError> {
         let Some(pending) = self.home.chain().await?.pending else { return Ok(()) };
         match self.send_link(&pending).await {
-            Err(error) if error.code() == Some(ErrorCode::Conflict) => Ok(()),
+            Err(error) if error.code() == Some(ErrorCode::Conflict) => self.tell_undone(&pending).await,
             sent => sent.map(|_| ()),
         }
     }

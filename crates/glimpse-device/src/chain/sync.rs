@@ -13,7 +13,7 @@ use glimpse_wire::{DeviceId, ErrorCode, decode, preimage};
 
 use super::acts::place_of;
 use super::standing::{Fork, ForkNamed, Said, said};
-use super::{KeptWrap, Known, StoredChain, bad_link, committed, forked, rolled_back};
+use super::{KeptWrap, Known, Pending, StoredChain, bad_link, committed, forked, rolled_back};
 use crate::account::Device;
 use crate::api::{bare, json};
 use crate::error::DeviceError;
@@ -225,15 +225,28 @@ impl Device {
 
     /// What became of a link that was signed here: in the chain, overtaken, or to be sent again. A look does not fail for
     /// this: whoever acts next asks again.
-    async fn settle_pending(&self) -> Result<(), DeviceError> {
+    pub(crate) async fn settle_pending(&self) -> Result<(), DeviceError> {
         let Some(pending) = self.home.chain().await?.pending else { return Ok(()) };
         let Some(place) = place_of(&pending.link) else { return Ok(()) };
         match self.known().chain.compare(&place) {
-            Standing::Same | Standing::Behind | Standing::Forked => self.forget_pending(&pending.link).await,
-            Standing::Ahead => {
-                let _sent = Box::pin(self.send_link(&pending)).await;
-                Ok(())
+            Standing::Same | Standing::Behind => self.forget_pending(&pending.link).await,
+            Standing::Forked => {
+                self.forget_pending(&pending.link).await?;
+                self.tell_undone(&pending).await
             }
+            Standing::Ahead => match Box::pin(self.send_link(&pending)).await {
+                Ok(_) | Err(DeviceError::Unsettled) => Ok(()),
+                Err(_) => self.tell_undone(&pending).await,
+            },
+        }
+    }
+
+    /// The owner was told that what this link does would be done. It is not, unless it still waits.
+    pub(super) async fn tell_undone(&self, pending: &Pending) -> Result<(), DeviceError> {
+        let waits = self.home.chain().await?.pending.is_some_and(|waiting| waiting.link == pending.link);
+        match undone(pending).filter(|_| !waits) {
+            Some(notice) => self.note(vec![notice]).await,
+            None => Ok(()),
         }
     }
 
@@ -368,6 +381,15 @@ fn renewed(kept: &[KeptWrap], answer: &Account, chain: &Chain, own: DeviceId) ->
     };
     wraps.extend(kept.iter().filter(lost).cloned());
     (wraps != kept).then_some(wraps)
+}
+
+fn undone(pending: &Pending) -> Option<Notice> {
+    let link: Link = decode(pending.link.link.as_slice(), MAX_LINK).ok()?;
+    let devices = match link.body {
+        LinkBody::Act { act: Act::Revoke { devices, .. }, .. } => devices,
+        LinkBody::Genesis { .. } | LinkBody::Act { .. } | LinkBody::Recover { .. } => Vec::new(),
+    };
+    Some(Notice::Undone { seq: link.seq, devices })
 }
 
 fn is_wrapped_to(chain: &Chain, wraps: &[DeviceWrap], device: DeviceId) -> bool {

@@ -17,6 +17,7 @@ mod checkpoints;
 mod converging;
 mod family;
 mod keys;
+mod killing;
 mod lending;
 mod linking;
 mod listings;

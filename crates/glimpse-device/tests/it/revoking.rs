@@ -17,7 +17,7 @@ use crate::family::linked;
 use crate::lending::{User, lend, pair, plan, receiver};
 use crate::world::{PASSPHRASE, World, add, meta, show};
 
-async fn add_sensitive(device: &Device, title: &str, bytes: &[u8]) {
+pub(crate) async fn add_sensitive(device: &Device, title: &str, bytes: &[u8]) {
     let mut meta = meta(title);
     meta.policy = Policy::SENSITIVE;
     let content = NewContent { meta, length: bytes.len() as u64, content: &mut &*bytes, progress: &mut |_| {} };

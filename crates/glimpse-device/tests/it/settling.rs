@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use glimpse_device::inbox::Notice;
+use glimpse_device::inbox::{Noted, Notice};
 use glimpse_device::{Device, DeviceError, Ground};
 use glimpse_wire::ErrorCode;
 use glimpse_wire::account::{Head, HeadStatement, SignedLink};
@@ -62,6 +62,30 @@ async fn t096_a_revocation_that_broke_off_before_it_was_sent_is_done_by_the_next
     assert!(again.chain().active(&out).is_none());
     assert_eq!(tablet.sync().await.unwrap_err().code(), Some(ErrorCode::DeviceRevoked));
     assert_eq!(again.chain().epoch().unwrap().number, 2, "once, and not twice");
+}
+
+#[tokio::test]
+async fn a_revocation_that_broke_off_and_was_overtaken_is_told_as_not_done() {
+    let world = World::start().await;
+    let (phone, meddling, tablet) = pair_of(&world).await;
+    phone.sync().await.unwrap();
+    let out = tablet.keys().id();
+    *meddling.refuse.borrow_mut() = Some("/v1/account/links".to_owned());
+    assert!(matches!(phone.revoke(&[out]).await.unwrap_err(), DeviceError::Unsettled));
+    *meddling.refuse.borrow_mut() = None;
+    // Its place in the chain is another's.
+    tablet.rotate().await.unwrap();
+    phone.listing().await.unwrap();
+    assert!(phone.chain().active(&out).is_some(), "control: it is not done");
+    let told = |notices: &[Noted]| {
+        let undone = |noted: &&Noted| matches!(&noted.notice, Notice::Undone { devices, .. } if *devices == [out]);
+        notices.iter().filter(undone).count()
+    };
+    assert_eq!(told(&phone.inbox().await.unwrap()), 1);
+    phone.sync().await.unwrap();
+    phone.revoke(&[out]).await.unwrap();
+    assert_eq!(told(&phone.inbox().await.unwrap()), 1, "control: once, and not of what was done");
+    assert_eq!(tablet.sync().await.unwrap_err().code(), Some(ErrorCode::DeviceRevoked));
 }
 
 #[tokio::test]

@@ -30,6 +30,27 @@ impl World {
         Self { server: TestServer::start_with(clock, |_| {}).await, folder: ScratchFolder::new().unwrap() }
     }
 
+    /// Where more happens in a minute than a person does.
+    pub(crate) async fn unthrottled() -> Self {
+        let clock = std::sync::Arc::new(glimpse_server::SystemClock::new());
+        let server = TestServer::start_with(clock, |settings| {
+            let limits = &mut settings.limits;
+            for limit in [
+                &mut limits.requests_per_address,
+                &mut limits.sign_ins_per_address,
+                &mut limits.claims_per_address,
+                &mut limits.mailboxes_per_account_minute,
+                &mut limits.link_mailboxes_per_address_minute,
+                &mut limits.links_per_device,
+                &mut limits.recoveries_per_address,
+                &mut limits.mints_per_signer,
+            ] {
+                *limit = 100_000;
+            }
+        });
+        Self { server: server.await, folder: ScratchFolder::new().unwrap() }
+    }
+
     /// Copies the server's data aside, as a backup would.
     pub(crate) async fn keep_copy(&mut self) {
         self.server.stop().await;
