@@ -58,7 +58,7 @@ async fn an_account_from_genesis_to_deletion() {
     let needles: [&[u8]; 4] =
         [&phone.account.0, &phone.device.0, &version.envelope.header.record.0, &version.content[..32]];
     for needle in needles {
-        assert_eq!(crate::sessions::files_with(server.data(), needle), Vec::<String>::new());
+        assert_eq!(crate::leftovers::files_with(server.data(), needle), Vec::<String>::new());
     }
 }
 
@@ -92,7 +92,7 @@ async fn a_sign_in_is_good_once_in_time_for_its_device_at_its_server() {
     phone.http.get("/v1/account").await.ok();
     // Tokens are stored hashed.
     let raw = phone.http.token.expect("signed in").0;
-    assert_eq!(crate::sessions::files_with(server.data(), &raw), Vec::<String>::new());
+    assert_eq!(crate::leftovers::files_with(server.data(), &raw), Vec::<String>::new());
 }
 
 #[tokio::test]

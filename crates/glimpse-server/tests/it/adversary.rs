@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 use crate::actors::*;
-use crate::sessions::files_with;
+use crate::leftovers::files_with;
 use crate::slow::{connect, until};
 use crate::socket::Socket;
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::actors::{Phone, Version, opened, unit};
-use crate::sessions::files_with;
+use crate::leftovers::files_with;
 
 fn settings(server: &TestServer) -> Settings {
     Settings { data: server.data().to_owned(), key_file: server.folder().join("glimpse.key"), ..Settings::default() }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::{Http, Phone, envelope, noise, public, random, sign};
-use crate::sessions::files_with;
+use crate::leftovers::files_with;
 
 #[tokio::test]
 async fn a_record_from_mint_to_deletion() {

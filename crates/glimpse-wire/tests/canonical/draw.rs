@@ -1,24 +1,18 @@
 //! Values of every type that travels, drawn from a seed.
 
 use glimpse_wire::account::{
-    Act, Card, DevicePublic, Epoch, Head, HeadStatement, KEM_KEY_LEN, Link, LinkBody, Need, Pin, Policy, RecoveryKeys,
-    RecoveryRequest, RequestProof, Second, Signed, SignedLink, Veto, WrapCommitment,
+    Act, DevicePublic, Epoch, Head, HeadStatement, KEM_KEY_LEN, Link, LinkBody, Need, Pin, Policy, RecoveryKeys,
+    Second, WrapCommitment,
 };
-use glimpse_wire::api::{AccountDeletion, SignIn, WriterMint};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::linking::{Linking, SealedSeed};
+use glimpse_wire::linking::Linking;
 use glimpse_wire::live::Live;
 use glimpse_wire::mailbox::{ToEnd, ToServer};
-use glimpse_wire::pairing::{
-    BlobKey, Grant, GrantBody, GrantUnit, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms, TermsUnit,
-};
-use glimpse_wire::record::{Change, Checkpoint, Deletion, Envelope, Header, Meta, Page};
-use glimpse_wire::session::{
-    Countersignature, End, Event, GrantSubmission, OpenRequest, Opened, Receipt, Side, UnitEnvelope,
-};
+use glimpse_wire::pairing::{Grant, Message, TermsUnit};
+use glimpse_wire::record::{Change, Envelope, Header, Meta};
+use glimpse_wire::session::Event;
 use glimpse_wire::{
-    AccountId, AuthorId, DeviceId, ErrorCode, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes, UnitId,
-    UnixMillis, encode,
+    AccountId, AuthorId, DeviceId, ErrorCode, Hash, RecordId, Salt, SigningKeyBytes, UnitId, UnixMillis,
 };
 
 /// A stream of numbers (SplitMix64): enough to vary values, no more.
@@ -32,75 +26,75 @@ impl Draw {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.word() % end
     }
 
     /// Numbers of every width in CBOR.
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         let width = self.below(64);
         self.word() >> width
     }
 
-    fn small(&mut self) -> u32 {
+    pub(crate) fn small(&mut self) -> u32 {
         u32::try_from(self.number() & u64::from(u32::MAX)).unwrap()
     }
 
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         self.word().to_be_bytes()[0]
     }
 
-    fn flag(&mut self) -> bool {
+    pub(crate) fn flag(&mut self) -> bool {
         self.below(2) == 1
     }
 
-    fn array<const N: usize>(&mut self) -> [u8; N] {
+    pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
         core::array::from_fn(|_| self.byte())
     }
 
-    fn octets(&mut self, most: u64) -> Bytes {
+    pub(crate) fn octets(&mut self, most: u64) -> Bytes {
         let length = self.below(most);
         Bytes((0..length).map(|_| self.byte()).collect())
     }
 
-    fn exactly(&mut self, length: usize) -> Bytes {
+    pub(crate) fn exactly(&mut self, length: usize) -> Bytes {
         Bytes((0..length).map(|_| self.byte()).collect())
     }
 
-    fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         let length = self.below(40);
         (0..length)
             .map(|_| ['a', 'é', '語', '\u{202E}', '\0', '🜲', ' '][usize::try_from(self.below(7)).unwrap()])
             .collect()
     }
 
-    fn several<T>(&mut self, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
+    pub(crate) fn several<T>(&mut self, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let count = self.below(4);
         (0..count).map(|_| one(self)).collect()
     }
 
-    fn hash(&mut self) -> Hash {
+    pub(crate) fn hash(&mut self) -> Hash {
         Hash(self.array())
     }
 
-    fn signature(&mut self) -> SignatureBytes {
+    pub(crate) fn signature(&mut self) -> SignatureBytes {
         SignatureBytes(self.array())
     }
 
-    fn time(&mut self) -> UnixMillis {
+    pub(crate) fn time(&mut self) -> UnixMillis {
         UnixMillis(self.number())
     }
 
-    fn code(&mut self) -> ErrorCode {
+    pub(crate) fn code(&mut self) -> ErrorCode {
         let count = u64::try_from(ErrorCode::ALL.len()).unwrap();
         ErrorCode::ALL[usize::try_from(self.below(count)).unwrap()]
     }
 
-    fn head(&mut self) -> Head {
+    pub(crate) fn head(&mut self) -> Head {
         Head { seq: self.number(), hash: self.hash() }
     }
 
-    fn device(&mut self) -> DevicePublic {
+    pub(crate) fn device(&mut self) -> DevicePublic {
         DevicePublic { signing: SigningKeyBytes(self.array()), kem: self.exactly(KEM_KEY_LEN), serial: self.octets(2) }
     }
 
@@ -156,7 +150,7 @@ impl Draw {
         }
     }
 
-    fn link(&mut self) -> Link {
+    pub(crate) fn link(&mut self) -> Link {
         let body = match self.below(3) {
             0 => LinkBody::Genesis {
                 random: self.hash(),
@@ -178,7 +172,7 @@ impl Draw {
         Link { suite: self.byte(), seq: self.number(), previous: self.hash(), body, signer: DeviceId(self.array()) }
     }
 
-    fn header(&mut self) -> Header {
+    pub(crate) fn header(&mut self) -> Header {
         Header {
             suite: self.byte(),
             account: AccountId(self.array()),
@@ -193,7 +187,7 @@ impl Draw {
         }
     }
 
-    fn meta(&mut self) -> Meta {
+    pub(crate) fn meta(&mut self) -> Meta {
         Meta {
             title: self.text(),
             kind: self.text(),
@@ -207,7 +201,7 @@ impl Draw {
         }
     }
 
-    fn envelope(&mut self) -> Envelope {
+    pub(crate) fn envelope(&mut self) -> Envelope {
         Envelope {
             header: self.header(),
             kid: self.small(),
@@ -222,16 +216,16 @@ impl Draw {
         }
     }
 
-    fn unit_of_terms(&mut self) -> TermsUnit {
+    pub(crate) fn unit_of_terms(&mut self) -> TermsUnit {
         let unit = UnitId(self.array());
         if self.flag() { TermsUnit::Sealed { unit } } else { TermsUnit::Blob { unit, h0: self.hash() } }
     }
 
-    fn grant(&mut self) -> Grant {
+    pub(crate) fn grant(&mut self) -> Grant {
         Grant { terms: self.octets(200), enc: self.octets(200), sealed: self.octets(200), signature: self.signature() }
     }
 
-    fn message(&mut self) -> Message {
+    pub(crate) fn message(&mut self) -> Message {
         match self.below(7) {
             0 => Message::Hello { core: self.octets(300), pake: self.exactly(33) },
             1 => Message::Answer { pake: self.exactly(33) },
@@ -243,7 +237,7 @@ impl Draw {
         }
     }
 
-    fn live(&mut self) -> Live {
+    pub(crate) fn live(&mut self) -> Live {
         match self.below(9) {
             0 => Live::Opened { unit: UnitId(self.array()) },
             1 => Live::Want { unit: UnitId(self.array()) },
@@ -257,7 +251,7 @@ impl Draw {
         }
     }
 
-    fn event(&mut self) -> Event {
+    pub(crate) fn event(&mut self) -> Event {
         let signature = self.signature();
         match self.below(6) {
             0 => Event::Granted {
@@ -275,7 +269,7 @@ impl Draw {
         }
     }
 
-    fn frame_to_server(&mut self) -> ToServer {
+    pub(crate) fn frame_to_server(&mut self) -> ToServer {
         match self.below(4) {
             0 => ToServer::Join { token: self.hash(), received: self.number() },
             1 => ToServer::Send { seq: self.number(), body: self.octets(100) },
@@ -284,7 +278,7 @@ impl Draw {
         }
     }
 
-    fn frame_to_end(&mut self) -> ToEnd {
+    pub(crate) fn frame_to_end(&mut self) -> ToEnd {
         match self.below(8) {
             0 => ToEnd::Joined { now: self.time(), sent: self.number(), peer: self.flag() },
             1 => ToEnd::Deliver { seq: self.number(), body: self.octets(100) },
@@ -297,7 +291,7 @@ impl Draw {
         }
     }
 
-    fn change(&mut self) -> Change {
+    pub(crate) fn change(&mut self) -> Change {
         let seq = self.number();
         match self.below(4) {
             0 => Change::Version { seq, envelope: self.octets(100) },
@@ -313,7 +307,7 @@ impl Draw {
         }
     }
 
-    fn linking(&mut self) -> Linking {
+    pub(crate) fn linking(&mut self) -> Linking {
         match self.below(6) {
             0 => Linking::Ask {
                 signing: SigningKeyBytes(self.array()),
@@ -337,7 +331,7 @@ impl Draw {
         }
     }
 
-    fn statement(&mut self) -> HeadStatement {
+    pub(crate) fn statement(&mut self) -> HeadStatement {
         HeadStatement {
             suite: self.byte(),
             account: AccountId(self.array()),
@@ -346,226 +340,4 @@ impl Draw {
             device: DeviceId(self.array()),
         }
     }
-}
-
-/// One type: its name, an encoding drawn from a seed, and decoding and encoding again.
-pub(crate) struct Kind {
-    pub(crate) name: &'static str,
-    pub(crate) sample: fn(&mut Draw) -> Vec<u8>,
-    /// What the bytes encode back to, if they decode.
-    pub(crate) back: fn(&[u8]) -> Option<Vec<u8>>,
-}
-
-macro_rules! kinds {
-    ($($type:ty => $sample:expr;)+) => {
-        /// Every type that travels in CBOR.
-        pub(crate) const KINDS: &[Kind] = &[$(Kind {
-            name: stringify!($type),
-            sample: |draw| {
-                let sample: fn(&mut Draw) -> $type = $sample;
-                encode(&sample(draw))
-            },
-            back: |bytes| glimpse_wire::decode::<$type>(bytes, usize::MAX).ok().map(|value| encode(&value)),
-        }),+];
-    };
-}
-
-kinds! {
-    Head => Draw::head;
-    DevicePublic => Draw::device;
-    Link => Draw::link;
-    SignedLink => |draw| SignedLink { link: draw.octets(200), signature: draw.signature() };
-    HeadStatement => Draw::statement;
-    Card => |draw| Card { statement: draw.statement(), server: draw.text() };
-    Signed => |draw| Signed { statement: draw.octets(200), signature: draw.signature() };
-    Header => Draw::header;
-    Envelope => Draw::envelope;
-    Meta => Draw::meta;
-    Deletion => |draw| Deletion {
-        suite: draw.byte(),
-        account: AccountId(draw.array()),
-        record: RecordId(draw.array()),
-        version: draw.number(),
-        h1: draw.hash(),
-        at: draw.time(),
-        head: draw.head(),
-    };
-    Change => Draw::change;
-    Page => |draw| Page {
-        changes: draw.several(Draw::change),
-        next: draw.number(),
-        more: draw.flag(),
-        newest: draw.number(),
-        head: draw.head(),
-        checkpoint: draw.several(|draw| Signed { statement: draw.octets(200), signature: draw.signature() }),
-    };
-    Checkpoint => |draw| Checkpoint {
-        suite: draw.byte(),
-        account: AccountId(draw.array()),
-        number: draw.number(),
-        previous: draw.hash(),
-        head: draw.head(),
-        count: draw.number(),
-        root: draw.hash(),
-        at: draw.time(),
-        device: DeviceId(draw.array()),
-    };
-    RecoveryRequest => |draw| RecoveryRequest {
-        suite: draw.byte(),
-        account: AccountId(draw.array()),
-        head: draw.head(),
-        device: draw.device(),
-        at: draw.time(),
-    };
-    Veto => |draw| Veto {
-        suite: draw.byte(),
-        account: AccountId(draw.array()),
-        device: DeviceId(draw.array()),
-        at: draw.time(),
-    };
-    RequestProof => |draw| RequestProof {
-        account: AccountId(draw.array()),
-        device: DeviceId(draw.array()),
-        origin: draw.text(),
-        counter: draw.number(),
-        signature: draw.signature(),
-    };
-    Linking => Draw::linking;
-    SealedSeed => |draw| SealedSeed { epoch: draw.small(), seed: draw.octets(32) };
-    Offer => |draw| Offer {
-        suite: draw.byte(),
-        purpose: [Purpose::View, Purpose::Agent, Purpose::Link][usize::try_from(draw.below(3)).unwrap()],
-        mailbox: MailboxId(draw.array()),
-        server_nonce: draw.hash(),
-        device_nonce: draw.hash(),
-        identity: draw.hash(),
-        expires: draw.time(),
-    };
-    HelloCore => |draw| HelloCore {
-        offer: draw.hash(),
-        kem: draw.octets(300),
-        signing: SigningKeyBytes(draw.array()),
-        origin: draw.text(),
-        build: draw.text(),
-        program: draw.text(),
-        nonce: draw.hash(),
-        words: draw.hash(),
-    };
-    Identity => |draw| Identity {
-        account: AccountId(draw.array()),
-        signing: SigningKeyBytes(draw.array()),
-        kem: draw.octets(300),
-        head: draw.head(),
-        epoch: draw.small(),
-        name: draw.text(),
-        blind: draw.hash(),
-    };
-    Introduction => |draw| Introduction {
-        credential: draw.octets(100),
-        case: draw.text(),
-        reason: draw.text(),
-        signature: draw.signature(),
-    };
-    Message => Draw::message;
-    Terms => |draw| Terms {
-        suite: draw.byte(),
-        session: SessionId(draw.array()),
-        account: AccountId(draw.array()),
-        viewer: SigningKeyBytes(draw.array()),
-        units: draw.several(Draw::unit_of_terms),
-        rights: draw.byte(),
-        budget: draw.small(),
-        rate: draw.small(),
-        issued: draw.time(),
-        expires: draw.time(),
-        head: draw.head(),
-        seq: draw.small(),
-    };
-    Grant => Draw::grant;
-    GrantBody => |draw| GrantBody {
-        units: draw.several(|draw| GrantUnit {
-            unit: UnitId(draw.array()),
-            share: draw.exactly(32),
-            meta: draw.meta(),
-            origin: draw.byte(),
-        }),
-    };
-    BlobKey => |draw| BlobKey { key: draw.exactly(32), h0: draw.hash(), size: draw.number(), root: draw.hash() };
-    Live => Draw::live;
-    UnitEnvelope => |draw| UnitEnvelope {
-        suite: draw.byte(),
-        session: SessionId(draw.array()),
-        unit: UnitId(draw.array()),
-        salt: Salt(draw.array()),
-        terms: draw.hash(),
-        commit: draw.hash(),
-        size: draw.number(),
-    };
-    OpenRequest => |draw| OpenRequest {
-        suite: draw.byte(),
-        session: SessionId(draw.array()),
-        unit: UnitId(draw.array()),
-        from: draw.number(),
-        to: draw.number(),
-        counter: draw.number(),
-        last_receipt: draw.hash(),
-    };
-    Opened => |draw| Opened {
-        envelope: draw.octets(100),
-        share: draw.hash(),
-        receipts: draw.several(|draw| draw.octets(50)),
-    };
-    Receipt => |draw| Receipt {
-        suite: draw.byte(),
-        session: SessionId(draw.array()),
-        seq: draw.number(),
-        previous: draw.hash(),
-        at: draw.time(),
-        event: draw.event(),
-    };
-    End => |draw| End {
-        suite: draw.byte(),
-        session: SessionId(draw.array()),
-        side: if draw.flag() { Side::Viewer } else { Side::Device },
-        last_receipt: draw.hash(),
-        at: draw.time(),
-    };
-    Countersignature => |draw| Countersignature {
-        suite: draw.byte(),
-        session: SessionId(draw.array()),
-        head: draw.hash(),
-        seq: draw.number(),
-    };
-    GrantSubmission => |draw| GrantSubmission {
-        mailbox: MailboxId(draw.array()),
-        transcript: draw.hash(),
-        kem: draw.hash(),
-        terms: draw.octets(200),
-        sealed: draw.hash(),
-        signature: draw.signature(),
-    };
-    ToServer => Draw::frame_to_server;
-    ToEnd => Draw::frame_to_end;
-    SignIn => |draw| SignIn {
-        suite: draw.byte(),
-        account: AccountId(draw.array()),
-        device: DeviceId(draw.array()),
-        origin: draw.text(),
-        challenge: draw.hash(),
-        at: draw.time(),
-        counter: draw.number(),
-    };
-    AccountDeletion => |draw| AccountDeletion { suite: draw.byte(), account: AccountId(draw.array()), at: draw.time() };
-    WriterMint => |draw| WriterMint {
-        suite: draw.byte(),
-        account: AccountId(draw.array()),
-        writer: SigningKeyBytes(draw.array()),
-        record: RecordId(draw.array()),
-        h0: draw.hash(),
-        at: draw.time(),
-    };
-    Hash => Draw::hash;
-    UnixMillis => Draw::time;
-    Bytes => |draw| draw.octets(300);
-    ErrorCode => Draw::code;
 }

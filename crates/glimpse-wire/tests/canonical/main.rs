@@ -4,8 +4,11 @@
 
 #[cfg(test)]
 mod draw;
+#[cfg(test)]
+mod kinds;
 
-use draw::{Draw, KINDS, Kind};
+use draw::Draw;
+use kinds::{KINDS, Kind};
 use proptest::prelude::*;
 
 /// Decoding does not panic, and takes canonical bytes only.

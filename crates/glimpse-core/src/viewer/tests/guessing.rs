@@ -1,16 +1,24 @@
 //! Guesses at both ends, at the states and the machine as they are run: how many there are is what comes of it. All but
 //! two digits of the code are known to the attacker, and stretching costs little, so that the space is a hundred codes.
 
-use super::*;
+use glimpse_wire::api::Claimed;
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::mailbox::ToEnd;
+use glimpse_wire::pairing::Purpose;
+use glimpse_wire::{ErrorCode, Hash};
+
+use super::world::{CLAIMED_AT, World, world};
+use crate::account::NewAccount;
 use crate::code::PairingCode;
 use crate::pairing::device::{Opened, open};
 use crate::pairing::tests::target::Target;
-use crate::pairing::tests::{NOW, setup};
-use crate::pairing::viewer::ExpectOffer;
+use crate::pairing::tests::{MAILBOX, NOW, claims, counted, setup};
+use crate::pairing::viewer::{Asking, ExpectOffer};
 use crate::secret::Secret;
 use crate::stretch;
 use crate::testing::tape::Tape;
-use crate::testing::volume;
+use crate::testing::{rng, volume};
+use crate::viewer::{Config, Input, Viewer};
 
 fn digits(last: u32) -> String {
     format!("2039{last:02}")
