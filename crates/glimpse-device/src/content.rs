@@ -84,15 +84,6 @@ impl Device {
 }
 
 impl Reading<'_> {
-    /// Asks for the content. Unless the connection breaks, reading it sends no request after this: a device that signs its
-    /// requests sends one at a time, and an upload of what it reads would wait for itself.
-    pub(crate) async fn begin(&mut self) -> Result<(), DeviceError> {
-        if self.body.is_none() {
-            self.body = Some(self.ask().await?);
-        }
-        Ok(())
-    }
-
     /// The next piece; nothing after the last. A connection that breaks is taken up again where it stopped.
     ///
     /// # Errors

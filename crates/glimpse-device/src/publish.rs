@@ -208,14 +208,6 @@ pub(crate) enum Source<'c> {
 }
 
 impl Source<'_> {
-    /// Whatever must be asked for before the upload begins ([`Reading::begin`]).
-    async fn begin(&mut self) -> Result<(), DeviceError> {
-        match self {
-            Self::Reader(_) => Ok(()),
-            Self::Reading(reading) => reading.begin().await,
-        }
-    }
-
     /// The next piece; nothing after the last.
     async fn next(&mut self) -> Result<Option<Plaintext>, DeviceError> {
         let reader = match self {
@@ -252,10 +244,9 @@ impl Upload<'_> {
         sealer: VersionSealer,
         author: Author<'_>,
         length: u64,
-        mut content: Source<'_>,
+        content: Source<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Envelope, DeviceError> {
-        content.begin().await?;
         let (chunks, arriving) = mpsc::channel(CHUNKS_AHEAD);
         let mut request = bare(Method::Put, format!("/v1/contents/{}", self.h0)).by(self.credential);
         request.content_type = Some(glimpse_wire::api::OCTETS);

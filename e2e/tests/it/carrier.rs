@@ -249,18 +249,21 @@ fn other_chunk(asked: &mut Asked) {
 }
 
 #[tokio::test]
-async fn sealed_content_that_a_carrier_changes_is_told_by_whoever_opens_it() -> Result<()> {
+async fn sealed_content_that_a_carrier_changes_becomes_no_record() -> Result<()> {
     let wrist = Wrist::new().await?;
     let forger = Arc::new(Forger::default());
     let _carrier = Proxy::carry(wrist.socket().as_ref(), &wrist.server.url(), forger.clone())?;
     wrist.link().await?;
+    let file = wrist.watch.folder().join("changed.txt");
+    tokio::fs::write(&file, SECRET).await?;
     forger.does(Some(other_chunk));
-    let changed = wrist.watch.add_bytes("changed.txt", SECRET).await?;
+    assert_eq!(wrist.watch.refused(&["add", &file.display().to_string()]).await?, "record-tampered");
     forger.does(None);
-    let honest = wrist.watch.add_bytes("honest.txt", SECRET).await?;
+    let honest = wrist.watch.add(&file).await.context("control: what was not changed is taken")?;
     for device in [&wrist.watch, &wrist.phone] {
-        assert_eq!(device.refused(&["show", &changed]).await?, "record-tampered");
-        let shown = device.run(&["show", &honest]).await.context("control: what was not changed opens")?;
+        let listed = device.run(&["ls"]).await?;
+        assert_eq!(listed.last().and_then(|event| event.get("records")), Some(&1.into()), "{listed:?}");
+        let shown = device.run(&["show", &honest]).await?;
         assert_eq!(field(shown.first().context("nothing is shown")?, "text")?, SECRET);
     }
     Ok(())

@@ -55,7 +55,6 @@ pub(super) async fn reseal(
 ) -> Result<(), DeviceError> {
     let envelope = *sealer.envelope();
     let mut reading = device.reading(&version).await?;
-    reading.begin().await?;
     let (mut chunks, arriving) = mpsc::channel(CHUNKS_AHEAD);
     let request = upload(&envelope, device.credential().await?, arriving)?;
     let front = front(&envelope)?;
