@@ -60,6 +60,8 @@ pub(crate) struct Settling {
     leaving: Vec<DeviceId>,
     /// The owner has said which log is right.
     pub(super) owner_decided: bool,
+    /// What is done needs no seed of the newest epoch.
+    pub(super) without_seed: bool,
 }
 
 /// Settles until it is dropped.
@@ -111,15 +113,22 @@ impl Device {
     /// While the guard lives, words of `leaving` stop nothing.
     pub(super) fn settle_without(&self, leaving: &[DeviceId]) -> SettlingGuard<'_> {
         let before = self.settling.borrow().clone();
-        let settling = Settling { leaving: leaving.to_vec(), owner_decided: before.owner_decided };
+        let settling = Settling { leaving: leaving.to_vec(), without_seed: true, ..before.clone() };
         self.settling.replace(settling);
+        SettlingGuard(&self.settling, before)
+    }
+
+    /// While the guard lives, it stops nothing that whoever began the newest epoch kept its seed from this device.
+    pub(super) fn settle_without_seed(&self) -> SettlingGuard<'_> {
+        let before = self.settling.borrow().clone();
+        self.settling.replace(Settling { without_seed: true, ..before.clone() });
         SettlingGuard(&self.settling, before)
     }
 
     /// While the guard lives, the remembered fork stops nothing: the owner has said which log is right.
     pub(super) fn settle_fork(&self, by: Option<DeviceId>) -> SettlingGuard<'_> {
         let before = self.settling.borrow().clone();
-        let settling = Settling { leaving: by.into_iter().collect(), owner_decided: true };
+        let settling = Settling { leaving: by.into_iter().collect(), owner_decided: true, ..before.clone() };
         self.settling.replace(settling);
         SettlingGuard(&self.settling, before)
     }
