@@ -143,8 +143,8 @@ impl Device {
             Err(error) => return Err(error),
         };
         let mut account: Account = json(response, MAX_ACCOUNT_ANSWER).await?;
+        require_size(&account.chain)?;
         loop {
-            require_length(account.chain.length)?;
             let have = from.saturating_add(u64::try_from(account.chain.links.len()).unwrap_or(u64::MAX));
             if have >= account.chain.length {
                 return Ok(account);
@@ -154,6 +154,7 @@ impl Device {
             if more.chain.links.is_empty() {
                 return Err(rolled_back());
             }
+            require_size(&more.chain)?;
             let mut links = core::mem::take(&mut account.chain.links);
             links.extend(more.chain.links);
             // What was said last counts: links may have come while the pages were read.
@@ -212,7 +213,7 @@ impl Device {
                 given = Some(renewed(&stored.wraps, answer, &chain, self.keys().id()));
             }
         }
-        if stored.fork.as_ref().and_then(Fork::by).is_some_and(|by| chain.active(&by).is_none()) {
+        if stored.fork.as_ref().is_some_and(|fork| fork.is_over(&chain)) {
             // The owner has settled it on another device: whoever named the other link is out.
             stored.fork = None;
         }
@@ -270,9 +271,13 @@ impl Device {
     }
 }
 
-/// No chain is longer; whoever says so has no end.
-fn require_length(length: u64) -> Result<(), DeviceError> {
-    let fits = usize::try_from(length).is_ok_and(|length| length <= MAX_LINKS);
+/// A signed link as it travels, in bytes.
+const MAX_SIGNED_LINK: usize = MAX_LINK.saturating_add(128);
+
+/// No chain is longer and no link larger; whoever says so has no end. Asked of every page, before it is kept.
+fn require_size(page: &ChainAnswer) -> Result<(), DeviceError> {
+    let fits = usize::try_from(page.length).is_ok_and(|length| length <= MAX_LINKS)
+        && page.links.iter().all(|link| link.as_slice().len() <= MAX_SIGNED_LINK);
     if fits { Ok(()) } else { Err(ErrorCode::TooLarge.into()) }
 }
 
@@ -284,8 +289,8 @@ pub(crate) async fn chain_from(
 ) -> Result<ChainAnswer, DeviceError> {
     let path = |from: u64| format!("/v1/chains/{account}?from={from}");
     let mut answer: ChainAnswer = json(api.call(bare(Method::Get, path(from))).await?, MAX_ACCOUNT_ANSWER).await?;
+    require_size(&answer)?;
     loop {
-        require_length(answer.length)?;
         let have = from.saturating_add(u64::try_from(answer.links.len()).unwrap_or(u64::MAX));
         if have >= answer.length {
             return Ok(answer);
@@ -294,6 +299,7 @@ pub(crate) async fn chain_from(
         if more.links.is_empty() {
             return Err(rolled_back());
         }
+        require_size(&more)?;
         let mut links = core::mem::take(&mut answer.links);
         links.extend(more.links);
         answer = ChainAnswer { links, ..ChainAnswer { links: Vec::new(), ..more } };
@@ -308,7 +314,7 @@ pub(crate) async fn replayed(
     let answer = chain_from(api, account, 0).await?;
     let mut links: Vec<SignedLink> = Vec::with_capacity(answer.links.len());
     for link in &answer.links {
-        links.push(decode(link.as_slice(), MAX_LINK.saturating_add(128)).map_err(|_| ErrorCode::Malformed)?);
+        links.push(decode(link.as_slice(), MAX_SIGNED_LINK).map_err(|_| ErrorCode::Malformed)?);
     }
     let place = |error| bad_link(0, error);
     let chain = Chain::replay(&links).map_err(place)?;
@@ -332,7 +338,7 @@ enum Refused {
 
 /// Takes one link, or finds it known.
 fn take_link(chain: &mut Chain, seq: u64, bytes: &Bytes) -> Result<Option<SignedLink>, Refused> {
-    let link: SignedLink = decode(bytes.as_slice(), MAX_LINK.saturating_add(128))
+    let link: SignedLink = decode(bytes.as_slice(), MAX_SIGNED_LINK)
         .map_err(|_| Refused::Bad(bad_link(seq, glimpse_wire::chain::ChainError::Malformed)))?;
     let place = Head { seq, hash: preimage::link_hash(link.link.as_slice()) };
     match chain.compare(&place) {

@@ -1,5 +1,8 @@
 //! A device in the wrong hands that begins an epoch, for which no rule asks a second device, and gives the others nothing of
-//! it, or nothing of what came before.
+//! it, or nothing of what came before; and a kit that makes a fork.
+
+use core::cell::RefCell;
+use std::rc::Rc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use glimpse_core::chain::{DrawnEpoch, Wrap, act};
@@ -11,13 +14,15 @@ use glimpse_device::recovery::Restored;
 use glimpse_device::surroundings::SystemRng;
 use glimpse_device::transport::{Body, Method, Request};
 use glimpse_device::{Device, DeviceError};
-use glimpse_wire::account::{Act, Epoch, Need, Policy, RequestProof, SignedLink};
-use glimpse_wire::api::{AppendLink, DeviceWrap};
+use glimpse_wire::account::{Act, Epoch, Head, Need, Policy, RequestProof, SignedLink};
+use glimpse_wire::api::{Account, AppendLink, Appended, DeviceWrap};
 use glimpse_wire::chain::OLDER_SEED_LEN;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::{ErrorCode, encode, preimage};
+use glimpse_wire::limits::MAX_LINK;
+use glimpse_wire::{ErrorCode, decode, encode, preimage};
 
 use crate::family::linked;
+use crate::meddling::body_of;
 use crate::recovering::bring_back;
 use crate::world::{PASSPHRASE, World, add, show};
 
@@ -173,4 +178,71 @@ async fn whoever_comes_later_reads_back_past_an_epoch_that_nobody_was_given() {
     let (restored, _) = bring_back(&world.ground("new"), &keys).await.unwrap();
     let Restored::Done(new) = restored else { panic!("{restored:?}") };
     assert_eq!(show(&new, &letter).await.unwrap(), b"of the second epoch");
+}
+
+#[tokio::test]
+async fn t025_a_fork_that_the_kit_makes_is_not_forgotten_because_its_device_is_in_no_chain_here() {
+    let world = World::start().await;
+    let phone = world.device("phone").await;
+    let kit = phone.draw_kit(Plan::default()).unwrap();
+    phone.install_kit(&kit.keys).await.unwrap();
+    let (ground, meddling) = world.meddled("phone");
+    let phone = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    phone.sync().await.unwrap();
+    // The server says that the phone's link is in, and gives its place to the kit.
+    let own: Rc<RefCell<Option<Bytes>>> = Rc::default();
+    let seen = Rc::clone(&own);
+    let place = phone.chain().next_place();
+    *meddling.swallow.borrow_mut() = Some(Box::new(move |request| {
+        if request.path != "/v1/account/links" {
+            return None;
+        }
+        let asked: AppendLink = serde_json::from_slice(&body_of(request)).unwrap();
+        let signed: SignedLink = decode(asked.link.as_slice(), 1 << 20).unwrap();
+        *seen.borrow_mut() = Some(asked.link);
+        let head = Head { seq: place.seq, hash: preimage::link_hash(signed.link.as_slice()) };
+        Some(serde_json::to_vec(&Appended { head }).unwrap())
+    }));
+    phone.rotate().await.unwrap();
+    bring_back(&world.ground("new"), &combine(&kit.shares).unwrap()).await.unwrap();
+    *meddling.swallow.borrow_mut() = None;
+    assert_eq!(phone.sync().await.unwrap_err().code(), Some(ErrorCode::ChainForked));
+    assert!(phone.fork().await.unwrap().is_some(), "control: it is remembered");
+    // From then on the server shows the phone its own link alone.
+    let (account, own) = (phone.account(), own.borrow().clone().unwrap());
+    *meddling.swallow.borrow_mut() = Some(Box::new(move |request| {
+        request.path.starts_with("/v1/account?").then(|| {
+            let (length, links) = (place.seq + 1, vec![own.clone()]);
+            let chain = glimpse_wire::api::Chain { account, length, links, statements: Vec::new() };
+            let (wraps, names, doubled) = (Vec::new(), Vec::new(), Vec::new());
+            serde_json::to_vec(&Account { chain, wraps, names, recovery: None, doubled }).unwrap()
+        })
+    }));
+    phone.sync().await.unwrap();
+    assert!(phone.fork().await.unwrap().is_some());
+    let refused = phone.rotate().await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::ChainForked));
+}
+
+#[tokio::test]
+async fn pages_of_links_that_are_larger_than_any_link_are_not_gathered() {
+    let world = World::start().await;
+    world.device("phone").await;
+    let (ground, meddling) = world.meddled("phone");
+    let phone = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    phone.sync().await.unwrap();
+    let (account, pages) = (phone.account(), Rc::new(core::cell::Cell::new(0)));
+    let asked = Rc::clone(&pages);
+    *meddling.swallow.borrow_mut() = Some(Box::new(move |request| {
+        request.path.starts_with("/v1/account?").then(|| {
+            asked.set(asked.get() + 1);
+            // Control: without a bound on each link, it asks on for as long as it is given one.
+            let links = if asked.get() < 20 { vec![Bytes(vec![0; 2 * MAX_LINK])] } else { Vec::new() };
+            let chain = glimpse_wire::api::Chain { account, length: 4_096, links, statements: Vec::new() };
+            let (wraps, names, doubled) = (Vec::new(), Vec::new(), Vec::new());
+            serde_json::to_vec(&Account { chain, wraps, names, recovery: None, doubled }).unwrap()
+        })
+    }));
+    assert_eq!(phone.sync().await.unwrap_err().code(), Some(ErrorCode::TooLarge));
+    assert_eq!(pages.get(), 1);
 }
