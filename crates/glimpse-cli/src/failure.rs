@@ -197,8 +197,8 @@ impl From<DeviceError> for Failure {
             DeviceError::SeedRefused => Self::new(
                 EXIT_ALARM,
                 "seed-refused",
-                "The server gave another key than the one that your devices signed.",
-                "It is not used. Tell whoever runs the server.",
+                "The newest key of the account is not what its link says: the server changed it, or the device that began it kept it from this one.",
+                "It is not used. `glimpse inbox` says which device began it; if you did not, take that one out with `glimpse revoke`.",
             ),
             DeviceError::NoSeed => Self::new(
                 EXIT_LOCKED,

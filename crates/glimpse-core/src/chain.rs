@@ -4,7 +4,7 @@
 use glimpse_wire::account::{
     Act, DevicePublic, Epoch, Head, Link, LinkBody, RecoveryKeys, Second, SignedLink, WrapCommitment,
 };
-use glimpse_wire::chain::Chain;
+use glimpse_wire::chain::{Chain, OLDER_SEED_LEN};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::preimage;
 use glimpse_wire::{AccountId, DeviceId, Hash, SUITE, encode};
@@ -59,9 +59,24 @@ impl DrawnEpoch {
         leaving: &[DeviceId],
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenError> {
-        let stays = |id: &DeviceId| !leaving.contains(id);
-        let staying = chain.members().iter().filter(|member| member.until.is_none() && stays(&member.id));
-        Self::after(chain, present, staying.map(|member| &member.device), chain.recovery(), rng)
+        is_newest(chain, present)?;
+        Self::after(chain, present, staying(chain, leaving), chain.recovery(), rng)
+    }
+
+    /// As [`DrawnEpoch::next`] for a device that the newest epoch was not wrapped to, by whoever began it: from the seed of
+    /// an earlier epoch, which is sealed under the one that is drawn in the place of the newest's.
+    ///
+    /// # Errors
+    /// [`OpenError`] where `older` is no epoch's seed.
+    pub fn next_from_older(
+        chain: &Chain,
+        older: &AccountSeed,
+        leaving: &[DeviceId],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, OpenError> {
+        let key = older.account_key().public().to_wire();
+        chain.epochs().iter().find(|epoch| epoch.account_key == key).ok_or(OpenError)?;
+        Self::after(chain, older, staying(chain, leaving), chain.recovery(), rng)
     }
 
     /// Draws the epoch with which a recovery kit begins anew: for one device, and the kit that follows.
@@ -75,25 +90,23 @@ impl DrawnEpoch {
         kit: Option<&RecoveryKeys>,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenError> {
+        is_newest(chain, present)?;
         Self::after(chain, present, core::iter::once(device), kit, rng)
     }
 
     fn after<'d, R: CryptoRng>(
         chain: &Chain,
-        present: &AccountSeed,
+        held: &AccountSeed,
         devices: impl Iterator<Item = &'d DevicePublic>,
         kit: Option<&RecoveryKeys>,
         rng: &mut R,
     ) -> Result<Self, OpenError> {
         let newest = chain.epoch().ok_or(OpenError)?;
-        if present.account_key().public().to_wire() != newest.account_key {
-            return Err(OpenError);
-        }
         let number = newest.number.checked_add(1).ok_or(OpenError)?;
         let account = chain.account();
         let older = |key: &KemPublic, rng: &mut R| {
             let info = preimage::older_seed_info(&account, number, key.as_bytes());
-            key.seal(&info, &[], present.0.expose_secret(), rng)
+            key.seal(&info, &[], held.0.expose_secret(), rng)
         };
         Self::draw(number, devices, kit, older, rng)
     }
@@ -113,7 +126,9 @@ impl DrawnEpoch {
         whom.sort_unstable_by_key(|(id, _)| *id);
         let mut wraps = Vec::with_capacity(whom.len());
         for (device, kem) in whom {
-            wraps.push(Wrap { device, sealed: wrap(&seed, number, device, kem, rng)? });
+            // A key that nothing can be sealed to stops no epoch: whoever brought it gets bytes that open nothing.
+            let sealed = wrap(&seed, number, device, kem, rng).unwrap_or_else(|OpenError| unopenable(rng));
+            wraps.push(Wrap { device, sealed });
         }
         let previous_seed = Bytes(older(public, rng)?);
         let commitments = wraps.iter().map(Wrap::commitment).collect();
@@ -133,10 +148,7 @@ impl Wrap {
         kit: &RecoveryKeys,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenError> {
-        let newest = chain.epoch().ok_or(OpenError)?;
-        if present.account_key().public().to_wire() != newest.account_key {
-            return Err(OpenError);
-        }
+        let newest = is_newest(chain, present)?;
         Ok(Self { device: kit.id(), sealed: wrap(present, newest.number, kit.id(), &kit.kem, rng)? })
     }
 
@@ -145,6 +157,26 @@ impl Wrap {
     pub fn commitment(&self) -> WrapCommitment {
         WrapCommitment { device: self.device, hash: preimage::wrap_hash(&self.sealed) }
     }
+}
+
+/// The chain's newest epoch, if this is its seed.
+fn is_newest<'c>(chain: &'c Chain, seed: &AccountSeed) -> Result<&'c Epoch, OpenError> {
+    let newest = chain.epoch().ok_or(OpenError)?;
+    if seed.account_key().public().to_wire() == newest.account_key { Ok(newest) } else { Err(OpenError) }
+}
+
+/// Devices that belong, without those that are `leaving`.
+fn staying<'c>(chain: &'c Chain, leaving: &[DeviceId]) -> impl Iterator<Item = &'c DevicePublic> {
+    let stays = |id: &DeviceId| !leaving.contains(id);
+    let members = chain.members().iter().filter(move |member| member.until.is_none() && stays(&member.id));
+    members.map(|member| &member.device)
+}
+
+/// As long as a wrap, and nobody's.
+fn unopenable(rng: &mut impl CryptoRng) -> Vec<u8> {
+    let mut bytes = vec![0; OLDER_SEED_LEN];
+    rng.fill_bytes(&mut bytes);
+    bytes
 }
 
 fn wrap(
@@ -177,19 +209,20 @@ pub fn adopt(
     seed_of(epoch, &key.open(&info, &[], wrap)?)
 }
 
-/// Opens the seed of the epoch before `epoch`, whose seed is known.
+/// Opens the older seed that `epoch` carries, whose own seed is known, and gives it with its number: that of the epoch
+/// before, or of an earlier one where whoever began `epoch` could not open that.
 ///
 /// # Errors
 /// [`OpenError`] whatever the cause, an epoch 1 included.
-pub fn older_seed(chain: &Chain, epoch: u32, seed: &AccountSeed) -> Result<AccountSeed, OpenError> {
-    let at = |number: u32| {
-        let place = usize::try_from(number.checked_sub(1)?).ok()?;
-        chain.epochs().get(place)
-    };
-    let later = at(epoch).ok_or(OpenError)?;
-    let earlier = epoch.checked_sub(1).and_then(at).ok_or(OpenError)?;
+pub fn older_seed(chain: &Chain, epoch: u32, seed: &AccountSeed) -> Result<(u32, AccountSeed), OpenError> {
+    let place = usize::try_from(epoch.checked_sub(1).ok_or(OpenError)?).map_err(|_| OpenError)?;
+    let later = chain.epochs().get(place).ok_or(OpenError)?;
     let info = preimage::older_seed_info(&chain.account(), epoch, later.account_key.as_slice());
-    seed_of(earlier, &seed.account_key().open(&info, &[], later.previous_seed.as_slice())?)
+    let opened = seed.account_key().open(&info, &[], later.previous_seed.as_slice())?;
+    let older = AccountSeed(Secret::from_slice(&opened).ok_or(OpenError)?);
+    let key = older.account_key().public().to_wire();
+    let its = chain.epochs().iter().take(place).rev().find(|earlier| earlier.account_key == key).ok_or(OpenError)?;
+    Ok((its.number, older))
 }
 
 /// The seed, if the account key of the epoch follows from it.

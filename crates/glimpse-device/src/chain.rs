@@ -8,9 +8,10 @@ mod second;
 mod standing;
 mod sync;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
+use glimpse_core::OpenError;
 use glimpse_core::chain::{adopt, older_seed};
 use glimpse_core::kem::{KemPublic, KemSecret};
 use glimpse_core::keys::AccountSeed;
@@ -20,7 +21,7 @@ use glimpse_wire::account::{Epoch, Head, SignedLink};
 use glimpse_wire::api::DeviceWrap;
 use glimpse_wire::chain::{Chain, ChainError};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::{DeviceId, ErrorCode, preimage};
+use glimpse_wire::{DeviceId, ErrorCode, Hash, preimage};
 use minicbor::{Decode, Encode};
 
 use crate::account::Device;
@@ -110,6 +111,9 @@ pub struct Known {
     /// By epoch. Empty while a device that was added waits for its seed.
     seeds: BTreeMap<u32, Arc<AccountSeed>>,
     keys: BTreeMap<u32, KemSecret>,
+    /// The newest epoch's link commits to a wrap for this device that does not give its seed: whoever began it kept that to
+    /// itself.
+    kept_from_us: bool,
 }
 
 impl core::fmt::Debug for Known {
@@ -142,14 +146,13 @@ impl Known {
                 seeds.insert(*number, Arc::clone(seed));
             }
         }
-        // The newest that a wrap is kept for: earlier ones open from there, and where the newest is not here yet, the
-        // device keeps what it could open.
-        let kept = chain.epochs().iter().rev().find_map(|epoch| {
-            let there = seeds.contains_key(&epoch.number);
-            if there { Some(None) } else { adopted(epoch, wraps, vault).map(|seed| Some((epoch.number, seed))) }
-        });
-        if let Some(Some((number, seed))) = kept {
-            seeds.insert(number, Arc::new(seed));
+        let own = OwnWraps::among(wraps, vault.keys.id());
+        for epoch in chain.epochs() {
+            if let btree_map::Entry::Vacant(vacant) = seeds.entry(epoch.number)
+                && let Some(Ok(seed)) = own.adopt(epoch, vault)
+            {
+                vacant.insert(Arc::new(seed));
+            }
         }
         let mut numbers: Vec<u32> = seeds.keys().copied().collect();
         numbers.sort_unstable_by_key(|number| core::cmp::Reverse(*number));
@@ -160,17 +163,48 @@ impl Known {
                     break;
                 }
                 let opened = seeds.get(&number).and_then(|seed| older_seed(&chain, number, seed).ok());
-                let Some(seed) = opened else { break };
+                let Some((earlier, seed)) = opened.filter(|(earlier, _)| !seeds.contains_key(earlier)) else { break };
                 seeds.insert(earlier, Arc::new(seed));
                 number = earlier;
             }
         }
         let keys = seeds.iter().map(|(number, seed)| (*number, seed.account_key())).collect();
-        Self { chain, seeds, keys }
+        let kept_from_us = chain.epoch().is_some_and(|epoch| matches!(own.adopt(epoch, vault), Some(Err(_))));
+        Self { chain, seeds, keys, kept_from_us }
+    }
+
+    /// Which of this device's wraps it has to keep: of the newest epoch, and of those whose seed no later one gives.
+    fn needs(&self, wrap: &KeptWrap) -> bool {
+        let hash = preimage::wrap_hash(wrap.wrap.as_slice());
+        let newest = self.chain.epoch().map_or(0, |epoch| epoch.number);
+        let mut its = self.chain.epochs().iter().filter(|epoch| epoch.wraps.iter().any(|of| of.hash == hash));
+        its.any(|Epoch { number, .. }| {
+            let later = self.seeds.range(number.saturating_add(1)..).next();
+            let given = later.and_then(|(later, seed)| older_seed(&self.chain, *later, seed).ok());
+            let lost_without = || given.is_none_or(|(given, _)| given != *number);
+            *number == newest || (self.seeds.contains_key(number) && lost_without())
+        })
+    }
+
+    /// The seed from which a link that takes devices out begins the next epoch: the newest epoch's, or, where whoever began
+    /// that kept it from this device, the newest that it holds.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoSeed`].
+    pub(crate) fn seed_to_go_on_from(&self) -> Result<&AccountSeed, DeviceError> {
+        let newest = self.chain.epoch().map_or(0, |epoch| epoch.number);
+        let (number, seed) = self.seeds.last_key_value().ok_or(DeviceError::NoSeed)?;
+        if *number == newest || self.kept_from_us { Ok(seed) } else { Err(DeviceError::NoSeed) }
     }
 
     pub(crate) const fn keys(&self) -> &BTreeMap<u32, KemSecret> {
         &self.keys
+    }
+
+    /// Why this device has no seed of the newest epoch, if it has none: it was not given any, or a wrong one.
+    pub(crate) fn lack_of_seed(&self) -> Option<DeviceError> {
+        let lacks = self.present_seed().is_err();
+        lacks.then_some(if self.kept_from_us { DeviceError::SeedRefused } else { DeviceError::NoSeed })
     }
 
     /// The seed of the newest epoch.
@@ -207,12 +241,39 @@ fn fits(seed: &AccountSeed, epoch: &Epoch) -> bool {
     seed.account_key().public().to_wire() == epoch.account_key
 }
 
-/// The seed of `epoch` from the wrap for this device: only the one that the signed link commits to.
-fn adopted(epoch: &Epoch, wraps: &[KeptWrap], vault: &DeviceVault) -> Option<AccountSeed> {
+/// The wraps that are for this device, by their hashes.
+struct OwnWraps<'w>(DeviceId, Vec<(Hash, &'w [u8])>);
+
+impl<'w> OwnWraps<'w> {
+    fn among(wraps: &'w [KeptWrap], id: DeviceId) -> Self {
+        let own = wraps.iter().filter(|kept| kept.device == id).map(|kept| kept.wrap.as_slice());
+        Self(id, own.map(|wrap| (preimage::wrap_hash(wrap), wrap)).collect())
+    }
+
+    /// The seed of `epoch` from the wrap that its signed link commits to, and no other; nothing where that is not kept.
+    fn adopt(&self, epoch: &Epoch, vault: &DeviceVault) -> Option<Result<AccountSeed, OpenError>> {
+        let committed = epoch.wraps.iter().find(|commitment| commitment.device == self.0)?;
+        let (_, wrap) = self.1.iter().find(|(hash, _)| *hash == committed.hash)?;
+        Some(adopt(&self.0, vault.keys.kem(), epoch, committed, wrap))
+    }
+}
+
+/// A chain that has grown, and the wraps to keep beside it: `given`, and those of this device from `before` without which it
+/// would lose an earlier epoch's seed, since a later one's link does not give it.
+pub(crate) fn grown(
+    chain: Chain,
+    before: &[KeptWrap],
+    given: Vec<KeptWrap>,
+    vault: &DeviceVault,
+) -> (Known, Vec<KeptWrap>) {
     let id = vault.keys.id();
-    let committed = epoch.wraps.iter().find(|commitment| commitment.device == id)?;
-    let kept = wraps.iter().find(|kept| kept.device == id)?;
-    adopt(&id, vault.keys.kem(), epoch, committed, kept.wrap.as_slice()).ok()
+    let mut wraps = given;
+    let own = before.iter().filter(|kept| kept.device == id && !wraps.contains(kept));
+    let own: Vec<KeptWrap> = own.cloned().collect();
+    wraps.extend(own);
+    let known = Known::with_seeds(chain, &wraps, vault);
+    wraps.retain(|wrap| wrap.device != id || known.needs(wrap));
+    (known, wraps)
 }
 
 /// Checks wraps that the server gives against what links commit to for the newest epoch: each is committed to.
@@ -230,6 +291,12 @@ impl Device {
     /// What this device knows of its account.
     pub(crate) fn known(&self) -> std::rc::Rc<Known> {
         std::rc::Rc::clone(&self.known.borrow())
+    }
+
+    /// Why this device has no seed of the newest epoch, if it has none.
+    #[must_use]
+    pub fn lack_of_seed(&self) -> Option<DeviceError> {
+        self.known().lack_of_seed()
     }
 
     /// The newest link that this device has seen.

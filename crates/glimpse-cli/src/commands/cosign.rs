@@ -31,7 +31,7 @@ pub(super) async fn sign(shared: &Shared, proposed: &Cosign, out: Out) -> Result
     if proposal.by == device.keys().id() {
         return Err(Failure::usage("This device proposed it itself.", "Run it on another device of the account."));
     }
-    let synced = device.sync().await?;
+    let synced = device.sync_to_revoke().await?;
     let devices = device.devices(&synced);
     if device.chain().next_place() != proposal.place {
         return Err(outrun());

@@ -53,7 +53,7 @@ struct RekeyEvent {
 
 pub(super) async fn list(shared: &Shared, all: bool, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
-    let synced = device.sync().await?;
+    let synced = device.sync_to_revoke().await?;
     let devices = device.devices(&synced);
     let shown = || devices.iter().filter(|entry| all || entry.until.is_none());
     let width = shown().map(|entry| shown_name(entry).chars().count()).max().unwrap_or(0);
@@ -72,7 +72,7 @@ pub(super) async fn list(shared: &Shared, all: bool, out: Out) -> Result<u8, Fai
         out.line(&line(entry, width, out))?;
     }
     tell(&synced, out);
-    Ok(0)
+    device.lack_of_seed().map_or(Ok(0), |lack| Err(lack.into()))
 }
 
 fn line(entry: &DeviceEntry, width: usize, out: Out) -> String {
@@ -164,7 +164,7 @@ pub(super) fn find<'d>(devices: &'d [DeviceEntry], named: &str) -> Result<&'d De
 
 pub(super) async fn revoke(shared: &Shared, revoke: &Revoke, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
-    let synced = device.sync().await?;
+    let synced = device.sync_to_revoke().await?;
     let devices = device.devices(&synced);
     let mut chosen = Vec::new();
     for prefix in &revoke.devices {

@@ -46,9 +46,10 @@ fn every_device_adopts_the_next_epoch_and_reads_back_from_there() {
     for keys in [&phone, &watch] {
         let present = adopted(&chain, keys, &third.wraps).unwrap();
         assert!(present.0.matches(third.seed.0.expose_secret()));
-        let second = older_seed(&chain, 3, &present).unwrap();
+        let (number, second) = older_seed(&chain, 3, &present).unwrap();
+        assert_eq!(number, 2);
         assert!(second.0.matches(drawn.seed.0.expose_secret()));
-        assert!(older_seed(&chain, 2, &second).unwrap().0.matches(seed.0.expose_secret()));
+        assert!(older_seed(&chain, 2, &second).unwrap().1.0.matches(seed.0.expose_secret()));
         assert!(older_seed(&chain, 1, &second).is_err(), "nothing is before the first");
         assert!(older_seed(&chain, 2, &present).is_err(), "not by the seed of another epoch");
     }
@@ -137,4 +138,55 @@ fn a_kit_that_takes_the_place_of_another_opens_the_present_epoch() {
     let drawn = DrawnEpoch::next(&chain, &seed, &[], &mut rng).unwrap();
     assert!(drawn.wraps.iter().any(|wrap| wrap.device == kit.id()));
     chain.push(&act(&chain, &phone, Act::Rotate { epoch: drawn.epoch }, None)).unwrap();
+}
+
+#[test]
+fn a_key_that_nothing_can_be_sealed_to_stops_no_epoch() {
+    let mut rng = rng(7);
+    let World { mut chain, phone, watch, seed } = world(&mut rng);
+    // The watch is in the wrong hands, and brings a device whose key only has the right length; the rules of the chain
+    // do not look inside.
+    let helper = DeviceKeys::generate(&mut rng);
+    let device = DevicePublic { kem: Bytes(vec![0xFF; helper.public().kem.0.len()]), ..helper.public() };
+    assert!(KemPublic::parse(device.kem.as_slice()).is_err(), "control: nothing can be sealed to it");
+    let reverse = helper.signing().sign(&preimage::reverse_signature(
+        &chain.account(),
+        &chain.next_place(),
+        &device,
+        &watch.id(),
+        &TRANSCRIPT,
+    ));
+    let add = Act::Add { device, transcript: TRANSCRIPT, reverse, at: UnixMillis(1), held: 0 };
+    chain.push(&act(&chain, &watch, add, None)).unwrap();
+    let leaving = vec![watch.id()];
+    let drawn = DrawnEpoch::next(&chain, &seed, &leaving, &mut rng).unwrap();
+    chain.push(&act(&chain, &phone, Act::Revoke { devices: leaving, epoch: drawn.epoch.clone() }, None)).unwrap();
+    assert!(adopted(&chain, &phone, &drawn.wraps).is_ok());
+}
+
+#[test]
+fn an_epoch_that_was_wrapped_to_nobody_is_passed_over() {
+    let mut rng = rng(8);
+    let World { mut chain, phone, watch, seed } = world(&mut rng);
+    let second = DrawnEpoch::next(&chain, &seed, &[], &mut rng).unwrap();
+    chain.push(&act(&chain, &phone, Act::Rotate { epoch: second.epoch.clone() }, None)).unwrap();
+    // The watch begins one whose seed it keeps to itself.
+    let mut kept = DrawnEpoch::next(&chain, &second.seed, &[], &mut rng).unwrap();
+    for (wrap, committed) in kept.wraps.iter_mut().zip(&mut kept.epoch.wraps) {
+        wrap.sealed = vec![7; wrap.sealed.len()];
+        *committed = wrap.commitment();
+    }
+    chain.push(&act(&chain, &watch, Act::Rotate { epoch: kept.epoch.clone() }, None)).unwrap();
+    assert!(adopted(&chain, &phone, &kept.wraps).is_err(), "control: it locks the phone out");
+    let leaving = [watch.id()];
+    assert!(DrawnEpoch::next(&chain, &second.seed, &leaving, &mut rng).is_err(), "control");
+    let drawn = DrawnEpoch::next_from_older(&chain, &second.seed, &leaving, &mut rng).unwrap();
+    let revoke = Act::Revoke { devices: leaving.to_vec(), epoch: drawn.epoch.clone() };
+    chain.push(&act(&chain, &phone, revoke, None)).unwrap();
+    let present = adopted(&chain, &phone, &drawn.wraps).unwrap();
+    let (number, older) = older_seed(&chain, 4, &present).unwrap();
+    assert_eq!(number, 2);
+    assert!(older.0.matches(second.seed.0.expose_secret()));
+    let stranger = AccountSeed::generate(&mut rng);
+    assert!(DrawnEpoch::next_from_older(&chain, &stranger, &leaving, &mut rng).is_err());
 }

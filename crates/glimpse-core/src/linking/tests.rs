@@ -267,6 +267,6 @@ fn an_epoch_that_began_meanwhile_is_told_and_its_seed_is_in_the_wrap() {
     assert_eq!(ended.error, ErrorCode::Conflict);
     let wrap = drawn.wraps.iter().find(|wrap| wrap.device == world.keys.id()).unwrap();
     let newest = crate::account::adopt_seed(&world.keys, world.chain.epoch().unwrap(), &wrap.sealed).unwrap();
-    let older = chain::older_seed(&world.chain, 2, &newest).unwrap();
+    let (_, older) = chain::older_seed(&world.chain, 2, &newest).unwrap();
     assert!(older.0.matches(world.account.seed.0.expose_secret()));
 }

@@ -11,7 +11,7 @@ use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_JSON, MAX_LINK};
 use glimpse_wire::{DeviceId, ErrorCode, decode, encode, preimage};
 
-use super::{KeptWrap, Known, Pending, bad_link};
+use super::{KeptWrap, Known, Pending, bad_link, grown};
 use crate::account::Device;
 use crate::api::{json, with_json};
 use crate::error::DeviceError;
@@ -33,6 +33,9 @@ impl Device {
     /// Takes devices out of the account and begins an epoch without them, in one link. From the moment that the server
     /// has it their shares are refused and their sessions end.
     ///
+    /// A device that began the newest epoch and kept its seed to itself is taken out all the same: the next epoch then goes
+    /// on from the newest seed that is here.
+    ///
     /// # Errors
     /// [`ErrorCode::NotFound`] for a device that does not belong; [`DeviceError::NeedsSecond`]; as [`Device::sync`].
     pub async fn revoke(&self, devices: &[DeviceId]) -> Result<Head, DeviceError> {
@@ -47,7 +50,11 @@ impl Device {
             if leaving.iter().any(|device| known.chain.active(device).is_none()) {
                 return Err(ErrorCode::NotFound.into());
             }
-            let drawn = DrawnEpoch::next(&known.chain, known.present_seed()?, &leaving, &mut self.rng())?;
+            let (seed, rng) = (known.seed_to_go_on_from()?, &mut self.rng());
+            let drawn = match known.lack_of_seed() {
+                None => DrawnEpoch::next(&known.chain, seed, &leaving, rng)?,
+                Some(_) => DrawnEpoch::next_from_older(&known.chain, seed, &leaving, rng)?,
+            };
             Ok((Act::Revoke { devices: leaving.clone(), epoch: drawn.epoch }, drawn.wraps))
         })
         .await
@@ -218,7 +225,8 @@ impl Device {
                 known.chain.push(&pending.link).map_err(|error| bad_link(place.seq, error))?;
                 stored.links.push(pending.link.clone());
                 if !pending.wraps.is_empty() {
-                    stored.wraps = replaced(&stored.wraps, &pending.wraps, &known);
+                    let given = replaced(&stored.wraps, &pending.wraps, &known);
+                    (known, stored.wraps) = grown(known.chain, &stored.wraps, given, &self.vault);
                 }
             }
             if known.chain.compare(&place) != Standing::Ahead {

@@ -141,6 +141,7 @@ impl Device {
         if proposal.account != self.account() || proposal.by == self.keys().id() {
             return Err(ErrorCode::Malformed.into());
         }
+        let _settling = self.settle_without_seed();
         self.synced.set(None);
         let known = self.trusted_chain().await?;
         if known.chain.next_place() != proposal.place || known.chain.active(&proposal.by).is_none() {
@@ -157,6 +158,7 @@ impl Device {
     /// again; [`ErrorCode::Malformed`] for a signature that is not another device's over this act.
     pub async fn complete(&self, signed: &Cosigned) -> Result<Head, DeviceError> {
         let waiting = self.home.chain().await?.waiting.ok_or(ErrorCode::NotFound)?;
+        let _settling = self.settle_without_seed();
         self.synced.set(None);
         let known = self.trusted_chain().await?;
         let outcome = if known.chain.next_place() == waiting.place {

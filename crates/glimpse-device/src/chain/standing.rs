@@ -2,11 +2,13 @@
 
 use core::cell::RefCell;
 
-use glimpse_wire::account::{Head, HeadStatement, SignedLink};
+use glimpse_wire::account::{Head, HeadStatement, Link, LinkBody, SignedLink};
 use glimpse_wire::api::SignedJson;
 use glimpse_wire::chain::{Chain, Standing};
-use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{DeviceId, SUITE};
+use glimpse_wire::limits::MAX_LINK;
+use glimpse_wire::preimage::{self, StatementKind};
+use glimpse_wire::signature::verify;
+use glimpse_wire::{DeviceId, SUITE, decode};
 use minicbor::{Decode, Encode};
 
 use super::{Known, forked};
@@ -45,13 +47,25 @@ impl Fork {
     pub fn by(&self) -> Option<DeviceId> {
         match &self.named {
             ForkNamed::Device(device) => Some(*device),
-            ForkNamed::Link(link) => {
-                let decoded: Option<glimpse_wire::account::Link> =
-                    glimpse_wire::decode(link.link.as_slice(), glimpse_wire::limits::MAX_LINK).ok();
-                decoded.map(|link| link.signer)
-            }
+            ForkNamed::Link(link) => decoded(link).map(|link| link.signer),
         }
     }
+
+    /// Whether nobody on whose word the other link rests counts any more in `chain`: the device does not belong, or, for a
+    /// link of the recovery kit, the kit is another.
+    pub(super) fn is_over(&self, chain: &Chain) -> bool {
+        if let ForkNamed::Link(signed) = &self.named
+            && decoded(signed).is_some_and(|link| matches!(link.body, LinkBody::Recover { .. }))
+        {
+            let preimage = preimage::link_signature(signed.link.as_slice());
+            return chain.recovery().is_none_or(|kit| verify(&kit.signing, &preimage, &signed.signature).is_err());
+        }
+        self.by().is_some_and(|by| chain.active(&by).is_none())
+    }
+}
+
+fn decoded(signed: &SignedLink) -> Option<Link> {
+    decode(signed.link.as_slice(), MAX_LINK).ok()
 }
 
 /// What the owner is settling: words of devices that are about to be taken out do not stop it.
@@ -60,6 +74,8 @@ pub(crate) struct Settling {
     leaving: Vec<DeviceId>,
     /// The owner has said which log is right.
     pub(super) owner_decided: bool,
+    /// What is done needs no seed of the newest epoch.
+    pub(super) without_seed: bool,
 }
 
 /// Settles until it is dropped.
@@ -111,15 +127,22 @@ impl Device {
     /// While the guard lives, words of `leaving` stop nothing.
     pub(super) fn settle_without(&self, leaving: &[DeviceId]) -> SettlingGuard<'_> {
         let before = self.settling.borrow().clone();
-        let settling = Settling { leaving: leaving.to_vec(), owner_decided: before.owner_decided };
+        let settling = Settling { leaving: leaving.to_vec(), without_seed: true, ..before.clone() };
         self.settling.replace(settling);
+        SettlingGuard(&self.settling, before)
+    }
+
+    /// While the guard lives, it stops nothing that whoever began the newest epoch kept its seed from this device.
+    pub(super) fn settle_without_seed(&self) -> SettlingGuard<'_> {
+        let before = self.settling.borrow().clone();
+        self.settling.replace(Settling { without_seed: true, ..before.clone() });
         SettlingGuard(&self.settling, before)
     }
 
     /// While the guard lives, the remembered fork stops nothing: the owner has said which log is right.
     pub(super) fn settle_fork(&self, by: Option<DeviceId>) -> SettlingGuard<'_> {
         let before = self.settling.borrow().clone();
-        let settling = Settling { leaving: by.into_iter().collect(), owner_decided: true };
+        let settling = Settling { leaving: by.into_iter().collect(), owner_decided: true, ..before.clone() };
         self.settling.replace(settling);
         SettlingGuard(&self.settling, before)
     }

@@ -13,7 +13,7 @@ use glimpse_wire::{DeviceId, ErrorCode, decode, preimage};
 
 use super::acts::place_of;
 use super::standing::{Fork, ForkNamed, Said, said};
-use super::{KeptWrap, Known, Pending, StoredChain, bad_link, committed, forked, rolled_back};
+use super::{KeptWrap, Known, Pending, StoredChain, bad_link, committed, forked, grown, rolled_back};
 use crate::account::Device;
 use crate::api::{bare, json};
 use crate::error::DeviceError;
@@ -79,8 +79,11 @@ impl Device {
             notices.extend(self.news_of_others(&answer).await?);
             self.note(notices.clone()).await?;
             self.require_member(&known)?;
-            if known.present_seed().is_err() && self.home.is_confirmed().await? {
-                return Err(DeviceError::NoSeed);
+            match known.lack_of_seed() {
+                Some(DeviceError::NoSeed) if !self.home.is_confirmed().await? => {}
+                Some(DeviceError::SeedRefused) if self.settling.borrow().without_seed => {}
+                Some(lack) => return Err(lack),
+                None => {}
             }
             self.synced.set(Some(self.machine.monotonic()));
             self.settle_pending().await?;
@@ -91,6 +94,16 @@ impl Device {
             let Account { chain, names, recovery, doubled, .. } = answer;
             return Ok(Synced { notices, names, statements: chain.statements, recovery, doubled });
         }
+    }
+
+    /// As [`Device::sync`], before devices are taken out: that one of them began the newest epoch and kept its seed from this
+    /// device stops nothing.
+    ///
+    /// # Errors
+    /// As [`Device::sync`].
+    pub async fn sync_to_revoke(&self) -> Result<Synced, DeviceError> {
+        let _settling = self.settle_without_seed();
+        self.sync().await
     }
 
     /// A chain that can be acted on: looked at a moment ago, and not forked.
@@ -130,8 +143,8 @@ impl Device {
             Err(error) => return Err(error),
         };
         let mut account: Account = json(response, MAX_ACCOUNT_ANSWER).await?;
+        require_size(&account.chain)?;
         loop {
-            require_length(account.chain.length)?;
             let have = from.saturating_add(u64::try_from(account.chain.links.len()).unwrap_or(u64::MAX));
             if have >= account.chain.length {
                 return Ok(account);
@@ -141,6 +154,7 @@ impl Device {
             if more.chain.links.is_empty() {
                 return Err(rolled_back());
             }
+            require_size(&more.chain)?;
             let mut links = core::mem::take(&mut account.chain.links);
             links.extend(more.chain.links);
             // What was said last counts: links may have come while the pages were read.
@@ -170,7 +184,7 @@ impl Device {
         let before = stored.clone();
         let mut chain = known.chain.clone();
         let mut notices = Vec::new();
-        let mut broken = None;
+        let (mut broken, mut given) = (None, None);
         for (seq, bytes) in (from..).zip(&answer.chain.links) {
             match take_link(&mut chain, seq, bytes) {
                 Ok(None) => {}
@@ -195,26 +209,21 @@ impl Device {
         if !answer.wraps.is_empty() && broken.is_none() {
             if !committed(&chain, &answer.wraps) {
                 broken = Some(DeviceError::SeedRefused);
-            } else if let Some(wraps) = renewed(&stored.wraps, answer, &chain, self.keys().id()) {
-                stored.wraps = wraps;
+            } else {
+                given = Some(renewed(&stored.wraps, answer, &chain, self.keys().id()));
             }
         }
-        if stored.fork.as_ref().and_then(Fork::by).is_some_and(|by| chain.active(&by).is_none()) {
+        if stored.fork.as_ref().is_some_and(|fork| fork.is_over(&chain)) {
             // The owner has settled it on another device: whoever named the other link is out.
             stored.fork = None;
         }
-        if stored == before && Rc::ptr_eq(&known, &self.known()) {
+        let given = given.unwrap_or_else(|| stored.wraps.clone());
+        if stored == before && given == stored.wraps && Rc::ptr_eq(&known, &self.known()) {
             drop(held);
             return broken.map_or(Ok(notices), Err);
         }
-        let grown = Known::with_seeds(chain, &stored.wraps, &self.vault);
-        if broken.is_none()
-            && grown.present_seed().is_err()
-            && is_wrapped_to(&grown.chain, &answer.wraps, self.keys().id())
-        {
-            // A wrap for this device that does not give the seed that the link names.
-            broken = Some(DeviceError::SeedRefused);
-        }
+        let (grown, wraps) = grown(chain, &stored.wraps, given, &self.vault);
+        stored.wraps = wraps;
         if stored != before {
             self.home.store_chain(&stored).await?;
         }
@@ -275,9 +284,13 @@ impl Device {
     }
 }
 
-/// No chain is longer; whoever says so has no end.
-fn require_length(length: u64) -> Result<(), DeviceError> {
-    let fits = usize::try_from(length).is_ok_and(|length| length <= MAX_LINKS);
+/// A signed link as it travels, in bytes.
+const MAX_SIGNED_LINK: usize = MAX_LINK.saturating_add(128);
+
+/// No chain is longer and no link larger; whoever says so has no end. Asked of every page, before it is kept.
+fn require_size(page: &ChainAnswer) -> Result<(), DeviceError> {
+    let fits = usize::try_from(page.length).is_ok_and(|length| length <= MAX_LINKS)
+        && page.links.iter().all(|link| link.as_slice().len() <= MAX_SIGNED_LINK);
     if fits { Ok(()) } else { Err(ErrorCode::TooLarge.into()) }
 }
 
@@ -289,8 +302,8 @@ pub(crate) async fn chain_from(
 ) -> Result<ChainAnswer, DeviceError> {
     let path = |from: u64| format!("/v1/chains/{account}?from={from}");
     let mut answer: ChainAnswer = json(api.call(bare(Method::Get, path(from))).await?, MAX_ACCOUNT_ANSWER).await?;
+    require_size(&answer)?;
     loop {
-        require_length(answer.length)?;
         let have = from.saturating_add(u64::try_from(answer.links.len()).unwrap_or(u64::MAX));
         if have >= answer.length {
             return Ok(answer);
@@ -299,6 +312,7 @@ pub(crate) async fn chain_from(
         if more.links.is_empty() {
             return Err(rolled_back());
         }
+        require_size(&more)?;
         let mut links = core::mem::take(&mut answer.links);
         links.extend(more.links);
         answer = ChainAnswer { links, ..ChainAnswer { links: Vec::new(), ..more } };
@@ -313,7 +327,7 @@ pub(crate) async fn replayed(
     let answer = chain_from(api, account, 0).await?;
     let mut links: Vec<SignedLink> = Vec::with_capacity(answer.links.len());
     for link in &answer.links {
-        links.push(decode(link.as_slice(), MAX_LINK.saturating_add(128)).map_err(|_| ErrorCode::Malformed)?);
+        links.push(decode(link.as_slice(), MAX_SIGNED_LINK).map_err(|_| ErrorCode::Malformed)?);
     }
     let place = |error| bad_link(0, error);
     let chain = Chain::replay(&links).map_err(place)?;
@@ -337,7 +351,7 @@ enum Refused {
 
 /// Takes one link, or finds it known.
 fn take_link(chain: &mut Chain, seq: u64, bytes: &Bytes) -> Result<Option<SignedLink>, Refused> {
-    let link: SignedLink = decode(bytes.as_slice(), MAX_LINK.saturating_add(128))
+    let link: SignedLink = decode(bytes.as_slice(), MAX_SIGNED_LINK)
         .map_err(|_| Refused::Bad(bad_link(seq, glimpse_wire::chain::ChainError::Malformed)))?;
     let place = Head { seq, hash: preimage::link_hash(link.link.as_slice()) };
     match chain.compare(&place) {
@@ -371,16 +385,21 @@ fn take_link(chain: &mut Chain, seq: u64, bytes: &Bytes) -> Result<Option<Signed
     }
 }
 
-/// The wraps to keep, where they are others than those that are kept. A server that has lost some does not make this device
-/// lose them, its own least of all.
-fn renewed(kept: &[KeptWrap], answer: &Account, chain: &Chain, own: DeviceId) -> Option<Vec<KeptWrap>> {
+/// The wraps that the server gives, and of those that are kept what still counts. A server that has lost some does not make
+/// this device lose them, its own least of all.
+fn renewed(kept: &[KeptWrap], answer: &Account, chain: &Chain, own: DeviceId) -> Vec<KeptWrap> {
     let mut wraps: Vec<KeptWrap> = answer.wraps.iter().cloned().map(KeptWrap::from).collect();
-    let lost = |wrap: &&KeptWrap| {
-        let still_counts = wrap.device == own || committed(chain, &[DeviceWrap::from((*wrap).clone())]);
-        still_counts && !answer.wraps.iter().any(|given| given.device == wrap.device)
+    let is_given = |wrap: &KeptWrap| answer.wraps.iter().any(|given| given.device == wrap.device);
+    let counts = |wrap: &KeptWrap| committed(chain, &[DeviceWrap::from(wrap.clone())]);
+    let stays = |wrap: &&KeptWrap| {
+        if wrap.device == own {
+            !answer.wraps.contains(&DeviceWrap::from((*wrap).clone()))
+        } else {
+            counts(wrap) && !is_given(wrap)
+        }
     };
-    wraps.extend(kept.iter().filter(lost).cloned());
-    (wraps != kept).then_some(wraps)
+    wraps.extend(kept.iter().filter(stays).cloned());
+    wraps
 }
 
 fn undone(pending: &Pending) -> Option<Notice> {
@@ -390,11 +409,6 @@ fn undone(pending: &Pending) -> Option<Notice> {
         LinkBody::Genesis { .. } | LinkBody::Act { .. } | LinkBody::Recover { .. } => Vec::new(),
     };
     Some(Notice::Undone { seq: link.seq, devices })
-}
-
-fn is_wrapped_to(chain: &Chain, wraps: &[DeviceWrap], device: DeviceId) -> bool {
-    let listed = chain.epoch().is_some_and(|epoch| epoch.wraps.iter().any(|wrap| wrap.device == device));
-    listed && wraps.iter().any(|wrap| wrap.device == device)
 }
 
 /// What a link tells the owner.

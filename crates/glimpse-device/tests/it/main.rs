@@ -16,6 +16,7 @@ mod chains;
 mod checkpoints;
 mod converging;
 mod family;
+mod hostage;
 mod keys;
 mod killing;
 mod lending;

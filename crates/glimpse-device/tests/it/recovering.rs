@@ -25,7 +25,7 @@ fn keys_of(kit: &RecoveryKit) -> KitKeys {
     combine(&kit.shares).unwrap()
 }
 
-async fn bring_back(ground: &Ground, kit: &KitKeys) -> Result<(Restored, Option<KitKeys>), DeviceError> {
+pub(crate) async fn bring_back(ground: &Ground, kit: &KitKeys) -> Result<(Restored, Option<KitKeys>), DeviceError> {
     let mut next = None;
     let plan = Restore { name: "New phone".to_owned(), passphrase: PASSPHRASE, plan: Plan::default() };
     let mut print = |kit: &RecoveryKit, _: &glimpse_wire::chain::Chain| {

@@ -25,12 +25,12 @@ fn plan(folder: &Path) -> BackupPlan {
     BackupPlan { to: folder.join("long"), shares_to: folder.join("short"), keep: 3, keep_shares: 1 }
 }
 
-async fn backed_up(server: &TestServer, folder: &Path) -> BackedUp {
+pub(crate) async fn backed_up(server: &TestServer, folder: &Path) -> BackedUp {
     glimpse_server::backup(&settings(server), &plan(folder), &SystemClock::new()).await.expect("a backup")
 }
 
 /// Loses the data folder and restores it; the server runs on it again.
-async fn restored(server: &mut TestServer, made: &BackedUp) -> Restored {
+pub(crate) async fn restored(server: &mut TestServer, made: &BackedUp) -> Restored {
     server.stop().await;
     std::fs::remove_dir_all(server.data()).expect("lost");
     let restored = glimpse_server::restore(&settings(server), &made.main, &made.shares).await.expect("restored");

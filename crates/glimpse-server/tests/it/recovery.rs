@@ -154,6 +154,30 @@ async fn a_veto_stops_a_recovery_for_good() {
 }
 
 #[tokio::test]
+async fn t098_a_veto_that_an_old_backup_lost_does_not_let_a_recovery_through() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let mut server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let (mut family, kit) = guarded(&server).await;
+    let thief = family.newcomer(&server);
+    let request = kit.request(&family.chain, &thief);
+    Http::to(&server).post(ASK, &request).await.ok();
+    let folder = server.folder().join("backups");
+    let made = crate::backup::backed_up(&server, &folder).await;
+    put_veto(&family.phones[1], &veto(&family.phones[1], thief.device)).await.ok();
+    crate::backup::restored(&mut server, &made).await;
+    clock.advance(Duration::from_millis(WAIT));
+    let http = Http::to(&server);
+    let link = family.recovery(&kit, &thief);
+    assert_eq!(http.post(&family.recover_path(), &link).await.code(), ErrorCode::NotFound, "it was due in the backup");
+    let again: Recovering = http.post(ASK, &request).await.json();
+    assert_eq!((again.due, again.wrap), (again.now.plus(WAIT), None), "it is announced anew, for its whole time");
+    // Control: what nobody stops comes through, here as well.
+    clock.advance(Duration::from_millis(WAIT));
+    http.post(&family.recover_path(), &link).await.ok();
+    family.take(&link);
+}
+
+#[tokio::test]
 async fn what_the_kit_did_not_sign_recovers_nothing() {
     let server = TestServer::start().await;
     let mut family = Family::new(&server, 2).await;
