@@ -16,6 +16,7 @@ use glimpse_wire::limits::{MAX_JSON, MAX_TITLE};
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::{DeviceId, ErrorCode, SUITE, UnixMillis, encode};
 
+use crate::access::again_if_lost;
 use crate::account::{Device, Ground};
 use crate::api::{Api, bare, json, with_json};
 use crate::chain::{KeptWrap, StoredChain, Synced, replayed};
@@ -225,14 +226,7 @@ impl Recovery<'_> {
 
     /// Sends the link, the same bytes again if the answer is lost.
     async fn send(&self, path: &str, body: &AppendLink) -> Result<Appended, DeviceError> {
-        let mut waits = crate::access::LOST_ANSWER_WAITS.iter();
-        loop {
-            match (self.api.call(with_json(Method::Post, path.to_owned(), body)).await, waits.next()) {
-                (Err(error), Some(wait)) if error.code() == Some(ErrorCode::ServerUnreachable) => {
-                    self.ground.machine.sleep(*wait).await;
-                }
-                (answer, _) => return json(answer?, MAX_JSON).await,
-            }
-        }
+        let request = || with_json(Method::Post, path.to_owned(), body);
+        json(again_if_lost(&*self.ground.machine, async || self.api.call(request()).await).await?, MAX_JSON).await
     }
 }
