@@ -88,7 +88,7 @@ impl Device {
 /// What the device is to be that an account comes back on.
 #[derive(Debug)]
 pub struct Restore<'r> {
-    /// What its owner calls it; may be empty.
+    /// What its owner calls it, at most [`MAX_TITLE`] bytes; may be empty.
     pub name: String,
     /// Its keys lie under this.
     pub passphrase: &'r [u8],
@@ -115,8 +115,10 @@ pub enum Restored {
 /// safe is not begun.
 ///
 /// # Errors
-/// [`DeviceError::WrongKit`]; [`ErrorCode::NotFound`] for a kit that no account here has; [`ErrorCode::RecoveryVetoed`];
-/// [`DeviceError::AccountExists`]; whatever `print` gives.
+/// [`DeviceError::AccountExists`]; [`ErrorCode::TooLarge`] for a name beyond [`MAX_TITLE`] bytes; [`ErrorCode::NotFound`] for
+/// a kit that the server knows no account of; [`DeviceError::WrongKit`]; [`DeviceError::Passphrase`] where an attempt before
+/// had another one; [`ErrorCode::RecoveryVetoed`]; [`DeviceError::SeedRefused`]; whatever `print` gives. What breaks off after
+/// the link was sent is gone on with by the next call.
 pub async fn restore(
     ground: &Ground,
     kit: &KitKeys,

@@ -237,7 +237,7 @@ impl Device {
     }
 
     /// Begins an epoch where a device that this one added is in the account and never said that it has the seed: the new
-    /// one is wrapped to it as to all, and it opens the older ones from there.
+    /// one is wrapped to it as to all, and it opens the older ones from there. Gives whether one was begun.
     ///
     /// # Errors
     /// As [`Device::rotate`].
