@@ -11,8 +11,9 @@ use glimpse_core::receipts::{ReceiptChain, audit};
 use glimpse_core::record::OpenedVersion;
 use glimpse_core::recovery::{Share, combine};
 use glimpse_core::viewer::{Config, Input, Output, Viewer};
-use glimpse_wire::account::{Card, Genesis, HeadStatement, Link, Signed, SignedLink};
+use glimpse_wire::account::{Card, HeadStatement, Link, Signed, SignedLink};
 use glimpse_wire::api::{AccountDeletion, SignIn, WriterMint};
+use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::live::Live;
 use glimpse_wire::mailbox::{ToEnd, ToServer};
@@ -71,7 +72,7 @@ pub fn messages(data: &[u8]) {
     canonical::<AccountDeletion>(data);
     canonical::<WriterMint>(data);
     if let Ok(link) = decode::<SignedLink>(data, usize::MAX) {
-        let _refused_or_not = Genesis::verify(&link);
+        let _refused_or_not = Chain::begin(&link);
     }
 }
 
@@ -81,7 +82,7 @@ pub fn envelope(data: &[u8]) {
     assert_eq!(envelope.to_bytes(), data, "there is one encoding");
     let account = &*ACCOUNT;
     let devices = [account.device.public()];
-    let opened = OpenedVersion::open(envelope, &account.genesis.account, &account.seed.account_key(), &devices);
+    let opened = OpenedVersion::open(envelope, &account.chain.account(), &account.seed.account_key(), &devices);
     assert!(opened.is_err(), "nobody has sealed anything to this account");
 }
 

@@ -67,10 +67,10 @@ fn megabytes_per_second(seconds: f64) -> f64 {
 /// A record of 64 MiB, as its author seals it and its reader opens it, Merkle tree and signature included.
 fn content(account: &NewAccount, rng: &mut Random) {
     let recipient = Recipient {
-        account: account.genesis.account,
+        account: account.chain.account(),
         epoch: 1,
-        key: KemPublic::parse(account.genesis.epoch.account_key.as_slice()).unwrap(),
-        head: account.genesis.head,
+        key: KemPublic::parse(account.epoch.account_key.as_slice()).unwrap(),
+        head: account.chain.head(),
     };
     let samples = 5;
     let piece = vec![7; PIECE];
@@ -100,7 +100,7 @@ fn content(account: &NewAccount, rng: &mut Random) {
             let envelope = Envelope::parse(&envelope).unwrap();
             let key = account.seed.account_key();
             let opened =
-                OpenedVersion::open(envelope, &account.genesis.account, &key, &[account.device.public()]).unwrap();
+                OpenedVersion::open(envelope, &account.chain.account(), &key, &[account.device.public()]).unwrap();
             let mut opener = opened.open_content(&ServerShare::from_wire(&SHARE)).unwrap();
             let mut round = round.iter();
             while !opener.is_done() {
@@ -150,10 +150,10 @@ fn handshake(account: &NewAccount, rng: &mut Random) {
             server_nonce: Hash([9; 32]),
             expires: UnixMillis(1_700_000_120_000),
             deadline: NOW.plus(120_000),
-            account: account.genesis.account,
+            account: account.chain.account(),
             signing: account.device.signing().public(),
             kem: account.device.kem().public().to_wire(),
-            head: account.genesis.head,
+            head: account.chain.head(),
             epoch: 1,
             name: "Ada".to_owned(),
         };

@@ -1,10 +1,11 @@
 //! Founding an account, and adopting its seed.
 
 use glimpse_wire::Hash;
-use glimpse_wire::account::{Epoch, Genesis, Head, LinkBody, SignedLink};
+use glimpse_wire::account::{Epoch, Head, LinkBody, SignedLink};
+use glimpse_wire::chain::Chain;
 use rand_core::CryptoRng;
 
-use crate::chain::{self, DrawnEpoch};
+use crate::chain::{DrawnEpoch, adopt, sign};
 use crate::error::OpenError;
 use crate::keys::{AccountSeed, DeviceKeys};
 use crate::secret::Secret;
@@ -16,9 +17,11 @@ pub struct NewAccount {
     pub device: DeviceKeys,
     /// The seed of epoch 1.
     pub seed: AccountSeed,
-    /// The genesis link, checked as others will check it.
-    pub genesis: Genesis,
-    /// The link as it is stored and sent, byte for byte.
+    /// Epoch 1.
+    pub epoch: Epoch,
+    /// The chain that the genesis link begins, checked as others will check it.
+    pub chain: Chain,
+    /// The genesis link as it is stored and sent, byte for byte.
     pub link: SignedLink,
     /// The seed wrapped to the first device; the link commits to it.
     pub wrap: Vec<u8>,
@@ -36,10 +39,10 @@ impl NewAccount {
         let DrawnEpoch { seed, epoch, wraps } = DrawnEpoch::first(&public, None, rng)?;
         let wrap = wraps.into_iter().next().ok_or(OpenError)?.sealed;
         let random = Hash(*Secret::<32>::generate(rng).expose_secret());
-        let body = LinkBody::Genesis { random, device: public, epoch, recovery: Vec::new() };
-        let link = chain::sign(device.signing(), &Head { seq: 0, hash: Hash::ZERO }, id, body);
-        let genesis = Genesis::verify(&link).map_err(|_| OpenError)?;
-        Ok(Self { device, seed, genesis, link, wrap })
+        let body = LinkBody::Genesis { random, device: public, epoch: epoch.clone(), recovery: Vec::new() };
+        let link = sign(device.signing(), &Head { seq: 0, hash: Hash::ZERO }, id, body);
+        let chain = Chain::begin(&link).map_err(|_| OpenError)?;
+        Ok(Self { device, seed, epoch, chain, link, wrap })
     }
 }
 
@@ -51,7 +54,7 @@ impl NewAccount {
 pub fn adopt_seed(device: &DeviceKeys, epoch: &Epoch, wrap: &[u8]) -> Result<AccountSeed, OpenError> {
     let id = device.id();
     let committed = epoch.wraps.iter().find(|commitment| commitment.device == id).ok_or(OpenError)?;
-    chain::adopt(&id, device.kem(), epoch, committed, wrap)
+    adopt(&id, device.kem(), epoch, committed, wrap)
 }
 
 #[cfg(test)]
@@ -66,26 +69,26 @@ mod tests {
         let mut rng = rng(7);
         let ours = NewAccount::generate(&mut rng).unwrap();
         let theirs = NewAccount::generate(&mut rng).unwrap();
-        let seed = adopt_seed(&ours.device, &ours.genesis.epoch, &ours.wrap).unwrap();
+        let seed = adopt_seed(&ours.device, &ours.epoch, &ours.wrap).unwrap();
         assert!(seed.0.matches(ours.seed.0.expose_secret()));
-        assert!(adopt_seed(&theirs.device, &ours.genesis.epoch, &ours.wrap).is_err());
-        assert!(adopt_seed(&ours.device, &theirs.genesis.epoch, &theirs.wrap).is_err());
+        assert!(adopt_seed(&theirs.device, &ours.epoch, &ours.wrap).is_err());
+        assert!(adopt_seed(&ours.device, &theirs.epoch, &theirs.wrap).is_err());
     }
 
     #[test]
     fn t106_a_wrap_that_the_link_does_not_commit_to_is_refused_even_if_it_opens() {
         let mut rng = rng(8);
         let ours = NewAccount::generate(&mut rng).unwrap();
-        let info = preimage::seed_wrap_info(&ours.device.id(), 1, ours.genesis.epoch.account_key.as_slice());
+        let info = preimage::seed_wrap_info(&ours.device.id(), 1, ours.epoch.account_key.as_slice());
         let substituted = ours.device.kem().public().seal(&info, &[], &[9; 32], &mut rng).unwrap();
         assert!(ours.device.kem().open(&info, &[], &substituted).is_ok(), "control: the wrap as such opens");
-        assert!(adopt_seed(&ours.device, &ours.genesis.epoch, &substituted).is_err());
+        assert!(adopt_seed(&ours.device, &ours.epoch, &substituted).is_err());
         // Nor is the right seed in another wrap: the link names this one.
         let seed = ours.seed.0.expose_secret();
         let again = ours.device.kem().public().seal(&info, &[], seed, &mut rng).unwrap();
-        assert!(adopt_seed(&ours.device, &ours.genesis.epoch, &again).is_err());
+        assert!(adopt_seed(&ours.device, &ours.epoch, &again).is_err());
         // Even with a link that commits to it, the account key must follow from the seed.
-        let mut epoch = ours.genesis.epoch.clone();
+        let mut epoch = ours.epoch.clone();
         epoch.wraps[0].hash = preimage::wrap_hash(&substituted);
         assert!(adopt_seed(&ours.device, &epoch, &substituted).is_err());
     }

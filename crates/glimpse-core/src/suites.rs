@@ -1,7 +1,8 @@
 //! The suite's byte, in everything that core reads: another value is refused, whoever signed or sealed it (attack 12).
 //! What the server reads is in its own tests; Terms, which the device of a session seals, are in `session/device/tests.rs`.
 
-use glimpse_wire::account::{Genesis, GenesisError, Link, SignedLink};
+use glimpse_wire::account::{Link, SignedLink};
+use glimpse_wire::chain::{Chain, ChainError};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::pairing::{Offer, Purpose, Terms};
 use glimpse_wire::preimage::StatementKind;
@@ -38,11 +39,11 @@ fn offer(suite: u8) -> Result<(), ErrorCode> {
 }
 
 /// What anybody makes of a genesis link that its device signed.
-fn genesis(suite: u8) -> Result<(), GenesisError> {
+fn genesis(suite: u8) -> Result<(), ChainError> {
     let account = account();
     let link = encode(&Link { suite, ..decode(account.link.link.as_slice(), 1 << 16).unwrap() });
     let signature = account.device.signing().sign(&preimage::link_signature(&link));
-    Genesis::verify(&SignedLink { link: Bytes(link), signature }).map(|_genesis| ())
+    Chain::begin(&SignedLink { link: Bytes(link), signature }).map(|_chain| ())
 }
 
 /// A record version that its author sealed and signed under a suite.
@@ -63,7 +64,7 @@ fn header(suite: u8) -> Result<(), Malformed> {
 fn header_opened(suite: u8) -> Result<(), OpenError> {
     let account = account();
     let key = account.seed.account_key();
-    OpenedVersion::open(sealed(suite), &account.genesis.account, &key, &[account.device.public()]).map(|_opened| ())
+    OpenedVersion::open(sealed(suite), &account.chain.account(), &key, &[account.device.public()]).map(|_opened| ())
 }
 
 /// Suites of what an opening and its trail consist of.
@@ -151,7 +152,7 @@ fn t012_no_suite_byte_can_be_changed() {
     let broken = |seq| Err(BrokenTrail { seq });
     for suite in [0, 2, 255] {
         assert_eq!(offer(suite), Err(ErrorCode::UnsupportedSuite), "Offer {suite}");
-        assert_eq!(genesis(suite), Err(GenesisError::Malformed), "Genesis {suite}");
+        assert_eq!(genesis(suite), Err(ChainError::Malformed), "Genesis {suite}");
         assert_eq!(header(suite), Err(Malformed), "Header {suite}");
         assert_eq!(header_opened(suite), Err(OpenError), "Header {suite}, past the parser");
         assert_eq!(opening(Suites { envelope: suite, ..RIGHT }), (tampered, Ok(())), "UnitEnvelope {suite}");

@@ -41,10 +41,10 @@ fn opened() -> Opened {
         server_nonce: Hash([9; 32]),
         expires: UnixMillis(1_700_000_120_000),
         deadline: Monotonic(120_000),
-        account: account.genesis.account,
+        account: account.chain.account(),
         signing: account.device.signing().public(),
         kem: account.device.kem().public().to_wire(),
-        head: account.genesis.head,
+        head: account.chain.head(),
         epoch: 1,
         name: String::new(),
     };

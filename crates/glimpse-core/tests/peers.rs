@@ -93,10 +93,10 @@ const MAILBOX: MailboxId = MailboxId([5; 16]);
 /// A version of a text record, at rest, opened by its owner.
 fn record(account: &NewAccount, content: &[u8], rng: &mut Random) -> OpenedVersion {
     let recipient = Recipient {
-        account: account.genesis.account,
+        account: account.chain.account(),
         epoch: 1,
-        key: KemPublic::parse(account.genesis.epoch.account_key.as_slice()).unwrap(),
-        head: account.genesis.head,
+        key: KemPublic::parse(account.epoch.account_key.as_slice()).unwrap(),
+        head: account.chain.head(),
     };
     let meta = Meta {
         title: "Letter".to_owned(),
@@ -116,7 +116,7 @@ fn record(account: &NewAccount, content: &[u8], rng: &mut Random) -> OpenedVersi
     sealer.push(content, &mut |_chunk| {}).unwrap();
     let envelope = sealer.finish(author, &mut |_chunk| {}).unwrap();
     let devices = [account.device.public()];
-    OpenedVersion::open(envelope, &account.genesis.account, &account.seed.account_key(), &devices).unwrap()
+    OpenedVersion::open(envelope, &account.chain.account(), &account.seed.account_key(), &devices).unwrap()
 }
 
 /// A device of ours lends a letter to the viewer in Python; `code` is what the person there types.
@@ -131,10 +131,10 @@ fn lends_to_the_viewer_in_python(code: impl FnOnce(&str) -> String, agrees: bool
         server_nonce: Hash([9; 32]),
         expires: TIME.plus(120_000),
         deadline: NOW.plus(120_000),
-        account: account.genesis.account,
+        account: account.chain.account(),
         signing: account.device.signing().public(),
         kem: account.device.kem().public().to_wire(),
-        head: account.genesis.head,
+        head: account.chain.head(),
         epoch: 1,
         name: "Ada".to_owned(),
     };

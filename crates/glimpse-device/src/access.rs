@@ -18,6 +18,7 @@ use crate::account::Device;
 use crate::api::{Signs, json, with_json};
 use crate::error::DeviceError;
 use crate::home::Home;
+use crate::surroundings::Surroundings;
 use crate::transport::{Body, Credential, Method, Request, Response};
 
 /// How often a request is sent again that the server was too busy for.
@@ -27,7 +28,7 @@ const MAX_BUSY_WAIT: u64 = 15;
 /// A token this close to its end is not used any more, in milliseconds.
 const TOKEN_MARGIN: u64 = 60 * 1000;
 /// Waits before a request is sent again whose answer was lost, in milliseconds.
-pub(crate) const LOST_ANSWER_WAITS: [u64; 3] = [200, 1_000, 3_000];
+const LOST_ANSWER_WAITS: [u64; 3] = [200, 1_000, 3_000];
 
 /// A token, and until when it is used.
 pub(crate) type KeptToken = Option<(Hash, Monotonic)>;
@@ -135,27 +136,27 @@ impl Device {
     /// Sends a request of the device that is safe to repeat: again if its answer was lost, later if the server has too much
     /// to do.
     pub(crate) async fn persistently(&self, request: impl Fn(Credential) -> Request) -> Result<Response, DeviceError> {
-        let mut waits = LOST_ANSWER_WAITS.iter();
-        loop {
-            match (self.authorised(&request).await, waits.next()) {
-                (Err(error), Some(wait)) if error.code() == Some(ErrorCode::ServerUnreachable) => {
-                    self.machine.sleep(*wait).await;
-                }
-                (answer, _) => return answer,
-            }
-        }
+        again_if_lost(&*self.machine, async || self.authorised(&request).await).await
     }
 
     /// Sends a request that is safe to repeat, again if its answer was lost.
     pub(crate) async fn again_if_lost(&self, request: impl Fn() -> Request) -> Result<Response, DeviceError> {
-        let mut waits = LOST_ANSWER_WAITS.iter();
-        loop {
-            match (self.api.call(request()).await, waits.next()) {
-                (Err(error), Some(wait)) if error.code() == Some(ErrorCode::ServerUnreachable) => {
-                    self.machine.sleep(*wait).await;
-                }
-                (answer, _) => return answer,
+        again_if_lost(&*self.machine, async || self.api.call(request()).await).await
+    }
+}
+
+/// Sends what is safe to repeat, again if its answer was lost: three more times at the most, after [`LOST_ANSWER_WAITS`].
+pub(crate) async fn again_if_lost(
+    machine: &dyn Surroundings,
+    send: impl AsyncFn() -> Result<Response, DeviceError>,
+) -> Result<Response, DeviceError> {
+    let mut waits = LOST_ANSWER_WAITS.iter();
+    loop {
+        match (send().await, waits.next()) {
+            (Err(error), Some(wait)) if error.code() == Some(ErrorCode::ServerUnreachable) => {
+                machine.sleep(*wait).await;
             }
+            (answer, _) => return answer,
         }
     }
 }

@@ -25,9 +25,9 @@ pub struct DeviceEntry {
     pub name: String,
     /// Whether it is this one.
     pub this: bool,
-    /// The link that brought it.
+    /// The number of the link that brought it.
     pub since: u64,
-    /// The link that took it out.
+    /// The number of the link that took it out; nothing while it belongs.
     pub until: Option<u64>,
     /// Until when it is held back, by the clock of whoever gives; nothing when it is free.
     pub held_until: Option<UnixMillis>,
@@ -63,7 +63,8 @@ impl Device {
     /// Calls a device by another name, on every device of the account. The server keeps it and cannot read it.
     ///
     /// # Errors
-    /// [`ErrorCode::TooLarge`]; [`ErrorCode::NotFound`] for a device that does not belong; [`DeviceError::Refused`].
+    /// [`ErrorCode::TooLarge`] beyond [`MAX_TITLE`] bytes; [`ErrorCode::NotFound`] for a device that does not belong;
+    /// [`DeviceError::NoSeed`]; [`DeviceError::Refused`]; as [`Device::sync`].
     pub async fn rename(&self, device: &DeviceId, to: &str) -> Result<(), DeviceError> {
         if to.len() > MAX_TITLE {
             return Err(ErrorCode::TooLarge.into());

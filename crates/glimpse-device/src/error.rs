@@ -5,7 +5,8 @@ use glimpse_wire::ErrorCode;
 use crate::storage::StorageError;
 use crate::transport::Unreachable;
 
-/// Why an operation failed. Nothing is half done after it.
+/// Why an operation failed. Nothing is half done after it, but for [`DeviceError::Unsettled`] and where an operation says
+/// that it is gone on with.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The server refused, or a check of the protocol failed.

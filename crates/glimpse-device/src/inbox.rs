@@ -14,7 +14,7 @@ use crate::listing::LogAlarm;
 const NAME: &str = "inbox";
 /// The sealed file, in bytes.
 const MAX_INBOX: usize = 4 * 1024 * 1024;
-/// Notices that are kept; the oldest go.
+/// Notices that are kept. Of more, the oldest go: first those that were read, alarms last.
 const MAX_NOTICES: usize = 1_000;
 
 /// One thing that happened.
@@ -111,7 +111,7 @@ pub enum Notice {
         /// Which device.
         #[n(0)]
         device: DeviceId,
-        /// When.
+        /// When it last did, by the server's clock.
         #[n(1)]
         at: UnixMillis,
     },

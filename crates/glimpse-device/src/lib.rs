@@ -3,7 +3,7 @@
 //! A [`Device`] is an account's device with its keys unlocked. It publishes, lists and opens records, lends them to a
 //! browser, and keeps what it must remember. Network, files, clock and randomness are traits ([`transport`],
 //! [`storage`], [`surroundings`]); `native` holds those of a computer, `browser` those of a page. Nothing here prints or
-//! asks: a question to the user is an event, the answer a command ([`lend`]).
+//! asks: a question to the user is an event, the answer a command ([`lend`], [`linking`]).
 //!
 //! Invariant: what must survive a crash is on disk before the message that depends on it leaves.
 #![forbid(unsafe_code)]

@@ -214,7 +214,7 @@ impl Listing {
         listed
     }
 
-    /// The record whose id begins with `prefix`.
+    /// The listed record whose id is `prefix`, or else the one whose id begins with it.
     ///
     /// # Errors
     /// [`DeviceError::NoRecord`], [`DeviceError::Ambiguous`].
@@ -293,10 +293,13 @@ impl Listing {
 }
 
 impl Device {
-    /// Brings the listing up to date: asks for what changed since the last look, checks it, and stores it.
+    /// Brings the listing up to date: asks for what changed since the last look, checks it, and stores it. By the way it
+    /// does what waits, and does not fail for it: signs a checkpoint, states the head for writers, pays what a linking owes,
+    /// goes on with re-keying.
     ///
     /// # Errors
-    /// [`DeviceError::Damaged`] when the sealed copy does not open; [`DeviceError::Refused`].
+    /// [`DeviceError::Damaged`] when the sealed copy does not open; [`DeviceError::Refused`]; as [`Device::sync`]. What is
+    /// wrong with the list of changes is no error: see [`Listing::alarms`].
     pub async fn listing(&self) -> Result<Listing, DeviceError> {
         self.listing_with(&mut |_| {}).await
     }

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use futures_util::future::{Either, select};
 use glimpse_core::Monotonic;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::MAX_FRAME;
+use glimpse_wire::limits::{MAX_FRAME, MAX_MESSAGE};
 use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::pairing::Message;
 use glimpse_wire::{ErrorCode, Hash, MailboxId, decode, encode};
 
 use crate::Local;
@@ -225,6 +226,22 @@ impl Link {
         let done = usize::try_from(sent.saturating_sub(self.first_kept)).unwrap_or(usize::MAX).min(self.kept.len());
         self.kept.drain(..done);
         self.first_kept = self.first_kept.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
+    }
+}
+
+/// What a message of the pairing means that nobody waits for: the other end's reason if it is one.
+pub(crate) fn reason_of(message: &[u8]) -> Option<ErrorCode> {
+    match decode(message, MAX_MESSAGE) {
+        Ok(Message::Abort { code }) => Some(code),
+        Ok(
+            Message::Hello { .. }
+            | Message::Answer { .. }
+            | Message::ConfirmA { .. }
+            | Message::ConfirmB { .. }
+            | Message::Grant(_)
+            | Message::Live { .. },
+        )
+        | Err(_) => None,
     }
 }
 

@@ -16,6 +16,7 @@ use glimpse_wire::limits::{MAX_JSON, MAX_TITLE};
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::{DeviceId, ErrorCode, SUITE, UnixMillis, encode};
 
+use crate::access::again_if_lost;
 use crate::account::{Device, Ground};
 use crate::api::{Api, bare, json, with_json};
 use crate::chain::{KeptWrap, StoredChain, Synced, replayed};
@@ -88,7 +89,7 @@ impl Device {
 /// What the device is to be that an account comes back on.
 #[derive(Debug)]
 pub struct Restore<'r> {
-    /// What its owner calls it; may be empty.
+    /// What its owner calls it, at most [`MAX_TITLE`] bytes; may be empty.
     pub name: String,
     /// Its keys lie under this.
     pub passphrase: &'r [u8],
@@ -115,8 +116,10 @@ pub enum Restored {
 /// safe is not begun.
 ///
 /// # Errors
-/// [`DeviceError::WrongKit`]; [`ErrorCode::NotFound`] for a kit that no account here has; [`ErrorCode::RecoveryVetoed`];
-/// [`DeviceError::AccountExists`]; whatever `print` gives.
+/// [`DeviceError::AccountExists`]; [`ErrorCode::TooLarge`] for a name beyond [`MAX_TITLE`] bytes; [`ErrorCode::NotFound`] for
+/// a kit that the server knows no account of; [`DeviceError::WrongKit`]; [`DeviceError::Passphrase`] where an attempt before
+/// had another one; [`ErrorCode::RecoveryVetoed`]; [`DeviceError::SeedRefused`]; whatever `print` gives. What breaks off after
+/// the link was sent is gone on with by the next call.
 pub async fn restore(
     ground: &Ground,
     kit: &KitKeys,
@@ -226,14 +229,7 @@ impl Recovery<'_> {
 
     /// Sends the link, the same bytes again if the answer is lost.
     async fn send(&self, path: &str, body: &AppendLink) -> Result<Appended, DeviceError> {
-        let mut waits = crate::access::LOST_ANSWER_WAITS.iter();
-        loop {
-            match (self.api.call(with_json(Method::Post, path.to_owned(), body)).await, waits.next()) {
-                (Err(error), Some(wait)) if error.code() == Some(ErrorCode::ServerUnreachable) => {
-                    self.ground.machine.sleep(*wait).await;
-                }
-                (answer, _) => return json(answer?, MAX_JSON).await,
-            }
-        }
+        let request = || with_json(Method::Post, path.to_owned(), body);
+        json(again_if_lost(&*self.ground.machine, async || self.api.call(request()).await).await?, MAX_JSON).await
     }
 }

@@ -14,7 +14,7 @@ use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, HEAD_STATEMENT_MILLIS, MAX_JSON, 
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::{ErrorCode, RecordId, SUITE, decode};
 
-use crate::access::LOST_ANSWER_WAITS;
+use crate::access::again_if_lost;
 use crate::api::{Api, bare, json, with_cbor, with_json};
 use crate::card::ContactCard;
 use crate::chain::chain_from;
@@ -88,16 +88,9 @@ impl Writer {
     }
 
     async fn submit(&self, envelope: &[u8], token: glimpse_wire::Hash) -> Result<(), DeviceError> {
-        let mut waits = LOST_ANSWER_WAITS.iter();
-        loop {
-            let request = with_cbor(Method::Post, "/v1/writes".to_owned(), envelope.to_vec()).by(token);
-            match (self.api.call(request).await, waits.next()) {
-                (Err(error), Some(wait)) if error.code() == Some(ErrorCode::ServerUnreachable) => {
-                    self.machine.sleep(*wait).await;
-                }
-                (answer, _) => return answer.map(|_| ()),
-            }
-        }
+        let request = || with_cbor(Method::Post, "/v1/writes".to_owned(), envelope.to_vec()).by(token);
+        again_if_lost(&*self.machine, async || self.api.call(request()).await).await?;
+        Ok(())
     }
 
     /// To whom to seal: what the chain says, if it goes on from the card's and a device has said within a day that its

@@ -4,7 +4,7 @@
 //! follows outside the main database, the end of what revoked devices began, is repeated by the sweep if it was cut off.
 
 use glimpse_wire::account::{Act, Head, Link, LinkBody, Second, SignedLink, WrapCommitment};
-use glimpse_wire::api::{AppendLink, Appended, DeviceWrap};
+use glimpse_wire::api::{AppendLink, Appended, CreateAccount, DeviceWrap};
 use glimpse_wire::chain::{Chain, ChainError};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_LINK, MAX_WRAP, SECOND_MILLIS};
@@ -78,6 +78,26 @@ impl App {
         let links = self.store.links(account).await?;
         // Thousands of signatures, in the worst case: not on a thread that serves others.
         tokio::task::spawn_blocking(move || replay(&links)).await.unwrap_or_else(|_| Err(ErrorCode::Internal.into()))
+    }
+
+    /// Founds an account by its genesis link, or finds it founded by the same bytes.
+    ///
+    /// # Errors
+    /// `Malformed` and `Unauthorised` when no chain begins with the link, or for a wrap that is not its own; `Conflict` when
+    /// the account is there with another wrap, or is being deleted.
+    pub(crate) async fn found(&self, body: &CreateAccount) -> Answer<AccountId> {
+        let signed: SignedLink = decode(body.genesis.as_slice(), MAX_LINK)?;
+        let chain = Chain::begin(&signed).map_err(refusal)?;
+        let wrap = body.wrap.as_slice();
+        // One wrap comes with it: an account begins with one device, and gets its recovery kit by a later link.
+        let Some([committed]) = chain.epoch().map(|epoch| epoch.wraps.as_slice()) else {
+            return Err(ErrorCode::Malformed.into());
+        };
+        if wrap.len() > MAX_WRAP || committed.hash != preimage::wrap_hash(wrap) {
+            return Err(ErrorCode::Malformed.into());
+        }
+        self.store.create_account(&chain, body.genesis.as_slice(), wrap).await?;
+        Ok(chain.account())
     }
 
     /// Adds a link to the account's chain, or finds it added by the same bytes.

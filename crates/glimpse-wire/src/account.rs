@@ -3,7 +3,6 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::chain::{Chain, ChainError};
 use crate::codec::{Malformed, array, choice, decode, encode};
 use crate::ids::{AccountId, Bytes, DeviceId, Hash, SignatureBytes, SigningKeyBytes, UnixMillis};
 use crate::limits::MAX_LINK;
@@ -292,55 +291,6 @@ pub struct SignedLink {
 }
 
 array!(SignedLink { link, signature });
-
-/// Why a genesis link is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum GenesisError {
-    /// Not canonical, wrong suite, not a genesis link, or fields that do not fit each other.
-    #[error("malformed genesis link")]
-    Malformed,
-    /// The signature is not by the device that the link names.
-    #[error("genesis link is not signed by its device")]
-    Signature,
-}
-
-/// A genesis link that was checked: canonical, of this suite, signed by its own device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Genesis {
-    /// The account that it founds.
-    pub account: AccountId,
-    /// The chain's head while this is its only link.
-    pub head: Head,
-    /// The device that begins.
-    pub device: DevicePublic,
-    /// Epoch 1.
-    pub epoch: Epoch,
-}
-
-impl Genesis {
-    /// Checks `signed` as the first link of a chain.
-    ///
-    /// # Errors
-    /// [`GenesisError`].
-    pub fn verify(signed: &SignedLink) -> Result<Self, GenesisError> {
-        let chain = Chain::begin(signed).map_err(|error| match error {
-            ChainError::Signature => GenesisError::Signature,
-            ChainError::Malformed
-            | ChainError::NotNext
-            | ChainError::NotAMember
-            | ChainError::Reverse
-            | ChainError::Known
-            | ChainError::Policy
-            | ChainError::Epoch
-            | ChainError::Full => GenesisError::Malformed,
-        })?;
-        let (account, head) = (chain.account(), chain.head());
-        let first = chain.members().first().ok_or(GenesisError::Malformed)?;
-        let device = first.device.clone();
-        let epoch = chain.epoch().ok_or(GenesisError::Malformed)?.clone();
-        Ok(Self { account, head, device, epoch })
-    }
-}
 
 /// A device's word that a head is the newest at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

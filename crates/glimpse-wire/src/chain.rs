@@ -2,7 +2,7 @@
 //! are. Every end replays it for itself, the server included; none takes another's word for it.
 //!
 //! A chain is never replaced, only extended: [`Chain::push`] takes the one next link or leaves everything as it was.
-//! What fits is said in [`fitting`], who must sign beside the signer in [`seconds`], what rules are in force in [`rules`].
+//! What fits is said in `fitting`, who must sign beside the signer in `seconds`, what rules are in force in `rules`.
 
 mod fitting;
 mod rules;

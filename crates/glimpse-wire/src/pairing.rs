@@ -51,7 +51,7 @@ pub struct Offer {
 
 array!(Offer { suite, purpose, mailbox, server_nonce, device_nonce, identity, expires });
 
-/// What the viewer is and claims, inside [`Hello`].
+/// What the viewer is and claims, inside [`Message::Hello`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelloCore {
     /// H of the Offer as received.

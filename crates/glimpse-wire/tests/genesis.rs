@@ -1,9 +1,8 @@
 //! The first link of a chain, and the envelope of a record version: what is refused without a key.
 
 use ed25519_dalek::{Signer, SigningKey};
-use glimpse_wire::account::{
-    DevicePublic, Epoch, Genesis, GenesisError, Head, KEM_KEY_LEN, Link, LinkBody, SignedLink, WrapCommitment,
-};
+use glimpse_wire::account::{DevicePublic, Epoch, Head, KEM_KEY_LEN, Link, LinkBody, SignedLink, WrapCommitment};
+use glimpse_wire::chain::{Chain, ChainError};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::record::{Envelope, Header, WRAPPED_LEN};
 use glimpse_wire::{
@@ -37,51 +36,52 @@ fn sign(link: &Link) -> SignedLink {
 #[test]
 fn a_genesis_link_is_taken_whole_or_not_at_all() {
     let signed = sign(&link());
-    let genesis = Genesis::verify(&signed).unwrap();
-    assert_eq!(genesis.account, preimage::account_id(signed.link.as_slice()));
-    assert_eq!((genesis.head.seq, genesis.head.hash), (0, preimage::link_hash(signed.link.as_slice())));
+    let chain = Chain::begin(&signed).unwrap();
+    assert_eq!(chain.account(), preimage::account_id(signed.link.as_slice()));
+    assert_eq!(chain.head(), Head { seq: 0, hash: preimage::link_hash(signed.link.as_slice()) });
     for place in 0..signed.link.0.len() {
         let mut altered = signed.clone();
         altered.link.0[place] ^= 1;
-        assert!(Genesis::verify(&altered).is_err(), "byte {place}");
+        assert!(Chain::begin(&altered).is_err(), "byte {place}");
     }
     for place in 0..64 {
         let mut altered = signed.clone();
         altered.signature.0[place] ^= 1;
-        assert_eq!(Genesis::verify(&altered), Err(GenesisError::Signature), "signature byte {place}");
+        assert_eq!(Chain::begin(&altered), Err(ChainError::Signature), "signature byte {place}");
     }
 }
 
 #[test]
 fn a_genesis_link_whose_parts_do_not_fit_is_refused_even_if_it_is_signed() {
-    type Edit = (&'static str, fn(&mut Link));
+    type Edit = (&'static str, ChainError, fn(&mut Link));
+    use ChainError::{Epoch as OfEpoch, Malformed};
     fn genesis(link: &mut Link) -> (&mut DevicePublic, &mut Epoch) {
         let LinkBody::Genesis { device, epoch, .. } = &mut link.body else { panic!("genesis") };
         (device, epoch)
     }
     let edits: [Edit; 12] = [
-        ("suite", |link| link.suite = 2),
-        ("seq", |link| link.seq = 1),
-        ("previous", |link| link.previous = Hash([1; 32])),
-        ("signer", |link| link.signer = DeviceId([1; 32])),
-        ("device key", |link| genesis(link).0.kem.0.truncate(KEM_KEY_LEN - 1)),
-        ("serial", |link| genesis(link).0.serial = Bytes(vec![0; 31])),
-        ("epoch", |link| genesis(link).1.number = 2),
-        ("account key", |link| genesis(link).1.account_key.0.push(0)),
-        ("previous seed", |link| genesis(link).1.previous_seed = Bytes(vec![0])),
-        ("no wrap", |link| genesis(link).1.wraps.clear()),
-        ("a wrap for another", |link| genesis(link).1.wraps[0].device = DeviceId([1; 32])),
-        ("two wraps", |link| {
+        ("suite", Malformed, |link| link.suite = 2),
+        ("seq", Malformed, |link| link.seq = 1),
+        ("previous", Malformed, |link| link.previous = Hash([1; 32])),
+        ("signer", Malformed, |link| link.signer = DeviceId([1; 32])),
+        ("device key", Malformed, |link| genesis(link).0.kem.0.truncate(KEM_KEY_LEN - 1)),
+        ("serial", Malformed, |link| genesis(link).0.serial = Bytes(vec![0; 31])),
+        ("epoch", OfEpoch, |link| genesis(link).1.number = 2),
+        ("account key", OfEpoch, |link| genesis(link).1.account_key.0.push(0)),
+        ("previous seed", Malformed, |link| genesis(link).1.previous_seed = Bytes(vec![0])),
+        ("no wrap", OfEpoch, |link| genesis(link).1.wraps.clear()),
+        ("a wrap for another", OfEpoch, |link| genesis(link).1.wraps[0].device = DeviceId([1; 32])),
+        ("two wraps", OfEpoch, |link| {
             let wrap = genesis(link).1.wraps[0];
             genesis(link).1.wraps.push(wrap);
         }),
     ];
-    for (name, edit) in edits {
+    for (name, told, edit) in edits {
         let mut altered = link();
         edit(&mut altered);
-        assert_eq!(Genesis::verify(&sign(&altered)), Err(GenesisError::Malformed), "{name}");
+        assert_eq!(Chain::begin(&sign(&altered)), Err(told), "{name}");
     }
-    assert!(Genesis::verify(&sign(&link())).is_ok(), "control");
+    assert!(Chain::begin(&sign(&link())).is_ok(), "control");
 }
 
 fn envelope() -> Envelope {

@@ -1,6 +1,5 @@
 //! A whole pairing in memory, and what must stop it.
 
-use glimpse_wire::account::Head;
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, Hash, MailboxId, UnixMillis};
 
@@ -28,10 +27,10 @@ pub(crate) fn setup(account: &NewAccount) -> Setup {
         server_nonce: Hash([9; 32]),
         expires: UnixMillis(1_700_000_120_000),
         deadline: NOW.plus(120_000),
-        account: account.genesis.account,
+        account: account.chain.account(),
         signing: account.device.signing().public(),
         kem: account.device.kem().public().to_wire(),
-        head: Head { seq: 0, hash: account.genesis.head.hash },
+        head: account.chain.head(),
         epoch: 1,
         name: "Ada".to_owned(),
     }
@@ -73,7 +72,7 @@ fn two_ends_with_one_code_confirm_each_other() {
     let (device, viewer) = confirmed(&account, 2);
     assert_eq!(device.words(), viewer.words());
     assert_eq!(device.peer().origin, "https://glimpse.example");
-    assert_eq!(viewer.identity().account, account.genesis.account);
+    assert_eq!(viewer.identity().account, account.chain.account());
     assert_eq!(viewer.identity().name, "Ada");
 }
 

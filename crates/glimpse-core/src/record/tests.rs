@@ -61,7 +61,7 @@ fn seal(account: &NewAccount, seed: u64) -> Sealed {
 
 fn open(account: &NewAccount, envelope: &Envelope) -> Result<OpenedVersion, OpenError> {
     let envelope = Envelope::parse(&envelope.to_bytes())?;
-    OpenedVersion::open(envelope, &account.genesis.account, &account.seed.account_key(), &[account.device.public()])
+    OpenedVersion::open(envelope, &account.chain.account(), &account.seed.account_key(), &[account.device.public()])
 }
 
 fn content(account: &NewAccount, sealed: &Sealed, share: Hash) -> Result<Plaintext, OpenError> {
@@ -267,7 +267,7 @@ fn t049_no_other_suite_is_read() {
         assert!(Envelope::parse(&other.to_bytes()).is_err());
         let devices = [account.device.public()];
         let key = account.seed.account_key();
-        assert!(OpenedVersion::open(other, &account.genesis.account, &key, &devices).is_err());
+        assert!(OpenedVersion::open(other, &account.chain.account(), &key, &devices).is_err());
     }
     assert!(open(&account, &envelope).is_ok(), "control");
     // Nor one that its author sealed as such from the start, to this account or under another's name.
@@ -280,7 +280,7 @@ fn t049_no_other_suite_is_read() {
         let sealer = draft.seal(meta("Letter"), 1, &server(SHARE), &recipient, rng).unwrap();
         let envelope = sealer.finish(author, &mut |_chunk| {}).unwrap();
         let key = account.seed.account_key();
-        OpenedVersion::open(envelope, &account.genesis.account, &key, &[account.device.public()]).map(|_opened| ())
+        OpenedVersion::open(envelope, &account.chain.account(), &key, &[account.device.public()]).map(|_opened| ())
     };
     assert_eq!(sealed_as(|header| header.suite = 2), Err(OpenError));
     assert_eq!(sealed_as(|header| header.account = AccountId([7; 32])), Err(OpenError));
@@ -452,7 +452,7 @@ fn what_is_over_a_limit_does_not_open_either() {
         let client = ClientShare(Secret::from_slice(&share).unwrap());
         let meta_key = derive::meta_key(&envelope.header.salt, &client);
         envelope.sealed_meta = Bytes(seal_small(meta_key.key, h0, &encode(&meta(title))).unwrap());
-        OpenedVersion::open(envelope, &account.genesis.account, &key, &devices).err()
+        OpenedVersion::open(envelope, &account.chain.account(), &key, &devices).err()
     };
     assert_eq!(open(&"x".repeat(MAX_TITLE)), None, "control");
     assert_eq!(open(&"x".repeat(MAX_TITLE + 1)), Some(OpenError));
@@ -461,7 +461,7 @@ fn what_is_over_a_limit_does_not_open_either() {
 #[test]
 fn an_account_key_that_nobody_can_have_is_no_recipient() {
     let account = account(1);
-    let mut key = account.genesis.epoch.account_key.0.clone();
+    let mut key = account.epoch.account_key.0.clone();
     assert!(KemPublic::parse(&key).is_ok(), "control");
     key[1216 - 32..].fill(0);
     assert!(KemPublic::parse(&key).is_err(), "an X25519 part of small order");

@@ -36,10 +36,10 @@ pub(crate) fn meta(title: &str) -> Meta {
 
 pub(crate) fn recipient(account: &NewAccount) -> Recipient {
     Recipient {
-        account: account.genesis.account,
+        account: account.chain.account(),
         epoch: 1,
-        key: KemPublic::parse(account.genesis.epoch.account_key.as_slice()).unwrap(),
-        head: account.genesis.head,
+        key: KemPublic::parse(account.epoch.account_key.as_slice()).unwrap(),
+        head: account.chain.head(),
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn version(account: &NewAccount, meta: Meta, content: &[u8], share: &
     let envelope = glimpse_wire::record::Envelope::parse(&envelope.to_bytes()).unwrap();
     let devices = [account.device.public()];
     let opened =
-        OpenedVersion::open(envelope, &account.genesis.account, &account.seed.account_key(), &devices).unwrap();
+        OpenedVersion::open(envelope, &account.chain.account(), &account.seed.account_key(), &devices).unwrap();
     (opened, chunks)
 }
 

@@ -54,10 +54,10 @@ pub(crate) fn checkpoints_sheet() -> Sheet {
     let sign = |number: u64, previous: Hash, count: usize| {
         let checkpoint = Checkpoint {
             suite: SUITE,
-            account: account.genesis.account,
+            account: account.chain.account(),
             number,
             previous,
-            head: account.genesis.head,
+            head: account.chain.head(),
             count: u64::try_from(count).unwrap(),
             root: Hash(root(&leaves[..count])),
             at: UnixMillis(1_700_000_000_000),

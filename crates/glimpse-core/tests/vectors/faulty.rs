@@ -22,8 +22,12 @@ fn number(offered_as: &str) -> usize {
 /// What the chain says to bytes in the place of a link.
 pub(crate) fn outcome(offered_as: &str, bytes: &[u8]) -> String {
     let mut before = story().before(number(offered_as));
-    let pushed = decode(bytes, 1 << 20).map_err(ChainError::from).and_then(|link: SignedLink| before.push(&link));
-    let word = match pushed {
+    word(decode(bytes, 1 << 20).map_err(ChainError::from).and_then(|link: SignedLink| before.push(&link)))
+}
+
+/// The word of the vectors for what a chain says.
+pub(crate) fn word(said: Result<(), ChainError>) -> String {
+    let word = match said {
         Ok(()) => "accepted",
         Err(ChainError::Malformed) => "malformed",
         Err(ChainError::NotNext) => "not-next",

@@ -61,10 +61,10 @@ pub(crate) fn opened(account: &NewAccount) -> OpenedPairing {
         server_nonce: Hash(hand::drawn("server nonce")),
         expires: ISSUED.plus(120_000),
         deadline: NOW.plus(120_000),
-        account: account.genesis.account,
+        account: account.chain.account(),
         signing: account.device.signing().public(),
         kem: account.device.kem().public().to_wire(),
-        head: account.genesis.head,
+        head: account.chain.head(),
         epoch: 1,
         name: "Ada".to_owned(),
     };

@@ -73,10 +73,10 @@ pub(crate) fn linking() -> Sheet {
         server_nonce: Hash(hand::drawn("server nonce")),
         expires: AT.plus(120_000),
         deadline: NOW.plus(120_000),
-        account: account.genesis.account,
+        account: account.chain.account(),
         signing: account.device.signing().public(),
         kem: account.device.kem().public().to_wire(),
-        head: account.genesis.head,
+        head: account.chain.head(),
         epoch: 1,
         name: String::new(),
     };
@@ -149,10 +149,10 @@ pub(crate) fn linking() -> Sheet {
     });
     assert_eq!(hand::sealed(&expanded(label::SEAL_A), [0; 12], &transcript.0, &introduction), sealed_a.as_slice());
     let identity = encode(&Identity {
-        account: account.genesis.account,
+        account: account.chain.account(),
         signing: account.device.signing().public(),
         kem: account.device.kem().public().to_wire(),
-        head: account.genesis.head,
+        head: account.chain.head(),
         epoch: 1,
         name: String::new(),
         blind: Hash(blind),
@@ -165,7 +165,7 @@ pub(crate) fn linking() -> Sheet {
     let public = keys.public();
     let serial_key: [u8; 32] = hand::derived(None, &hand::drawn::<32>("account seed"), label::SERIAL_KEY);
     let serial = Bytes(hand::mac(&serial_key, &preimage::serial(SERIAL)).to_vec());
-    let (account_id, adder_id) = (account.genesis.account, account.device.id());
+    let (account_id, adder_id) = (account.chain.account(), account.device.id());
     let invitation =
         preimage::invitation(&transcript, &keys.id(), &account_id, &place, &adder_id, serial.as_slice(), AT, 0);
     let Act::Add { device, .. } = &act else { panic!() };

@@ -7,7 +7,8 @@ use glimpse_core::pairing::viewer::Asking;
 use glimpse_core::receipts::audit;
 use glimpse_core::record::{Author, OpenedVersion, Origin};
 use glimpse_core::secret::ServerShare;
-use glimpse_wire::account::{Genesis, GenesisError, SignedLink};
+use glimpse_wire::account::SignedLink;
+use glimpse_wire::chain::{Chain, ChainError};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::pairing::{HelloCore, Message, Offer, Purpose, Terms};
 use glimpse_wire::record::Envelope;
@@ -399,12 +400,8 @@ pub(crate) fn outcome(story: &lent::Story, offered_as: &str, bytes: &[u8]) -> St
         "envelope" => envelope(bytes),
         "content" => content(bytes),
         "genesis" => {
-            let signed = decode(bytes, 1 << 20).map_err(|_| GenesisError::Malformed);
-            match signed.and_then(|signed: SignedLink| Genesis::verify(&signed)) {
-                Ok(_) => "accepted".to_owned(),
-                Err(GenesisError::Malformed) => "malformed".to_owned(),
-                Err(GenesisError::Signature) => "signature".to_owned(),
-            }
+            let signed = decode(bytes, 1 << 20).map_err(ChainError::from);
+            crate::faulty::word(signed.and_then(|signed: SignedLink| Chain::begin(&signed)).map(|_chain| ()))
         }
         "receipts" => {
             let receipts: Vec<Bytes> = decode(bytes, 1 << 20).unwrap();
@@ -450,7 +447,7 @@ fn envelope(bytes: &[u8]) -> String {
     let account = rest::account();
     let Ok(envelope) = Envelope::parse(bytes) else { return "malformed".to_owned() };
     let devices = [account.device.public()];
-    match OpenedVersion::open(envelope, &account.genesis.account, &account.seed.account_key(), &devices) {
+    match OpenedVersion::open(envelope, &account.chain.account(), &account.seed.account_key(), &devices) {
         Err(error) => error.to_string(),
         Ok(opened) if opened.origin() == Origin::Unsigned => "unsigned".to_owned(),
         Ok(_) => "accepted".to_owned(),

@@ -38,13 +38,13 @@ fn account_key_seed() -> [u8; 32] {
 pub(crate) fn account_sheet() -> Sheet {
     let account = account();
     let public = account.device.public();
-    let info = preimage::seed_wrap_info(&account.device.id(), 1, account.genesis.epoch.account_key.as_slice());
+    let info = preimage::seed_wrap_info(&account.device.id(), 1, account.epoch.account_key.as_slice());
     let (enc, ciphertext) = account.wrap.split_at(1120);
     let shared = hand::decapsulated(hand::drawn("device KEM seed"), enc);
     let schedule = Schedule::new(&shared, &info, None);
     let sealed = hand::sealed(&schedule.key, schedule.base_nonce, b"", &hand::drawn::<32>("account seed"));
     assert_eq!(sealed, ciphertext);
-    assert!(adopt_seed(&account.device, &account.genesis.epoch, &account.wrap).is_ok());
+    assert!(adopt_seed(&account.device, &account.epoch, &account.wrap).is_ok());
     Sheet::about("Founding an account: keys, the seed of epoch 1 wrapped to the device, and the signed genesis link.")
         .bytes("device_signing_seed", hand::drawn::<32>("device signing seed"))
         .bytes("device_kem_seed", hand::drawn::<32>("device KEM seed"))
@@ -55,7 +55,7 @@ pub(crate) fn account_sheet() -> Sheet {
         .bytes("device_kem_key", public.kem.as_slice())
         .bytes("device_id", account.device.id().0)
         .bytes("account_key_seed", account_key_seed())
-        .bytes("account_key", account.genesis.epoch.account_key.as_slice())
+        .bytes("account_key", account.epoch.account_key.as_slice())
         .bytes("seed_wrap_info", &info)
         .bytes("seed_wrap_shared_secret", shared)
         .bytes("seed_wrap_key", schedule.key)
@@ -64,18 +64,18 @@ pub(crate) fn account_sheet() -> Sheet {
         .bytes("seed_wrap_hash", preimage::wrap_hash(&account.wrap).0)
         .bytes("link", account.link.link.as_slice())
         .bytes("link_signature", account.link.signature.0)
-        .bytes("link_hash", account.genesis.head.hash.0)
-        .bytes("account_id", account.genesis.account.0)
+        .bytes("link_hash", account.chain.head().hash.0)
+        .bytes("account_id", account.chain.account().0)
 }
 
 pub(crate) const SERVER_SHARE: &str = "server share of the record";
 
 fn recipient(account: &NewAccount) -> Recipient {
     Recipient {
-        account: account.genesis.account,
+        account: account.chain.account(),
         epoch: 1,
-        key: KemPublic::parse(account.genesis.epoch.account_key.as_slice()).unwrap(),
-        head: account.genesis.head,
+        key: KemPublic::parse(account.epoch.account_key.as_slice()).unwrap(),
+        head: account.chain.head(),
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn sealed(account: &NewAccount, author: Author<'_>, from: &str, conte
 pub(crate) fn opened(account: &NewAccount, envelope: &Envelope) -> OpenedVersion {
     let devices = [account.device.public()];
     let envelope = Envelope::parse(&envelope.to_bytes()).unwrap();
-    OpenedVersion::open(envelope, &account.genesis.account, &account.seed.account_key(), &devices).unwrap()
+    OpenedVersion::open(envelope, &account.chain.account(), &account.seed.account_key(), &devices).unwrap()
 }
 
 fn record(comment: &str, author: Author<'_>, from: &str, content: &[u8]) -> Sheet {

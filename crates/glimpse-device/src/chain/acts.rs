@@ -23,9 +23,9 @@ const TRIES: u32 = 5;
 /// How far the re-keying of sensitive records is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rekeying {
-    /// Records under the newest epoch.
+    /// Records that were sealed anew by this call.
     pub done: usize,
-    /// Of so many.
+    /// Those, and the ones that are still under an earlier epoch.
     pub all: usize,
 }
 
@@ -37,7 +37,9 @@ impl Device {
     /// on from the newest seed that is here.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] for a device that does not belong; [`DeviceError::NeedsSecond`]; as [`Device::sync`].
+    /// [`ErrorCode::Malformed`] for none, or for this device itself; [`ErrorCode::NotFound`] for one that does not belong;
+    /// [`DeviceError::NeedsSecond`]: [`Device::proposal`] has it then; [`DeviceError::Unsettled`]; [`ErrorCode::Conflict`]
+    /// when other devices were quicker, again and again; as [`Device::sync`].
     pub async fn revoke(&self, devices: &[DeviceId]) -> Result<Head, DeviceError> {
         let mut leaving = devices.to_vec();
         leaving.sort_unstable();
@@ -63,7 +65,7 @@ impl Device {
     /// Begins an epoch for the same devices.
     ///
     /// # Errors
-    /// As [`Device::sync`].
+    /// [`DeviceError::NoSeed`]; otherwise as [`Device::revoke`].
     pub async fn rotate(&self) -> Result<Head, DeviceError> {
         self.append(|known| {
             let drawn = DrawnEpoch::next(&known.chain, known.present_seed()?, &[], &mut self.rng())?;
@@ -72,10 +74,11 @@ impl Device {
         .await
     }
 
-    /// Changes the account's rules. What a rule asks for is taken from the rules before.
+    /// Changes the account's rules. What changing them needs is what the rules before ask for. `change` is called again
+    /// where another device was quicker.
     ///
     /// # Errors
-    /// [`DeviceError::NeedsSecond`]; [`ErrorCode::Malformed`] for rules outside the limits; as [`Device::sync`].
+    /// [`ErrorCode::Malformed`] for rules outside the limits; otherwise as [`Device::revoke`].
     pub async fn set_policy(&self, change: impl Fn(&mut Policy)) -> Result<Head, DeviceError> {
         self.append(|known| {
             let mut policy = known.chain.signed_policy().clone();

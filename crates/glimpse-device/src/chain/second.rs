@@ -52,7 +52,7 @@ impl Proposal {
     /// What is proposed.
     ///
     /// # Errors
-    /// [`Malformed`].
+    /// [`Malformed`]; never of a proposal that was parsed.
     pub fn act(&self) -> Result<Act, Malformed> {
         decode(self.act.as_slice(), MAX_LINK)
     }
@@ -155,7 +155,8 @@ impl Device {
     ///
     /// # Errors
     /// [`ErrorCode::NotFound`] when none waits; [`ErrorCode::Conflict`] when the chain has gone on since: propose it
-    /// again; [`ErrorCode::Malformed`] for a signature that is not another device's over this act.
+    /// again; [`ErrorCode::Malformed`] for a signature that is not another device's over this act; [`DeviceError::Unsettled`];
+    /// as [`Device::sync`].
     pub async fn complete(&self, signed: &Cosigned) -> Result<Head, DeviceError> {
         let waiting = self.home.chain().await?.waiting.ok_or(ErrorCode::NotFound)?;
         let _settling = self.settle_without_seed();

@@ -19,10 +19,10 @@ use crate::inbox::Notice;
 /// Two links at one place. Nothing that depends on the chain goes on until the owner has said which one counts.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Fork {
-    /// What this device has at that place, or its own head.
+    /// The head of this device's chain.
     #[n(0)]
     pub ours: Head,
-    /// What the other end has there.
+    /// A place at which the other end has another link than this device.
     #[n(1)]
     pub theirs: Head,
     /// Who named it.
@@ -148,11 +148,12 @@ impl Device {
     }
 
     /// Compares a head that a device of the account named somewhere (in a record, a pairing, a checkpoint) with the
-    /// chain. One that is further ahead has the chain fetched.
+    /// chain; `by` is that device. One that is further ahead has the chain fetched. A fork is kept, and stops this device
+    /// until its owner has settled it.
     ///
     /// # Errors
     /// [`glimpse_wire::ErrorCode::ChainForked`]; [`glimpse_wire::ErrorCode::ChainRolledBack`] when the server does not
-    /// give the links.
+    /// give the links; as [`Device::sync`].
     pub async fn meet_head(&self, head: &Head, by: DeviceId) -> Result<(), DeviceError> {
         if self.known().chain.compare(head) == Standing::Ahead {
             self.sync().await?;

@@ -17,7 +17,7 @@ use super::{Command, Commands, Event, Happened, Lent, Plan, next};
 use crate::account::Device;
 use crate::api::{bare, json, with_cbor, with_json};
 use crate::error::DeviceError;
-use crate::mailbox::{Link, News};
+use crate::mailbox::{Link, News, reason_of};
 use crate::text::same_words;
 use crate::transport::Method;
 
@@ -280,7 +280,7 @@ impl Pairing<'_, '_> {
                 ) => {}
                 Happened::News(news) => {
                     if let Some(message) = self.news(news)? {
-                        return Err(unexpected(&message).into());
+                        return Err(reason_of(&message).unwrap_or(ErrorCode::Malformed).into());
                     }
                 }
                 Happened::Tick => self.tick().await?,
@@ -383,20 +383,4 @@ struct Run {
 /// Openings in all.
 fn budget(units: usize) -> u32 {
     u32::try_from(units).unwrap_or(u32::MAX).saturating_mul(BUDGET_PER_UNIT).max(DEFAULT_BUDGET)
-}
-
-/// What a message means that nobody waits for: the other end's reason if it is one, otherwise a fault.
-fn unexpected(message: &[u8]) -> ErrorCode {
-    match glimpse_wire::decode(message, glimpse_wire::limits::MAX_MESSAGE) {
-        Ok(Message::Abort { code }) => code,
-        Ok(
-            Message::Hello { .. }
-            | Message::Answer { .. }
-            | Message::ConfirmA { .. }
-            | Message::ConfirmB { .. }
-            | Message::Grant(_)
-            | Message::Live { .. },
-        )
-        | Err(_) => ErrorCode::Malformed,
-    }
 }

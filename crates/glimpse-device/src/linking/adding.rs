@@ -14,6 +14,7 @@ use super::meeting::{Party, meet};
 use super::{Added, Commands, Event, Stopped, Way, give_up};
 use crate::account::Device;
 use crate::error::DeviceError;
+use crate::mailbox::reason_of;
 use crate::text::same_words;
 
 impl Device {
@@ -101,7 +102,7 @@ impl Device {
                 }
                 // Nothing is due from the other end before the yes: it is leaving, or out of order.
                 Ok(Next::Message(message)) => {
-                    let code = super::line::reason_of(&message).unwrap_or(ErrorCode::Declined);
+                    let code = reason_of(&message).unwrap_or(ErrorCode::Declined);
                     return Err(give_up(code.into(), |code| asked.stop(code)));
                 }
                 Err(error) => return Err(give_up(error, |code| asked.stop(code))),
@@ -181,7 +182,7 @@ impl Device {
                 Next::Second(signed) => return Ok(signed.second()),
                 Next::Approved(_) => {}
                 Next::Message(message) => {
-                    return Err(super::line::reason_of(&message).unwrap_or(ErrorCode::PairingBroken).into());
+                    return Err(reason_of(&message).unwrap_or(ErrorCode::PairingBroken).into());
                 }
             }
         }
@@ -236,7 +237,7 @@ impl Device {
     }
 
     /// Begins an epoch where a device that this one added is in the account and never said that it has the seed: the new
-    /// one is wrapped to it as to all, and it opens the older ones from there.
+    /// one is wrapped to it as to all, and it opens the older ones from there. Gives whether one was begun.
     ///
     /// # Errors
     /// As [`Device::rotate`].

@@ -27,7 +27,7 @@ use crate::transport::Method;
 /// What a new device brings.
 #[derive(Debug)]
 pub struct Join<'j> {
-    /// What its owner calls it; may be empty.
+    /// What its owner calls it, at most [`MAX_TITLE`] bytes; may be empty.
     pub name: String,
     /// Its hardware serial number; may be empty.
     pub serial: String,
@@ -43,7 +43,8 @@ pub struct Join<'j> {
 /// [`resume`] goes on.
 ///
 /// # Errors
-/// [`DeviceError::AccountExists`]; why nothing came of it.
+/// [`DeviceError::AccountExists`]; [`DeviceError::RecoveryWaits`]; [`ErrorCode::TooLarge`] for a name that is too long;
+/// [`ErrorCode::UnsupportedSuite`]; why nothing came of it.
 pub async fn join(
     ground: &Ground,
     plan: Join<'_>,
@@ -112,7 +113,8 @@ pub async fn join(
 ///
 /// # Errors
 /// [`DeviceError::NoAccount`] when nothing was begun here, or the device was never added: then [`join`] begins anew;
-/// [`DeviceError::NoSeed`] while it waits for an epoch.
+/// [`DeviceError::NoSeed`] while it waits for an epoch; [`DeviceError::Passphrase`]; [`ErrorCode::ChainForked`] when the
+/// server's chain does not go on from the one that was signed for; as [`Device::sync`].
 pub async fn resume(ground: &Ground, passphrase: &[u8]) -> Result<Device, DeviceError> {
     let home = Home::new(Rc::clone(&ground.storage));
     let profile = home.profile().await?.filter(|profile| profile.joining && !profile.confirmed);

@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use futures_util::{FutureExt, StreamExt, select_biased};
 use glimpse_core::Monotonic;
-use glimpse_wire::limits::MAX_MESSAGE;
 use glimpse_wire::pairing::Message;
-use glimpse_wire::{ErrorCode, Hash, MailboxId, decode, encode};
+use glimpse_wire::{ErrorCode, Hash, MailboxId, encode};
 
 use super::{Command, Commands, Event};
 use crate::api::{Api, bare};
@@ -174,21 +173,5 @@ impl Talk<'_> {
             // If this is lost, the server's clock removes it.
             let _gone = api.call(bare(Method::Delete, format!("/v1/mailboxes/{mailbox}")).by(*token)).await;
         }
-    }
-}
-
-/// What a message of the pairing means that nobody waits for: the other end's reason if it is one.
-pub(super) fn reason_of(message: &[u8]) -> Option<ErrorCode> {
-    match decode(message, MAX_MESSAGE) {
-        Ok(Message::Abort { code }) => Some(code),
-        Ok(
-            Message::Hello { .. }
-            | Message::Answer { .. }
-            | Message::ConfirmA { .. }
-            | Message::ConfirmB { .. }
-            | Message::Grant(_)
-            | Message::Live { .. },
-        )
-        | Err(_) => None,
     }
 }

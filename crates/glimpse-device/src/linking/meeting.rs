@@ -13,12 +13,12 @@ use glimpse_wire::limits::{MAX_JSON, MAX_OFFER, PAIRING_MILLIS};
 use glimpse_wire::pairing::{Offer, Purpose};
 use glimpse_wire::{ErrorCode, Hash, MailboxId, decode};
 
-use super::line::{Line, Talk, reason_of};
+use super::line::{Line, Talk};
 use super::{Commands, Event, Way};
 use crate::api::{Api, json, with_cbor, with_json};
 use crate::error::DeviceError;
 use crate::home::Home;
-use crate::mailbox::Link;
+use crate::mailbox::{Link, reason_of};
 use crate::surroundings::{Surroundings, SystemRng};
 use crate::transport::{Credential, Method};
 

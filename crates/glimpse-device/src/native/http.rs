@@ -49,7 +49,7 @@ impl Network {
         Self::by_way_of(address, None)
     }
 
-    /// Towards `address`, over a byte stream that a phone carries to the server ([`super::relay`]). What goes through it is
+    /// Towards `address`, over a byte stream that a phone carries to the server ([`super::Relay`]). What goes through it is
     /// the same as on a network of one's own, TLS included.
     ///
     /// # Errors

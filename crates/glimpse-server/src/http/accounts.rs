@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use glimpse_wire::account::{Genesis, GenesisError, HeadStatement, Signed, SignedLink};
+use glimpse_wire::account::{HeadStatement, Signed};
 use glimpse_wire::api::{
     Account, AccountDeletion, Chain, Challenge, ChallengeRequest, CreateAccount, DeviceName, Info, SignIn, SignedJson,
     Token,
 };
-use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_LABEL, MAX_LINK, MAX_WRAP};
-use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SUITE, UnixMillis, decode};
+use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_LABEL};
+use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SUITE, UnixMillis};
 use serde::Deserialize;
 
 use super::auth::{Device, From, Linked, note_refusal, token_hash};
@@ -33,19 +33,8 @@ pub(super) async fn create(
     Json(body): Json<CreateAccount>,
 ) -> Answer<(StatusCode, JsonAnswer<Account>)> {
     app.rates.accounts.admit(address, 1, app.clock.now())?;
-    let signed: SignedLink = decode(body.genesis.as_slice(), MAX_LINK)?;
-    let genesis = Genesis::verify(&signed).map_err(|error| match error {
-        GenesisError::Malformed => ErrorCode::Malformed,
-        GenesisError::Signature => ErrorCode::Unauthorised,
-    })?;
-    let wrap = body.wrap.as_slice();
-    // One wrap comes with it: an account begins with one device, and gets its recovery kit by a later link.
-    let [committed] = genesis.epoch.wraps.as_slice() else { return Err(ErrorCode::Malformed.into()) };
-    if wrap.len() > MAX_WRAP || committed.hash != preimage::wrap_hash(wrap) {
-        return Err(ErrorCode::Malformed.into());
-    }
-    app.store.create_account(&genesis, body.genesis.as_slice(), wrap).await?;
-    let account = app.store.account(&genesis.account, 0, app.clock.now()).await?;
+    let founded = app.found(&body).await?;
+    let account = app.store.account(&founded, 0, app.clock.now()).await?;
     Ok((StatusCode::CREATED, JsonAnswer(account)))
 }
 

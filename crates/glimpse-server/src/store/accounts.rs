@@ -1,8 +1,9 @@
 //! Accounts as they are founded and read: chains, what devices say of them, wraps, names.
 
 use futures_util::TryStreamExt;
-use glimpse_wire::account::{Genesis, Head};
-use glimpse_wire::api::{Account, Chain, DeviceName, DeviceWrap, Doubled, SignedJson};
+use glimpse_wire::account::Head;
+use glimpse_wire::api::{Account, Chain as ChainAnswer, DeviceName, DeviceWrap, Doubled, SignedJson};
+use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_LINKS_ANSWER;
 use glimpse_wire::{AccountId, DeviceId, ErrorCode, UnixMillis};
@@ -14,9 +15,12 @@ use crate::problem::Answer;
 
 impl Store {
     /// Founds an account, or finds it founded by the same bytes, so that a device may repeat what it could not finish.
-    pub(crate) async fn create_account(&self, genesis: &Genesis, link: &[u8], wrap: &[u8]) -> Answer<()> {
-        let account = genesis.account.0.as_slice();
-        let device = genesis.device.id();
+    pub(crate) async fn create_account(&self, chain: &Chain, link: &[u8], wrap: &[u8]) -> Answer<()> {
+        let account = chain.account();
+        let account = account.0.as_slice();
+        // A chain begins with one device.
+        let [first] = chain.members() else { return Err(ErrorCode::Malformed.into()) };
+        let device = first.id.0.as_slice();
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         // Once another epoch began, the first one's wrap is not there to be compared with.
         let there: Option<(Vec<u8>, Option<Vec<u8>>, i64)> = sqlx::query_as(
@@ -24,7 +28,7 @@ impl Store {
              LEFT JOIN wraps ON wraps.account = accounts.account AND epoch = 1 AND device = ?
              WHERE accounts.account = ? AND links.seq = 0",
         )
-        .bind(device.0.as_slice())
+        .bind(device)
         .bind(account)
         .fetch_optional(&mut *tx)
         .await?;
@@ -35,19 +39,19 @@ impl Store {
         sqlx::query("INSERT INTO accounts (account) VALUES (?)").bind(account).execute(&mut *tx).await?;
         sqlx::query("INSERT INTO links (account, seq, hash, link) VALUES (?, 0, ?, ?)")
             .bind(account)
-            .bind(genesis.head.hash.0.as_slice())
+            .bind(chain.head().hash.0.as_slice())
             .bind(link)
             .execute(&mut *tx)
             .await?;
         sqlx::query("INSERT INTO devices (account, device, signing) VALUES (?, ?, ?)")
             .bind(account)
-            .bind(device.0.as_slice())
-            .bind(genesis.device.signing.0.as_slice())
+            .bind(device)
+            .bind(first.device.signing.0.as_slice())
             .execute(&mut *tx)
             .await?;
         sqlx::query("INSERT INTO wraps (account, device, epoch, wrap) VALUES (?, ?, 1, ?)")
             .bind(account)
-            .bind(device.0.as_slice())
+            .bind(device)
             .bind(wrap)
             .execute(&mut *tx)
             .await?;
@@ -98,7 +102,7 @@ impl Store {
     }
 
     /// The account's chain from a number on, and the newest word of each of its devices about the head.
-    pub(crate) async fn chain(&self, account: &AccountId, from: u64) -> Answer<Chain> {
+    pub(crate) async fn chain(&self, account: &AccountId, from: u64) -> Answer<ChainAnswer> {
         let mut tx = self.main.begin().await?;
         let chain = chain(&mut tx, account, from).await;
         tx.rollback().await?;
@@ -164,7 +168,7 @@ impl Store {
     }
 }
 
-async fn chain(tx: &mut SqliteConnection, account: &AccountId, from: u64) -> Answer<Chain> {
+async fn chain(tx: &mut SqliteConnection, account: &AccountId, from: u64) -> Answer<ChainAnswer> {
     let length = links::head(tx, account).await?.seq.saturating_add(1);
     let mut rows = sqlx::query_scalar("SELECT link FROM links WHERE account = ? AND seq >= ? ORDER BY seq")
         .bind(account.0.as_slice())
@@ -192,7 +196,7 @@ async fn chain(tx: &mut SqliteConnection, account: &AccountId, from: u64) -> Ans
         Ok(SignedJson { statement: Bytes(statement), signature: SignatureBytes(fixed(&signature)?) })
     };
     let statements = statements.into_iter().map(statement).collect::<Result<_, _>>()?;
-    Ok(Chain { account: *account, length, links, statements })
+    Ok(ChainAnswer { account: *account, length, links, statements })
 }
 
 #[cfg(test)]

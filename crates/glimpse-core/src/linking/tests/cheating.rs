@@ -72,7 +72,7 @@ fn an_invitation_that_lies_in_any_field_is_not_signed_for() {
     let revoke = Act::Revoke { devices: vec![leaver.id()], epoch: drawn.epoch };
     let link = chain::act(&world.chain, &world.account.device, revoke, None);
     world.push(&link);
-    let genesis = world.account.genesis.head;
+    let genesis = world.account.chain.head();
     type Lie<'f> = (&'static str, &'f dyn Fn(&mut Invite), ErrorCode);
     let lies: [Lie<'_>; 10] = [
         ("another account", &|invite| invite.account.0[0] ^= 1, ErrorCode::Malformed),
@@ -194,7 +194,7 @@ fn an_identity_that_is_not_the_inviting_members_is_refused() {
     };
     let head = world.chain.head();
     assert_eq!(shown(head), Ok(()), "control");
-    assert_eq!(shown(world.account.genesis.head), Ok(()), "an older one of this chain");
+    assert_eq!(shown(world.account.chain.head()), Ok(()), "an older one of this chain");
     assert_eq!(shown(Head { hash: Hash([1; 32]), ..head }), Err(ErrorCode::ChainForked));
     assert_eq!(shown(Head { seq: head.seq + 1, ..head }), Err(ErrorCode::ChainRolledBack));
 }

@@ -27,7 +27,7 @@ fn t011_an_identity_other_than_the_one_in_offer_is_refused_whatever_the_field() 
     let (ours, theirs) = (NewAccount::generate(&mut rng(1)).unwrap(), NewAccount::generate(&mut rng(2)).unwrap());
     type Alteration<'f> = (&'static str, &'f dyn Fn(&mut Identity));
     let fields: [Alteration<'_>; 9] = [
-        ("account", &|identity| identity.account = theirs.genesis.account),
+        ("account", &|identity| identity.account = theirs.chain.account()),
         ("signing", &|identity| identity.signing = theirs.device.signing().public()),
         ("kem", &|identity| identity.kem = theirs.device.kem().public().to_wire()),
         ("head seq", &|identity| identity.head.seq += 1),

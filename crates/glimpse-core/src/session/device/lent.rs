@@ -12,7 +12,7 @@ use crate::secret::{ClientShare, Secret};
 /// What the user decided.
 #[derive(Debug)]
 pub struct Decision {
-    /// The records, as units; at most 256, more by [`DeviceSession::amend`].
+    /// The records, as units; at most 256, more by [`super::DeviceSession::amend`].
     pub units: Vec<LentUnit>,
     /// Bits of [`Rights`].
     pub rights: u8,
