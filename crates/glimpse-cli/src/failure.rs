@@ -144,8 +144,11 @@ impl From<ErrorCode> for Failure {
         if code == ErrorCode::LogBroken {
             "`glimpse ls` says in what. Compare your devices and ask whoever runs the server; then: glimpse chain accept-records"
                 .clone_into(&mut failure.next);
+        } else if code == ErrorCode::DeviceRevoked {
+            "To come back: glimpse link, on a device of the account; here: glimpse --home NEW join --server URL"
+                .clone_into(&mut failure.next);
         } else if code == ErrorCode::DeviceDoubled {
-            "If you put this one back from a copy: glimpse chain use-copy. If not, on another device: glimpse revoke"
+            "If you put this one back from a copy: glimpse chain use-copy. If not, take it out: glimpse devices, on another device"
                 .clone_into(&mut failure.next);
         }
         failure

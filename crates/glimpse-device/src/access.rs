@@ -87,6 +87,10 @@ impl Device {
         }
         // Held over the exchange: a counter that is overtaken by a later one of another process would look like a copy.
         let _held = self.home.lock_requests().await?;
+        // The next number would pass, and of the two the other one would be refused: whose turn it is, is the owner's to say.
+        if self.home.is_doubled().await? {
+            return Err(ErrorCode::DeviceDoubled.into());
+        }
         let (account, device) = (self.account(), self.keys().id());
         let request = ChallengeRequest { account, device };
         let request = with_json(Method::Post, "/v1/sign-in/challenge".to_owned(), &request);
@@ -102,7 +106,11 @@ impl Device {
         };
         let signed: SignedJson = self.keys().signing().sign_statement(StatementKind::SignIn, &answer).into();
         let request = with_json(Method::Post, "/v1/sign-in".to_owned(), &signed);
-        let token: Token = json(self.api.call(request).await?, MAX_JSON).await?;
+        let answered = self.api.call(request).await;
+        if answered.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::DeviceDoubled)) {
+            self.home.store_doubled(true).await?;
+        }
+        let token: Token = json(answered?, MAX_JSON).await?;
         // Its life by the server's clock, counted on ours, which may be set differently.
         let life = token.expires.since(challenge.now).saturating_sub(TOKEN_MARGIN);
         self.token.set(Some((token.token, self.machine.monotonic().plus(life))));

@@ -180,7 +180,8 @@ impl Device {
     pub async fn use_copy(&self) -> Result<(), DeviceError> {
         let _held = self.home.lock_requests().await?;
         // Above any counter that was counted up by ones.
-        self.home.raise_counter(self.machine.now().0).await
+        self.home.raise_counter(self.machine.now().0).await?;
+        Ok(self.home.store_doubled(false).await?)
     }
 
     /// Puts the keys under another passphrase. The file is replaced as a whole: after a crash one of the two opens it.

@@ -91,6 +91,7 @@ impl Home {
     pub(crate) const CHAIN: &'static str = "chain.cbor";
     pub(crate) const INBOX: &'static str = "inbox.sealed";
     const COUNTER: &'static str = "counter.cbor";
+    const DOUBLED: &'static str = "doubled";
     const LISTING: &'static str = "listing.sealed";
     const ATTEMPTS: &'static str = "attempts.cbor";
     const RECEIPTS: &'static str = "receipts";
@@ -190,6 +191,15 @@ impl Home {
     pub(crate) async fn raise_counter(&self, at: u64) -> Result<(), DeviceError> {
         let last = self.next_counter().await?;
         Ok(self.storage.write(Self::COUNTER, &encode(&last.max(at))).await?)
+    }
+
+    /// Whether this device was told that its keys are in use elsewhere, and its owner has not said that it goes on.
+    pub(crate) async fn is_doubled(&self) -> Result<bool, StorageError> {
+        Ok(self.storage.read(Self::DOUBLED).await?.is_some())
+    }
+
+    pub(crate) async fn store_doubled(&self, doubled: bool) -> Result<(), StorageError> {
+        if doubled { self.storage.write(Self::DOUBLED, &[]).await } else { self.storage.remove(Self::DOUBLED).await }
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<u8>, DeviceError> {

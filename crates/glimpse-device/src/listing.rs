@@ -13,7 +13,7 @@ use glimpse_core::record::OpenedVersion;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{HEAD_STATEMENT_MILLIS, MAX_ENVELOPE, MAX_PAGE};
 use glimpse_wire::record::{Change, Envelope, Meta, Page};
-use glimpse_wire::{ErrorCode, Hash, RecordId, UnixMillis, decode, encode};
+use glimpse_wire::{AuthorId, ErrorCode, Hash, RecordId, UnixMillis, decode, encode};
 use minicbor::{Decode, Encode};
 
 use crate::account::Device;
@@ -67,6 +67,9 @@ pub struct Entry {
     /// The epoch for which its newest version is sealed; 0 when it did not open.
     #[n(8)]
     pub epoch: u32,
+    /// Who wrote its newest version, of one that is [`Standing::Pending`].
+    #[n(9)]
+    pub writer: Option<AuthorId>,
 }
 
 /// By what a later change of a record is measured. Only what is signed moves it.
@@ -132,6 +135,7 @@ impl Entry {
             standing: Standing::Trouble { code: ErrorCode::RecordTampered },
             measure: Measure::Nothing,
             epoch: 0,
+            writer: None,
         }
     }
 

@@ -2,9 +2,10 @@
 
 use glimpse_device::DeviceError;
 use glimpse_wire::ErrorCode;
+use glimpse_wire::account::Policy;
 use serde::Serialize;
 
-use super::cosign::{complete, explained, needs};
+use super::cosign::{changes, complete, explained, needs};
 use super::devices::{rekey, short};
 use super::{confirm, pins};
 use crate::args::{ChainCommand, Rules, Shared};
@@ -157,26 +158,41 @@ async fn rotate(shared: &Shared, out: Out) -> Result<u8, Failure> {
 
 async fn set_rules(shared: &Shared, rules: &Rules, out: Out) -> Result<u8, Failure> {
     if rules.is_empty() {
-        return Err(Failure::usage("No rule was named.", "`glimpse chain rules --help` shows which there are."));
+        let next = "`glimpse chain` shows those in force, `glimpse chain rules --help` those that can be set.";
+        return Err(Failure::usage("No rule was named.", next));
     }
     let device = home::unlock(shared, out).await?;
+    device.sync().await?;
+    let before = device.chain().signed_policy().clone();
     let days = |days: Option<u32>, before: u64| days.map_or(before, |days| u64::from(days).saturating_mul(DAY));
-    let changed = device
-        .set_policy(|policy| {
-            policy.adding.second = rules.second_to_link.unwrap_or(policy.adding.second);
-            policy.revoking.second = rules.second_to_revoke.unwrap_or(policy.revoking.second);
-            policy.pinning.second = rules.second_to_pin.unwrap_or(policy.pinning.second);
-            policy.adding.held = days(rules.hold_new_devices, policy.adding.held);
-            policy.pinning.held = days(rules.hold_pins, policy.pinning.held);
-            policy.recovering = days(rules.announce_recovery, policy.recovering);
-        })
-        .await;
+    let change = |policy: &mut Policy| {
+        policy.adding.second = rules.second_to_link.unwrap_or(policy.adding.second);
+        policy.revoking.second = rules.second_to_revoke.unwrap_or(policy.revoking.second);
+        policy.pinning.second = rules.second_to_pin.unwrap_or(policy.pinning.second);
+        policy.adding.held = days(rules.hold_new_devices, policy.adding.held);
+        policy.pinning.held = days(rules.hold_pins, policy.pinning.held);
+        policy.recovering = days(rules.announce_recovery, policy.recovering);
+    };
+    let mut after = before.clone();
+    change(&mut after);
+    if after == before {
+        out.note("These are the rules already. Nothing was changed.");
+        return Ok(0);
+    }
+    let changed = device.set_policy(change).await;
     let head = match changed {
         Ok(head) => head,
         Err(error) => return Err(explained(&device, error, out).await),
     };
     out.event(&serde_json::json!({ "event": "rules", "seq": head.seq }))?;
-    out.line(&format!("The rules are changed, from {} UTC on.", date(device.now().0)))?;
+    let chain = device.chain();
+    for change in changes(&before, chain.signed_policy()) {
+        out.line(&change)?;
+    }
+    match chain.loosens_at().filter(|at| *at > device.now()) {
+        Some(at) => out.line(&format!("What is less strict counts from {} UTC on; the rest at once.", date(at.0)))?,
+        None => out.line("The rules are changed.")?,
+    }
     Ok(0)
 }
 

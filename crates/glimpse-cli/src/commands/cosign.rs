@@ -5,16 +5,17 @@ use std::path::Path;
 
 use glimpse_device::chain::Proposal;
 use glimpse_device::{Device, DeviceError};
-use glimpse_wire::account::{Act, Need};
+use glimpse_wire::account::{Act, Need, Pin, Policy};
 use glimpse_wire::{ErrorCode, Malformed};
 use serde_json::json;
 
+use super::chain::span;
 use super::confirm;
 use super::devices::{find_id, rekey};
 use crate::args::{Cosign, Shared};
 use crate::failure::Failure;
 use crate::out::Out;
-use crate::text::count;
+use crate::text::clean_to;
 use crate::{files, home};
 
 /// A file with a proposal or a signature, in bytes at most.
@@ -38,6 +39,11 @@ pub(super) async fn sign(shared: &Shared, proposed: &Cosign, out: Out) -> Result
     }
     let by = find_id(&devices, &proposal.by);
     out.note(&format!("{by} proposes: {}", sentence(&act, &|id| find_id(&devices, id))));
+    if let Act::Policy { policy, .. } = &act {
+        for change in changes(device.chain().signed_policy(), policy) {
+            out.note(&format!("  {change}"));
+        }
+    }
     confirm("Sign it as the second device?", proposed.yes, out).await?;
     let signed = device.cosign(&proposal).await.map_err(|error| match error.code() {
         Some(ErrorCode::Conflict) => outrun(),
@@ -84,7 +90,7 @@ pub(super) async fn explained(device: &Device, error: DeviceError, out: Out) -> 
     if let Err(failure) = out.event(&json!({ "event": "needs-second", "proposal": proposal.to_string() })) {
         return failure;
     }
-    out.note("Run this on another device of the account:");
+    out.note("Run this on another device of the account. It is long: what stands below may go there in a file as well, and `glimpse cosign FILE` reads it.");
     if let Err(failure) = out.line(&format!("glimpse cosign {proposal}")) {
         return failure;
     }
@@ -140,17 +146,44 @@ fn sentence(act: &Act, called: &dyn Fn(&glimpse_wire::DeviceId) -> String) -> St
             format!("to take out {}", out.join(", "))
         }
         Act::Rotate { .. } => "to begin a new epoch".to_owned(),
-        Act::Policy { policy, .. } => format!(
-            "these rules: linking {}, taking out {}, pinning {}, {} and {} pinned",
-            needs(policy.adding),
-            needs(policy.revoking),
-            needs(policy.pinning),
-            count(u64::try_from(policy.organisations.len()).unwrap_or(u64::MAX), "organisation"),
-            count(u64::try_from(policy.writers.len()).unwrap_or(u64::MAX), "writer"),
-        ),
+        Act::Policy { .. } => "to change the rules".to_owned(),
         Act::Recovery { keys, .. } if keys.is_empty() => "to give up the recovery kit".to_owned(),
         Act::Recovery { .. } => "another recovery kit".to_owned(),
     }
+}
+
+/// What is otherwise under `after` than under `before`, in words.
+pub(super) fn changes(before: &Policy, after: &Policy) -> Vec<String> {
+    let mut changes = Vec::new();
+    for (what, before, after) in [
+        ("linking", before.adding, after.adding),
+        ("taking out", before.revoking, after.revoking),
+        ("rules, pins and the kit", before.pinning, after.pinning),
+    ] {
+        if before != after {
+            changes.push(format!("{what}: {}, and so far {}", needs(after), needs(before)));
+        }
+    }
+    if before.recovering != after.recovering {
+        let announced = |millis: u64| {
+            if millis == 0 { "not announced".to_owned() } else { format!("announced for {}", span(millis)) }
+        };
+        let text = format!("recovering: {}, and so far {}", announced(after.recovering), announced(before.recovering));
+        changes.push(text);
+    }
+    for (what, before, after) in
+        [("organisation", &before.organisations, &after.organisations), ("writer", &before.writers, &after.writers)]
+    {
+        let named = |pin: &Pin| format!("{} as {what} ({})", clean_to(&pin.name, 40), pin.key);
+        changes.extend(after.iter().filter(|pin| !before.contains(pin)).map(|pin| format!("pinned: {}", named(pin))));
+        changes.extend(
+            before.iter().filter(|pin| !after.contains(pin)).map(|pin| format!("pinned no more: {}", named(pin))),
+        );
+    }
+    if changes.is_empty() {
+        changes.push("nothing: the rules stay as they are".to_owned());
+    }
+    changes
 }
 
 /// What a rule asks for, in words.
@@ -158,7 +191,7 @@ pub(super) fn needs(need: Need) -> String {
     match (need.second, need.held) {
         (false, 0) => "at once".to_owned(),
         (true, 0) => "with a second device".to_owned(),
-        (false, held) => format!("held back for {}", super::chain::span(held)),
-        (true, held) => format!("with a second device, held back for {}", super::chain::span(held)),
+        (false, held) => format!("held back for {}", span(held)),
+        (true, held) => format!("with a second device, held back for {}", span(held)),
     }
 }

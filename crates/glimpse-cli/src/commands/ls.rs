@@ -1,14 +1,18 @@
 //! `glimpse ls`
 
 use glimpse_device::listing::{Entry, Standing};
+use glimpse_wire::UnixMillis;
+use glimpse_wire::account::Pin;
+use glimpse_wire::chain::Chain;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::pins;
 use crate::args::{Ls, Shared};
 use crate::failure::Failure;
 use crate::home;
 use crate::out::{Out, Style};
-use crate::text::{clean, clean_to, date, kind, size};
+use crate::text::{clean_to, date, kind, size};
 
 #[derive(Serialize)]
 struct RecordEvent<'e> {
@@ -22,6 +26,8 @@ struct RecordEvent<'e> {
     version: u64,
     standing: &'static str,
     from: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<&'e str>,
     tags: &'e [String],
 }
 
@@ -64,6 +70,7 @@ pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failur
         .into_iter()
         .filter(|entry| matches(entry, ls.kind.as_deref(), wanted.as_deref()))
         .collect();
+    let (chain, now) = (device.chain(), device.now());
     for entry in &shown {
         let meta = entry.meta.as_ref();
         out.event(&RecordEvent {
@@ -77,9 +84,11 @@ pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failur
             version: entry.version,
             standing: word(entry.standing),
             from: meta.map_or("", |meta| &meta.from),
+            pinned: pinned(entry, &chain, now).map(|pin| pin.name.as_str()),
             tags: meta.map_or(&[], |meta| &meta.tags),
         })?;
-        out.line(&line(entry, out))?;
+        let by = from(pinned(entry, &chain, now), meta.map_or("", |meta| &meta.from));
+        out.line(&line_from(entry, &by, out))?;
     }
     out.event(&Listed { event: "listed", records: shown.len() })?;
     if listing.unreadable() > 0 {
@@ -110,8 +119,32 @@ fn matches(entry: &Entry, wanted_kind: Option<&str>, wanted: Option<&str>) -> bo
     wanted_kind.is_none_or(|wanted| kind(&meta.kind) == wanted) && wanted.is_none_or(has)
 }
 
-/// One record in one line.
+/// The pin of whoever wrote it.
+fn pinned<'c>(entry: &Entry, chain: &'c Chain, now: UnixMillis) -> Option<&'c Pin> {
+    pins::writer(chain, entry.writer?, now)
+}
+
+/// From whom a record comes: by the name that the owner gave, or by what a stranger says.
+pub(super) fn from(pin: Option<&Pin>, claimed: &str) -> String {
+    match pin {
+        Some(pin) => format!("from {}, whom you pinned", clean_to(&pin.name, 40)),
+        None if claimed.is_empty() => "from a writer whom you have not pinned".to_owned(),
+        None => format!("from a writer whom you have not pinned, and who says \"{}\"", clean_to(claimed, 40)),
+    }
+}
+
+/// One record in one line; of a writer, what it says of itself.
 pub(super) fn line(entry: &Entry, out: Out) -> String {
+    let claimed = entry.meta.as_ref().map_or("", |meta| &meta.from);
+    let by = if claimed.is_empty() {
+        "by a writer".to_owned()
+    } else {
+        format!("by a writer who says \"{}\"", clean_to(claimed, 40))
+    };
+    line_from(entry, &by, out)
+}
+
+fn line_from(entry: &Entry, by: &str, out: Out) -> String {
     let id = entry.record.to_string();
     let (short, rest) = id.split_at_checked(8).unwrap_or((&id, ""));
     let id = format!("{}{}", out.styled(Style::Bold, short), out.styled(Style::Dim, rest));
@@ -124,8 +157,7 @@ pub(super) fn line(entry: &Entry, out: Out) -> String {
     match entry.standing {
         Standing::Own | Standing::Deleted => line,
         Standing::Pending => {
-            let from = if meta.from.is_empty() { "a writer without a name" } else { &meta.from };
-            format!("{line}  {}", out.styled(Style::Yellow, &format!("from {}, not approved", clean(from))))
+            format!("{line}  {}", out.styled(Style::Yellow, &format!("{by}; not approved")))
         }
         Standing::Unsigned => format!("{line}  {}", out.styled(Style::Red, "unsigned: not from you")),
         Standing::Trouble { .. } => format!("{line}  {}", trouble(entry, out)),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::add::progress;
+use super::ls::from;
 use super::pins;
 use crate::args::{Shared, Show};
 use crate::failure::Failure;
@@ -50,14 +51,9 @@ pub(super) async fn run(shared: &Shared, show: &Show, out: Out) -> Result<u8, Fa
     match version.origin() {
         Origin::Own => {}
         Origin::Writer(author) => {
-            let claimed = clean(&version.meta().from);
-            // A pinned key has the name that the owner gave it; any other only what it says of itself.
-            let from = match pins::writer(&device.chain(), author, device.now()) {
-                Some(pin) => format!("From {}, whom you pinned", clean(&pin.name)),
-                None if claimed.is_empty() => "From a writer whom you have not pinned".to_owned(),
-                None => format!("From a writer whom you have not pinned, and who says \"{claimed}\""),
-            };
-            out.note(&out.styled(Style::Yellow, &format!("{from}; not approved by you.")));
+            let chain = device.chain();
+            let from = from(pins::writer(&chain, author, device.now()), &version.meta().from);
+            out.note(&out.styled(Style::Yellow, &format!("This record is {from}; you have not approved it.")));
         }
         Origin::Unsigned => out.note(&out.styled(Style::Red, "Unsigned: this is not from you.")),
     }

@@ -93,7 +93,10 @@ fn a_device_that_was_put_back_from_a_copy_goes_on_when_its_owner_says_so() {
     let refused = copy.glimpse(&["ls"]);
     assert_eq!(refused.status.code(), Some(8));
     assert!(said(&refused).contains("glimpse chain use-copy"), "{}", said(&refused));
+    assert_eq!(copy.refusal(&["ls"]), ("device-doubled".to_owned(), 8), "asking again is no way around it");
     assert_eq!(copy.refusal(&["chain", "use-copy"]), ("usage".to_owned(), 2), "nobody to ask");
+    assert_eq!(copy.refusal(&["devices"]), ("device-doubled".to_owned(), 8), "nothing was done");
+    assert_eq!(world.listed().len(), 1, "control: the original goes on");
     assert_eq!(copy.events(&["chain", "use-copy", "--yes"])[0]["event"], "copy-used");
     assert_eq!(of(&copy.events(&["ls"]), "record").len(), 1);
     assert_eq!(world.here().refusal(&["ls"]), ("device-doubled".to_owned(), 8), "of the two, one is left");
@@ -124,9 +127,19 @@ fn a_writer_has_the_name_that_it_was_pinned_by() {
     assert_eq!(world.here().refusal(&["chain", "pin", "Clinic", "--organisation", &"A".repeat(43)]).1, 2, "the name");
     assert_eq!(world.here().refusal(&["chain", "pin", "Other", "--writer", key]).1, 2, "the key");
     let shown = said(&world.glimpse(&["show", record]));
-    assert!(shown.contains("From Clinic, whom you pinned; not approved by you."), "{shown}");
+    assert!(shown.contains("from Clinic, whom you pinned; you have not approved it."), "{shown}");
     assert!(!shown.contains("bank"), "its own word is not shown beside yours: {shown}");
     assert!(said(&world.glimpse(&["chain"])).contains(&format!("Pinned       Clinic, writer  {key}")));
+    // Another writer that calls itself by the pinned name is a stranger beside it.
+    let impostor = world.at("impostor");
+    impostor.events(&["write", "--to", &card, "--from", "Clinic", "--title", "forged", result.to_str().unwrap()]);
+    let listed = said(&world.glimpse(&["ls"]));
+    let line = |title: &str| listed.lines().find(|line| line.contains(title)).unwrap().to_owned();
+    assert!(line("result").ends_with("from Clinic, whom you pinned; not approved"), "{listed}");
+    let stranger = "from a writer whom you have not pinned, and who says \"Clinic\"; not approved";
+    assert!(line("forged").ends_with(stranger), "{listed}");
+    let pinned: Vec<Value> = world.listed().into_iter().map(|event| event["pinned"].clone()).collect();
+    assert_eq!(pinned, [Value::Null, json!("Clinic")]);
 
     assert_eq!(world.here().refusal(&["chain", "unpin", "Nobody"]), ("not-found".to_owned(), 4));
     assert_eq!(world.events(&["chain", "unpin", "Clinic"])[0]["event"], "unpinned");

@@ -77,6 +77,24 @@ fn what_was_proposed_falls_with_the_log_that_went_on() {
 }
 
 #[test]
+fn the_second_device_reads_what_would_be_otherwise() {
+    let world = World::start();
+    let (tablet, ..) = three(&world);
+    world.events(&["chain", "rules", "--second-to-pin", "true", "--announce-recovery", "3"]);
+    let same = world.glimpse(&["chain", "rules", "--announce-recovery", "3"]);
+    assert!(same.status.success() && said(&same).contains("Nothing was changed"), "{}", said(&same));
+    let proposal = proposed(&world.here(), &["chain", "rules", "--announce-recovery", "0"]);
+    let shown = said(&tablet.glimpse(&["cosign", "--yes", &proposal]));
+    assert!(shown.contains("recovering: not announced, and so far announced for 3 days"), "{shown}");
+    assert!(!shown.contains("linking:"), "and nothing else: {shown}");
+    let key = "A".repeat(43);
+    let proposal = proposed(&world.here(), &["chain", "pin", "Clinic", "--organisation", &key]);
+    let shown = said(&tablet.glimpse(&["cosign", "--yes", &proposal]));
+    assert!(shown.contains(&format!("pinned: Clinic as organisation ({key})")), "{shown}");
+    assert!(!shown.contains("recovering:"), "{shown}");
+}
+
+#[test]
 fn linking_waits_for_the_second_device_and_goes_on() {
     let world = World::start();
     let (tablet, ..) = three(&world);

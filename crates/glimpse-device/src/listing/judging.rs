@@ -73,8 +73,9 @@ impl Listing {
             Standing::Pending => Measure::Written,
             Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. } => Measure::Nothing,
         };
-        let Seen { record, version, h1, created, meta, standing, epoch, head: _, previous: _ } = seen;
-        self.entries.insert(record, Entry { record, version, h1, seq, created, meta, standing, measure, epoch });
+        let Seen { record, version, h1, created, meta, standing, epoch, writer, head: _, previous: _ } = seen;
+        let entry = Entry { record, version, h1, seq, created, meta, standing, measure, epoch, writer };
+        self.entries.insert(record, entry);
     }
 
     fn take_deletion(&mut self, seq: u64, deletion: &Deletion) {
@@ -105,6 +106,7 @@ impl Listing {
             standing: Standing::Deleted,
             measure: Measure::Deletion,
             epoch: 0,
+            writer: None,
         };
         self.entries.insert(deletion.record, entry);
     }

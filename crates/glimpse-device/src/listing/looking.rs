@@ -10,7 +10,7 @@ use glimpse_wire::limits::MAX_ENVELOPE;
 use glimpse_wire::merkle::leaf_hash;
 use glimpse_wire::preimage::{StatementKind, log_leaf};
 use glimpse_wire::record::{Change, Checkpoint, Deletion, Envelope, Meta};
-use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
+use glimpse_wire::{AuthorId, DeviceId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
 
 use super::Standing;
 use super::log::Awaited;
@@ -64,6 +64,8 @@ pub(super) struct Seen {
     /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
     /// open.
     pub(super) standing: Standing,
+    /// Whose signature it carries, of one that is [`Standing::Pending`].
+    pub(super) writer: Option<AuthorId>,
 }
 
 impl News {
@@ -186,17 +188,17 @@ impl Eyes<'_> {
             return News::Unreadable(named);
         };
         let (header, h1, head) = (envelope.header, envelope.h1(), envelope.head.seq);
-        let (meta, standing) = match self.open(envelope) {
+        let (meta, standing, writer) = match self.open(envelope) {
             Ok(opened) => {
-                let standing = match opened.origin() {
-                    Origin::Own if !pending => Standing::Own,
+                let (standing, writer) = match opened.origin() {
+                    Origin::Own if !pending => (Standing::Own, None),
                     // A writer's record in the place of an approved one is still only a writer's.
-                    Origin::Writer(_) => Standing::Pending,
-                    Origin::Own | Origin::Unsigned => Standing::Unsigned,
+                    Origin::Writer(writer) => (Standing::Pending, Some(writer)),
+                    Origin::Own | Origin::Unsigned => (Standing::Unsigned, None),
                 };
-                (Some(opened.meta().clone()), standing)
+                (Some(opened.meta().clone()), standing, writer)
             }
-            Err(glimpse_core::OpenError) => (None, Standing::Trouble { code: ErrorCode::RecordTampered }),
+            Err(glimpse_core::OpenError) => (None, Standing::Trouble { code: ErrorCode::RecordTampered }, None),
         };
         News::Version(Seen {
             record: header.record,
@@ -208,6 +210,7 @@ impl Eyes<'_> {
             head,
             meta,
             standing,
+            writer,
         })
     }
 

@@ -24,6 +24,7 @@ fn version(version: u64, previous: Hash, h1: u8) -> Seen {
         head: 0,
         meta: Some(meta()),
         standing: Standing::Own,
+        writer: None,
     }
 }
 

@@ -67,6 +67,7 @@ impl Kept {
                 standing: Standing::Own,
                 epoch: 1,
                 head: 0,
+                writer: None,
             })
         };
         Looked { seq, leaf: leaf_hash(&log_leaf(&record, version, &h1, kind)), news }
