@@ -164,7 +164,13 @@ impl App {
         let others = || chain.members().iter().any(|member| member.until.is_none() && member.id != *signer);
         let unvouched = match offered.adder {
             Adder::Device(_) => true,
-            Adder::Keeper { device, .. } => device == *signer && others(),
+            Adder::Keeper { device, .. } => {
+                // Taken out between its signing in and this.
+                if chain.active(&device).is_none() {
+                    return Err(ErrorCode::DeviceRevoked.into());
+                }
+                device == *signer && others()
+            }
             Adder::Kit => false,
         };
         if unvouched && second.is_empty() && act.at().is_none() && chain.needs_second_at(signer, act, now) {

@@ -94,6 +94,9 @@ impl Store {
     }
 }
 
+/// Recoveries that were stopped, as many as an account remembers. One that is forgotten waits anew when it is asked for.
+const MAX_VETOED: i64 = 64;
+
 /// The first request for another device, unless one waits.
 async fn begin(tx: &mut SqliteConnection, asked: &RecoveryAsked<'_>, now: UnixMillis) -> Answer<UnixMillis> {
     let account = asked.account.0.as_slice();
@@ -108,6 +111,15 @@ async fn begin(tx: &mut SqliteConnection, asked: &RecoveryAsked<'_>, now: UnixMi
     }
     // One that was due and has not taken place: its device may be lost, and must not lock the account's owner out.
     sqlx::query("DELETE FROM recoveries WHERE account = ? AND vetoed = 0").bind(account).execute(&mut *tx).await?;
+    // Whoever holds the kit can ask with ever more devices.
+    sqlx::query(
+        "DELETE FROM recoveries WHERE account = ?1 AND device NOT IN \
+         (SELECT device FROM recoveries WHERE account = ?1 ORDER BY due DESC LIMIT ?2)",
+    )
+    .bind(account)
+    .bind(MAX_VETOED)
+    .execute(&mut *tx)
+    .await?;
     let due = now.plus(asked.announced);
     sqlx::query("INSERT INTO recoveries (account, device, statement, signature, due) VALUES (?, ?, ?, ?, ?)")
         .bind(account)

@@ -178,6 +178,28 @@ async fn t098_a_veto_that_an_old_backup_lost_does_not_let_a_recovery_through() {
 }
 
 #[tokio::test]
+async fn whoever_has_the_kit_fills_nothing_with_recoveries_that_are_stopped() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |settings| settings.limits.recoveries_per_address = 1_000).await;
+    let (family, kit) = guarded(&server).await;
+    let http = Http::to(&server);
+    let mut requests = Vec::new();
+    for _ in 0..66 {
+        let thief = family.newcomer(&server);
+        let request = kit.request(&family.chain, &thief);
+        http.post(ASK, &request).await.ok();
+        put_veto(&family.phones[1], &veto(&family.phones[1], thief.device)).await.ok();
+        requests.push(request);
+        clock.advance(Duration::from_millis(1));
+    }
+    for request in &requests[2..] {
+        assert_eq!(http.post(ASK, request).await.code(), ErrorCode::RecoveryVetoed, "the 64 newest stay stopped");
+    }
+    let again: Recovering = http.post(ASK, &requests[0]).await.json();
+    assert_eq!((again.due, again.wrap), (again.now.plus(WAIT), None), "one that is forgotten waits its whole time");
+}
+
+#[tokio::test]
 async fn what_the_kit_did_not_sign_recovers_nothing() {
     let server = TestServer::start().await;
     let mut family = Family::new(&server, 2).await;
