@@ -71,6 +71,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
                 .and_then(|()| clippy(&["-p", "glimpse-web", "-p", "glimpse-device"])),
         )
     });
+    phase("documentation", &|| {
+        done(check(cargo(root).args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"])))
+    });
     phase("dependencies", &|| dependencies(root));
     phase("page", &|| done(page::build(root).and_then(|()| tidy::built_page(root))));
     phase("binaries", &|| done(check(cargo(root).args(["build", "--workspace", "--bins", "--locked", "--quiet"]))));

@@ -5,7 +5,7 @@
 //! no way to the network; one that breaks takes nothing with it. The page needs none of this to take a code, and
 //! fetches it while the ends are pairing.
 //!
-//! [`Opening`] runs on any host; [`Reader`] is its face in the Worker.
+//! [`Opening`] runs on any host; `Reader` is its face in the Worker.
 #![forbid(unsafe_code)]
 
 mod opening;
