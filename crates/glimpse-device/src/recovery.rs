@@ -85,6 +85,32 @@ impl Device {
     }
 }
 
+impl Profile {
+    /// Whether a recovery was begun in this home.
+    #[must_use]
+    pub const fn recovers(&self) -> bool {
+        self.recovering
+    }
+}
+
+/// Whether a recovery on this server was begun in this home: then the passphrase that was given for it stands.
+///
+/// # Errors
+/// [`DeviceError::Storage`], [`DeviceError::Damaged`].
+pub async fn was_begun(ground: &Ground) -> Result<bool, DeviceError> {
+    let profile = Home::new(Rc::clone(&ground.storage)).profile().await?;
+    Ok(profile.is_some_and(|profile| profile.recovering && profile.server == ground.transport.origin()))
+}
+
+/// Opens the keys of the recovery that was begun in this home, and drops them: before somebody types shares for it.
+///
+/// # Errors
+/// [`DeviceError::Passphrase`]; [`DeviceError::Storage`], [`DeviceError::Damaged`].
+pub async fn try_passphrase(ground: &Ground, passphrase: &[u8]) -> Result<(), DeviceError> {
+    let keys = Home::new(Rc::clone(&ground.storage)).keys().await?;
+    DeviceVault::open(passphrase, &keys).map(drop).map_err(|_| DeviceError::Passphrase)
+}
+
 /// What the device is to be that an account comes back on.
 #[derive(Debug)]
 pub struct Restore<'r> {
@@ -159,7 +185,7 @@ pub async fn restore(
 async fn own_keys(ground: &Ground, home: &Home, plan: &Restore<'_>) -> Result<DeviceVault, DeviceError> {
     let _held = home.lock_account().await?;
     let server = ground.transport.origin();
-    if home.profile().await?.is_some_and(|profile| profile.recovering && profile.server == server) {
+    if was_begun(ground).await? {
         return DeviceVault::open(plan.passphrase, &home.keys().await?).map_err(|_| DeviceError::Passphrase);
     }
     let mut rng = SystemRng(&*ground.machine);

@@ -113,10 +113,7 @@ async fn a_newcomer_links_a_second_device_takes_it_out_and_comes_back_with_the_k
     let alone = restore(&[&one]);
     let alone = fresh.attempt(&alone.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let said = String::from_utf8_lossy(&alone.stdout).into_owned();
-    assert!(
-        !alone.status.success() && said.contains("1 more of these shares are needed."),
-        "one page is too few: {said}"
-    );
+    assert!(!alone.status.success() && said.contains("1 share of this kit is missing."), "one page is too few: {said}");
     let both = restore(&[&one, &two]);
     let both: Vec<&str> = both.iter().map(String::as_str).collect();
     let restored = fresh.run(&both).await?;

@@ -1,10 +1,14 @@
 //! `glimpse recovery`: the kit that brings the account back when every device is gone.
 
+mod shares;
+mod typing;
+
 use std::path::{Path, PathBuf};
 
-use glimpse_core::recovery::{CombineError, KitKeys, Page, Plan, RecoveryKit, SHARE_WORDS, Share, ShareError, combine};
-use glimpse_device::DeviceError;
-use glimpse_device::recovery::{Restore, Restored, restore};
+use glimpse_core::recovery::{Page, Plan, RecoveryKit};
+use glimpse_device::recovery::{Restore, Restored, restore, try_passphrase, was_begun};
+use glimpse_device::{DeviceError, Ground};
+use glimpse_wire::chain::Chain;
 use glimpse_wire::{AccountId, ErrorCode};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -15,13 +19,11 @@ use super::devices::rekey;
 use crate::args::{RecoveryCommand, RecoveryCreate, RecoveryRestore, Shared};
 use crate::failure::Failure;
 use crate::out::{Out, Style};
-use crate::text::{clean, count, date};
+use crate::text::{clean, date};
 use crate::{files, home, kit_page, passphrase, prompts};
 
-/// A file with shares, in bytes at most: sixteen pages with a QR code each.
-const MAX_SHARES: u64 = 2 * 1024 * 1024;
-/// What the letters of a share begin with.
-const LETTERS: &str = "GLIMPSE-KIT-1:";
+/// Where pages go, unless said otherwise.
+const PAGES: &str = "glimpse-kit.html";
 
 pub(super) async fn run(shared: &Shared, command: &RecoveryCommand, out: Out) -> Result<u8, Failure> {
     match command {
@@ -34,18 +36,24 @@ pub(super) async fn run(shared: &Shared, command: &RecoveryCommand, out: Out) ->
 
 async fn make(shared: &Shared, create: &RecoveryCreate, out: Out) -> Result<u8, Failure> {
     let plan = plan(create.needed, create.shares)?;
-    files::require_free(&create.out)?;
+    require_place(create.out.as_deref(), out)?;
     let device = home::unlock(shared, out).await?;
     device.sync().await?;
+    let voids = device.chain().recovery().is_some();
+    if voids {
+        out.note("The account has a kit. Its pages open nothing once there is another.");
+        confirm("Make another kit?", create.yes, out).await?;
+    }
+    let to = place(create.out.as_deref(), out).await?;
     let kit = device.draw_kit(plan)?;
     // On paper, or at least on a disk, before the account relies on it.
-    print(&kit, device.account(), device.server(), device.now().0, &create.out)?;
+    print(&kit, device.account(), device.server(), device.now().0, &to)?;
     let head = match device.install_kit(&kit.keys).await {
         Ok(head) => head,
         Err(error) => {
             // The pages open nothing, unless a second device signs: nobody should keep them for good ones. Whether the
             // server has the link is not known where its answer was lost.
-            let pages = clean(&create.out.display().to_string());
+            let pages = clean(&to.display().to_string());
             if matches!(error, DeviceError::NeedsSecond) {
                 out.note(&format!(
                     "The pages are in {pages}. They count once a second device has signed, and not before."
@@ -53,30 +61,72 @@ async fn make(shared: &Shared, create: &RecoveryCreate, out: Out) -> Result<u8, 
             } else if error.code() == Some(ErrorCode::ServerUnreachable) {
                 out.note(&format!("Whether the pages in {pages} count is not known. If in doubt, make another kit."));
             } else {
-                std::fs::remove_file(&create.out).map_err(|gone| Failure::output(&create.out, &gone))?;
+                std::fs::remove_file(&to).map_err(|gone| Failure::output(&to, &gone))?;
             }
             return Err(explained(&device, error, out).await);
         }
     };
-    let name = kit.shares.first().map_or_else(String::new, |share| share.kit().to_string());
+    let name = called(&kit);
     out.event(&json!({
         "event": "kit",
         "kit": name,
         "shares": plan.count(),
         "needed": plan.threshold(),
-        "file": create.out,
+        "file": to,
         "seq": head.seq,
     }))?;
     out.line(&format!("{} \"{name}\"", out.styled(Style::Green, "The account has a recovery kit:")))?;
-    out.line(&format!(
-        "Pages    {}: {} shares, any {} of them",
-        clean(&create.out.display().to_string()),
-        plan.count(),
-        plan.threshold()
-    ))?;
+    out.line(&format!("Pages    {}", pages(&to, plan)))?;
     out.note("Print it, check that you can read every page, and delete the file. Keep the shares in different places.");
-    out.note("Kits from before are void.");
+    if voids {
+        out.note("The kit from before is void: throw its pages away.");
+    }
     Ok(0)
+}
+
+/// The two words of a kit.
+fn called(kit: &RecoveryKit) -> String {
+    kit.shares.first().map_or_else(String::new, |share| share.kit().to_string())
+}
+
+/// `kit.html: 3 shares, any 2 of them`.
+fn pages(file: &Path, plan: Plan) -> String {
+    let file = clean(&file.display().to_string());
+    match (plan.threshold(), plan.count()) {
+        (_, 1) => format!("{file}: one share"),
+        (needed, all) if needed == all => format!("{file}: {all} shares, all of them"),
+        (needed, all) => format!("{file}: {all} shares, any {needed} of them"),
+    }
+}
+
+/// The pages have a place where nothing is yet, or somebody can be asked for one.
+fn require_place(named: Option<&Path>, out: Out) -> Result<(), Failure> {
+    match named {
+        Some(named) => files::require_free(named),
+        None if out.can_ask() => Ok(()),
+        None => Err(Failure::usage("Where the pages go was not said.", "Give --out FILE, such as --out kit.html.")),
+    }
+}
+
+/// Where the pages go.
+async fn place(named: Option<&Path>, out: Out) -> Result<PathBuf, Failure> {
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
+    require_place(named, out)?;
+    let free = |file: &String| {
+        let there = files::require_free(Path::new(file)).is_err();
+        if there { Err("that file is there already: choose another name") } else { Ok(()) }
+    };
+    let question = move || {
+        let asked = dialoguer::Input::<String>::new().with_prompt("File for the new pages");
+        let asked = if Path::new(PAGES).exists() { asked } else { asked.default(PAGES.to_owned()) };
+        asked.validate_with(free).interact_text()
+    };
+    let typed = prompts::ask(out, question).await?;
+    typed.map(PathBuf::from).ok_or_else(|| {
+        Failure::said(ErrorCode::Declined, "You broke it off. Nothing was done.", "Start again, or give --out FILE.")
+    })
 }
 
 fn plan(needed: u8, shares: u8) -> Result<Plan, Failure> {
@@ -99,21 +149,54 @@ fn print(kit: &RecoveryKit, account: AccountId, server: &str, now: u64, to: &Pat
     files::write_private(to, document.as_bytes()).map_err(|error| Failure::output(to, &error))
 }
 
+/// How the kit that follows is cut: as the one that is used, where nothing else is said.
+fn next_plan(from: &RecoveryRestore, used: Plan) -> Result<Plan, Failure> {
+    match (from.needed, from.shares) {
+        (None, None) => Ok(used),
+        (Some(needed), Some(shares)) => plan(needed, shares),
+        (Some(1), None) | (None, Some(1)) => plan(1, 1),
+        (Some(needed), None) => plan(needed, used.count().max(needed)),
+        (None, Some(shares)) => plan(used.threshold().max(2).min(shares), shares),
+    }
+}
+
+/// What was printed of the kit that follows.
+struct Printed {
+    name: String,
+    file: PathBuf,
+}
+
 async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result<u8, Failure> {
-    let plan = plan(from.needed, from.shares)?;
-    files::require_free(&from.out)?;
+    // Whatever can fail without the shares fails before a person types them.
+    next_plan(from, Plan::default())?;
+    require_place(from.out.as_deref(), out)?;
     let ground = home::new_ground(shared)?;
     home::require_empty(shared).await?;
-    let kit = if from.share.is_empty() { asked_shares(out).await? } else { named_shares(&from.share)? };
-    let passphrase = passphrase::ask_new(shared.passphrase_file.as_deref(), out).await?;
+    let named = if from.share.is_empty() {
+        typing::require_person(out)?;
+        None
+    } else {
+        Some(shares::named(&from.share)?)
+    };
+    home::reach(&ground).await?;
+    let passphrase = restoring_passphrase(shared, &ground, out).await?;
+    let to = place(from.out.as_deref(), out).await?;
+    let (kit, used) = match named {
+        Some(named) => named,
+        None => typing::asked(out).await?,
+    };
+    let plan = next_plan(from, used)?;
     let server = ground.transport.origin().to_owned();
     let mut failed = None;
-    let mut write = |next: &RecoveryKit, chain: &glimpse_wire::chain::Chain| {
-        print(next, chain.account(), &server, ground.machine.now().0, &from.out).map_err(|failure| {
+    let mut printed = None;
+    let mut write = |next: &RecoveryKit, chain: &Chain| {
+        print(next, chain.account(), &server, ground.machine.now().0, &to).map_err(|failure| {
             let cause = failure.message.clone();
             failed = Some(failure);
             DeviceError::Output(std::io::Error::other(cause))
-        })
+        })?;
+        printed = Some(Printed { name: called(next), file: to.clone() });
+        Ok(())
     };
     let request = Restore { name: from.name.clone(), passphrase: &passphrase, plan };
     let restored = restore(&ground, &kit, request, &mut write).await;
@@ -127,20 +210,45 @@ async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result
             out.note("Use the same home, passphrase and shares. A device of the account can stop it until then.");
         }
         Restored::Done(device) => {
-            out.event(&json!({
+            let mut event = json!({
                 "event": "recovered",
                 "account": device.account().to_string(),
                 "device": device.keys().id().to_string(),
-                "file": from.out,
-            }))?;
+                "file": printed.as_ref().map(|printed| &printed.file),
+            });
+            if let (Some(printed), Some(fields)) = (&printed, event.as_object_mut()) {
+                fields.insert("kit".to_owned(), json!(printed.name));
+                fields.insert("shares".to_owned(), json!(plan.count()));
+                fields.insert("needed".to_owned(), json!(plan.threshold()));
+            }
+            out.event(&event)?;
             out.line(&format!("{} Every other device is out.", out.styled(Style::Green, "The account is back.")))?;
             out.line(&format!("Account  {}", device.account()))?;
-            out.line(&format!("New kit  {}", clean(&from.out.display().to_string())))?;
-            out.note("The kit that you used is void. Print the new one, and delete the file.");
+            if let Some(printed) = &printed {
+                out.line(&format!("New kit  {}", pages(&printed.file, plan)))?;
+                out.note("The kit that you used is void. Print the new one, and delete the file.");
+            } else {
+                out.note(
+                    "The recovery went through the last time, when it broke off: the pages of the new kit are in the",
+                );
+                out.note("file that you named then. The kit that you used is void.");
+            }
             rekey(&device, out).await?;
         }
     }
     Ok(0)
+}
+
+/// The passphrase for the account on this device: a new one, or where a recovery was begun here, the one that it was
+/// begun with.
+async fn restoring_passphrase(shared: &Shared, ground: &Ground, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if !was_begun(ground).await? {
+        return passphrase::ask_new(shared.passphrase_file.as_deref(), out).await;
+    }
+    out.note("A recovery was begun in this home. Its passphrase is the one that you chose then.");
+    let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out).await?;
+    try_passphrase(ground, &passphrase).await?;
+    Ok(passphrase)
 }
 
 /// What stands between an account and a kit, in words of its own.
@@ -152,135 +260,6 @@ fn not_restored(error: DeviceError, server: &str) -> Failure {
         );
     }
     error.into()
-}
-
-fn named_shares(paths: &[PathBuf]) -> Result<KitKeys, Failure> {
-    let mut shares = Vec::with_capacity(paths.len());
-    for path in paths {
-        let text = files::read_text(path, MAX_SHARES).map_err(|error| Failure::input(path, &error.to_string()))?;
-        for share in shares_of(&text) {
-            let share = Share::parse(share);
-            shares.push(share.map_err(|error| share_failure(&error, &path.display().to_string()))?);
-        }
-    }
-    combine(&shares).map_err(|error| combine_failure(&error))
-}
-
-/// The shares in a file: the letters on each page, where there are some, or else all of it as words.
-fn shares_of(text: &str) -> Vec<&str> {
-    let pages = text.match_indices(LETTERS).filter_map(|(place, _)| {
-        let (head, rest) = text.get(place..)?.split_at_checked(LETTERS.len())?;
-        let blank = rest.len().saturating_sub(rest.trim_start().len());
-        let letters = rest.trim_start().bytes().take_while(u8::is_ascii_alphanumeric).count();
-        let length = head.len().saturating_add(blank).saturating_add(letters);
-        text.get(place..place.saturating_add(length))
-    });
-    let pages: Vec<&str> = pages.collect();
-    if pages.is_empty() { vec![text] } else { pages }
-}
-
-/// Asks for one share after the other until they make a kit. The words of a share may come in several lines.
-async fn asked_shares(out: Out) -> Result<KitKeys, Failure> {
-    if !out.can_ask() {
-        return Err(Failure::usage("No share was given, and there is nobody to ask.", "Name files with --share FILE."));
-    }
-    out.note("Type the words of a share, a row or more at a time, or paste its letters. An empty line begins it anew.");
-    let mut shares: Vec<Share> = Vec::new();
-    let mut begun = Zeroizing::new(String::new());
-    loop {
-        let words = begun.split_whitespace().count();
-        let prompt = match words {
-            0 => format!("Share {}", shares.len().saturating_add(1)),
-            words => format!("Share {}, from word {} on", shares.len().saturating_add(1), words.saturating_add(1)),
-        };
-        let question = move || dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
-        let typed = Zeroizing::new(prompts::ask(out, question).await?.ok_or_else(broken_off)?);
-        if typed.trim().is_empty() {
-            if words > 0 {
-                out.note("What was typed of this share is forgotten.");
-            }
-            begun.clear();
-            continue;
-        }
-        let words = typed.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty());
-        let one_more = Zeroizing::new(words.collect::<Vec<_>>().join(" "));
-        let whole = if typed.contains(LETTERS) { typed } else { Zeroizing::new(format!("{} {}", *begun, *one_more)) };
-        match Share::parse(&whole) {
-            Ok(share) => shares.push(share),
-            Err(ShareError::WordCount { found }) if found < SHARE_WORDS => {
-                begun = Zeroizing::new(whole.trim().to_owned());
-                continue;
-            }
-            Err(error) => {
-                begun.clear();
-                out.report(&share_failure(&error, "This share"), None)?;
-                continue;
-            }
-        }
-        begun.clear();
-        match combine(&shares) {
-            Ok(kit) => return Ok(kit),
-            Err(CombineError::TooFew { missing }) => {
-                let kit = shares.last().map_or_else(String::new, |share| share.kit().to_string());
-                out.note(&format!("Taken: a share of \"{kit}\". {missing} more to go."));
-            }
-            Err(error @ (CombineError::Twice { .. } | CombineError::OtherKit { .. })) => {
-                shares.pop();
-                out.report(&combine_failure(&error), None)?;
-            }
-            Err(error @ (CombineError::Stray { .. } | CombineError::Wrong)) => return Err(combine_failure(&error)),
-        }
-    }
-}
-
-fn broken_off() -> Failure {
-    Failure::said(ErrorCode::Declined, "You broke it off. Nothing was begun.", "Start again when you have the pages.")
-}
-
-fn share_failure(error: &ShareError, name: &str) -> Failure {
-    let name = clean(name);
-    let (message, next) = match error {
-        ShareError::WordCount { found } => (
-            format!("{name}: a share has {SHARE_WORDS} words, and these are {found}."),
-            "Give all words of one page, in their order; the numbers before them do not matter.",
-        ),
-        ShareError::UnknownWords { places } => {
-            let places: Vec<String> = places.iter().map(ToString::to_string).collect();
-            (
-                format!("{name}: no share has words such as number {}.", places.join(", ")),
-                "Compare those with the page.",
-            )
-        }
-        ShareError::Damaged => (
-            format!("{name} is damaged: a word or a letter is another than was printed, or two changed places."),
-            "Compare it with the page.",
-        ),
-        ShareError::Version => (format!("{name} is of a later kind."), "Use a later version of this program."),
-        ShareError::Impossible => (format!("{name} contradicts itself."), "It was not printed by Glimpse."),
-    };
-    Failure::share(message, next)
-}
-
-fn combine_failure(error: &CombineError) -> Failure {
-    let (message, next) = match error {
-        CombineError::TooFew { missing } => (
-            format!("{} of this kit {} missing.", count(*missing, "share"), if *missing == 1 { "is" } else { "are" }),
-            "Give another page of the same kit as well.",
-        ),
-        CombineError::Twice { index } => (format!("Share {index} was given twice."), "Give another page of the kit."),
-        CombineError::OtherKit { kit, index } => {
-            (format!("Share {index} is of another kit, \"{kit}\"."), "Use pages with the same two words on top.")
-        }
-        CombineError::Stray { indices } => {
-            let indices: Vec<String> = indices.iter().map(ToString::to_string).collect();
-            (format!("Not as they were printed: share {}.", indices.join(", ")), "Leave them out, and use the others.")
-        }
-        CombineError::Wrong => (
-            "These shares do not make the kit that they name.".to_owned(),
-            "At least one was made up. Try with other pages of the kit.",
-        ),
-    };
-    Failure::share(message, next)
 }
 
 async fn veto(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
