@@ -325,6 +325,30 @@ fn the_kit_that_follows_is_cut_as_the_one_that_was_used() {
 }
 
 #[test]
+fn a_restore_that_went_through_before_it_broke_off_needs_no_share_and_names_no_file_that_is_not_there() {
+    let world = with_a_letter();
+    kit(&world, "kit.txt");
+    let next = world.path("next.txt");
+    let new = world.at("new");
+    assert_eq!(new.ends(&restore(next.to_str().unwrap(), &shares(&[world.path("kit.txt")]))).1, 0);
+    // Killed before it noted that the account is there: the flag that says so, between the name and what it is.
+    let profile = new.home.join("account.cbor");
+    let mut bytes = std::fs::read(&profile).unwrap();
+    let confirmed = bytes.windows(4).rposition(|flags| flags == [0xF5, 0xF6, 0xF5, 0xF5]).unwrap();
+    bytes[confirmed] = 0xF4;
+    std::fs::write(&profile, bytes).unwrap();
+    assert_eq!(new.refusal(&["ls"]), ("recovery-waits".to_owned(), 1));
+    let mut command = new.command(&["recovery", "restore"]);
+    command.current_dir(world.folder.path());
+    let mut person = Terminal::start_with(command);
+    person.then("A recovery was begun in this home.");
+    person.then("The account is back.");
+    person.then("in the file that you named then.");
+    assert!(person.child.wait().unwrap().success());
+    reads(&new);
+}
+
+#[test]
 fn a_kit_that_would_make_another_void_is_asked_for() {
     let world = with_a_letter();
     kit(&world, "kit.txt");

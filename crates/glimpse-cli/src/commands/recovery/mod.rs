@@ -6,8 +6,8 @@ mod typing;
 use std::path::{Path, PathBuf};
 
 use glimpse_core::recovery::{Page, Plan, RecoveryKit};
-use glimpse_device::recovery::{Restore, Restored, restore, try_passphrase, was_begun};
-use glimpse_device::{DeviceError, Ground};
+use glimpse_device::recovery::{Restore, Restored, restore, try_passphrase, was_begun, went_through};
+use glimpse_device::{Device, DeviceError, Ground};
 use glimpse_wire::chain::Chain;
 use glimpse_wire::{AccountId, ErrorCode};
 use serde_json::json;
@@ -160,12 +160,6 @@ fn next_plan(from: &RecoveryRestore, used: Plan) -> Result<Plan, Failure> {
     }
 }
 
-/// What was printed of the kit that follows.
-struct Printed {
-    name: String,
-    file: PathBuf,
-}
-
 async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result<u8, Failure> {
     // Whatever can fail without the shares fails before a person types them.
     next_plan(from, Plan::default())?;
@@ -180,6 +174,9 @@ async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result
     };
     home::reach(&ground).await?;
     let passphrase = restoring_passphrase(shared, &ground, out).await?;
+    if let Some(device) = went_through(&ground, &passphrase).await? {
+        return back(&device, None, out).await;
+    }
     let to = place(from.out.as_deref(), out).await?;
     let (kit, used) = match named {
         Some(named) => named,
@@ -195,7 +192,7 @@ async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result
             failed = Some(failure);
             DeviceError::Output(std::io::Error::other(cause))
         })?;
-        printed = Some(Printed { name: called(next), file: to.clone() });
+        printed = Some(Printed { name: called(next), file: &to, plan });
         Ok(())
     };
     let request = Restore { name: from.name.clone(), passphrase: &passphrase, plan };
@@ -204,38 +201,49 @@ async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result
         return Err(failure);
     }
     match restored.map_err(|error| not_restored(error, &server))? {
+        Restored::Done(device) => back(&device, printed, out).await,
         Restored::Waiting { due, now } => {
             out.event(&json!({ "event": "recovery-waiting", "due": due.0, "now": now.0 }))?;
             out.line(&format!("Announced to the account's devices. Come again after {} UTC.", date(due.0)))?;
             out.note("Use the same home, passphrase and shares. A device of the account can stop it until then.");
-        }
-        Restored::Done(device) => {
-            let mut event = json!({
-                "event": "recovered",
-                "account": device.account().to_string(),
-                "device": device.keys().id().to_string(),
-                "file": printed.as_ref().map(|printed| &printed.file),
-            });
-            if let (Some(printed), Some(fields)) = (&printed, event.as_object_mut()) {
-                fields.insert("kit".to_owned(), json!(printed.name));
-                fields.insert("shares".to_owned(), json!(plan.count()));
-                fields.insert("needed".to_owned(), json!(plan.threshold()));
-            }
-            out.event(&event)?;
-            out.line(&format!("{} Every other device is out.", out.styled(Style::Green, "The account is back.")))?;
-            out.line(&format!("Account  {}", device.account()))?;
-            if let Some(printed) = &printed {
-                out.line(&format!("New kit  {}", pages(&printed.file, plan)))?;
-                out.note("The kit that you used is void. Print the new one, and delete the file.");
-            } else {
-                out.note(
-                    "The recovery went through the last time, when it broke off: the pages of the new kit are in the",
-                );
-                out.note("file that you named then. The kit that you used is void.");
-            }
-            rekey(&device, out).await?;
+            Ok(0)
         }
     }
+}
+
+/// What was printed of the kit that follows.
+struct Printed<'p> {
+    name: String,
+    file: &'p Path,
+    plan: Plan,
+}
+
+/// The account is back; with nothing printed, since the time before.
+async fn back(device: &Device, printed: Option<Printed<'_>>, out: Out) -> Result<u8, Failure> {
+    let mut event = json!({
+        "event": "recovered",
+        "account": device.account().to_string(),
+        "device": device.keys().id().to_string(),
+        "file": printed.as_ref().map(|printed| printed.file),
+    });
+    if let (Some(printed), Some(fields)) = (&printed, event.as_object_mut()) {
+        fields.insert("kit".to_owned(), json!(printed.name));
+        fields.insert("shares".to_owned(), json!(printed.plan.count()));
+        fields.insert("needed".to_owned(), json!(printed.plan.threshold()));
+    }
+    out.event(&event)?;
+    out.line(&format!("{} Every other device is out.", out.styled(Style::Green, "The account is back.")))?;
+    out.line(&format!("Account  {}", device.account()))?;
+    if let Some(printed) = &printed {
+        out.line(&format!("New kit  {}", pages(printed.file, printed.plan)))?;
+        out.note("The kit that you used is void. Print the new one, and delete the file.");
+    } else {
+        out.note(
+            "It had broken off after the server took it. The kit that you used is void; the pages of the new one are",
+        );
+        out.note("in the file that you named then.");
+    }
+    rekey(device, out).await?;
     Ok(0)
 }
 
