@@ -154,6 +154,7 @@ fn a_person_says_whether_a_device_goes() {
         person.then("Tablet");
         person.then("Take them out?");
         assert_eq!(world.events(&["devices"]).len(), 2, "nothing before the yes");
+        person.hides();
         person.presses(key);
         person.then(if exit == 0 { "They are out." } else { "Nothing was done." });
         assert_eq!(person.child.wait().unwrap().code(), Some(exit), "{key:?}");

@@ -162,6 +162,7 @@ fn who_leaves_a_question_has_said_no() {
     ] {
         let mut person = Terminal::start(&world, arguments);
         person.sees(question);
+        person.hides();
         person.presses(key);
         person.sees(answer);
         assert_eq!(person.child.wait().unwrap().code(), Some(6), "{arguments:?}");

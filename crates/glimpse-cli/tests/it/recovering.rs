@@ -232,6 +232,7 @@ fn a_person_types_the_words_row_by_row_and_a_slip_costs_no_more_than_what_is_wro
     person.then("File for the new pages");
     person.hides();
     person.presses(&format!("{}\r", next.display()));
+    person.then("after 3 minutes without a key, what was typed is forgotten");
     person.then("First page");
     person.hides();
     person.presses("xxxx yyy\r");
@@ -358,6 +359,7 @@ fn a_kit_that_would_make_another_void_is_asked_for() {
     let mut person = Terminal::start(&world, &create);
     person.then("Its pages open nothing once there is another.");
     person.then("Make another kit?");
+    person.hides();
     person.presses("n");
     person.then("Nothing was done.");
     assert_eq!(person.child.wait().unwrap().code(), Some(6));
@@ -373,6 +375,7 @@ fn a_kit_that_would_make_another_void_is_asked_for() {
     assert_eq!(try_with("one", "kit.txt").0[0]["event"], "recovery-waiting");
     let mut person = Terminal::start(&world, &create);
     person.then("Make another kit?");
+    person.hides();
     person.presses("y");
     person.then("next.txt: 3 shares, any 2 of them");
     person.then("The kit from before is void");
@@ -413,6 +416,8 @@ fn a_person_who_leaves_a_restore_has_begun_nothing() {
     let new = world.at("new");
     let mut person = Terminal::start_with(new.command(&["recovery", "restore", "--out", next.to_str().unwrap()]));
     person.then("First page");
+    // Keys are read one by one from then on; before, this one would be a signal of the terminal.
+    person.hides();
     person.presses("\x03");
     person.then("You broke it off. Nothing was begun.");
     assert_eq!(person.child.wait().unwrap().code(), Some(6));

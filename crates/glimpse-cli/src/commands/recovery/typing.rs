@@ -8,7 +8,7 @@ use super::shares::{LETTERS, combine_failure, share_failure};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::prompts;
-use crate::text::count;
+use crate::text::{count, lasting};
 
 /// The pages, as they are asked for: which number is printed on one is not known before it is typed.
 const PAGES: [&str; 16] = [
@@ -45,6 +45,8 @@ pub(super) async fn asked(out: Out) -> Result<(KitKeys, Plan), Failure> {
     require_person(out)?;
     out.note("Type the words of a page, a row at a time and Enter after it, or paste its letters.");
     out.note("To mend a word, type its number and the word, such as: 17 apple. 0 begins the page anew.");
+    let idle = lasting(u64::try_from(out.lock_after().as_millis()).unwrap_or(u64::MAX));
+    out.note(&format!("Have all pages at hand: after {idle} without a key, what was typed is forgotten."));
     let mut shares: Vec<Share> = Vec::new();
     loop {
         let share = page(PAGES.get(shares.len()).copied().unwrap_or("Next page"), out).await?;
