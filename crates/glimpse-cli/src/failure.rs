@@ -183,7 +183,8 @@ impl From<DeviceError> for Failure {
                 EXIT_LOCKED,
                 "no-account",
                 "There is no account in this home.",
-                "Found one with `glimpse account create --server URL`, or name another home with --home.",
+                "Found one with `glimpse account create --server URL`, bring this device into yours with `glimpse join` or bring \
+                 it back with `glimpse recovery restore`, or name another home with --home.",
             ),
             DeviceError::AccountExists => Self::new(
                 EXIT_OTHER,

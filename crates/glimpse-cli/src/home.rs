@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use glimpse_device::api::{Api, bare};
 use glimpse_device::home::Home;
 use glimpse_device::native::{BadOrigin, Files, Machine, Network};
+use glimpse_device::transport::Method;
 use glimpse_device::{Device, DeviceError, Ground};
 
 use crate::args::Shared;
@@ -43,10 +45,31 @@ pub(crate) async fn require_empty(shared: &Shared) -> Result<(), Failure> {
     }
 }
 
+/// Nothing is in the home that an account founded there would take the place of: no account, and no recovery that waits.
+pub(crate) async fn require_unused(shared: &Shared) -> Result<(), Failure> {
+    let home = Home::new(Rc::new(Files::new(folder(shared)?)));
+    match home.profile().await? {
+        Some(profile) if profile.confirmed => Err(DeviceError::AccountExists.into()),
+        Some(profile) if profile.recovers() => Err(DeviceError::RecoveryWaits.into()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The server answers: asked before a person types what would be lost otherwise.
+pub(crate) async fn reach(ground: &Ground) -> Result<(), Failure> {
+    let api = Api::new(Rc::clone(&ground.transport));
+    api.call(bare(Method::Get, "/v1/info".to_owned())).await?;
+    Ok(())
+}
+
 /// The ground of the account in the home.
 pub(crate) async fn known_ground(shared: &Shared) -> Result<Ground, Failure> {
     let home = Home::new(Rc::new(Files::new(folder(shared)?)));
-    let profile = home.profile().await?.filter(|profile| profile.confirmed).ok_or(DeviceError::NoAccount)?;
+    let profile = match home.profile().await? {
+        Some(profile) if profile.confirmed => profile,
+        Some(profile) if profile.recovers() => return Err(DeviceError::RecoveryWaits.into()),
+        Some(_) | None => return Err(DeviceError::NoAccount.into()),
+    };
     let network = match &profile.phone {
         Some(phone) => network_through(&profile.server, Path::new(phone))?,
         None => network(&profile.server)?,

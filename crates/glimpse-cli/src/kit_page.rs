@@ -8,13 +8,14 @@ use zeroize::Zeroizing;
 const QUIET: i32 = 4;
 
 /// Black on white, one share a page, whatever the screen looks like.
-const STYLE: &str = "@page{margin:18mm}html{background:#fff;color:#000;color-scheme:light}\
-body{margin:0 auto;max-width:174mm;font:11pt/1.4 sans-serif}\
-section{break-after:page;break-inside:avoid;padding:6mm 0}section:last-child{break-after:auto}\
+const STYLE: &str = "@page{margin:15mm}html{background:#fff;color:#000;color-scheme:light}\
+body{margin:0 auto;max-width:174mm;font:11pt/1.35 sans-serif}\
+section{break-after:page;break-inside:avoid;padding:2mm 0}section:last-child{break-after:auto}\
 h1{font-size:18pt;margin:0 0 4mm}table{border-collapse:collapse}th{text-align:left;padding-right:6mm;vertical-align:top}\
-td{overflow-wrap:anywhere}ol{list-style:none;display:grid;gap:1mm 4mm;padding:4mm;border:1px solid #000;margin:5mm 0}\
+td{overflow-wrap:anywhere}ol{list-style:none;display:grid;gap:1mm 4mm;padding:4mm;border:1px solid #000;margin:4mm 0}\
 li{font:12pt/1.5 monospace;white-space:nowrap}b{display:inline-block;width:2.2em;font-weight:400;text-align:right;padding-right:.6em}\
-svg{width:52mm;height:52mm;display:block}code{font-size:9pt;overflow-wrap:anywhere}";
+pre{font:11pt/1.4 monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 0 6mm}p{margin:2.5mm 0}\
+div{display:flex;gap:6mm;align-items:center}svg{width:46mm;height:46mm;flex:none}code{font-size:9pt;word-break:break-all}";
 
 /// What the browser that shows the document may do: draw it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -54,6 +55,10 @@ fn section(page: &Page, out: &mut String) -> Result<(), DataTooLong> {
     for paragraph in page.paragraphs() {
         element("p", &paragraph, out);
     }
+    let [before, line, after] = page.steps();
+    element("p", &before, out);
+    element("pre", &line, out);
+    element("p", &after, out);
     out.push_str("<table>\n");
     for (name, value) in page.facts() {
         out.push_str("<tr>");
@@ -72,10 +77,11 @@ fn section(page: &Page, out: &mut String) -> Result<(), DataTooLong> {
         out.push_str("</li>\n");
     }
     out.push_str("</ol>\n");
+    out.push_str("<div>");
     svg(&page.letters, out)?;
-    out.push_str("<p>");
+    out.push_str("<p>The square holds the same as the words, for a device that can scan it. So do these letters:<br>");
     element("code", &page.letters, out);
-    out.push_str("</p>\n</section>\n");
+    out.push_str("</p></div>\n</section>\n");
     Ok(())
 }
 
@@ -165,6 +171,9 @@ mod tests {
         let pages = pages("https://glimpse.example");
         let document = html(&pages).unwrap();
         assert_eq!(document.matches("<section>").count(), 3);
+        // What is to be typed stands alone, and nothing in it is for a program that shows marks otherwise.
+        assert_eq!(document.matches("<pre>glimpse recovery restore --server https://glimpse.example</pre>").count(), 3);
+        assert!(!document.contains('`'));
         assert!(document.contains("break-after:page") && document.contains("background:#fff;color:#000"));
         for fetched in ["<script", "<link", "<img", "src=", "href=", "url(", "@import", "<iframe"] {
             assert!(!document.contains(fetched), "{fetched}");

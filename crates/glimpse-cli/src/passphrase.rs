@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use glimpse_wire::ErrorCode;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -24,25 +25,36 @@ pub(crate) async fn ask(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u
     }
 }
 
-/// A new passphrase, typed twice.
+/// A new passphrase, typed twice, and asked again until it is long enough and twice the same.
 pub(crate) async fn ask_new(file: Option<&Path>, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let passphrase = match file {
-        Some(file) => from_file(file)?,
-        None => {
-            let first = typed("New passphrase", out).await?;
-            if *typed("The same again", out).await? != *first {
-                return Err(Failure::passphrase("The two were not the same.", "Start again; nothing was changed."));
-            }
-            first
-        }
-    };
-    if String::from_utf8_lossy(&passphrase).chars().count() < MIN_NEW {
-        return Err(Failure::passphrase(
-            format!("A passphrase has at least {MIN_NEW} characters."),
-            "Several words are easy to remember and hard to guess.",
-        ));
+    if let Some(file) = file {
+        let passphrase = from_file(file)?;
+        require_long(&passphrase)?;
+        return Ok(passphrase);
     }
-    Ok(passphrase)
+    loop {
+        let first = typed("New passphrase", out).await?;
+        if let Err(short) = require_long(&first) {
+            out.report(&short, None)?;
+        } else if *typed("The same again", out).await? == *first {
+            return Ok(first);
+        } else {
+            out.report(
+                &Failure::passphrase("The two were not the same.", "Choose one again, and type it twice."),
+                None,
+            )?;
+        }
+    }
+}
+
+fn require_long(passphrase: &[u8]) -> Result<(), Failure> {
+    if String::from_utf8_lossy(passphrase).chars().count() >= MIN_NEW {
+        return Ok(());
+    }
+    Err(Failure::passphrase(
+        format!("A passphrase has at least {MIN_NEW} characters."),
+        "Several words are easy to remember and hard to guess.",
+    ))
 }
 
 async fn typed(prompt: &'static str, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -55,7 +67,11 @@ async fn typed(prompt: &'static str, out: Out) -> Result<Zeroizing<Vec<u8>>, Fai
     let typed =
         prompts::ask(out, move || dialoguer::Password::new().with_prompt(prompt).interact().map(Zeroizing::new));
     let typed = typed.await?.ok_or_else(|| {
-        Failure::passphrase("The passphrase was not given.", "Start again, or give --passphrase-file.")
+        Failure::said(
+            ErrorCode::Declined,
+            "The passphrase was not given. Nothing was done.",
+            "Start again when you have it, or give --passphrase-file.",
+        )
     })?;
     Ok(Zeroizing::new(typed.as_bytes().to_vec()))
 }

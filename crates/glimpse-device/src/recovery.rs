@@ -86,6 +86,48 @@ impl Device {
     }
 }
 
+impl Profile {
+    /// Whether a recovery was begun in this home.
+    #[must_use]
+    pub const fn recovers(&self) -> bool {
+        self.recovering
+    }
+}
+
+/// Whether a recovery on this server was begun in this home: then the passphrase that was given for it stands.
+///
+/// # Errors
+/// [`DeviceError::Storage`], [`DeviceError::Damaged`].
+pub async fn was_begun(ground: &Ground) -> Result<bool, DeviceError> {
+    let profile = Home::new(Rc::clone(&ground.storage)).profile().await?;
+    Ok(profile.is_some_and(|profile| profile.recovering && profile.server == ground.transport.origin()))
+}
+
+/// Opens the keys of the recovery that was begun in this home, and drops them: before somebody types shares for it.
+///
+/// # Errors
+/// [`DeviceError::Passphrase`]; [`DeviceError::Storage`], [`DeviceError::Damaged`].
+pub async fn try_passphrase(ground: &Ground, passphrase: &[u8]) -> Result<(), DeviceError> {
+    let keys = Home::new(Rc::clone(&ground.storage)).keys().await?;
+    DeviceVault::open(passphrase, &keys).map(drop).map_err(|_| DeviceError::Passphrase)
+}
+
+/// The device that an account came back on in this home, where that broke off after the server had the link: the kit is
+/// void, the pages of the next one are written, and no share is needed.
+///
+/// # Errors
+/// As [`crate::linking::resume`]; none where nothing was begun here or the link never arrived.
+pub async fn went_through(ground: &Ground, passphrase: &[u8]) -> Result<Option<Device>, DeviceError> {
+    if !Home::new(Rc::clone(&ground.storage)).profile().await?.is_some_and(|profile| profile.recovering) {
+        return Ok(None);
+    }
+    match crate::linking::resume(ground, passphrase).await {
+        Ok(device) => Ok(Some(device)),
+        Err(DeviceError::NoAccount) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// What the device is to be that an account comes back on.
 #[derive(Debug)]
 pub struct Restore<'r> {
@@ -133,13 +175,8 @@ pub async fn restore(
     if home.is_confirmed().await? {
         return Err(DeviceError::AccountExists);
     }
-    // One that broke off after the server had the link: the kit is void, and this device is in the account.
-    if home.profile().await?.is_some_and(|profile| profile.recovering) {
-        match crate::linking::resume(ground, plan.passphrase).await {
-            Ok(device) => return Ok(Restored::Done(Box::new(device))),
-            Err(DeviceError::NoAccount) => {}
-            Err(error) => return Err(error),
-        }
+    if let Some(device) = went_through(ground, plan.passphrase).await? {
+        return Ok(Restored::Done(Box::new(device)));
     }
     let api = Api::new(Rc::clone(&ground.transport));
     let found: KitAccount =
@@ -162,7 +199,7 @@ pub async fn restore(
 async fn own_keys(ground: &Ground, home: &Home, plan: &Restore<'_>) -> Result<DeviceVault, DeviceError> {
     let _held = home.lock_account().await?;
     let server = ground.transport.origin();
-    if home.profile().await?.is_some_and(|profile| profile.recovering && profile.server == server) {
+    if was_begun(ground).await? {
         return DeviceVault::open(plan.passphrase, &home.keys().await?).map_err(|_| DeviceError::Passphrase);
     }
     let mut rng = SystemRng(&*ground.machine);

@@ -82,7 +82,7 @@ pub(crate) struct Cosign {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RecoveryCommand {
-    /// Make a kit of shares, as pages to print; kits from before are void then
+    /// Make a kit of shares, as pages to print; a kit from before is void then
     Create(RecoveryCreate),
     /// Bring the account back on this device, with enough shares of its kit
     Restore(RecoveryRestore),
@@ -102,15 +102,18 @@ pub(crate) enum RecoveryCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct RecoveryCreate {
-    /// Where the pages go: .html to print from a browser, anything else as text
+    /// Where the pages go: .html to print from a browser, anything else as text [default: asked]
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
+    pub(crate) out: Option<PathBuf>,
     /// How many shares
     #[arg(long, default_value_t = 3)]
     pub(crate) shares: u8,
     /// How many of them it takes
     #[arg(long, default_value_t = 2)]
     pub(crate) needed: u8,
+    /// Do not ask, where there is a kit that this one makes void
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -119,18 +122,18 @@ pub(crate) struct RecoveryRestore {
     /// [default: asked]
     #[arg(long, value_name = "FILE")]
     pub(crate) share: Vec<PathBuf>,
-    /// Where the pages of the kit that follows go
+    /// Where the pages of the kit that follows go: .html to print from a browser, anything else as text [default: asked]
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
+    pub(crate) out: Option<PathBuf>,
     /// What this device is called
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) name: String,
-    /// How many shares the kit that follows has
-    #[arg(long, default_value_t = 3)]
-    pub(crate) shares: u8,
-    /// How many of them it takes
-    #[arg(long, default_value_t = 2)]
-    pub(crate) needed: u8,
+    /// How many shares the kit that follows has [default: as many as the kit that is used]
+    #[arg(long)]
+    pub(crate) shares: Option<u8>,
+    /// How many of them it takes [default: as many as of the kit that is used]
+    #[arg(long)]
+    pub(crate) needed: Option<u8>,
 }
 
 #[derive(Debug, Subcommand)]

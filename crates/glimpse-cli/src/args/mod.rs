@@ -123,7 +123,7 @@ pub(crate) enum Command {
     },
     /// Take devices out of the account, at once
     Revoke(Revoke),
-    /// Call a device by another name, on all devices
+    /// Call a device by another name, on all devices; that of this device is also what viewers read when it lends
     Rename(Rename),
     /// Sign, as the second device, what another one proposes
     Cosign(Cosign),
@@ -161,7 +161,7 @@ pub(crate) enum Command {
 pub(crate) enum AccountCommand {
     /// Found an account, with this device as its first
     Create {
-        /// The name that others read when you lend; may be left out
+        /// What this device is called: viewers read it when you lend, and so do your other devices; may be left out
         #[arg(long, default_value = "")]
         name: String,
     },

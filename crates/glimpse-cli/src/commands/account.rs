@@ -21,8 +21,13 @@ struct AccountEvent<'a> {
 
 pub(super) async fn create(shared: &Shared, name: &str, out: Out) -> Result<u8, Failure> {
     let ground = home::new_ground(shared)?;
+    home::require_unused(shared).await?;
+    home::reach(&ground).await?;
     let passphrase = passphrase::ask_new(shared.passphrase_file.as_deref(), out).await?;
     let device = Device::create(ground, name, &passphrase).await?;
+    // The name that viewers read stands on the list of devices as well.
+    let own = device.keys().id();
+    let unnamed = if name.is_empty() { Ok(()) } else { device.rename(&own, name).await };
     out.event(&AccountEvent {
         event: "account",
         account: device.account().to_string(),
@@ -33,7 +38,18 @@ pub(super) async fn create(shared: &Shared, name: &str, out: Out) -> Result<u8, 
     out.line(&format!("{} on {}", out.styled(Style::Green, "The account is founded"), device.server()))?;
     out.line(&format!("Account  {}", device.account()))?;
     out.line(&format!("Keys     {}, under your passphrase", home::folder(shared)?.display()))?;
-    out.note("Keep a copy of that folder, and the passphrase. Without both, nobody can open your records: not the server, not us.");
+    if let Err(error) = unnamed {
+        out.report(&error.into(), None)?;
+        out.note("The account is founded; only the list of devices has no name for this one: glimpse rename NAME");
+    }
+    out.note(
+        "Keep a copy of that folder, and the passphrase. Until there is a recovery kit or another device, nobody can",
+    );
+    out.note("open your records without both: not the server, not us.");
+    out.note(
+        "Now: glimpse recovery create makes a kit to print, glimpse link brings another device in, glimpse add adds",
+    );
+    out.note("records.");
     Ok(0)
 }
 

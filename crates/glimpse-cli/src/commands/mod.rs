@@ -25,6 +25,8 @@ mod sessions;
 mod show;
 mod write;
 
+use glimpse_wire::ErrorCode;
+
 use crate::args::{AccountCommand, Arguments, Command, PassphraseCommand};
 use crate::failure::Failure;
 use crate::out::Out;
@@ -79,6 +81,8 @@ async fn confirm(question: &'static str, yes: bool, out: Out) -> Result<(), Fail
         prompts::ask(out, move || dialoguer::Confirm::new().with_prompt(question).default(false).interact()).await?;
     match sure {
         Some(true) => Ok(()),
-        Some(false) | None => Err(Failure::other("Nothing was done.", "Start again if it was meant.")),
+        Some(false) | None => {
+            Err(Failure::said(ErrorCode::Declined, "Nothing was done.", "Start again if it was meant."))
+        }
     }
 }

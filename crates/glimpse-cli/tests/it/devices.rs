@@ -127,15 +127,34 @@ fn devices_are_named_and_no_name_passes_for_another_device() {
 }
 
 #[test]
+fn who_founds_an_account_is_told_what_comes_next_and_has_a_name() {
+    let world = World::empty(|_| {});
+    let none = said(&world.glimpse(&["ls"]));
+    for way in ["glimpse account create", "glimpse join", "glimpse recovery restore"] {
+        assert!(none.contains(way), "{way}: {none}");
+    }
+    let told = said(&world.glimpse(&["account", "create", "--name", "Alice"]));
+    for next in ["glimpse recovery create", "glimpse link", "glimpse add", "Until there is a recovery kit"] {
+        assert!(told.contains(next), "{next}: {told}");
+    }
+    assert_eq!(world.events(&["devices"])[0]["name"], "Alice");
+    // Without a name there is none.
+    let other = world.at("other");
+    assert!(other.glimpse(&["account", "create"]).status.success());
+    assert_eq!(other.events(&["devices"])[0]["name"], "");
+}
+
+#[test]
 fn a_person_says_whether_a_device_goes() {
     let world = World::start();
     let tablet = world.at("tablet");
     world.here().links(&tablet, "Tablet");
-    for (key, exit) in [("n", 1), ("\x03", 1), ("y", 0)] {
+    for (key, exit) in [("n", 6), ("\x03", 6), ("y", 0)] {
         let mut person = Terminal::start(&world, &["revoke", "Tablet"]);
         person.then("Tablet");
         person.then("Take them out?");
         assert_eq!(world.events(&["devices"]).len(), 2, "nothing before the yes");
+        person.hides();
         person.presses(key);
         person.then(if exit == 0 { "They are out." } else { "Nothing was done." });
         assert_eq!(person.child.wait().unwrap().code(), Some(exit), "{key:?}");

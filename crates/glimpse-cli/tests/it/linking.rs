@@ -290,7 +290,7 @@ fn a_person_who_sees_none_of_the_words_or_leaves_links_nothing() {
     joiner.hides();
     joiner.interrupts();
     joiner.then("The passphrase was not given.");
-    assert_eq!(joiner.child.wait().unwrap().code(), Some(3));
+    assert_eq!(joiner.child.wait().unwrap().code(), Some(6));
     assert!(joiner.echoes(), "what is typed next is seen again");
     let mut joiner = Terminal::start_with(tablet.command(&["join"]));
     joiner.then("Code on the other device");

@@ -151,6 +151,34 @@ fn a_question_that_nobody_answers_is_taken_back_and_the_device_locked() {
 }
 
 #[test]
+fn who_leaves_a_question_has_said_no() {
+    let world = World::start();
+    let record = world.add(&world.file("letter.txt", "Dear reader"));
+    for (arguments, question, key, answer) in [
+        (&["lend"][..], "What do you want to lend?", "\x03", "You broke it off. Nothing was lent."),
+        (&["rm", &record], "Delete? This cannot be undone", "n", "Nothing was done."),
+        (&["rm", &record], "Delete? This cannot be undone", "\x03", "Nothing was done."),
+        (&["account", "delete"], "every key? This cannot be undone", "\x03", "Nothing was done."),
+    ] {
+        let mut person = Terminal::start(&world, arguments);
+        person.sees(question);
+        person.hides();
+        person.presses(key);
+        person.sees(answer);
+        assert_eq!(person.child.wait().unwrap().code(), Some(6), "{arguments:?}");
+    }
+    let mut command = world.command(&["ls"]);
+    command.env_remove("GLIMPSE_PASSPHRASE_FILE");
+    let mut person = Terminal::start_with(command);
+    person.then("Passphrase");
+    person.hides();
+    person.interrupts();
+    person.then("The passphrase was not given. Nothing was done.");
+    assert_eq!(person.child.wait().unwrap().code(), Some(6));
+    assert_eq!(world.listed().len(), 1, "nothing was deleted");
+}
+
+#[test]
 fn while_a_session_runs_a_person_lends_more_and_allows_more() {
     let world = World::start();
     let letter = world.add(&world.file("letter.txt", "Dear reader"));

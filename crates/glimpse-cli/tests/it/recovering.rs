@@ -79,6 +79,7 @@ fn the_account_comes_back_with_two_pages_and_every_other_device_is_out() {
     assert_eq!((&used[0]["code"], exit), (&json!("not-found"), 4), "{used:?}");
     assert!(used[0]["message"].as_str().unwrap().contains("has this kit"), "{used:?}");
     assert!(!again.exists());
+    assert_eq!((&events[0]["shares"], &events[0]["needed"]), (&json!(3), &json!(2)));
     let html = std::fs::read_to_string(&next).unwrap();
     assert_eq!(html.matches("<section>").count(), 3);
     let (events, exit) = other.ends(&restore(again.to_str().unwrap(), &shares(&[next])));
@@ -158,6 +159,13 @@ fn what_cannot_be_begun_is_said_before_anything_is_asked() {
         "no share, nobody to ask"
     );
     assert_eq!(here.refusal(&["recovery", "restore", "--out", free]), ("account-exists".to_owned(), 1));
+    for nowhere in [&["recovery", "create"][..], &["recovery", "restore"]] {
+        assert_eq!(new.refusal(nowhere), ("usage".to_owned(), 2), "no file, nobody to ask");
+    }
+    for odd in [&["--shares", "17"][..], &["--needed", "0"], &["--shares", "3", "--needed", "1"]] {
+        let all: Vec<&str> = ["recovery", "restore", "--out", free].iter().chain(odd).copied().collect();
+        assert_eq!(new.refusal(&all), ("usage".to_owned(), 2), "{odd:?}");
+    }
     let missing = shares(&[world.path("nowhere")]);
     assert_eq!(new.refusal(&restore(free, &missing)), ("input".to_owned(), 9));
     assert!(said(&world.glimpse(&["recovery", "veto", "--yes"])).contains("No recovery waits."));
@@ -180,58 +188,225 @@ fn a_recovery_that_is_announced_can_be_stopped() {
     let notices: Vec<Value> = world.events(&["inbox"]);
     let asked = notices.iter().find(|notice| notice["kind"] == "recovery-asked").unwrap();
     assert_eq!((&asked["alarm"], &asked["until"]), (&json!(true), &json!(due)));
+    // The home says what is in it, and is not founded over; another passphrase than the first is refused.
+    for other in [&["ls"][..], &["account", "create"]] {
+        assert_eq!(new.refusal(other), ("recovery-waits".to_owned(), 1), "{other:?}");
+    }
+    let wrong = world.secret("wrong", "another passphrase\n");
+    let mut with_wrong = restore(next.to_str().unwrap(), &given);
+    with_wrong.extend(["--passphrase-file", wrong.to_str().unwrap()]);
+    assert_eq!(new.refusal(&with_wrong), ("passphrase".to_owned(), 3));
     assert_eq!(world.events(&["recovery", "veto", "--yes"])[0]["event"], "vetoed");
     assert_eq!(new.refusal(&restore(next.to_str().unwrap(), &given)), ("recovery-vetoed".to_owned(), 6));
     // Control: with a rule that announces nothing and another kit it is done at once.
     world.events(&["chain", "rules", "--announce-recovery", "0"]);
-    kit(&world, "second.txt");
+    let second = world.path("second.txt");
+    world.events(&["recovery", "create", "--yes", "--out", second.to_str().unwrap()]);
     let given = shares(&[world.path("second.txt")]);
     let (events, exit) = world.at("third").ends(&restore(next.to_str().unwrap(), &given));
     assert_eq!((&events[0]["event"], exit), (&json!("recovered"), 0), "{events:?}");
 }
 
+/// The letters of a page, in two lines as they are printed.
+fn letters(page: &str) -> (&str, &str) {
+    page[page.find("GLIMPSE-KIT").unwrap()..].trim_end().split_once('\n').unwrap()
+}
+
 #[test]
-fn a_person_types_the_words_row_by_row() {
+fn a_person_types_the_words_row_by_row_and_a_slip_costs_no_more_than_what_is_wrong() {
     let world = with_a_letter();
     let pages = kit(&world, "kit.txt");
     let next = world.path("next.txt");
     let new = world.at("new");
-    let arguments = ["recovery", "restore", "--out", next.to_str().unwrap()];
-    let mut command = new.command(&arguments);
-    command.env_remove("GLIMPSE_PASSPHRASE_FILE");
+    let mut command = new.command(&["recovery", "restore"]);
+    command.env_remove("GLIMPSE_PASSPHRASE_FILE").current_dir(world.folder.path());
     let mut person = Terminal::start_with(command);
-    person.then("Share 1");
-    // A start that is thought better of.
-    person.presses("hello world\r");
-    person.then("Share 1, from word 3 on");
-    person.presses("\r");
-    person.then("What was typed of this share is forgotten.");
-    let mut from = 1;
-    for row in rows(&pages[0]) {
-        let question = if from == 1 { "Share 1".to_owned() } else { format!("Share 1, from word {from} on") };
+    // The passphrase comes first, and again until it is one.
+    person.confides("New passphrase", "short");
+    person.then("A passphrase has at least 8 characters.");
+    person.confides("New passphrase", "correct horse battery");
+    person.confides("The same again", "correct horse batter");
+    person.then("The two were not the same.");
+    person.confides("New passphrase", "correct horse battery");
+    person.confides("The same again", "correct horse battery");
+    person.then("File for the new pages");
+    person.hides();
+    person.presses(&format!("{}\r", next.display()));
+    person.then("after 3 minutes without a key, what was typed is forgotten");
+    person.then("First page");
+    person.hides();
+    person.presses("xxxx yyy\r");
+    person.then("No page has a word such as number 1.");
+    let page = rows(&pages[0]);
+    for (place, row) in page.iter().take(7).enumerate() {
+        let question =
+            if place == 0 { "First page".to_owned() } else { format!("First page, from word {} on", place * 4 + 1) };
         person.then(&question);
+        person.hides();
+        // An Enter too many forgets nothing.
+        person.presses("\r");
+        person.then(&question);
+        person.hides();
         person.presses(&format!("{row}\r"));
-        from += 4;
     }
-    person.then("1 more to go.");
-    person.then("Share 2");
-    // The same page once more; then one with a slip; then a good one.
-    person.presses(&format!("{}\r", words(&pages[0]).join(" ")));
+    let all = words(&pages[0]);
+    person.then("First page, from word 29 on");
+    person.hides();
+    person.presses(&format!("{} {} {} zzzz\r", all[28], all[29], all[30]));
+    person.then("No page has a word such as number 32.");
+    person.then("First page, from word 32 on");
+    person.hides();
+    person.presses(if all[31] == "zoo" { "abandon\r" } else { "zoo\r" });
+    person.then("This page is damaged");
+    person.then(page.first().unwrap().split_whitespace().nth(1).unwrap());
+    person.then("First page, number and word");
+    person.hides();
+    person.presses(&format!("32. {}\r", all[31].to_uppercase()));
+    person.then("Taken: share 1 of the kit");
+    person.then("1 more page to go.");
+    person.then("Second page");
+    person.hides();
+    person.presses(&format!("{}\r", all.join(" ")));
     person.then("Share 1 was given twice.");
-    person.then("Share 2");
-    let mut slip = words(&pages[1]);
-    slip.reverse();
-    person.presses(&format!("{}\r", slip.join(" ")));
-    person.then("This share is damaged");
-    person.then("Share 2");
-    person.presses(&format!("{}\r", words(&pages[1]).join(" ").to_uppercase()));
-    for question in ["New passphrase", "The same again"] {
-        person.confides(question, "correct horse battery");
+    let (first, second) = letters(&pages[1]);
+    for line in [first, second] {
+        person.then("Second page");
+        person.hides();
+        person.presses(&format!("{line}\r"));
     }
     person.then("The account is back.");
+    person.then("next.txt: 3 shares, any 2 of them");
     person.then("sealed anew.");
     assert!(person.child.wait().unwrap().success());
     reads(&new);
+}
+
+#[test]
+fn the_line_on_a_page_works_as_it_is_printed() {
+    let world = with_a_letter();
+    let pages = kit(&world, "kit.txt");
+    let line = pages[0].lines().find(|line| line.trim_start().starts_with("glimpse recovery restore")).unwrap();
+    assert!(line.ends_with(&world.server.url()), "{line}");
+    let arguments: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let new = world.at("new");
+    let mut command = world.bare(&arguments);
+    command.env("GLIMPSE_HOME", &new.home).current_dir(world.folder.path());
+    let mut person = Terminal::start_with(command);
+    person.then("File for the new pages");
+    person.hides();
+    person.presses("\r");
+    for (question, page) in [("First page", &pages[2]), ("Second page", &pages[0])] {
+        person.then(question);
+        person.hides();
+        person.presses(&format!("{}\r", words(page).join(" ")));
+    }
+    person.then("The account is back.");
+    assert!(person.child.wait().unwrap().success());
+    assert!(world.path("glimpse-kit.html").exists());
+    reads(&new);
+}
+
+#[test]
+fn the_kit_that_follows_is_cut_as_the_one_that_was_used() {
+    let world = with_a_letter();
+    let first = world.path("kit.txt");
+    let made =
+        world.events(&["recovery", "create", "--shares", "4", "--needed", "3", "--out", first.to_str().unwrap()]);
+    assert_eq!((&made[0]["shares"], &made[0]["needed"]), (&json!(4), &json!(3)));
+    let next = world.path("next.txt");
+    let events = world.at("new").events(&restore(next.to_str().unwrap(), &shares(&[first])));
+    assert_eq!((&events[0]["shares"], &events[0]["needed"]), (&json!(4), &json!(3)), "{events:?}");
+    assert_eq!(std::fs::read_to_string(&next).unwrap().matches("share 4 of 4").count(), 1);
+    // Said otherwise, it is otherwise; and people are told as at the first kit.
+    let after = world.path("after.txt");
+    let mut given = shares(&[next]);
+    given.extend(["--shares".to_owned(), "5".to_owned()]);
+    let told = said(&world.at("newer").glimpse(&restore(after.to_str().unwrap(), &given)));
+    assert!(told.contains("after.txt: 5 shares, any 3 of them"), "{told}");
+}
+
+#[test]
+fn a_restore_that_went_through_before_it_broke_off_needs_no_share_and_names_no_file_that_is_not_there() {
+    let world = with_a_letter();
+    kit(&world, "kit.txt");
+    let next = world.path("next.txt");
+    let new = world.at("new");
+    assert_eq!(new.ends(&restore(next.to_str().unwrap(), &shares(&[world.path("kit.txt")]))).1, 0);
+    // Killed before it noted that the account is there: the flag that says so, between the name and what it is.
+    let profile = new.home.join("account.cbor");
+    let mut bytes = std::fs::read(&profile).unwrap();
+    let confirmed = bytes.windows(4).rposition(|flags| flags == [0xF5, 0xF6, 0xF5, 0xF5]).unwrap();
+    bytes[confirmed] = 0xF4;
+    std::fs::write(&profile, bytes).unwrap();
+    assert_eq!(new.refusal(&["ls"]), ("recovery-waits".to_owned(), 1));
+    let mut command = new.command(&["recovery", "restore"]);
+    command.current_dir(world.folder.path());
+    let mut person = Terminal::start_with(command);
+    person.then("A recovery was begun in this home.");
+    person.then("The account is back.");
+    person.then("in the file that you named then.");
+    assert!(person.child.wait().unwrap().success());
+    reads(&new);
+}
+
+#[test]
+fn a_kit_that_would_make_another_void_is_asked_for() {
+    let world = with_a_letter();
+    kit(&world, "kit.txt");
+    let next = world.path("next.txt");
+    let create = ["recovery", "create", "--out", next.to_str().unwrap()];
+    assert_eq!(world.here().refusal(&create), ("usage".to_owned(), 2), "nobody to ask");
+    let mut person = Terminal::start(&world, &create);
+    person.then("Its pages open nothing once there is another.");
+    person.then("Make another kit?");
+    person.hides();
+    person.presses("n");
+    person.then("Nothing was done.");
+    assert_eq!(person.child.wait().unwrap().code(), Some(6));
+    assert!(!next.exists());
+    // Control: the first kit counts; after a yes the second does, and the first no more.
+    world.events(&["chain", "rules", "--announce-recovery", "3"]);
+    let after = world.path("after.txt");
+    let with = |kit: &str| restore(after.to_str().unwrap(), &shares(&[world.path(kit)])).join(" ");
+    let try_with = |name: &str, kit: &str| {
+        let line = with(kit);
+        world.at(name).ends(&line.split(' ').collect::<Vec<_>>())
+    };
+    assert_eq!(try_with("one", "kit.txt").0[0]["event"], "recovery-waiting");
+    let mut person = Terminal::start(&world, &create);
+    person.then("Make another kit?");
+    person.hides();
+    person.presses("y");
+    person.then("next.txt: 3 shares, any 2 of them");
+    person.then("The kit from before is void");
+    assert!(person.child.wait().unwrap().success());
+    assert_eq!(try_with("two", "kit.txt").1, 4);
+    assert_eq!(try_with("three", "next.txt").0[0]["event"], "recovery-waiting");
+}
+
+#[test]
+fn what_would_be_typed_in_vain_is_not_asked_for() {
+    let world = World::start();
+    let asks = |place: &crate::world::Place<'_>, arguments: &[&str], server: &str| {
+        let mut command = place.command(arguments);
+        command.env_remove("GLIMPSE_PASSPHRASE_FILE").env("GLIMPSE_SERVER", server);
+        Terminal::start_with(command)
+    };
+    // Nobody listens at port 1.
+    let gone = "http://127.0.0.1:1";
+    let (new, here) = (world.at("new"), world.here());
+    for (place, arguments, server, said, exit) in [
+        (&new, &["recovery", "restore"][..], gone, "The server cannot be reached", 5),
+        (&new, &["account", "create"], gone, "The server cannot be reached", 5),
+        (&here, &["account", "create"], gone, "There is an account in this home already.", 1),
+    ] {
+        let mut person = asks(place, arguments, server);
+        let told = person.sees_until("error:", said);
+        assert!(!person.shown.contains("assphrase") && !told.contains("page"), "{told}");
+        assert_eq!(person.child.wait().unwrap().code(), Some(exit), "{arguments:?}");
+    }
+    // Control: with a server it is asked.
+    asks(&new, &["account", "create"], &world.server.url()).sees("New passphrase");
 }
 
 #[test]
@@ -240,7 +415,9 @@ fn a_person_who_leaves_a_restore_has_begun_nothing() {
     let next = world.path("next.txt");
     let new = world.at("new");
     let mut person = Terminal::start_with(new.command(&["recovery", "restore", "--out", next.to_str().unwrap()]));
-    person.then("Share 1");
+    person.then("First page");
+    // Keys are read one by one from then on; before, this one would be a signal of the terminal.
+    person.hides();
     person.presses("\x03");
     person.then("You broke it off. Nothing was begun.");
     assert_eq!(person.child.wait().unwrap().code(), Some(6));

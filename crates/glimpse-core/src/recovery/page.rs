@@ -52,28 +52,46 @@ impl Page {
         format!("Glimpse recovery kit: share {} of {}", self.index, self.plan.count())
     }
 
-    /// What the page is for and what to do with it, a paragraph each.
+    /// What the page is for and how it is kept, a paragraph each: for somebody who never heard of Glimpse.
     #[must_use]
     pub fn paragraphs(&self) -> [String; 3] {
         let needed = self.plan.threshold();
         let held = if needed == 1 {
-            "This page alone gives back the account, to whoever holds it. Keep it where you keep what is worth most."
+            "This page alone is enough, and whoever has it can read everything. Keep it where you keep what is worth most, \
+             on paper only: no photograph, no file, no mail."
                 .to_owned()
         } else {
+            let all = self.plan.count();
+            let those = if needed == all { format!("All {all}") } else { format!("Any {needed} of the {all}") };
             format!(
-                "Any {needed} of the {} shares give back the account, to whoever holds them; fewer tell nothing. Keep each in \
-                 another place, on paper only: no photograph, no file, no mail.",
-                self.plan.count()
+                "{those} pages are enough, and whoever has them can read everything. Fewer tell nothing. Keep each in \
+                 another place, on paper only: no photograph, no file, no mail."
             )
         };
         [
-            "For the day on which all your devices are lost: with this kit a new device begins your account again, and \
-             every device before it is out."
+            "Glimpse is a program that keeps personal records, such as letters and results of tests, so that only your \
+             own devices can read them. This page is for the day on which those devices are all lost or broken: it brings \
+             the records back."
                 .to_owned(),
             held,
-            "To use it, run `glimpse recovery restore` on the new device. Scan the code or type the words; the numbers \
-             need not be typed."
+            "Pages that are printed later, with a newer date below, take the place of these: then throw these away.".to_owned(),
+        ]
+    }
+
+    /// How it is used: what to do, the line to type, and what happens then.
+    #[must_use]
+    pub fn steps(&self) -> [String; 3] {
+        let needed = self.plan.threshold();
+        let pages = if needed == 1 { "this page".to_owned() } else { format!("{needed} of the pages") };
+        [
+            "When that day comes: install Glimpse on a computer (whoever runs the server below can say where it is to be \
+             had), open a terminal, and type this line:"
                 .to_owned(),
+            format!("glimpse recovery restore --server {}", self.server),
+            format!(
+                "It asks for the words of {pages}, row by row; the numbers need not be typed. Then your records are on that \
+                 computer, the devices that you had before can read nothing new, and new pages are made in place of these."
+            ),
         ]
     }
 
@@ -103,6 +121,13 @@ impl Page {
             text.push('\n');
             wrap(&paragraph, &mut text);
         }
+        let [before, line, after] = self.steps();
+        text.push('\n');
+        wrap(&before, &mut text);
+        for part in ["\n    ", &line, "\n\n"] {
+            text.push_str(part);
+        }
+        wrap(&after, &mut text);
         text.push('\n');
         for (name, value) in self.facts() {
             text.push_str(&Zeroizing::new(format!("{name:<9}{value}\n")));
@@ -113,7 +138,7 @@ impl Page {
             let width = if row_ends { 0 } else { 10 };
             text.push_str(&Zeroizing::new(format!("{place:>4}. {word:<width$}")));
         }
-        text.push_str("\n\nThe same in the letters of the code:\n");
+        text.push_str("\n\nThe same in letters, which can be pasted in place of the words:\n");
         // The version's colon ends the first line, so that neither is longer than a page is wide.
         let (start, rest) = self.letters.split_once(':').unwrap_or(("", &self.letters));
         for part in [start, ":\n", rest, "\n"] {

@@ -82,6 +82,12 @@ impl Share {
         }
     }
 
+    /// Whether a word, in small letters, is in the list that shares are written in.
+    #[must_use]
+    pub fn knows(word: &str) -> bool {
+        words::index_of(word).is_some()
+    }
+
     fn from_letters(letters: &str) -> Result<Self, ShareError> {
         let group = |letter: u8| {
             let index = LETTERS.iter().position(|there| *there == letter)?;

@@ -41,6 +41,13 @@ fn a_page_says_what_it_is_and_holds_its_share_in_both_forms() {
         assert!(text.contains(part), "{part}: {}", *text);
     }
     assert!(text.contains(&kit.shares[0].kit().to_string()), "the same two words on each page");
+    // For somebody who never heard of it: what it is, what to type, and which page counts.
+    for part in
+        ["Glimpse is a program", "\n    glimpse recovery restore --server https://glimpse.example\n", "newer date"]
+    {
+        assert!(text.contains(part), "{part}: {}", *text);
+    }
+    assert!(!text.contains('`') && text.contains("Any 2 of the 3 pages"));
     assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 80), "any printer prints it: {}", *text);
     // The grid, as it is printed, can be typed off; so can the letters.
     let grid: Vec<&str> = text.lines().filter(|line| line.contains(". ") && line.starts_with("  ")).collect();

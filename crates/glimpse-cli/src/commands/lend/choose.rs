@@ -144,7 +144,7 @@ async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Resul
     let way = prompts::ask(out, move || {
         Select::new().with_prompt("What do you want to lend? (arrows, then Enter)").items(named).interact()
     });
-    let way = way.await?.and_then(|place| ways.get(place)).ok_or_else(nothing)?;
+    let way = way.await?.and_then(|place| ways.get(place)).ok_or_else(broken_off)?;
     let picked = match way {
         Way::OneByOne => one_by_one(&entries, out).await?,
         Way::Kinds => of_kinds(&entries, out).await?,
@@ -160,7 +160,7 @@ async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Resul
         let named = spans.map(lasting);
         let span =
             prompts::ask(out, move || Select::new().with_prompt("For how long?").items(named).default(1).interact());
-        millis = span.await?.and_then(|place| spans.get(place)).copied().ok_or_else(nothing)?;
+        millis = span.await?.and_then(|place| spans.get(place)).copied().ok_or_else(broken_off)?;
     }
     let save = if lend.save || lend.view_only {
         lend.save
@@ -168,7 +168,7 @@ async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Resul
         let save = prompts::ask(out, || {
             Confirm::new().with_prompt("May the other side save copies?").default(false).interact()
         });
-        save.await?.ok_or_else(nothing)?
+        save.await?.ok_or_else(broken_off)?
     };
     out.note(&format!("{}, for {}, {}", amount(&picked), lasting(millis), rights(save)));
     Ok(Choice { site: None, records, save, millis })
@@ -176,6 +176,11 @@ async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Resul
 
 fn nothing() -> Failure {
     Failure::usage("Nothing was chosen to lend.", "Start again; space chooses in a list, Enter goes on.")
+}
+
+/// The person left a question.
+fn broken_off() -> Failure {
+    Failure::said(ErrorCode::Declined, "You broke it off. Nothing was lent.", "Start again when you want to lend.")
 }
 
 /// `3 records, 1.2 MB`.
@@ -187,7 +192,7 @@ fn amount(entries: &[&Entry]) -> String {
 async fn several(prompt: &'static str, items: Vec<String>, out: Out) -> Result<Vec<usize>, Failure> {
     let picked =
         prompts::ask(out, move || MultiSelect::new().with_prompt(prompt).items(items).max_length(15).interact());
-    picked.await?.ok_or_else(nothing)
+    picked.await?.ok_or_else(broken_off)
 }
 
 async fn one_by_one<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, Failure> {
@@ -229,7 +234,7 @@ async fn day(prompt: &'static str, out: Out) -> Result<Option<u64>, Failure> {
             })
             .interact_text()
     });
-    Ok(parse_day(&typed.await?.ok_or_else(nothing)?))
+    Ok(parse_day(&typed.await?.ok_or_else(broken_off)?))
 }
 
 fn kind_of(entry: &Entry) -> &'static str {
