@@ -144,6 +144,9 @@ impl From<ErrorCode> for Failure {
         if code == ErrorCode::LogBroken {
             "`glimpse ls` says in what. Compare your devices and ask whoever runs the server; then: glimpse chain accept-records"
                 .clone_into(&mut failure.next);
+        } else if code == ErrorCode::DeviceHeld {
+            "Wait until it is free: `glimpse devices` says until when. Before that, any other device can take it out."
+                .clone_into(&mut failure.next);
         } else if code == ErrorCode::DeviceDoubled {
             "If you put this one back from a copy: glimpse chain use-copy. If not, on another device: glimpse revoke"
                 .clone_into(&mut failure.next);
