@@ -102,8 +102,13 @@ impl Out {
 
     /// A line of the result, for people.
     pub(crate) fn line(self, text: &str) -> Result<(), Failure> {
+        self.whole_line(&fitted(text, columns(&io::stdout()), None))
+    }
+
+    /// As [`Out::line`], for what is copied as a whole and may have spaces: no line is broken.
+    pub(crate) fn whole_line(self, text: &str) -> Result<(), Failure> {
         if !self.json {
-            write_line(&mut io::stdout().lock(), &fitted(text, columns(&io::stdout()), None))?;
+            write_line(&mut io::stdout().lock(), text)?;
         }
         Ok(())
     }

@@ -187,7 +187,7 @@ impl Looking {
         let done = match &mut self.saving {
             Some(saving) => {
                 if let Some(path) = saving.take(running, piece)? {
-                    self.out.line(&clean(&path.display().to_string()))?;
+                    self.out.whole_line(&clean(&path.display().to_string()))?;
                 }
                 piece.last
             }
