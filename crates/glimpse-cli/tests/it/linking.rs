@@ -274,7 +274,8 @@ fn a_person_who_sees_none_of_the_words_or_leaves_links_nothing() {
         let screen = adder.sees_until("On the other device, run", "If somebody does, press Ctrl-C.");
         let mut joiner = tablet.program(&["join", &code_in(&screen)]);
         joiner.event("words");
-        adder.sees_until("It says of itself:", "No answer in");
+        let claims = adder.sees_until("It says of itself:", "No answer in");
+        assert!(claims.contains("name     (no name)"), "{claims}");
         if key == "interrupt" {
             adder.interrupts();
         } else {
