@@ -147,6 +147,9 @@ impl From<ErrorCode> for Failure {
         } else if code == ErrorCode::DeviceRevoked {
             "To come back: glimpse link, on a device of the account; here: glimpse --home NEW join --server URL"
                 .clone_into(&mut failure.next);
+        } else if code == ErrorCode::DeviceHeld {
+            "Wait until it is free: `glimpse devices` says until when. Before that, any other device can take it out."
+                .clone_into(&mut failure.next);
         } else if code == ErrorCode::DeviceDoubled {
             "If you put this one back from a copy: glimpse chain use-copy. If not, take it out: glimpse devices, on another device"
                 .clone_into(&mut failure.next);

@@ -8,6 +8,7 @@ use glimpse_device::home::Home;
 use glimpse_device::native::{BadOrigin, Files, Machine, Network};
 use glimpse_device::transport::Method;
 use glimpse_device::{Device, DeviceError, Ground};
+use glimpse_wire::ErrorCode;
 
 use crate::args::Shared;
 use crate::failure::Failure;
@@ -87,6 +88,29 @@ pub(crate) async fn unlock(shared: &Shared, out: Out) -> Result<Device, Failure>
     let ground = known_ground(shared).await?;
     let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out).await?;
     Ok(Device::unlock(&ground, &passphrase).await?)
+}
+
+/// A server that a watch does not reach, told as what it sees: the phone's socket. `phone` is where that is, for a watch.
+pub(crate) fn by_phone(phone: Option<&Path>, failure: Failure) -> Failure {
+    match phone {
+        Some(phone) if failure.code == ErrorCode::ServerUnreachable.slug() => {
+            let socket = crate::text::clean(&phone.display().to_string());
+            Failure {
+                message: format!("The server cannot be reached through the phone's socket {socket}."),
+                next: format!("See that the phone carries, and try again. There: glimpse relay --socket {socket}"),
+                ..failure
+            }
+        }
+        Some(_) | None => failure,
+    }
+}
+
+/// The same, for whatever device is in the home.
+pub(crate) async fn explained(shared: &Shared, failure: Failure) -> Failure {
+    let Ok(folder) = folder(shared) else { return failure };
+    // What cannot be read here was told where it was needed.
+    let profile = Home::new(Rc::new(Files::new(folder))).profile().await.ok().flatten();
+    by_phone(profile.and_then(|profile| profile.phone).as_deref().map(Path::new), failure)
 }
 
 /// The network towards a server.

@@ -36,7 +36,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return out.fail(&Failure::other("This program cannot start.", &error.to_string())),
     };
-    let done = runtime.block_on(commands::run(arguments, &out));
+    let shared = arguments.shared.clone();
+    let done = runtime.block_on(async {
+        match commands::run(arguments, &out).await {
+            Err(failure) if failure.code == "server-unreachable" => Err(home::explained(&shared, failure).await),
+            done => done,
+        }
+    });
     // A thread that still waits for a line on standard input must not keep the process.
     runtime.shutdown_background();
     match done {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::text::fitted;
 
 /// Where output goes, and in which form.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,9 @@ pub(crate) struct Out {
     colour: bool,
     lock_after: Duration,
 }
+
+/// A terminal of fewer columns breaks lines itself: nothing helps there.
+const NARROWEST: usize = 20;
 
 /// Styles for people's eyes, used on a terminal only.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +65,11 @@ impl Out {
         Self { colour: false, ..self }
     }
 
+    /// The same where no key is unlocked that an unanswered question would keep so.
+    pub(crate) const fn patient(self) -> Self {
+        Self { lock_after: Duration::MAX, ..self }
+    }
+
     /// How long an unlocked device waits for a key.
     pub(crate) const fn lock_after(self) -> Duration {
         self.lock_after
@@ -81,8 +90,23 @@ impl Out {
         if self.colour { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_owned() }
     }
 
+    /// Whether there is colour, and what is drawn in two shades can be told from its ground.
+    pub(crate) const fn is_coloured(self) -> bool {
+        self.colour
+    }
+
+    /// Columns of the terminal that notes go to; none where they go elsewhere, or it does not say.
+    pub(crate) fn columns(self) -> Option<usize> {
+        columns(&io::stderr())
+    }
+
     /// A line of the result, for people.
     pub(crate) fn line(self, text: &str) -> Result<(), Failure> {
+        self.whole_line(&fitted(text, columns(&io::stdout()), None))
+    }
+
+    /// As [`Out::line`], for what is copied as a whole and may have spaces: no line is broken.
+    pub(crate) fn whole_line(self, text: &str) -> Result<(), Failure> {
         if !self.json {
             write_line(&mut io::stdout().lock(), text)?;
         }
@@ -91,6 +115,16 @@ impl Out {
 
     /// A line beside the result, for people.
     pub(crate) fn note(self, text: &str) {
+        self.whole(&self.fit(text));
+    }
+
+    /// A text in lines that fit the terminal that notes go to.
+    pub(crate) fn fit(self, text: &str) -> String {
+        fitted(text, self.columns(), None)
+    }
+
+    /// As [`Out::note`], for what is drawn, or copied as a whole: no line is broken.
+    pub(crate) fn whole(self, text: &str) {
         if !self.json {
             let _nobody_reads = write_line(&mut io::stderr().lock(), text);
         }
@@ -118,7 +152,8 @@ impl Out {
             next: &failure.next,
             file,
         })?;
-        self.note(&format!("{} {}", self.styled(Style::Red, "error:"), failure.message));
+        let message = format!("{} {}", self.styled(Style::Red, "error:"), failure.message);
+        self.whole(&fitted(&message, self.columns(), Some(7)));
         self.note(&format!("       {}", failure.next));
         Ok(())
     }
@@ -128,6 +163,21 @@ impl Out {
         let _nobody_reads = self.report(failure, None);
         ExitCode::from(failure.exit)
     }
+}
+
+/// Columns of a terminal.
+#[cfg(unix)]
+fn columns(of: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
+    if !of.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(of).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns >= NARROWEST)
+}
+
+#[cfg(not(unix))]
+fn columns(_of: &impl IsTerminal) -> Option<usize> {
+    None
 }
 
 fn write_line(to: &mut impl Write, text: &str) -> io::Result<()> {

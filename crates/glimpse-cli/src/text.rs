@@ -87,6 +87,91 @@ pub(crate) fn cut(text: &str, limit: usize) -> &str {
     text.split_at_checked(end).map_or("", |(front, _)| front)
 }
 
+/// The column under which a second one begins, at most.
+const MAX_HANG: usize = 30;
+/// The least that is left of a line for its text.
+const MIN_TEXT: usize = 20;
+
+/// `text` in lines of at most `columns`, broken between words. Lines that follow begin under the first word, under the
+/// second column of a table, or at `hang`. What is shown to be copied stays whole, however long it is: a command, from
+/// `glimpse` to the end or to the backtick that closes it. Nothing is broken where there are no `columns`.
+pub(crate) fn fitted(text: &str, columns: Option<usize>, hang: Option<usize>) -> String {
+    let Some(columns) = columns else { return text.to_owned() };
+    let lines: Vec<String> = text.split('\n').map(|line| fit(line, columns, hang)).collect();
+    lines.join("\n")
+}
+
+fn fit(line: &str, columns: usize, hang: Option<usize>) -> String {
+    if shown_width(line) <= columns {
+        return line.to_owned();
+    }
+    let hang = hang.or_else(|| second_column(line)).filter(|hang| hang.saturating_add(MIN_TEXT) <= columns);
+    let hang = hang.unwrap_or_else(|| line.chars().take_while(|character| *character == ' ').count());
+    let (mut fitted, mut column) = (String::new(), 0usize);
+    for piece in pieces(line) {
+        let word = piece.trim_start_matches(' ');
+        let (width, whole) = (shown_width(word), shown_width(piece));
+        if column > hang && width > 0 && column.saturating_add(whole) > columns {
+            fitted.push('\n');
+            fitted.push_str(&" ".repeat(hang));
+            fitted.push_str(word);
+            column = hang.saturating_add(width);
+        } else {
+            fitted.push_str(piece);
+            column = column.saturating_add(whole);
+        }
+    }
+    fitted
+}
+
+/// Where the second column of a table begins; nothing for a line that has none.
+fn second_column(line: &str) -> Option<usize> {
+    let begins = line.len().saturating_sub(line.trim_start_matches(' ').len());
+    let (_, text) = line.split_at_checked(begins)?;
+    let gap = text.find("  ")?;
+    let (first, rest) = text.split_at_checked(gap)?;
+    let spaces = rest.len().saturating_sub(rest.trim_start_matches(' ').len());
+    let column = begins.saturating_add(shown_width(first)).saturating_add(spaces);
+    (column <= MAX_HANG).then_some(column)
+}
+
+/// A line in pieces that are not broken, each with the spaces before it.
+fn pieces(line: &str) -> Vec<&str> {
+    let (mut pieces, mut rest) = (Vec::new(), line);
+    while !rest.is_empty() {
+        let begin = rest.len().saturating_sub(rest.trim_start_matches(' ').len());
+        let (_, word) = rest.split_at_checked(begin).unwrap_or(("", rest));
+        let length = if word.starts_with("glimpse ") {
+            // To be copied, up to the end of the line.
+            word.len()
+        } else if let Some(quoted) = word.strip_prefix('`') {
+            let closed = quoted.find('`').map_or(word.len(), |end| end.saturating_add(2));
+            let (_, after) = word.split_at_checked(closed).unwrap_or((word, ""));
+            closed.saturating_add(after.find(' ').unwrap_or(after.len()))
+        } else {
+            word.find(' ').unwrap_or(word.len())
+        };
+        let (piece, next) = rest.split_at_checked(begin.saturating_add(length)).unwrap_or((rest, ""));
+        pieces.push(piece);
+        rest = next;
+    }
+    pieces
+}
+
+/// Columns that a text takes on a terminal: what sets a style takes none.
+fn shown_width(text: &str) -> usize {
+    let mut width = 0usize;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character == '\u{1b}' {
+            characters.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            width = width.saturating_add(1);
+        }
+    }
+    width
+}
+
 /// Bytes for people: `12 kB`, `3.4 MB`.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
@@ -187,6 +272,30 @@ mod tests {
         }
         assert_eq!(clean_to("abcdef", 4), "abc…");
         assert_eq!(clean_lines("a\r\nb\tc\x1b[1m"), "a\nb\tc\u{FFFD}[1m");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words_and_commands_are_not() {
+        let fits = |text: &str, columns: usize| fitted(text, Some(columns), None);
+        assert_eq!(fits("or name another home", 15), "or name another\nhome");
+        assert_eq!(fits("   indented text goes on", 16), "   indented text\n   goes on");
+        assert_eq!(fitted("error: one two three", Some(14), Some(7)), "error: one two\nthree", "too little is left");
+        assert_eq!(
+            fitted("error: one two three four five six", Some(27), Some(7)),
+            "error: one two three four\n       five six"
+        );
+        let notice = "2026-11-25 10:00 UTC  Tab (abcdefgh) was linked. If that was not you: glimpse revoke abcdefgh";
+        assert_eq!(
+            fits(notice, 50),
+            "2026-11-25 10:00 UTC  Tab (abcdefgh) was linked.\n                      If that was not you:\n                      \
+             glimpse revoke abcdefgh"
+        );
+        assert_eq!(fits("Run `glimpse join --resume`, or wait.", 20), "Run\n`glimpse join --resume`,\nor wait.");
+        assert_eq!(fits("\u{1b}[1mbold words\u{1b}[0m here", 15), "\u{1b}[1mbold words\u{1b}[0m here", "no width");
+        assert_eq!(fits("a-word-that-is-longer-than-a-line b", 20), "a-word-that-is-longer-than-a-line\nb");
+        assert_eq!(fits("one\ntwo three", 8), "one\ntwo\nthree");
+        let long = "word ".repeat(50);
+        assert_eq!(fitted(&long, None, None), long, "control: elsewhere nothing is broken");
     }
 
     #[test]

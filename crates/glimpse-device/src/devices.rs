@@ -44,7 +44,7 @@ impl Device {
         let (known, now) = (self.known(), self.machine.now());
         let entry = |member: &Member| DeviceEntry {
             id: member.id,
-            name: name_of(&known, &synced.names, &member.id),
+            name: name_of(&known, synced, &member.id),
             this: member.id == self.keys().id(),
             since: member.since,
             until: member.until,
@@ -89,14 +89,17 @@ impl Device {
     }
 }
 
+/// What the server keeps as a device's name, or what it was called last; nothing for one that nobody has named.
+fn name_of(known: &Known, synced: &Synced, device: &DeviceId) -> String {
+    let last = || synced.last_names.iter().find(|last| last.device == *device).map(|last| last.name.clone());
+    let sealed = synced.names.iter().find(|name| name.device == *device);
+    sealed.and_then(|sealed| opened_name(known, sealed)).or_else(last).unwrap_or_default()
+}
+
 /// The name that was sealed for a device; nothing for one that does not open.
-fn name_of(known: &Known, names: &[DeviceName], device: &DeviceId) -> String {
-    let sealed = names.iter().find(|name| name.device == *device);
-    let opened = sealed.and_then(|sealed| {
-        let seed = known.seed(sealed.epoch)?;
-        name::open(sealed.sealed.as_slice(), &known.chain.account(), device, sealed.epoch, seed).ok()
-    });
-    opened.unwrap_or_default()
+pub(crate) fn opened_name(known: &Known, sealed: &DeviceName) -> Option<String> {
+    let seed = known.seed(sealed.epoch)?;
+    name::open(sealed.sealed.as_slice(), &known.chain.account(), &sealed.device, sealed.epoch, seed).ok()
 }
 
 fn seen(chain: &Chain, statements: &[SignedJson], device: &DeviceId) -> Option<UnixMillis> {

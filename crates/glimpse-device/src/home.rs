@@ -6,7 +6,7 @@
 //! | `chain.cbor` | the account's chain, seeds wrapped to its devices, a link that waits: public | nothing: it is checked when read |
 //! | `keys.cbor` | device keys and account seeds | the passphrase ([`glimpse_core::vault`]) |
 //! | `listing.sealed` | what each record is, and the highest versions seen | a key that follows from the device's |
-//! | `inbox.sealed` | what happened to the account | the same |
+//! | `inbox.sealed` | what happened to the account, and what its devices were called | the same |
 //! | `counter.cbor` | a number that each sign-in and each signed request uses up: a copy that is put back is noticed by it | nothing |
 //! | `attempts.cbor` | failed pairings | nothing: who can write here can lend anyway |
 //! | `receipts/<session>.cbor` | the audit trail of each session | its own signatures |

@@ -1,4 +1,5 @@
-//! What happened to the account, for its owner to read: devices that came and went, alarms, a recovery that waits.
+//! What happened to the account, for its owner to read: devices that came and went, alarms, a recovery that waits. With it
+//! are the last names of devices, by which the owner knows those that are gone.
 
 use glimpse_wire::account::{Head, RecoveryRequest, Signed};
 use glimpse_wire::api::AnnouncedRecovery;
@@ -14,6 +15,10 @@ use crate::listing::LogAlarm;
 const NAME: &str = "inbox";
 /// The sealed file, in bytes.
 const MAX_INBOX: usize = 4 * 1024 * 1024;
+/// Names of devices that are kept.
+const MAX_NAMES: usize = 1_000;
+/// Of a name, so many bytes are kept here.
+const MAX_NAME: usize = 128;
 /// Notices that are kept. Of more, the oldest go: first those that were read, alarms last.
 const MAX_NOTICES: usize = 1_000;
 
@@ -71,6 +76,15 @@ pub enum Notice {
         /// By whom.
         #[n(1)]
         by: DeviceId,
+        /// When, by the signer's clock.
+        #[n(2)]
+        at: Option<UnixMillis>,
+        /// The names that were pinned, and of each its beginning; not all where they are many.
+        #[n(3)]
+        pinned: Option<Vec<String>>,
+        /// The same of those whose pin was taken away.
+        #[n(4)]
+        unpinned: Option<Vec<String>>,
     },
     /// The recovery kit was replaced, or given up.
     #[n(4)]
@@ -157,7 +171,31 @@ pub enum Notice {
     },
 }
 
+/// The beginning of a name, as it is kept here: others chose it, and the file has an end.
+pub(crate) fn short_name(name: &str) -> String {
+    let end = (0..=MAX_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+    name.split_at_checked(end).map_or_else(String::new, |(front, _)| front.to_owned())
+}
+
 impl Notice {
+    /// When it happened, by the clock of whoever did it, where the log says so.
+    #[must_use]
+    pub const fn happened_at(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Linked { at, .. } | Self::Doubled { at, .. } => Some(*at),
+            Self::PolicyChanged { at, .. } => *at,
+            Self::Revoked { .. }
+            | Self::Rotated { .. }
+            | Self::KitChanged { .. }
+            | Self::Recovered { .. }
+            | Self::RecoveryAsked { .. }
+            | Self::Forked { .. }
+            | Self::RolledBack { .. }
+            | Self::LogBroken { .. }
+            | Self::Undone { .. } => None,
+        }
+    }
+
     /// Whether `later` says the same of the same device, at another time.
     fn is_said_again_by(&self, later: &Self) -> bool {
         match (self, later) {
@@ -203,6 +241,19 @@ struct Stored {
     version: u8,
     #[n(1)]
     notices: Vec<Noted>,
+    #[n(2)]
+    names: Option<Vec<LastName>>,
+}
+
+/// What a device was called when this one last heard of it. The server forgets the names of those that were taken out.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct LastName {
+    /// Which device.
+    #[n(0)]
+    pub device: DeviceId,
+    /// Its name; not empty.
+    #[n(1)]
+    pub name: String,
 }
 
 impl Device {
@@ -211,11 +262,25 @@ impl Device {
     /// # Errors
     /// [`DeviceError::Damaged`], [`DeviceError::Storage`].
     pub async fn inbox(&self) -> Result<Vec<Noted>, DeviceError> {
-        let Some(sealed) = self.home.inbox().await? else { return Ok(Vec::new()) };
+        Ok(self.stored_inbox().await?.notices)
+    }
+
+    /// What devices were called when this one last heard of them.
+    ///
+    /// # Errors
+    /// As [`Device::inbox`].
+    pub async fn last_names(&self) -> Result<Vec<LastName>, DeviceError> {
+        Ok(self.stored_inbox().await?.names.unwrap_or_default())
+    }
+
+    async fn stored_inbox(&self) -> Result<Stored, DeviceError> {
+        let Some(sealed) = self.home.inbox().await? else {
+            return Ok(Stored { version: 1, notices: Vec::new(), names: None });
+        };
         let damaged = || DeviceError::Damaged(Home::INBOX);
         let opened = self.vault.open_cache(NAME, &sealed).map_err(|_| damaged())?;
         match decode::<Stored>(&opened, MAX_INBOX) {
-            Ok(Stored { version: 1, notices }) => Ok(notices),
+            Ok(stored) if stored.version == 1 => Ok(stored),
             Ok(_) | Err(_) => Err(damaged()),
         }
     }
@@ -225,7 +290,26 @@ impl Device {
     /// # Errors
     /// As [`Device::inbox`].
     pub async fn mark_read(&self) -> Result<(), DeviceError> {
-        self.change_inbox(|notices| notices.iter_mut().for_each(|noted| noted.read = true)).await
+        self.change_inbox(|stored| stored.notices.iter_mut().for_each(|noted| noted.read = true)).await
+    }
+
+    /// Keeps the names that the server gave; gives all that are kept. A device of which it gives none keeps its last.
+    pub(crate) async fn keep_names(&self, given: Vec<(DeviceId, String)>) -> Result<Vec<LastName>, DeviceError> {
+        let kept = self.last_names().await?;
+        let gone = kept.iter().filter(|last| !given.iter().any(|(device, _)| *device == last.device)).cloned();
+        let mut names: Vec<LastName> = given
+            .iter()
+            .map(|(device, name)| LastName { device: *device, name: short_name(name) })
+            .chain(gone)
+            .collect();
+        names.retain(|last| !last.name.is_empty());
+        names.truncate(MAX_NAMES);
+        names.sort_unstable_by_key(|last| last.device);
+        if names != kept {
+            let stored = names.clone();
+            self.change_inbox(|inbox| inbox.names = Some(stored)).await?;
+        }
+        Ok(names)
     }
 
     /// Keeps what happened. What is there already is not kept twice.
@@ -234,7 +318,7 @@ impl Device {
             return Ok(());
         }
         let at = self.machine.now();
-        self.change_inbox(|notices| {
+        self.change_inbox(|Stored { notices, .. }| {
             for notice in news {
                 if notices.iter().any(|noted| noted.notice == notice) {
                     continue;
@@ -275,11 +359,11 @@ impl Device {
         fits.then(|| Notice::RecoveryAsked { device: request.device.id(), due: waiting.due })
     }
 
-    async fn change_inbox(&self, change: impl FnOnce(&mut Vec<Noted>)) -> Result<(), DeviceError> {
+    async fn change_inbox(&self, change: impl FnOnce(&mut Stored)) -> Result<(), DeviceError> {
         let _held = self.home.lock_inbox().await?;
-        let mut notices = self.inbox().await?;
-        change(&mut notices);
-        let stored = zeroize::Zeroizing::new(encode(&Stored { version: 1, notices }));
+        let mut inbox = self.stored_inbox().await?;
+        change(&mut inbox);
+        let stored = zeroize::Zeroizing::new(encode(&inbox));
         let sealed = self.vault.seal_cache(NAME, &stored, &mut self.rng())?;
         Ok(self.home.store_inbox(&sealed).await?)
     }

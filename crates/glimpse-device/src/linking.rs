@@ -98,6 +98,11 @@ pub enum Event {
     Accepted,
     /// Somebody tried the code again after it was used, and was refused.
     Crowded,
+    /// The connection of this end to the server came or went.
+    Connection {
+        /// Whether it is there.
+        up: bool,
+    },
 }
 
 /// What the person does.

@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Shared {
     /// Where keys and state are kept [default: ~/.local/share/glimpse]
@@ -69,7 +69,8 @@ pub(crate) struct Shared {
     /// Write one event a line as JSON, read one command a line, ask nothing
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Lock after so many seconds without a key, at a question that a person is to answer
+    /// Lock after so many seconds without a key, at a question that a person is to answer; a code and the words to be
+    /// picked have a time of their own
     #[arg(long, global = true, value_name = "SECONDS", env = "GLIMPSE_LOCK_AFTER", default_value_t = 180,
         value_parser = clap::value_parser!(u64).range(1..=3600), hide_short_help = true)]
     pub(crate) lock_after: u64,
@@ -127,7 +128,7 @@ pub(crate) enum Command {
     Rename(Rename),
     /// Sign, as the second device, what another one proposes
     Cosign(Cosign),
-    /// Show what happened to the account: devices that came and went, alarms
+    /// Show what other devices did to the account, and alarms
     Inbox {
         /// What was read before as well
         #[arg(long)]

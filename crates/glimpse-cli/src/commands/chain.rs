@@ -102,7 +102,8 @@ async fn keep(shared: &Shared, yes: bool, out: Out) -> Result<u8, Failure> {
         out.note("The log of devices has one version. There is nothing to choose.");
         return Ok(0);
     }
-    confirm("The device with the other log is taken out. Is the one on this device the right one?", yes, out).await?;
+    out.note("The device with the other log is taken out.");
+    confirm("Is the log on this device the right one?", yes, out).await?;
     let head = device.keep_this_chain().await?;
     out.event(&serde_json::json!({ "event": "kept", "seq": head.seq }))?;
     out.line("This log counts. A device that was on the other side has to be linked again.")?;
@@ -129,7 +130,8 @@ async fn accept_records(shared: &Shared, yes: bool, out: Out) -> Result<u8, Fail
     for alarm in before.alarms() {
         out.note(&out.styled(Style::Red, &format!("The list is not what was signed: {alarm}.")));
     }
-    confirm("Records that are gone from it are gone. Take the server's list as it is?", yes, out).await?;
+    out.note("Records that are gone from the server's list are gone.");
+    confirm("Take it as it is?", yes, out).await?;
     device.accept_log().await?;
     let listing = device.listing().await?;
     out.event(&serde_json::json!({ "event": "accepted-records", "records": listing.len() }))?;

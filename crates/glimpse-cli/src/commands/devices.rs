@@ -21,6 +21,8 @@ const SHORT: usize = 8;
 const MAX_NAME: usize = 40;
 /// Characters of an id that name a device, at least.
 const MIN_PREFIX: usize = 4;
+/// Characters of the column with the names; a longer one is shown whole, and its line is not in the column.
+const NAMES: usize = 20;
 /// So many records take a moment.
 const MANY: usize = 8;
 
@@ -56,7 +58,7 @@ pub(super) async fn list(shared: &Shared, all: bool, out: Out) -> Result<u8, Fai
     let synced = device.sync_to_revoke().await?;
     let devices = device.devices(&synced);
     let shown = || devices.iter().filter(|entry| all || entry.until.is_none());
-    let width = shown().map(|entry| shown_name(entry).chars().count()).max().unwrap_or(0);
+    let width = shown().map(|entry| shown_name(entry).chars().count()).max().unwrap_or(0).min(NAMES);
     for entry in shown() {
         out.event(&DeviceEvent {
             event: "device",
@@ -145,6 +147,10 @@ pub(super) fn find<'d>(devices: &'d [DeviceEntry], named: &str) -> Result<&'d De
     }
     match found.as_slice() {
         [one] if !named.is_empty() => Ok(one),
+        [] | [_] if is_too_short(devices, named) => Err(Failure::not_there(
+            format!("“{}” is no device's name, and too short for an id.", clean_to(named, MAX_NAME)),
+            format!("Give {MIN_PREFIX} or more characters of the id; `glimpse devices` shows which there are."),
+        )),
         [] | [_] => Err(Failure::not_there(
             format!(
                 "No device of the account is called “{}”, and none has an id that begins so.",
@@ -160,6 +166,12 @@ pub(super) fn find<'d>(devices: &'d [DeviceEntry], named: &str) -> Result<&'d De
             ))
         }
     }
+}
+
+/// Whether `named` begins an id, and names none because it has too few characters.
+fn is_too_short(devices: &[DeviceEntry], named: &str) -> bool {
+    let begins = |entry: &DeviceEntry| entry.until.is_none() && entry.id.to_string().starts_with(named);
+    !named.is_empty() && named.len() < MIN_PREFIX && devices.iter().any(begins)
 }
 
 pub(super) async fn revoke(shared: &Shared, revoke: &Revoke, out: Out) -> Result<u8, Failure> {
@@ -180,7 +192,8 @@ pub(super) async fn revoke(shared: &Shared, revoke: &Revoke, out: Out) -> Result
             chosen.push(entry.id);
         }
     }
-    confirm("Their sessions end at once, and they open nothing from then on. Take them out?", revoke.yes, out).await?;
+    out.note("Their sessions end at once, and they open nothing from then on.");
+    confirm("Take them out?", revoke.yes, out).await?;
     let head = match device.revoke(&chosen).await {
         Ok(head) => head,
         Err(error) => return Err(explained(&device, error, out).await),

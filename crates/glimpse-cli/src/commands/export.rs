@@ -75,7 +75,7 @@ pub(super) async fn run(shared: &Shared, export: &Export, out: Out) -> Result<u8
             continue;
         }
         out.event(&Exported { event: "exported", record: entry.record.to_string(), file: &file })?;
-        out.line(&file)?;
+        out.whole_line(&file)?;
         described.push(Described {
             record: entry.record.to_string(),
             version: entry.version,

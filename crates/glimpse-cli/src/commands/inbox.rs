@@ -11,19 +11,27 @@ use crate::args::Shared;
 use crate::failure::Failure;
 use crate::home;
 use crate::out::{Out, Style};
-use crate::text::date;
+use crate::text::{clean_to, date};
+
+/// Characters of a pin's name that are shown.
+const MAX_PIN: usize = 60;
 
 #[derive(Serialize)]
 struct NoticeEvent {
     event: &'static str,
     kind: &'static str,
     at: u64,
+    happened_at: Option<u64>,
     read: bool,
     alarm: bool,
     devices: Vec<String>,
     by: Option<String>,
     seq: Option<u64>,
     until: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pinned: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unpinned: Vec<String>,
 }
 
 pub(super) async fn run(shared: &Shared, all: bool, out: Out) -> Result<u8, Failure> {
@@ -31,16 +39,22 @@ pub(super) async fn run(shared: &Shared, all: bool, out: Out) -> Result<u8, Fail
     // What is wrong with the account is in the inbox too: it is shown, and then said.
     let synced = device.sync().await;
     let notices = device.inbox().await?;
-    let names = device.devices(synced.as_ref().unwrap_or(&Synced::default()));
+    let names = match &synced {
+        Ok(synced) => device.devices(synced),
+        Err(_) => device.devices(&Synced { last_names: device.last_names().await?, ..Synced::default() }),
+    };
     let shown: Vec<&Noted> = notices.iter().filter(|noted| all || !noted.read).collect();
     for noted in &shown {
         out.event(&event(noted))?;
         let style = if noted.notice.is_alarm() { Style::Red } else { Style::Bold };
         let text = sentence(&noted.notice, &names);
-        out.line(&format!("{} UTC  {}", date(noted.at.0), out.styled(style, &text)))?;
+        let when = noted.notice.happened_at().unwrap_or(noted.at);
+        out.line(&format!("{} UTC  {}", date(when.0), out.styled(style, &text)))?;
     }
-    if shown.is_empty() {
-        out.note("Nothing new. `glimpse inbox --all` shows what was read before.");
+    match (shown.is_empty(), notices.is_empty()) {
+        (false, _) => {}
+        (true, false) => out.note("Nothing new. `glimpse inbox --all` shows what was read before."),
+        (true, true) => out.note("Nothing yet. What other devices do is told here; what this one does is not."),
     }
     device.mark_read().await?;
     synced?;
@@ -49,6 +63,7 @@ pub(super) async fn run(shared: &Shared, all: bool, out: Out) -> Result<u8, Fail
 
 fn event(noted: &Noted) -> NoticeEvent {
     let (mut devices, mut by, mut seq, mut until) = (Vec::new(), None, None, None);
+    let (mut added, mut gone) = (Vec::new(), Vec::new());
     let kind = match &noted.notice {
         Notice::Linked { seq: place, device, by: adder, at, held } => {
             (devices, by, seq) = (vec![*device], Some(*adder), Some(*place));
@@ -63,8 +78,9 @@ fn event(noted: &Noted) -> NoticeEvent {
             (by, seq) = (Some(*who), Some(*place));
             "rotated"
         }
-        Notice::PolicyChanged { seq: place, by: who } => {
+        Notice::PolicyChanged { seq: place, by: who, pinned, unpinned, .. } => {
             (by, seq) = (Some(*who), Some(*place));
+            (added, gone) = (pinned.clone().unwrap_or_default(), unpinned.clone().unwrap_or_default());
             "rules-changed"
         }
         Notice::KitChanged { seq: place, by: who, there } => {
@@ -98,19 +114,26 @@ fn event(noted: &Noted) -> NoticeEvent {
         event: "notice",
         kind,
         at: noted.at.0,
+        happened_at: noted.notice.happened_at().map(|at| at.0),
         read: noted.read,
         alarm: noted.notice.is_alarm(),
         devices: devices.iter().map(ToString::to_string).collect(),
         by: by.map(|by| by.to_string()),
         seq,
         until,
+        pinned: added,
+        unpinned: gone,
     }
 }
 
 /// What happened, in a sentence, and what to do where there is something.
 fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
     let called = |id: &DeviceId| find_id(names, id);
+    let is_out = |id: &DeviceId| names.iter().any(|entry| entry.id == *id && entry.until.is_some());
     match notice {
+        Notice::Linked { device, by, .. } if is_out(device) => {
+            format!("{} was linked by {}. It is out since.", called(device), called(by))
+        }
         Notice::Linked { device, by, at, held, .. } if *held > 0 => format!(
             "{} was linked by {} and is held back until {} UTC. If that was not you: glimpse revoke {}",
             called(device),
@@ -129,7 +152,17 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
             format!("{} took out {}.", called(by), out.join(", "))
         }
         Notice::Rotated { by, .. } => format!("{} began a new epoch.", called(by)),
-        Notice::PolicyChanged { by, .. } => format!("{} changed the account's rules.", called(by)),
+        Notice::PolicyChanged { by, pinned, unpinned, .. } => {
+            let listed = |names: &Option<Vec<String>>| {
+                let names: Vec<String> = names.iter().flatten().map(|name| clean_to(name, MAX_PIN)).collect();
+                (!names.is_empty()).then(|| names.join(", "))
+            };
+            let said = [("pinned", listed(pinned)), ("took away the pin of", listed(unpinned))];
+            let said: Vec<String> =
+                said.into_iter().filter_map(|(what, names)| Some(format!("{what} {}", names?))).collect();
+            let said = if said.is_empty() { "changed the account's rules".to_owned() } else { said.join(" and ") };
+            format!("{} {said}.", called(by))
+        }
         Notice::KitChanged { by, there: true, .. } => {
             format!("{} made a recovery kit. Kits from before are void.", called(by))
         }
@@ -141,6 +174,9 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
             "Somebody holds the recovery kit and takes the account over at {} UTC. If that is not you: glimpse recovery veto",
             date(due.0)
         ),
+        Notice::Doubled { device, .. } if is_out(device) => {
+            format!("The state of {} turned up in two places. It is out since.", called(device))
+        }
         Notice::Doubled { device, .. } => format!(
             "The state of {} turned up in two places. If you did not put back a copy of it: glimpse revoke {}",
             called(device),

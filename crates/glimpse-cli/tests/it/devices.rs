@@ -161,3 +161,71 @@ fn a_person_says_whether_a_device_goes() {
     }
     assert_eq!(world.events(&["devices"]).len(), 1);
 }
+
+#[test]
+fn a_device_that_was_taken_out_keeps_its_last_name() {
+    let world = World::start();
+    let (tablet, laptop) = (world.at("tablet"), world.at("laptop"));
+    let id = world.here().links(&tablet, "Tablet");
+    let other = world.here().links(&laptop, "Laptop");
+    assert!(tablet.glimpse(&["devices"]).status.success());
+    world.events(&["rename", "--device", "Laptop", "Old \u{1b}[2Jlaptop"]);
+    assert!(tablet.glimpse(&["devices"]).status.success(), "it hears of the name");
+    assert!(world.glimpse(&["revoke", "--yes", &other]).status.success());
+    for place in [world.here(), world.at("tablet")] {
+        let all = place.events(&["devices", "--all"]);
+        let gone = all.iter().find(|device| device["device"] == other.as_str()).unwrap();
+        assert_eq!((&gone["name"], gone["revoked"].is_u64()), (&json!("Old \u{1b}[2Jlaptop"), true), "{all:?}");
+    }
+    let told = said(&tablet.glimpse(&["inbox", "--all"]));
+    assert!(told.contains(&format!("took out Old \u{FFFD}[2Jlaptop ({}).", &other[..8])), "{told}");
+    // Advice is given for what is there.
+    assert!(told.contains(&format!("({}) was linked by", &other[..8])) && told.contains("It is out since."), "{told}");
+    assert!(!told.contains(&format!("glimpse revoke {}", &other[..8])), "{told}");
+    // A name that its owner took away is none that is kept.
+    world.events(&["rename", "--device", "Tablet", ""]);
+    let all = world.events(&["devices", "--all"]);
+    assert_eq!(all.iter().find(|device| device["device"] == id.as_str()).unwrap()["name"], "", "{all:?}");
+}
+
+#[test]
+fn the_inbox_says_who_was_pinned_and_when_things_happened() {
+    let world = World::start();
+    let tablet = world.at("tablet");
+    world.here().links(&tablet, "Tablet");
+    let told = said(&world.glimpse(&["inbox", "--all"]));
+    assert!(told.contains("What other devices do is told here; what this one does is not."), "{told}");
+    let key = "A".repeat(43);
+    world.events(&["rename", "Phone"]);
+    let pinned = world.events(&["chain", "pin", "Clinic \u{1b}[2JNorth", "--organisation", &key]);
+    assert_eq!(pinned[0]["event"], "pinned", "{pinned:?}");
+    world.events(&["chain", "rules", "--announce-recovery", "3"]);
+    world.events(&["chain", "unpin", "Clinic \u{1b}[2JNorth"]);
+    let notices = tablet.events(&["inbox"]);
+    assert_eq!(kinds(&notices), ["rules-changed"; 3]);
+    let name = json!(["Clinic \u{1b}[2JNorth"]);
+    assert_eq!((&notices[0]["pinned"], &notices[2]["unpinned"]), (&name, &name), "{notices:?}");
+    assert!(notices[1]["pinned"].is_null() && notices[0]["unpinned"].is_null(), "{notices:?}");
+    for notice in &notices {
+        // This device heard of it later.
+        assert!(notice["happened_at"].as_u64().unwrap() < notice["at"].as_u64().unwrap(), "{notice}");
+    }
+    let told = said(&tablet.glimpse(&["inbox", "--all"]));
+    for sentence in ["pinned Clinic \u{FFFD}[2JNorth.", "changed the account's rules.", "took away the pin of Clinic"] {
+        assert!(told.contains(sentence), "{told}");
+    }
+}
+
+#[test]
+fn too_few_characters_of_an_id_are_told_as_such() {
+    let world = World::start();
+    let tablet = world.at("tablet");
+    let id = world.here().links(&tablet, "Tablet");
+    let refused = |named: &str| world.here().ends(&["revoke", "--yes", "--", named]);
+    let (events, exit) = refused(&id[..3]);
+    assert_eq!((&events[0]["code"], exit), (&json!("not-found"), 4));
+    assert!(events[0]["next"].as_str().unwrap().contains("4 or more characters of the id"), "{events:?}");
+    // Control: four lead to it, and what begins no id is told as such.
+    assert!(refused("~~~").0[0]["message"].as_str().unwrap().contains("none has an id that begins so"));
+    assert_eq!(refused(&id[..4]).1, 0);
+}

@@ -228,8 +228,10 @@ fn a_person_links_by_picking_the_words() {
     let world = with_a_letter();
     let tablet = world.at("tablet");
     let mut adder = Terminal::start(&world, &["link"]);
-    let screen = adder.sees_until("Type or scan this code", "If somebody does, press Ctrl-C.");
+    let screen = adder.sees_until("On the other device, run", "If somebody does, press Ctrl-C.");
     assert!(screen.contains('█'), "{screen}");
+    assert!(screen.contains(&format!("   glimpse join --server {}\r\n", world.server.url())), "{screen}");
+    assert!(screen.contains("`glimpse link --digits`"), "{screen}");
     let mut joining = tablet.command(&["join", "--name", "Tablet"]);
     joining.env_remove("GLIMPSE_PASSPHRASE_FILE");
     let mut joiner = Terminal::start_with(joining);
@@ -240,10 +242,11 @@ fn a_person_links_by_picking_the_words() {
     joiner.then("Code on the other device");
     joiner.presses("417 203 9186\r");
     joiner.then("This is a code for lending: it links no device.");
+    joiner.then("Take the code that `glimpse link` shows on a device of the account.");
     joiner.presses(&format!("{}\r", code_in(&screen)));
     let shown = joiner.sees_until("pick", "means no.");
     let words = shown.replace("\x1b[1m", "").replace("\x1b[0m", "");
-    let words = words.lines().next().unwrap().trim_start_matches("pick").trim().to_owned();
+    let words = words.lines().nth(1).unwrap().trim().to_owned();
     let screen = adder.sees_until("It says of itself:", "No answer in");
     assert!(screen.contains("name     Tablet"), "{screen}");
     // Other keys do nothing.
@@ -268,10 +271,11 @@ fn a_person_who_sees_none_of_the_words_or_leaves_links_nothing() {
         ("interrupt", "You broke it off. Nothing was linked."),
     ] {
         let mut adder = Terminal::start(&world, &["link"]);
-        let screen = adder.sees_until("Type or scan this code", "If somebody does, press Ctrl-C.");
+        let screen = adder.sees_until("On the other device, run", "If somebody does, press Ctrl-C.");
         let mut joiner = tablet.program(&["join", &code_in(&screen)]);
         joiner.event("words");
-        adder.sees_until("It says of itself:", "No answer in");
+        let claims = adder.sees_until("It says of itself:", "No answer in");
+        assert!(claims.contains("name     (no name)"), "{claims}");
         if key == "interrupt" {
             adder.interrupts();
         } else {
@@ -300,4 +304,73 @@ fn a_person_who_sees_none_of_the_words_or_leaves_links_nothing() {
     joiner.then("You broke it off.");
     assert_eq!(joiner.child.wait().unwrap().code(), Some(6));
     assert_eq!(world.events(&["devices"]).len(), 1);
+}
+
+#[test]
+fn two_linkings_in_one_home_at_the_same_time_both_come_to_their_end() {
+    let world = with_a_letter();
+    let (tablet, laptop) = (world.at("tablet"), world.at("laptop"));
+    let mut pairs: Vec<(Program, Program)> = [&tablet, &laptop]
+        .into_iter()
+        .map(|place| {
+            let mut adder = world.program(&["link"]);
+            let code = adder.event("code")["qr"].as_str().unwrap().to_owned();
+            (adder, place.program(&["join", &code]))
+        })
+        .collect();
+    for (adder, joiner) in &mut pairs {
+        joiner.event("words");
+        adder.event("asked");
+    }
+    // Both were looked at with the log as it was before either.
+    for (mut adder, mut joiner) in pairs {
+        let words = joiner.last("words")["words"].clone();
+        adder.does(&json!({ "do": "approve", "words": words }));
+        adder.event("linked");
+        joiner.event("joined");
+        assert!(adder.ends().1.success() && joiner.ends().1.success());
+    }
+    reads(&tablet);
+    reads(&laptop);
+    assert_eq!(world.events(&["devices"]).len(), 3);
+}
+
+#[test]
+fn a_server_that_goes_away_is_told_at_once_and_what_it_lost_in_words_of_linking() {
+    let mut world = with_a_letter();
+    let mut adder = Terminal::start(&world, &["link"]);
+    let screen = adder.sees_until("On the other device, run", "If somebody does, press Ctrl-C.");
+    let mut joiner = Terminal::start_with(world.at("tablet").command(&["join", &code_in(&screen)]));
+    joiner.then("On the other device, pick");
+    adder.then("No answer in");
+    world.stopped(|_| {});
+    for end in [&mut adder, &mut joiner] {
+        end.then("The connection to the server broke; trying again…");
+        end.then("The server lost this linking. Nothing was linked.");
+        end.then("Start again on both devices.");
+        assert_eq!(end.child.wait().unwrap().code(), Some(4));
+    }
+}
+
+#[test]
+fn a_device_that_is_held_back_is_told_until_when_and_has_its_name_everywhere() {
+    let world = with_a_letter();
+    assert_eq!(world.events(&["chain", "rules", "--hold-new-devices", "2"])[0]["event"], "rules");
+    let tablet = world.at("tablet");
+    let mut adder = world.program(&["link"]);
+    let code = adder.event("code")["qr"].as_str().unwrap().to_owned();
+    let mut joiner = Terminal::start_with(tablet.command(&["join", "--name", "Tablet", &code]));
+    let shown = joiner.sees_until("On the other device, pick", "means no.");
+    let words = shown.replace("\x1b[1m", "").replace("\x1b[0m", "");
+    adder.event("asked");
+    adder.does(&json!({ "do": "approve", "words": words.lines().nth(1).unwrap().trim() }));
+    let device = adder.event("linked")["device"].clone();
+    assert!(adder.ends().1.success());
+    let end = joiner.sees_until("It is held back until ", "They are told that it joined.");
+    assert!(joiner.child.wait().unwrap().success());
+    assert!(!end.contains("shows the records"), "{end}");
+    let listed = world.events(&["devices"]);
+    let held = listed.iter().find(|entry| entry["device"] == device).unwrap();
+    assert_eq!(held["name"], "Tablet", "{listed:?}");
+    assert!(said(&tablet.glimpse(&["ls"])).contains("`glimpse devices` says until when"));
 }

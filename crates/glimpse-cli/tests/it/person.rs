@@ -62,20 +62,83 @@ fn none_of_these_words_shares_nothing_and_a_new_code_can_be_shown() {
     person.presses("x");
     person.presses("\x1b[A");
     person.presses("0");
-    person.sees("Then somebody may be in between. Nothing is shared.");
     let report = person.sees_until("report it to whoever runs the server", "SECURITY.md");
     assert!(report.contains(&world.server.url()) && report.contains("session  "), "{report}");
     let (said, _) = viewer.ends();
     assert_eq!(said.last().unwrap()["code"], "declined");
-    person.sees("n shows a new code");
+    person.then("You saw none of these words. Nothing was shared.");
+    person.then("n shows a new code");
     person.presses("n");
     let screen = person.sees_until("On the other screen open", "Nobody will call you");
     assert!(code_in(&screen).len() >= 10);
     person.presses("q");
-    person.sees("n shows a new code");
-    person.presses("x");
+    person.sees("You broke it off. Nothing was shared.");
     assert_eq!(person.child.wait().unwrap().code(), Some(6));
     assert!(world.events(&["sessions"]).is_empty());
+}
+
+#[test]
+fn who_leaves_before_anything_is_lent_leaves_at_once() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    for (at_the_words, key) in [(false, "q"), (false, "interrupt"), (true, "q"), (true, "interrupt"), (true, "sure")] {
+        let mut person = Terminal::start(&world, &["lend", "--everything"]);
+        let screen = person.sees_until("On the other screen open", "Nobody will call you");
+        let viewer = at_the_words.then(|| {
+            let mut viewer = world.program(&["receive", &code_in(&screen)]);
+            viewer.event("words");
+            person.sees_until("Which two words are on its screen?", "none of these");
+            viewer
+        });
+        match key {
+            "interrupt" => person.interrupts(),
+            "sure" => {
+                person.presses("1");
+                person.sees("is nobody on the phone asking for this?");
+                person.presses("n");
+            }
+            key => person.presses(key),
+        }
+        let end = person.sees_until("You broke it off. Nothing was shared.", "when you are ready.");
+        assert_eq!(person.child.wait().unwrap().code(), Some(6), "{key}");
+        assert!(!end.contains("n shows a new code") && !end.contains("Ask them"), "{end}");
+        if let Some(viewer) = viewer {
+            assert_eq!(viewer.ends().0.last().unwrap()["code"], "declined");
+        }
+    }
+    // Control: a no of the other side is told as one, and another code is offered.
+    let mut person = Terminal::start(&world, &["lend", "--everything"]);
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    let mut viewer = world.program(&["receive", &code_in(&screen)]);
+    viewer.event("words");
+    person.sees_until("Which two words are on its screen?", "none of these");
+    viewer.does(&json!({ "do": "end" }));
+    person.sees("n shows a new code");
+}
+
+#[test]
+fn lines_fit_a_narrow_terminal_and_what_cannot_is_left_out() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    let arguments = ["lend", "--everything", "--view-only"];
+    for (columns, large) in [(40, false), (80, true)] {
+        let mut command = world.command(&arguments);
+        command.env("NO_COLOR", "1");
+        let mut person = Terminal::start_wide(command, columns);
+        let screen = person.sees_until("To lend:", "press q.");
+        assert_eq!(screen.contains('█'), large, "{screen}");
+        assert!(code_in(&screen).len() >= 10);
+        // The status line is drawn over, which is no line of its own here.
+        let status = |line: &&str| line.contains('\x1b') || line.contains("The code is good for");
+        for line in screen.lines().map(str::trim_end).filter(|line| !status(line)) {
+            assert!(line.chars().count() <= usize::from(columns), "{line:?} in {screen}");
+        }
+        assert!(screen.contains("Nobody will call you and ask for this"), "{screen}");
+        assert_eq!(screen.contains("this code. If somebody"), columns == 80, "{screen}");
+    }
+    // Control: elsewhere a line is a line.
+    let mut person = Terminal::start(&world, &arguments);
+    person.sees("Nobody will call you and ask for this code. If somebody does, press q.");
 }
 
 #[test]
@@ -108,7 +171,7 @@ fn who_chooses_nothing_beforehand_is_asked_and_nothing_is_chosen_by_default() {
     let screen = person.sees_until("On the other screen open", "Nobody will call you");
     assert_ne!(code_in(&screen), first);
     person.presses("q");
-    person.sees("n shows a new code");
+    person.sees("You broke it off.");
 
     let mut person = Terminal::start(&world, &["lend"]);
     person.sees_until("What do you want to lend?", "Everything");
@@ -138,8 +201,11 @@ fn a_question_that_nobody_answers_is_taken_back_and_the_device_locked() {
         assert_eq!(person.child.wait().unwrap().code(), Some(3), "{arguments:?}");
     }
     let mut person = Terminal::impatient(&world, &["lend", "--everything"]);
-    person.sees("Nobody will call you");
-    person.presses("q");
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    let mut viewer = world.program(&["receive", &code_in(&screen)]);
+    viewer.event("words");
+    person.sees_until("Which two words are on its screen?", "none of these");
+    person.presses("0");
     person.sees("Locked: no key was pressed for a while.");
     assert_eq!(world.listed().len(), 1, "nothing was deleted");
     // Control: who answers in time is not locked out.
@@ -244,6 +310,7 @@ fn what_a_viewer_says_of_itself_is_shown_as_its_claim() {
     assert!(screen.contains("reason   to \u{FFFD}[2J\u{FFFD}pay"), "{screen}");
     person.presses("q");
     assert_eq!(viewer.join().unwrap(), ErrorCode::Declined);
+    assert_eq!(person.child.wait().unwrap().code(), Some(6));
     // Programs read the same, as it came.
     let mut lending = world.program(&["lend", "--everything"]);
     let code = lending.event("code")["code"].as_str().unwrap().to_owned();

@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
+use crate::terminal::Terminal;
 use crate::world::{Program, World};
 
 /// A viewer for people, and the words that it shows.
@@ -103,4 +104,36 @@ fn two_records_with_the_same_long_name_do_not_end_in_one_file() {
     assert_eq!(said.last().unwrap()["received"], 2);
     assert!(status.success());
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no scratch is left");
+}
+
+#[test]
+fn who_leaves_before_anything_came_is_told_so_and_no_code_that_links_is_taken() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    let (mut lending, code) = started(&world);
+    let mut viewer = Terminal::start(&world, &["receive"]);
+    let mut linking = world.program(&["link", "--digits"]);
+    let link = linking.event("code")["code"].as_str().unwrap().to_owned();
+    viewer.then("The code on the other screen");
+    viewer.presses(&format!("{link}\r"));
+    viewer.then("This is a code for linking: it lends nothing.");
+    // A slip is asked for again.
+    viewer.then("The code on the other screen");
+    viewer.presses("123\r");
+    viewer.then("This code has a typing slip.");
+    viewer.then("The code on the other screen");
+    viewer.presses(&format!("{code}\r"));
+    viewer.then("Yours are:");
+    viewer.interrupts();
+    viewer.then("\r\n");
+    viewer.then("You broke it off. Nothing was received.");
+    assert_eq!(viewer.child.wait().unwrap().code(), Some(6));
+    lending.event("error");
+
+    let mut viewer = Terminal::start(&world, &["receive"]);
+    viewer.then("The code on the other screen");
+    viewer.hides();
+    viewer.presses("\x03");
+    viewer.then("You broke it off.");
+    assert_eq!(viewer.child.wait().unwrap().code(), Some(6));
 }

@@ -31,11 +31,19 @@ impl Terminal {
         Self::start_with(command)
     }
 
-    pub(crate) fn start_with(mut command: std::process::Command) -> Self {
+    pub(crate) fn start_with(command: std::process::Command) -> Self {
+        // A terminal that does not say how wide it is.
+        Self::start_wide(command, 0)
+    }
+
+    /// One of so many columns.
+    pub(crate) fn start_wide(mut command: std::process::Command, columns: u16) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
         let name = ptsname(&ours, Vec::new()).unwrap();
+        let size = rustix::termios::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&ours, size).unwrap();
         let theirs = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
         let stdio = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
         command.env("TERM", "xterm").stdin(stdio()).stdout(stdio()).stderr(stdio());

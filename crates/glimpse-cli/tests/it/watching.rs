@@ -45,6 +45,12 @@ fn a_watch_lives_through_the_relay_and_without_it_not_at_all() {
     for arguments in [&["ls"][..], &["show", record], &["devices"], &["lend", "--everything"]] {
         assert_eq!(watch.refusal(arguments), ("server-unreachable".to_owned(), 5), "{arguments:?}");
     }
+    let told = said(&watch.glimpse(&["ls"]));
+    assert!(told.contains(&format!("through the phone's socket {path}")), "{told}");
+    assert!(told.contains(&format!("glimpse relay --socket {path}")), "{told}");
+    let other = world.at("other");
+    let told = said(&other.glimpse(&["join", "--phone", path, "0000000000000000"]));
+    assert!(told.contains(&format!("glimpse relay --socket {path}")), "{told}");
     // Control: it is the relay that is missing, not the server.
     assert_eq!(world.listed().len(), 1);
     let mut relay = world.program(&["relay", "--socket", path]);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use glimpse_wire::account::{Act, Head, Link, LinkBody, SignedLink};
+use glimpse_wire::account::{Act, Head, Link, LinkBody, Policy, SignedLink};
 use glimpse_wire::api::{
     Account, AnnouncedRecovery, Chain as ChainAnswer, DeviceName, DeviceWrap, Doubled, SignedJson,
 };
@@ -16,8 +16,9 @@ use super::standing::{Fork, ForkNamed, Said, said};
 use super::{KeptWrap, Known, Pending, StoredChain, bad_link, committed, forked, grown, rolled_back};
 use crate::account::Device;
 use crate::api::{bare, json};
+use crate::devices::opened_name;
 use crate::error::DeviceError;
-use crate::inbox::Notice;
+use crate::inbox::{LastName, Notice, short_name};
 use crate::transport::Method;
 
 /// A chain that this device has seen within so many milliseconds is fresh enough to act on: whoever acts on an older head
@@ -35,6 +36,8 @@ pub struct Synced {
     pub notices: Vec<Notice>,
     /// Sealed names, as the server keeps them.
     pub names: Vec<DeviceName>,
+    /// What devices were called last, those that were taken out as well.
+    pub last_names: Vec<LastName>,
     /// The newest words of devices on the chain's head.
     pub statements: Vec<SignedJson>,
     /// A recovery that waits.
@@ -92,7 +95,11 @@ impl Device {
                 let _stated = self.state_head().await;
             }
             let Account { chain, names, recovery, doubled, .. } = answer;
-            return Ok(Synced { notices, names, statements: chain.statements, recovery, doubled });
+            let known = self.known();
+            let members = names.iter().filter(|name| known.chain.active(&name.device).is_some());
+            let opened = members.filter_map(|name| Some((name.device, opened_name(&known, name)?))).collect();
+            let last_names = self.keep_names(opened).await?;
+            return Ok(Synced { notices, names, last_names, statements: chain.statements, recovery, doubled });
         }
     }
 
@@ -183,13 +190,17 @@ impl Device {
         }
         let before = stored.clone();
         let mut chain = known.chain.clone();
+        let mut policy = chain.signed_policy().clone();
         let mut notices = Vec::new();
         let (mut broken, mut given) = (None, None);
         for (seq, bytes) in (from..).zip(&answer.chain.links) {
             match take_link(&mut chain, seq, bytes) {
                 Ok(None) => {}
                 Ok(Some(link)) => {
-                    notices.extend(notice_of(&link, seq));
+                    notices.extend(notice_of(&link, seq, &policy));
+                    if *chain.signed_policy() != policy {
+                        policy = chain.signed_policy().clone();
+                    }
                     stored.links.push(link);
                 }
                 Err(Refused::Fork(fork)) => {
@@ -411,8 +422,8 @@ fn undone(pending: &Pending) -> Option<Notice> {
     Some(Notice::Undone { seq: link.seq, devices })
 }
 
-/// What a link tells the owner.
-fn notice_of(link: &SignedLink, seq: u64) -> Option<Notice> {
+/// What a link tells the owner; `before` are the rules that it found.
+fn notice_of(link: &SignedLink, seq: u64, before: &Policy) -> Option<Notice> {
     let decoded: Link = decode(link.link.as_slice(), MAX_LINK).ok()?;
     let by = decoded.signer;
     match decoded.body {
@@ -422,10 +433,26 @@ fn notice_of(link: &SignedLink, seq: u64) -> Option<Notice> {
             Act::Add { device, at, held, .. } => Notice::Linked { seq, device: device.id(), by, at, held },
             Act::Revoke { devices, .. } => Notice::Revoked { seq, devices, by },
             Act::Rotate { .. } => Notice::Rotated { seq, by },
-            Act::Policy { .. } => Notice::PolicyChanged { seq, by },
+            Act::Policy { policy, at, .. } => {
+                let (pinned, unpinned) = (pinned(&policy, before), pinned(before, &policy));
+                Notice::PolicyChanged { seq, by, at: Some(at), pinned: Some(pinned), unpinned: Some(unpinned) }
+            }
             Act::Recovery { keys, .. } => Notice::KitChanged { seq, by, there: !keys.is_empty() },
         }),
     }
+}
+
+/// Names that a notice tells.
+const MAX_TOLD: usize = 8;
+
+/// The names of those whom `policy` pins and `other` does not.
+fn pinned(policy: &Policy, other: &Policy) -> Vec<String> {
+    let added = policy.organisations.iter().filter(|pin| !other.organisations.contains(pin));
+    added
+        .chain(policy.writers.iter().filter(|pin| !other.writers.contains(pin)))
+        .map(|pin| short_name(&pin.name))
+        .take(MAX_TOLD)
+        .collect()
 }
 
 impl StoredChain {

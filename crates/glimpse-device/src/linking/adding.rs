@@ -113,6 +113,8 @@ impl Device {
     /// Has the new device sign for the chain's next place, and adds the link. Another link that takes the place has it
     /// sign anew.
     async fn bring(&self, approved: LinkApproved, talk: &mut Talk<'_>) -> Result<(ExpectDone, Added), Stopped> {
+        // Persons take their time. The joiner sees the chain as it is, and joins at no place that is taken.
+        self.synced.set(None);
         let known = match self.trusted_chain().await {
             Ok(known) => known,
             Err(error) => return Err(give_up(error, |code| approved.stop(code))),
@@ -216,6 +218,11 @@ impl Device {
         match linked {
             Some(linked) => {
                 added.name = linked.name;
+                if added.held > 0 && !added.name.is_empty() {
+                    // One that is held back cannot say its name, and its owner decides about it by that. If this is lost,
+                    // they can name it.
+                    let _named = self.rename(&added.device, &added.name).await;
+                }
                 // Kept, it would only begin one epoch too many.
                 added.told = self.owe(added.device, false).await.is_ok();
             }

@@ -239,7 +239,7 @@ impl Joining<'_> {
         self.home.store_profile(&profile).await?;
         let device = Device::open_vault(self.ground, self.home.clone(), &profile, self.plan.passphrase).await?;
         if !self.plan.name.is_empty() {
-            // One that is held back cannot say its name yet; its owner names it from another device, or later.
+            // One that is held back cannot say its name yet: the device that adds it does.
             let _named = device.rename(&device.keys().id(), &self.plan.name).await;
         }
         // Says to the others that it has seen the chain.

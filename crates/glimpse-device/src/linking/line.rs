@@ -97,14 +97,24 @@ impl Talk<'_> {
                 }
                 Happened::News(News::Over(code)) => return Err(code.into()),
                 Happened::News(News::Crowded) => (self.events)(Event::Crowded),
-                Happened::News(News::Joined { .. } | News::Lost | News::Peer { .. } | News::Receipt(_)) => {}
+                Happened::News(News::Joined { .. }) => (self.events)(Event::Connection { up: true }),
+                Happened::News(News::Lost) => (self.events)(Event::Connection { up: false }),
+                Happened::News(News::Peer { .. } | News::Receipt(_)) => {}
                 // A stream has no one who could keep messages for it.
                 Happened::Closed => return Err(ErrorCode::PairingBroken.into()),
                 Happened::Tick => {
-                    if let Line::Mailbox { link, .. } = &mut self.line
-                        && let Some(News::Over(code)) = link.tick().await
-                    {
-                        return Err(code.into());
+                    let Line::Mailbox { link, .. } = &mut self.line else { continue };
+                    match link.tick().await {
+                        Some(News::Over(code)) => return Err(code.into()),
+                        Some(News::Lost) => (self.events)(Event::Connection { up: false }),
+                        Some(
+                            News::Joined { .. }
+                            | News::Message(_)
+                            | News::Peer { .. }
+                            | News::Receipt(_)
+                            | News::Crowded,
+                        )
+                        | None => {}
                     }
                 }
             }

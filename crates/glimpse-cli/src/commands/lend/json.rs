@@ -160,7 +160,8 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
                 Either::Right((never, _)) => never,
             }
         };
-        interruptible(attended, &todo).await
+        // Nobody takes it any more: then it is ending already.
+        interruptible(attended, || drop(todo.unbounded_send(Command::End))).await
     };
     if let Some(failure) = broken {
         return Err(failure);

@@ -13,7 +13,7 @@ use core::cell::RefCell;
 use futures_channel::mpsc;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, StreamExt, select_biased};
-use glimpse_device::lend::{Command, Ending, Plan};
+use glimpse_device::lend::{Ending, Plan};
 use glimpse_device::{Device, DeviceError};
 use glimpse_wire::ErrorCode;
 
@@ -23,7 +23,7 @@ use crate::out::Out;
 use crate::{home, interrupt, passphrase};
 use after::Again;
 use keys::Keys;
-use screen::Screen;
+use screen::{Left, Screen};
 
 pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Failure> {
     if !out.is_json() && !out.can_ask() {
@@ -49,6 +49,7 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
         match one_code(&device, plan, out).await? {
             Outcome::Ended(ending) => return Ok(finished(&ending)),
             Outcome::NewCode => {}
+            Outcome::Left => return Err(left()),
             Outcome::Failed(failure) => {
                 out.report(&failure, None)?;
                 match after::again(out).await? {
@@ -65,6 +66,8 @@ enum Outcome {
     Ended(Ending),
     /// The person wanted another one.
     NewCode,
+    /// The person broke it off.
+    Left,
     Failed(Failure),
 }
 
@@ -95,22 +98,40 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
                 Either::Right((never, _)) => never,
             }
         };
-        interruptible(attended, &todo).await
+        interruptible(attended, || screen.borrow_mut().interrupted()).await
     };
     drop(pressed);
     let mut screen = screen.borrow_mut();
     screen.over(&ended);
     Ok(match ended {
         Ok(ending) => Outcome::Ended(ending),
-        Err(_) if screen.wants_new_code() => Outcome::NewCode,
-        Err(error) => Outcome::Failed(error.into()),
+        Err(error) => match screen.left().filter(|_| error.code() == Some(ErrorCode::Declined)) {
+            Some(Left::NewCode) => Outcome::NewCode,
+            Some(Left::BrokeOff) => Outcome::Left,
+            Some(Left::NoneOfThese) => Outcome::Failed(none_of_these()),
+            None => Outcome::Failed(error.into()),
+        },
     })
 }
 
-/// Runs `lending`; an interrupt asks it to end, and it tells the other side and closes everything before it does.
+/// The person here broke it off.
+fn left() -> Failure {
+    Failure::said(ErrorCode::Declined, "You broke it off. Nothing was shared.", "Start again when you are ready.")
+}
+
+/// Where the words on the other screen were none of those offered.
+fn none_of_these() -> Failure {
+    Failure::said(
+        ErrorCode::Declined,
+        "You saw none of these words. Nothing was shared.",
+        "Somebody may be in between. Try again only with the other screen in front of you.",
+    )
+}
+
+/// Runs `lending`; an interrupt has `end` ask it to end, and it tells the other side and closes everything before it does.
 async fn interruptible(
     lending: impl Future<Output = Result<Ending, DeviceError>>,
-    todo: &mpsc::UnboundedSender<Command>,
+    mut end: impl FnMut(),
 ) -> Result<Ending, DeviceError> {
     let _attending = interrupt::attend();
     futures_util::pin_mut!(lending);
@@ -122,8 +143,7 @@ async fn interruptible(
             Either::Right(((), _)) if asked => return Err(ErrorCode::SessionEnded.into()),
             Either::Right(((), waiting)) => {
                 asked = true;
-                // Nobody takes it any more: then it is ending already.
-                drop(todo.unbounded_send(Command::End));
+                end();
                 lending = waiting;
             }
         }

@@ -26,6 +26,8 @@ use crate::text::{clean, clean_to, count, date, lasting, size, span};
 
 /// A minute, in milliseconds.
 const MINUTE: u64 = 60 * 1000;
+/// Columns below which large digits would be torn.
+const LARGE: usize = 60;
 /// Openings that the key for more of them allows.
 const MORE_OPENINGS: u32 = 64;
 
@@ -57,7 +59,7 @@ pub(super) struct Screen {
     session: Option<SessionId>,
     /// Whether somebody else may have been at work.
     suspicious: bool,
-    new_code: bool,
+    left: Option<Left>,
     /// Records of the plan that further grants will lend.
     to_follow: BTreeSet<RecordId>,
     lent: BTreeSet<RecordId>,
@@ -65,6 +67,17 @@ pub(super) struct Screen {
     adding: Listed,
     /// What the viewer asked for, in its words.
     wanted: Option<String>,
+}
+
+/// How the person here ended it, before anything was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// For another code.
+    NewCode,
+    /// For good.
+    BrokeOff,
+    /// The words on the other screen were none of these.
+    NoneOfThese,
 }
 
 /// How far lending one more record has come.
@@ -106,7 +119,7 @@ impl Screen {
             server: clean(server),
             session: None,
             suspicious: false,
-            new_code: false,
+            left: None,
             to_follow: plan.records.iter().map(|record| record.envelope().header.record).collect(),
             lent: BTreeSet::new(),
             budget: 0,
@@ -119,6 +132,11 @@ impl Screen {
         self.status.suspend(|| self.out.note(text));
     }
 
+    /// What is drawn.
+    fn whole(&self, text: &str) {
+        self.status.suspend(|| self.out.whole(text));
+    }
+
     fn does(&self, command: Command) {
         // Nobody takes it any more: then it is ending already.
         drop(self.todo.unbounded_send(command));
@@ -129,7 +147,7 @@ impl Screen {
         self.warned = u64::MAX;
     }
 
-    fn left(&self) -> u64 {
+    fn remaining(&self) -> u64 {
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
         left.and_then(|left| u64::try_from(left.as_millis()).ok()).unwrap_or(0)
     }
@@ -211,16 +229,18 @@ impl Screen {
         self.line("");
         self.line(&format!("On the other screen open {} and type", self.out.styled(Style::Bold, site)));
         self.line("");
-        for row in large::digits(code) {
-            self.line(&format!("   {}", self.out.styled(Style::Bold, &row)));
+        if self.out.columns().is_none_or(|columns| columns >= LARGE) {
+            for row in large::digits(code) {
+                self.whole(&format!("   {}", self.out.styled(Style::Bold, &row)));
+            }
+            self.line("");
         }
-        self.line("");
-        self.line(&format!("   {code}"));
+        self.whole(&format!("   {code}"));
         self.line("");
         // Drawn in colours of its own: without them nobody knows which side is dark.
-        if self.out.styled(Style::Bold, "x") != "x" {
+        if self.out.is_coloured() {
             for row in large::qr(site) {
-                self.line(&format!("   {row}"));
+                self.whole(&format!("   {row}"));
             }
             self.line("");
         }
@@ -245,8 +265,8 @@ impl Screen {
             if claim.is_empty() && matches!(what, "case" | "reason") {
                 continue;
             }
-            let claim = if claim.is_empty() { "nothing".to_owned() } else { clean_to(claim, MAX_ASK) };
-            self.line(&format!("   {what:<8} {claim}"));
+            let claim = if claim.is_empty() { "(not said)".to_owned() } else { clean_to(claim, MAX_ASK) };
+            self.line(&format!("   {what:<7}  {claim}"));
         }
         self.line(&format!("It would get {}", self.lends));
         self.line("");
@@ -320,9 +340,17 @@ impl Screen {
         wants
     }
 
-    /// Whether the person called this code off for another one.
-    pub(super) const fn wants_new_code(&self) -> bool {
-        self.new_code
+    /// How the person here ended it, if they did.
+    pub(super) const fn left(&self) -> Option<Left> {
+        self.left
+    }
+
+    /// The person was asked to end it by the system, or by Ctrl-C.
+    pub(super) fn interrupted(&mut self) {
+        // The terminal has shown what was pressed.
+        self.line("");
+        self.left = self.left.or(Some(Left::BrokeOff));
+        self.does(Command::End);
     }
 
     /// Shows what else may be lent.
@@ -352,7 +380,7 @@ impl Screen {
     }
 
     pub(super) fn tick(&mut self) {
-        let left = self.left();
+        let left = self.remaining();
         let message = match &self.phase {
             Phase::Starting => "…".to_owned(),
             Phase::Code => format!("The code is good for {}   n: new code, q: cancel", span(left)),
@@ -373,7 +401,7 @@ impl Screen {
                 }
             }
         };
-        self.status.set_message(message);
+        self.status.set_message(self.out.fit(&message));
         self.status.tick();
     }
 

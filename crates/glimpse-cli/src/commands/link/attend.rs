@@ -9,7 +9,7 @@ use glimpse_device::DeviceError;
 use glimpse_device::chain::Cosigned;
 use glimpse_device::linking::{Command, Commands, Event};
 
-use super::person::{Course, Person};
+use super::person::{Course, Person, Task};
 use super::programs;
 use crate::commands::lend::keys::{Key, Keys};
 use crate::commands::lend::{next_line, read_lines};
@@ -54,11 +54,12 @@ pub(super) type Outcome<T> = Result<T, (DeviceError, Course)>;
 pub(super) async fn attended<T>(
     linking: impl Future<Output = Result<T, DeviceError>>,
     room: Room,
+    task: Task,
     out: Out,
 ) -> Result<Outcome<T>, Failure> {
     let _attending = interrupt::attend();
     let Room { mut told, todo } = room;
-    let person = RefCell::new(Person::new(todo, out));
+    let person = RefCell::new(Person::new(task, todo, out));
     let failed = RefCell::new(None);
     let watching = async {
         let mut stop = Box::pin(interrupt::asked());

@@ -20,9 +20,10 @@ use super::devices::argument;
 use crate::args::{Join, Link, Shared};
 use crate::failure::Failure;
 use crate::out::{Out, Style};
+use crate::text::{clean, date};
 use crate::{home, passphrase, prompts};
 use attend::{Ends, attended, ends};
-use person::{Course, told};
+use person::{Course, Task, told};
 
 pub(super) async fn add(shared: &Shared, link: &Link, out: Out) -> Result<u8, Failure> {
     if !out.is_json() && !out.can_ask() {
@@ -31,17 +32,19 @@ pub(super) async fn add(shared: &Shared, link: &Link, out: Out) -> Result<u8, Fa
             "Run it in a terminal, or with --json and approve with the words on the other screen.",
         ));
     }
-    let code = given_code(&link.code)?;
+    let code = given_code(&link.code, OF_JOIN)?;
     let device = home::unlock(shared, out).await?;
     let code = match code {
-        None if link.ask => Some(asked_code(out).await?),
+        None if link.ask => Some(asked_code(OF_JOIN, out).await?),
         code => code,
     };
     let way = way(code, form(link.digits), link.local.as_deref(), out).await?;
     let Ends { mut commands, tell, room } = ends();
     let mut show = |event| drop(tell.unbounded_send(event));
     let linking = device.link(way, &mut commands, &mut show);
-    let added = attended(linking, room, out).await?.map_err(|(error, course)| not_added(error, course))?;
+    let there = format!("glimpse join --server {}{}", clean(device.server()), over(link.local.as_deref()));
+    let task = Task { there, digits: "glimpse link --digits" };
+    let added = attended(linking, room, task, out).await?.map_err(|(error, course)| not_added(error, course))?;
     say_added(&added, out)
 }
 
@@ -70,7 +73,7 @@ pub(super) async fn join(shared: &Shared, join: &Join, out: Out) -> Result<u8, F
         Some(phone) => home::watch_ground(shared, phone)?,
         None => home::new_ground(shared)?,
     };
-    let code = given_code(&join.code)?;
+    let code = given_code(&join.code, OF_LINK)?;
     home::require_empty(shared).await?;
     if join.resume {
         let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out).await?;
@@ -80,7 +83,7 @@ pub(super) async fn join(shared: &Shared, join: &Join, out: Out) -> Result<u8, F
     // Before the code, whose time is short.
     let passphrase = passphrase::ask_new(shared.passphrase_file.as_deref(), out).await?;
     let code = match code {
-        None if !join.show => Some(asked_code(out).await?),
+        None if !join.show => Some(asked_code(OF_LINK, out).await?),
         code => code,
     };
     let way = way(code, form(join.digits), join.local.as_deref(), out).await?;
@@ -94,8 +97,16 @@ pub(super) async fn join(shared: &Shared, join: &Join, out: Out) -> Result<u8, F
         phone: phone.transpose()?,
     };
     let joining = linking::join(&ground, plan, way, &mut commands, &mut show);
-    let device = attended(joining, room, out).await?.map_err(|(error, course)| not_joined(error, course))?;
+    let there = format!("glimpse link --ask{}", over(join.local.as_deref()));
+    let task = Task { there, digits: "glimpse join --show --digits" };
+    let joined = attended(joining, room, task, out).await?;
+    let device = joined.map_err(|(error, course)| home::by_phone(join.phone.as_deref(), not_joined(error, course)))?;
     say_joined(&device, out)
+}
+
+/// How the other device is told to meet this one over a socket.
+fn over(local: Option<&Path>) -> String {
+    local.map_or_else(String::new, |path| format!(" --local {}", clean(&path.display().to_string())))
 }
 
 fn say_joined(device: &Device, out: Out) -> Result<u8, Failure> {
@@ -107,7 +118,17 @@ fn say_joined(device: &Device, out: Out) -> Result<u8, Failure> {
     }))?;
     out.line(&format!("{} on {}", out.styled(Style::Green, "This device is in the account"), device.server()))?;
     out.line(&format!("Account  {}", device.account()))?;
-    out.note("`glimpse ls` shows the records. Your other devices are told that this one joined.");
+    let own = device.chain().active(&device.keys().id()).map(|member| member.free_at);
+    match own.filter(|free| *free > device.now()) {
+        Some(free) => {
+            out.note(&format!(
+                "It is held back until {} UTC: it gets no record and lends nothing before.",
+                date(free.0)
+            ));
+            out.note("Until then every other device of the account can take it out. They are told that it joined.");
+        }
+        None => out.note("`glimpse ls` shows the records. Your other devices are told that this one joined."),
+    }
     Ok(0)
 }
 
@@ -115,27 +136,32 @@ const fn form(digits: bool) -> CodeForm {
     if digits { CodeForm::Typed } else { CodeForm::Qr }
 }
 
-fn given_code(words: &[String]) -> Result<Option<PairingCode>, Failure> {
+/// Where a code comes from that `link` takes.
+const OF_JOIN: &str = "Take the code that `glimpse join --show` shows on the new device.";
+/// Where a code comes from that `join` takes.
+const OF_LINK: &str = "Take the code that `glimpse link` shows on a device of the account.";
+
+fn given_code(words: &[String], from: &str) -> Result<Option<PairingCode>, Failure> {
     if words.is_empty() {
         return Ok(None);
     }
-    read_code(&words.join(" ")).map(Some)
+    read_code(&words.join(" "), from).map(Some)
 }
 
 /// A code that links. One that lends is none, and is told apart for whoever mixed them up.
-fn read_code(text: &str) -> Result<PairingCode, Failure> {
+fn read_code(text: &str, from: &str) -> Result<PairingCode, Failure> {
     parse_code(text).map_err(|code| {
         let mut failure = Failure::from(code);
         if PairingCode::parse(text, Purpose::View).is_ok() {
             failure.message = "This is a code for lending: it links no device.".to_owned();
-            failure.next = "Take the code of `glimpse link`, or of `glimpse join --show`.".to_owned();
+            from.clone_into(&mut failure.next);
         }
         failure
     })
 }
 
 /// Asks until what is typed is a code: a slip costs nothing.
-async fn asked_code(out: Out) -> Result<PairingCode, Failure> {
+async fn asked_code(from: &str, out: Out) -> Result<PairingCode, Failure> {
     if !out.can_ask() {
         return Err(Failure::usage(
             "No code was given, and there is nobody to ask.",
@@ -145,7 +171,7 @@ async fn asked_code(out: Out) -> Result<PairingCode, Failure> {
     loop {
         let question = || dialoguer::Input::<String>::new().with_prompt("Code on the other device").interact_text();
         let typed = prompts::ask(out, question).await?.ok_or_else(left)?;
-        match read_code(&typed) {
+        match read_code(&typed, from) {
             Ok(code) => return Ok(code),
             Err(failure) => out.report(&failure, None)?,
         }
@@ -158,8 +184,6 @@ async fn way(code: Option<PairingCode>, form: CodeForm, local: Option<&Path>, ou
         (Some(code), None) => Way::Type(code),
         (None, Some(path)) => {
             let socket = Awaited::listen(path).map_err(|error| Failure::output(path, &error))?;
-            let shown = crate::text::clean(&path.display().to_string());
-            out.note(&format!("The other device finds this one with --local {shown}"));
             out.event(&json!({ "event": "waiting", "socket": path }))?;
             Way::ShowLocal(form, Box::new(socket))
         }
@@ -199,9 +223,19 @@ fn not_added(error: DeviceError, course: Course) -> Failure {
         ErrorCode::ApprovalTimedOut => {
             Failure::said(code, "Nobody said yes in time. Nothing was linked.", "Start again on both devices.")
         }
+        ErrorCode::NotFound => Failure::said(code, LOST, "Start again on both devices."),
+        ErrorCode::Conflict if course.words => Failure::said(code, OVERTAKEN, "Start again on both devices."),
+        ErrorCode::Conflict => Failure::said(
+            code,
+            "The other device is in an account already. Nothing was linked.",
+            "Run `glimpse join` on the device that is to come into the account, and `glimpse link` on one of it.",
+        ),
         other => with_code(other, error),
     }
 }
+
+const LOST: &str = "The server lost this linking. Nothing was linked.";
+const OVERTAKEN: &str = "The account's log of devices went on meanwhile. Nothing was linked.";
 
 /// Why this device did not come into the account.
 #[expect(clippy::wildcard_enum_match_arm, reason = "`ErrorCode` is non-exhaustive")]
@@ -220,6 +254,14 @@ fn not_joined(error: DeviceError, course: Course) -> Failure {
         ErrorCode::ApprovalTimedOut => {
             Failure::said(code, "Nobody said yes in time. Nothing was linked.", "Start again on both devices.")
         }
+        // The other device may have added it all the same.
+        ErrorCode::NotFound if course.invited => Failure::said(
+            code,
+            "The server lost this linking before it was done.",
+            "If `glimpse devices` shows this one there: `glimpse join --resume`. If not, start again on both devices.",
+        ),
+        ErrorCode::NotFound => Failure::said(code, LOST, "Start again on both devices."),
+        ErrorCode::Conflict if course.words => Failure::said(code, OVERTAKEN, "Start again on both devices."),
         other => with_code(other, error),
     }
 }

@@ -25,6 +25,17 @@ pub(super) struct Course {
     pub(super) left: bool,
     /// The person here saw other words than were offered.
     pub(super) none_of_these: bool,
+    /// The person at the other device said yes.
+    pub(super) invited: bool,
+}
+
+/// What this end does here, as far as the other one has to be told.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    /// What to run on the other device.
+    pub(super) there: String,
+    /// How to have digits shown here that are fewer to type.
+    pub(super) digits: &'static str,
 }
 
 /// What keys are for.
@@ -42,14 +53,16 @@ enum Phase {
 /// The person in front of this end.
 pub(super) struct Person {
     out: Out,
+    task: Task,
     todo: UnboundedSender<Command>,
     phase: Phase,
     course: Course,
+    connected: bool,
 }
 
 impl Person {
-    pub(super) fn new(todo: UnboundedSender<Command>, out: Out) -> Self {
-        Self { out, todo, phase: Phase::Waiting, course: Course::default() }
+    pub(super) fn new(task: Task, todo: UnboundedSender<Command>, out: Out) -> Self {
+        Self { out, task, todo, phase: Phase::Waiting, course: Course::default(), connected: true }
     }
 
     pub(super) const fn course(&self) -> Course {
@@ -79,7 +92,8 @@ impl Person {
             Event::Connecting => out.note("The other device is there."),
             Event::Words { words, expires_in } => {
                 self.course.words = true;
-                out.note(&format!("On the other device, pick  {}", out.styled(Style::Bold, &words.to_string())));
+                out.note("On the other device, pick");
+                out.note(&format!("   {}", out.styled(Style::Bold, &words.to_string())));
                 out.note(&format!("No answer there in {} means no.", lasting(expires_in)));
             }
             Event::Asked { device, name, serial, same_machine, words, held, expires_in } => {
@@ -93,39 +107,55 @@ impl Person {
                 out.note(&format!("No answer in {} means no.", lasting(expires_in)));
                 self.phase = Phase::Pick { words };
             }
-            Event::Invited { held } => {
+            Event::Invited { .. } => {
+                self.course.invited = true;
                 out.note("The other device said yes.");
-                if held > 0 {
-                    out.note(&format!("This device is held back for {}.", span(held)));
-                }
             }
             Event::NeedsSecond(proposal) => {
                 out.note("The account's rules want a second device to sign. Run this there:");
-                out.note(&format!("glimpse cosign {proposal}"));
+                out.whole(&format!("glimpse cosign {proposal}"));
             }
             Event::Accepted => out.note("It is in the account's log of devices."),
             Event::Crowded => {
                 let again = out.styled(Style::Yellow, "Somebody tried this code again");
                 out.note(&format!("{again} and was refused. If that was not you, press Ctrl-C."));
             }
+            Event::Connection { up } => {
+                if core::mem::replace(&mut self.connected, up) != up {
+                    out.note(if up {
+                        "The connection is back."
+                    } else {
+                        "The connection to the server broke; trying again…"
+                    });
+                }
+            }
         }
     }
 
     fn code(&self, code: &str, qr: Option<&Zeroizing<String>>, expires_in: u64) {
         let out = self.out;
-        out.note("Type or scan this code on the other device, and nowhere else:");
+        out.note("On the other device, run");
+        out.note("");
+        out.whole(&format!("   {}", self.task.there));
+        out.note("");
         match qr {
             Some(text) => {
+                out.note("and type, paste or scan this code there, and nowhere else:");
                 // Drawn in colours of its own: without them nobody knows which side is dark.
-                if out.styled(Style::Bold, "x") != "x" {
-                    large::qr(text).iter().for_each(|row| out.note(&format!("   {row}")));
+                if out.is_coloured() {
+                    large::qr(text).iter().for_each(|row| out.whole(&format!("   {row}")));
+                } else {
+                    out.note("(A QR code is not drawn without colours.)");
                 }
                 out.note("");
-                out.note(&format!("   {}", text.as_str()));
+                out.whole(&format!("   {}", text.as_str()));
+                out.note("");
+                out.note(&format!("Fewer digits to type: `{}`.", self.task.digits));
             }
             None => {
+                out.note("and type this code there, and nowhere else:");
                 out.note("");
-                out.note(&format!("   {}", out.styled(Style::Bold, code)));
+                out.whole(&format!("   {}", out.styled(Style::Bold, code)));
             }
         }
         out.note("");
@@ -137,12 +167,12 @@ impl Person {
         let out = self.out;
         out.note("");
         out.note(&out.styled(Style::Bold, "A device wants to be in the account. It says of itself:"));
-        let claim = |claim: &str| if claim.is_empty() { "nothing".to_owned() } else { clean_to(claim, MAX_CLAIM) };
-        out.note(&format!("   {:<8} {}", "name", claim(name)));
+        let name = if name.is_empty() { "(no name)".to_owned() } else { clean_to(name, MAX_CLAIM) };
+        out.note(&format!("   {:<7}  {name}", "name"));
         if !serial.is_empty() {
-            out.note(&format!("   {:<8} {}", "serial", claim(serial)));
+            out.note(&format!("   {:<7}  {}", "serial", clean_to(serial, MAX_CLAIM)));
         }
-        out.note(&format!("   {:<8} {}", "id", short(&device.to_string())));
+        out.note(&format!("   {:<7}  {}", "id", short(&device.to_string())));
         if !same_machine.is_empty() {
             let before: Vec<String> = same_machine.iter().map(|id| short(&id.to_string()).to_owned()).collect();
             let warning = format!("This machine was linked before, as {}.", before.join(", "));

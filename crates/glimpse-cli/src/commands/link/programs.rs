@@ -53,5 +53,6 @@ pub(super) fn event(event: &Event) -> Value {
         Event::NeedsSecond(proposal) => json!({ "event": "needs-second", "proposal": proposal.to_string() }),
         Event::Accepted => json!({ "event": "accepted" }),
         Event::Crowded => json!({ "event": "crowded" }),
+        Event::Connection { up } => json!({ "event": "connection", "up": up }),
     }
 }

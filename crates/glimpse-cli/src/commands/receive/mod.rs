@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use glimpse_core::code::PairingCode;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Content, Input, Running, Stage};
 use glimpse_device::home::Home;
@@ -20,12 +21,12 @@ use zeroize::Zeroizing;
 use crate::args::{Receive, Shared};
 use crate::failure::{Failure, exit_code};
 use crate::files::Target;
-use crate::home;
 use crate::out::Out;
 use crate::text::file_name;
+use crate::{home, prompts};
 
 pub(super) async fn run(shared: &Shared, receive: &Receive, out: Out) -> Result<u8, Failure> {
-    let code = code(receive, out)?;
+    let code = code(receive, out).await?;
     let network = home::network(&server(shared).await?)?;
     if let Some(folder) = &receive.out {
         fs::create_dir_all(folder).map_err(|error| Failure::output(folder, &error))?;
@@ -43,16 +44,42 @@ pub(super) async fn run(shared: &Shared, receive: &Receive, out: Out) -> Result<
 }
 
 /// From the command line, or asked, so that it stays out of the shell's history.
-fn code(receive: &Receive, out: Out) -> Result<Zeroizing<String>, Failure> {
+async fn code(receive: &Receive, out: Out) -> Result<Zeroizing<String>, Failure> {
     if !receive.code.is_empty() {
-        return Ok(Zeroizing::new(receive.code.join(" ")));
+        let code = Zeroizing::new(receive.code.join(" "));
+        require_lending(&code)?;
+        return Ok(code);
     }
-    let missing = || Failure::usage("No code was given.", "Give the one that the other screen shows.");
     if !out.can_ask() {
-        return Err(missing());
+        return Err(Failure::usage("No code was given.", "Give the one that the other screen shows."));
     }
-    let typed = dialoguer::Input::<String>::new().with_prompt("The code on the other screen").interact_text();
-    typed.map(Zeroizing::new).map_err(|_| missing())
+    // A slip costs nothing.
+    loop {
+        let question = || dialoguer::Input::<String>::new().with_prompt("The code on the other screen").interact_text();
+        // Nothing is unlocked here: whoever is asked may take their time.
+        let typed = prompts::ask(out.patient(), question).await?.map(Zeroizing::new).ok_or_else(left)?;
+        match require_lending(&typed) {
+            Ok(()) => return Ok(typed),
+            Err(failure) => out.report(&failure, None)?,
+        }
+    }
+}
+
+/// A code that lends. One that links is none, and is told apart for whoever mixed them up.
+fn require_lending(text: &str) -> Result<(), Failure> {
+    let Err(code) = PairingCode::parse(text, Purpose::View) else { return Ok(()) };
+    let mut failure = Failure::from(code);
+    if PairingCode::parse(text, Purpose::Link).is_ok() {
+        "This is a code for linking: it lends nothing.".clone_into(&mut failure.message);
+        "To bring this device into the account: `glimpse join`. To look at what is lent, take the code of `glimpse lend`."
+            .clone_into(&mut failure.next);
+    }
+    Err(failure)
+}
+
+/// The person here broke it off, before anything was lent.
+fn left() -> Failure {
+    Failure::said(ErrorCode::Declined, "You broke it off. Nothing was received.", "Start again when you are ready.")
 }
 
 /// The server that the command line names, or that of the account in the home.

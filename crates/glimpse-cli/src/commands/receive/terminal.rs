@@ -11,7 +11,7 @@ use glimpse_wire::{ErrorCode, UnitId};
 use indicatif::ProgressBar;
 use zeroize::Zeroizing;
 
-use super::{Saving, failure_of, finished};
+use super::{Saving, failure_of, finished, left};
 use crate::commands::add::progress;
 use crate::failure::Failure;
 use crate::interrupt;
@@ -23,6 +23,8 @@ struct Looking {
     out: Out,
     saving: Option<Saving>,
     told_words: bool,
+    /// The person here asked for the end.
+    leaving: bool,
     waiting: Option<VecDeque<UnitId>>,
     current: Option<UnitId>,
     text: Zeroizing<Vec<u8>>,
@@ -37,6 +39,7 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
         out,
         saving: folder.map(Saving::new),
         told_words: false,
+        leaving: false,
         waiting: None,
         current: None,
         text: Zeroizing::new(Vec::new()),
@@ -76,7 +79,12 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
         match arrived {
             Some(arrived) => receiver.take(arrived).await,
             // The lender hears that it is over.
-            None => receiver.input(Input::End).await,
+            None => {
+                // The terminal has shown what was pressed.
+                out.note("");
+                looking.leaving = true;
+                receiver.input(Input::End).await;
+            }
         }
     }
 }
@@ -93,7 +101,7 @@ impl Looking {
     fn ended(&self, code: ErrorCode) -> Result<u8, Failure> {
         self.bar.finish_and_clear();
         if self.waiting.is_none() {
-            return Err(code.into());
+            return Err(if self.leaving { left() } else { code.into() });
         }
         if self.received < self.lent {
             let failure = cut_short(code, self.received, self.lent);
@@ -179,7 +187,7 @@ impl Looking {
         let done = match &mut self.saving {
             Some(saving) => {
                 if let Some(path) = saving.take(running, piece)? {
-                    self.out.line(&clean(&path.display().to_string()))?;
+                    self.out.whole_line(&clean(&path.display().to_string()))?;
                 }
                 piece.last
             }

@@ -4,7 +4,7 @@ use glimpse_device::lend::Command;
 
 use super::super::adding::Step;
 use super::super::keys::Key;
-use super::{Listed, MINUTE, MORE_OPENINGS, Phase, Screen};
+use super::{Left, Listed, MINUTE, MORE_OPENINGS, Phase, Screen};
 use crate::out::Style;
 
 /// What the key for more time gives, in milliseconds.
@@ -31,11 +31,12 @@ impl Screen {
     fn letter(&mut self, key: char) {
         self.phase = match (core::mem::replace(&mut self.phase, Phase::Decided), key) {
             (Phase::Code | Phase::Starting, 'q') => {
+                self.left = Some(Left::BrokeOff);
                 self.does(Command::Cancel);
                 Phase::Decided
             }
             (Phase::Code, 'n') => {
-                self.new_code = true;
+                self.left = Some(Left::NewCode);
                 self.does(Command::Cancel);
                 Phase::Decided
             }
@@ -55,7 +56,7 @@ impl Screen {
                 }
             }
             (Phase::Pick { .. }, '0') => {
-                self.line("Then somebody may be in between. Nothing is shared.");
+                self.left = Some(Left::NoneOfThese);
                 self.suspicious = true;
                 self.does(Command::Decline);
                 Phase::Decided
@@ -65,6 +66,7 @@ impl Screen {
                 Phase::Decided
             }
             (Phase::Sure { .. }, 'n') | (Phase::Pick { .. } | Phase::Sure { .. }, 'q') => {
+                self.left = Some(Left::BrokeOff);
                 self.does(Command::Decline);
                 Phase::Decided
             }
