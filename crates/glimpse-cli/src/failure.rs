@@ -237,6 +237,12 @@ impl From<DeviceError> for Failure {
                 "A recovery was begun in this home, and waits.",
                 "Go on with `glimpse recovery restore`, or use another home.",
             ),
+            DeviceError::Overtaken => Self::new(
+                EXIT_OTHER,
+                "overtaken",
+                "Another command has begun to set this home up meanwhile, and that one counts.",
+                "Go on there. A device that it did not make may be listed: `glimpse devices` shows it.",
+            ),
             DeviceError::WrongKit => Self::new(
                 EXIT_NOT_THERE,
                 "wrong-kit",

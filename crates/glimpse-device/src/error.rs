@@ -74,6 +74,9 @@ pub enum DeviceError {
     /// A recovery was begun in this home and waits.
     #[error("a recovery was begun here and waits")]
     RecoveryWaits,
+    /// Another command of this home has begun a linking or a recovery, and what this one began gave way to it.
+    #[error("another command took over in this home")]
+    Overtaken,
     /// The recovery kit is not the account's: it was replaced, or the server named another account.
     #[error("the account has another recovery kit")]
     WrongKit,
@@ -105,6 +108,7 @@ impl DeviceError {
             | Self::KnownDevice
             | Self::WrongKit
             | Self::RecoveryWaits
+            | Self::Overtaken
             | Self::Damaged(_)
             | Self::Passphrase
             | Self::NoAccount

@@ -206,6 +206,17 @@ impl Home {
         self.storage.read(Self::KEYS).await?.ok_or(DeviceError::Damaged(Self::KEYS))
     }
 
+    /// Asked under the lock of the account, before what goes with those keys is written.
+    ///
+    /// # Errors
+    /// [`DeviceError::Overtaken`] where the home has other keys by now, or a device that is in an account.
+    pub(crate) async fn require_begun(&self, sealed: &[u8]) -> Result<(), DeviceError> {
+        if self.is_confirmed().await? || self.keys().await? != sealed {
+            return Err(DeviceError::Overtaken);
+        }
+        Ok(())
+    }
+
     pub(crate) async fn store_keys(&self, sealed: &[u8]) -> Result<(), StorageError> {
         self.storage.write(Self::KEYS, sealed).await
     }

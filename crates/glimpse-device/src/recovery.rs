@@ -160,7 +160,7 @@ pub enum Restored {
 /// # Errors
 /// [`DeviceError::AccountExists`]; [`ErrorCode::TooLarge`] for a name beyond [`MAX_TITLE`] bytes; [`ErrorCode::NotFound`] for
 /// a kit that the server knows no account of; [`DeviceError::WrongKit`]; [`DeviceError::Passphrase`] where an attempt before
-/// had another one; [`ErrorCode::RecoveryVetoed`]; [`DeviceError::SeedRefused`]; whatever `print` gives. What breaks off after
+/// had another one; [`DeviceError::Overtaken`] where another command began the same in this home; [`ErrorCode::RecoveryVetoed`]; [`DeviceError::SeedRefused`]; whatever `print` gives. What breaks off after
 /// the link was sent is gone on with by the next call.
 pub async fn restore(
     ground: &Ground,
@@ -184,29 +184,36 @@ pub async fn restore(
     // The server's word on whose kit it is counts for nothing: the chain must name it.
     let (links, chain) = replayed(&api, found.account).await?;
     kit.is_of(&chain).map_err(|_| DeviceError::WrongKit)?;
-    let vault = own_keys(ground, &home, &plan).await?;
+    let (vault, sealed) = own_keys(ground, &home, &plan).await?;
     let asked = kit.request(chain.account(), chain.head(), vault.keys.public(), ground.machine.now());
     let asked = with_json(Method::Post, "/v1/recoveries".to_owned(), &SignedJson::from(asked));
     let standing: Recovering = json(api.call(asked).await?, MAX_JSON).await?;
     let Some(wrap) = standing.wrap.filter(|_| standing.now >= standing.due) else {
         return Ok(Restored::Waiting { due: standing.due, now: standing.now });
     };
-    let recovery = Recovery { ground, home, api, kit, plan, links, chain, vault };
+    let recovery = Recovery { ground, home, api, kit, plan, links, chain, vault, sealed };
     Ok(Restored::Done(Box::new(recovery.begin_anew(wrap.as_slice(), print).await?)))
 }
 
-/// The keys of the attempt before, where there was one: the server waits for that device and no other.
-async fn own_keys(ground: &Ground, home: &Home, plan: &Restore<'_>) -> Result<DeviceVault, DeviceError> {
+/// The keys of the attempt before, where there was one: the server waits for that device and no other. With the file of
+/// them as it lies in the home.
+async fn own_keys(ground: &Ground, home: &Home, plan: &Restore<'_>) -> Result<(DeviceVault, Vec<u8>), DeviceError> {
     let _held = home.lock_account().await?;
+    if home.is_confirmed().await? {
+        return Err(DeviceError::AccountExists);
+    }
     let server = ground.transport.origin();
     if was_begun(ground).await? {
-        return DeviceVault::open(plan.passphrase, &home.keys().await?).map_err(|_| DeviceError::Passphrase);
+        let sealed = home.keys().await?;
+        let vault = DeviceVault::open(plan.passphrase, &sealed).map_err(|_| DeviceError::Passphrase)?;
+        return Ok((vault, sealed));
     }
     let mut rng = SystemRng(&*ground.machine);
     let vault = DeviceVault { keys: DeviceKeys::generate(&mut rng), seeds: Vec::new() };
-    home.store_keys(&vault.seal(plan.passphrase, &mut rng)?).await?;
+    let sealed = vault.seal(plan.passphrase, &mut rng)?;
+    home.store_keys(&sealed).await?;
     home.store_profile(&Profile::recovering(server.to_owned(), plan.name.clone())).await?;
-    Ok(vault)
+    Ok((vault, sealed))
 }
 
 struct Recovery<'r> {
@@ -218,6 +225,8 @@ struct Recovery<'r> {
     links: Vec<SignedLink>,
     chain: Chain,
     vault: DeviceVault,
+    /// The file of the keys, as this attempt found or wrote it.
+    sealed: Vec<u8>,
 }
 
 impl Recovery<'_> {
@@ -238,8 +247,13 @@ impl Recovery<'_> {
         // On disk before the link leaves: the seed, and where the chain was. What breaks off after that is gone on with by
         // `linking::resume`.
         self.vault.seeds = vec![(number, Arc::new(drawn.seed))];
-        self.home.store_keys(&self.vault.seal(self.plan.passphrase, &mut rng)?).await?;
-        self.home.store_chain(&StoredChain::new(self.links.clone(), Vec::new())).await?;
+        let seeded = self.vault.seal(self.plan.passphrase, &mut rng)?;
+        {
+            let _held = self.home.lock_account().await?;
+            self.home.require_begun(&self.sealed).await?;
+            self.home.store_keys(&seeded).await?;
+            self.home.store_chain(&StoredChain::new(self.links.clone(), Vec::new())).await?;
+        }
         print(&next, &after)?;
         let wraps: Vec<DeviceWrap> =
             drawn.wraps.into_iter().map(|wrap| DeviceWrap { device: wrap.device, wrap: Bytes(wrap.sealed) }).collect();
@@ -251,10 +265,15 @@ impl Recovery<'_> {
         }
         self.links.push(link);
         let kept = wraps.into_iter().map(KeptWrap::from).collect();
-        self.home.store_chain(&StoredChain::new(self.links, kept)).await?;
-        let mut profile = self.home.profile().await?.ok_or(DeviceError::NoAccount)?;
-        profile.confirmed = true;
-        self.home.store_profile(&profile).await?;
+        let profile = {
+            let _held = self.home.lock_account().await?;
+            self.home.require_begun(&seeded).await?;
+            self.home.store_chain(&StoredChain::new(self.links, kept)).await?;
+            let mut profile = self.home.profile().await?.ok_or(DeviceError::NoAccount)?;
+            profile.confirmed = true;
+            self.home.store_profile(&profile).await?;
+            profile
+        };
         let device = Device::open_vault(self.ground, self.home, &profile, self.plan.passphrase).await?;
         // The next listing says both again if they are lost.
         let _stated = device.state_head().await;

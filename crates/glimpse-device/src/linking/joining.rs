@@ -43,7 +43,8 @@ pub struct Join<'j> {
 /// [`resume`] goes on.
 ///
 /// # Errors
-/// [`DeviceError::AccountExists`]; [`DeviceError::RecoveryWaits`]; [`ErrorCode::TooLarge`] for a name that is too long;
+/// [`DeviceError::AccountExists`]; [`DeviceError::RecoveryWaits`]; [`DeviceError::Overtaken`] where another command began the
+/// same in this home; [`ErrorCode::TooLarge`] for a name that is too long;
 /// [`ErrorCode::UnsupportedSuite`]; why nothing came of it.
 pub async fn join(
     ground: &Ground,
@@ -77,21 +78,13 @@ pub async fn join(
     if info.suite != SUITE {
         return Err(ErrorCode::UnsupportedSuite.into());
     }
-    let vault = {
-        let _held = home.lock_account().await?;
-        let mut rng = SystemRng(&*ground.machine);
-        let vault = DeviceVault { keys: DeviceKeys::generate(&mut rng), seeds: Vec::new() };
-        home.store_keys(&vault.seal(plan.passphrase, &mut rng)?).await?;
-        let server = ground.transport.origin().to_owned();
-        home.store_profile(&Profile::joining(server, plan.name.clone(), plan.phone.clone())).await?;
-        vault
-    };
+    let (vault, sealed) = begin(ground, &home, &plan).await?;
     let setup = |place: super::meeting::MailboxPlace| {
         joiner::setup(&vault.keys, place.mailbox, place.nameplate, place.server_nonce, place.expires, place.deadline)
     };
     let party = Party { api: &api, home: &home, machine: &ground.machine, credential: None, setup: &setup };
     let (paired, mut talk) = meet(&party, way, commands, events).await?;
-    let mut joining = Joining { ground, home: &home, api: &api, vault, plan: &plan };
+    let mut joining = Joining { ground, home: &home, api: &api, vault, sealed, plan: &plan };
     match joining.run(paired, &mut talk).await {
         Ok(device) => {
             talk.close(&api).await;
@@ -106,6 +99,21 @@ pub async fn join(
             resume(ground, plan.passphrase).await.map_err(|_| error)
         }
     }
+}
+
+/// Fresh keys, in the home: with the file of them as it was written.
+async fn begin(ground: &Ground, home: &Home, plan: &Join<'_>) -> Result<(DeviceVault, Vec<u8>), DeviceError> {
+    let _held = home.lock_account().await?;
+    if home.is_confirmed().await? {
+        return Err(DeviceError::AccountExists);
+    }
+    let mut rng = SystemRng(&*ground.machine);
+    let vault = DeviceVault { keys: DeviceKeys::generate(&mut rng), seeds: Vec::new() };
+    let sealed = vault.seal(plan.passphrase, &mut rng)?;
+    home.store_keys(&sealed).await?;
+    let server = ground.transport.origin().to_owned();
+    home.store_profile(&Profile::joining(server, plan.name.clone(), plan.phone.clone())).await?;
+    Ok((vault, sealed))
 }
 
 /// Goes on where a linking broke off after this device had signed: if it is in the account and a device has begun an
@@ -156,6 +164,8 @@ struct Joining<'j> {
     home: &'j Home,
     api: &'j Api,
     vault: DeviceVault,
+    /// The file of the keys, as this attempt wrote it.
+    sealed: Vec<u8>,
     plan: &'j Join<'j>,
 }
 
@@ -202,6 +212,7 @@ impl Joining<'_> {
 
     async fn keep_chain(&self, links: Vec<SignedLink>) -> Result<(), DeviceError> {
         let _held = self.home.lock_account().await?;
+        self.home.require_begun(&self.sealed).await?;
         Ok(self.home.store_chain(&StoredChain::new(links, Vec::new())).await?)
     }
 
@@ -232,11 +243,17 @@ impl Joining<'_> {
 
     async fn store(&self, links: Vec<SignedLink>) -> Result<Device, DeviceError> {
         let mut rng = SystemRng(&*self.ground.machine);
-        self.home.store_keys(&self.vault.seal(self.plan.passphrase, &mut rng)?).await?;
-        self.home.store_chain(&StoredChain::new(links, Vec::new())).await?;
-        let mut profile = self.home.profile().await?.ok_or(DeviceError::NoAccount)?;
-        profile.confirmed = true;
-        self.home.store_profile(&profile).await?;
+        let sealed = self.vault.seal(self.plan.passphrase, &mut rng)?;
+        let profile = {
+            let _held = self.home.lock_account().await?;
+            self.home.require_begun(&self.sealed).await?;
+            self.home.store_keys(&sealed).await?;
+            self.home.store_chain(&StoredChain::new(links, Vec::new())).await?;
+            let mut profile = self.home.profile().await?.ok_or(DeviceError::NoAccount)?;
+            profile.confirmed = true;
+            self.home.store_profile(&profile).await?;
+            profile
+        };
         let device = Device::open_vault(self.ground, self.home.clone(), &profile, self.plan.passphrase).await?;
         if !self.plan.name.is_empty() {
             // One that is held back cannot say its name yet: the device that adds it does.

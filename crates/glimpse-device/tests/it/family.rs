@@ -30,6 +30,8 @@ pub(crate) struct Play<'p> {
     pub(crate) serial: &'p str,
     /// Over a stream of their own: that of the end that shows the code, and of the other.
     pub(crate) local: Option<(Box<dyn Socket>, Box<dyn Socket>)>,
+    /// What goes on between the code that is shown and its being typed.
+    pub(crate) meanwhile: Local<'p, ()>,
     /// What the adder's person does: given the right words, and all that are offered.
     pub(crate) answer: fn(&str, &[String]) -> Command,
 }
@@ -37,13 +39,14 @@ pub(crate) struct Play<'p> {
 impl Default for Play<'_> {
     fn default() -> Self {
         let answer = |right: &str, _: &[String]| Command::Approve { words: right.to_owned() };
-        Self { shows: Shows::Adder, form: CodeForm::Typed, name: "Tablet", serial: "", local: None, answer }
+        let (shows, form) = (Shows::Adder, CodeForm::Typed);
+        Self { shows, form, name: "Tablet", serial: "", local: None, meanwhile: Box::pin(async {}), answer }
     }
 }
 
 /// Runs both ends of a linking against each other.
 pub(crate) async fn play(adder: &Device, ground: &Ground, play: Play<'_>) -> Linked {
-    let Play { shows, form, name, serial, local, answer } = play;
+    let Play { shows, form, name, serial, local, meanwhile, answer } = play;
     let (first, second) = match local {
         Some((first, second)) => (Some(first), Some(second)),
         None => (None, None),
@@ -85,6 +88,7 @@ pub(crate) async fn play(adder: &Device, ground: &Ground, play: Play<'_>) -> Lin
         futures_util::future::pending::<()>().await;
     };
     let typed = async |code: Option<String>| {
+        meanwhile.await;
         let code = parse_code(&code.expect("a code was shown")).unwrap();
         match second {
             Some(socket) => Way::TypeLocal(code, socket),

@@ -175,3 +175,20 @@ async fn t096_wherever_a_linking_breaks_off_the_account_is_whole_and_the_device_
     assert_eq!(outcomes.last(), Some(&(true, true, true)), "control: and it works");
     assert!(outcomes.iter().any(|(_, joined, in_account)| !joined && *in_account), "a device was mended: {outcomes:?}");
 }
+
+#[tokio::test]
+async fn of_two_linkings_in_one_home_one_takes_it_and_the_other_spoils_nothing() {
+    let world = World::start().await;
+    let phone = world.device("phone").await;
+    let ground = world.ground("tablet");
+    let meanwhile = Box::pin(async {
+        let (added, joined) = play(&phone, &ground, Play::default()).await;
+        added.unwrap();
+        joined.unwrap();
+    });
+    let (_, joined) = play(&phone, &ground, Play { shows: Shows::Joiner, meanwhile, ..Play::default() }).await;
+    assert!(matches!(joined, Err(DeviceError::Overtaken)), "{joined:?}");
+    let tablet = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    add(&tablet, "Letter", b"Dear reader").await;
+    assert_eq!(phone.listing().await.unwrap().len(), 1, "control: the tablet works as the one that took the home");
+}
