@@ -103,7 +103,7 @@ async fn again(world: &World, name: &str) -> Device {
 }
 
 #[tokio::test]
-async fn a_device_that_keeps_an_epoch_to_itself_is_taken_out_all_the_same_and_nothing_is_lost() {
+async fn t050_a_device_that_keeps_an_epoch_to_itself_is_taken_out_all_the_same_and_nothing_is_lost() {
     let world = World::start().await;
     let (phone, tablet, thief, letter) = household(&world).await;
     begin_epoch(&world, &thief, Given::Nothing).await;
@@ -133,7 +133,7 @@ async fn a_device_that_keeps_an_epoch_to_itself_is_taken_out_all_the_same_and_no
 }
 
 #[tokio::test]
-async fn an_epoch_that_does_not_give_the_seed_before_takes_none_from_the_devices_that_have_it() {
+async fn t050_an_epoch_that_does_not_give_the_seed_before_takes_none_from_the_devices_that_have_it() {
     let world = World::start().await;
     let phone = world.device("phone").await;
     let tablet = linked(&world, &phone, "tablet").await;
@@ -159,7 +159,7 @@ async fn an_epoch_that_does_not_give_the_seed_before_takes_none_from_the_devices
 }
 
 #[tokio::test]
-async fn whoever_comes_later_reads_back_past_an_epoch_that_nobody_was_given() {
+async fn t050_whoever_comes_later_reads_back_past_an_epoch_that_nobody_was_given() {
     let world = World::start().await;
     let phone = world.device("phone").await;
     let thief = linked(&world, &phone, "thief").await;
