@@ -3,18 +3,20 @@
 //! Pure: no clock, no network, no browser. The pump tells it facts ([`Model::status`], [`Model::units`], …) and intents
 //! ([`Model::intent`]), carries out the [`Command`]s that come back, and posts [`Model::snapshot`] to the page.
 
-mod data;
 mod entry;
 mod intent;
-mod list;
 mod session;
 mod snapshot;
 
 pub use self::entry::{Entry, EntryState};
 pub use self::intent::Intent;
-pub use self::list::{Mark, Unit};
 pub use self::session::{Facts, Level};
-pub use self::snapshot::{Announcement, Snapshot};
+pub use self::snapshot::Snapshot;
+pub use glimpse_page::announce::Announcement;
+pub use glimpse_page::list::Mark;
+
+/// A record that was lent, as the grant describes it.
+pub type Unit = glimpse_page::list::Listed<UnitId>;
 
 use glimpse_wire::{ErrorCode, UnitId};
 

@@ -2,8 +2,6 @@
 //! reports as a failure.
 
 mod http;
-mod reading;
-mod report;
 mod socket;
 
 use std::cell::{Cell, RefCell};
@@ -25,9 +23,10 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::WorkerGlobalScope;
 use zeroize::Zeroize as _;
 
-pub use self::reading::Readers;
-use self::reading::{Reading, Taken};
-use self::report::Reporter;
+pub use glimpse_page::reading::Readers;
+use glimpse_page::reading::{Reading, Taken};
+use glimpse_page::report::Reporter;
+
 use crate::clock::Clock;
 use crate::model::{Command, Facts, Intent, Millis, Model, Status, Unit};
 
@@ -51,7 +50,7 @@ struct Inner {
     /// Counts sockets: what an earlier one still says is not heard.
     sockets: u32,
     readers: Readers,
-    reading: Option<Reading>,
+    reading: Option<Reading<UnitId>>,
     /// A record that waits for the reader's module.
     waiting: Option<UnitId>,
     /// What the model was told last, so that it is told changes only.
@@ -98,7 +97,7 @@ impl Pump {
             second: 0,
             over: None,
         };
-        inner.reporter.snapshot(&inner.model, now());
+        inner.reporter.snapshot(&inner.model.snapshot(now()));
         Self(Rc::new(RefCell::new(inner)))
     }
 
@@ -162,13 +161,13 @@ impl Inner {
                 self.feed(shared, Input::Close(unit));
             }
             Command::Save(unit, name) => {
-                let kept = self.reading.as_ref().filter(|reading| reading.unit == unit).and_then(Reading::kept);
-                self.reporter.save(unit, &name, kept.as_ref());
+                let kept = self.reading.as_ref().filter(|reading| reading.id == unit).and_then(Reading::kept);
+                self.reporter.save(&unit, &name, kept.as_ref());
             }
             Command::Zoom { unit, block, from, to } => {
-                let chart = self.reading.as_ref().filter(|reading| reading.unit == unit);
+                let chart = self.reading.as_ref().filter(|reading| reading.id == unit);
                 if let Some(chart) = chart.and_then(|reading| reading.zoom(block, from, to)) {
-                    self.reporter.chart(unit, block, &chart);
+                    self.reporter.chart(&unit, block, &chart);
                 }
             }
             Command::Ask(text) => self.feed(shared, Input::AskRecord(text)),
@@ -190,7 +189,7 @@ impl Inner {
             self.model.failed(unit, ErrorCode::TooLarge);
             return;
         }
-        if self.reading.as_ref().is_some_and(|reading| reading.unit == unit) {
+        if self.reading.as_ref().is_some_and(|reading| reading.id == unit) {
             // It stopped, and goes on where it did; if it begins anew, `content` sees that.
             return self.feed(shared, Input::Open(unit));
         }
@@ -248,19 +247,19 @@ impl Inner {
     fn content(&mut self, shared: &Shared, content: &Content) {
         let unit = content.unit;
         if content.offset == 0
-            && self.reading.as_ref().is_some_and(|reading| reading.unit == unit && reading.received > 0)
+            && self.reading.as_ref().is_some_and(|reading| reading.id == unit && reading.received > 0)
         {
             self.begin_anew(unit);
         }
-        let Some(reading) = self.reading.as_mut().filter(|reading| reading.unit == unit) else { return };
+        let Some(reading) = self.reading.as_mut().filter(|reading| reading.id == unit) else { return };
         match reading.take(content.offset, &content.bytes, content.total) {
             Ok(Taken { pass, view }) => {
                 self.model.progress(unit, reading.received, reading.total);
                 if pass {
-                    self.reporter.bytes(unit, content.offset, &content.bytes);
+                    self.reporter.bytes(&unit, content.offset, &content.bytes);
                 }
                 if let Some(view) = view {
-                    self.reporter.view(unit, &view);
+                    self.reporter.view(&unit, &view);
                     self.model.opened(unit);
                 }
             }
@@ -332,7 +331,7 @@ impl Inner {
     fn draw(&mut self) {
         self.changed = false;
         self.second = now() / 1000;
-        self.reporter.snapshot(&self.model, now());
+        self.reporter.snapshot(&self.model.snapshot(now()));
     }
 }
 
@@ -354,7 +353,7 @@ const fn name_of(meta: &Meta) -> &String {
 fn listed(unit: UnitId, lent: &glimpse_core::session::viewer::Unit) -> Unit {
     let meta = &lent.meta;
     Unit {
-        unit,
+        id: unit,
         title: meta.title.clone(),
         kind: meta.kind.clone(),
         content_type: meta.content_type.clone(),

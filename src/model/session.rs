@@ -4,8 +4,10 @@ use glimpse_wire::limits::MAX_ASK;
 use glimpse_wire::{ErrorCode, UnitId, UnixMillis};
 use serde::Serialize;
 
-use super::list::{List, ListView, Mark, Unit, mark_of};
-use super::{Announcement, Command, Intent, MORE_MINUTES, Millis, data};
+use glimpse_page::data;
+use glimpse_page::list::{List, ListView, Mark, mark_of};
+
+use super::{Announcement, Command, Intent, MORE_MINUTES, Millis, Unit};
 
 /// How long before the idle end the person is asked.
 const IDLE_WARNING: Millis = 60_000;
@@ -76,7 +78,7 @@ pub(super) struct Session {
     online: bool,
     level: Level,
     idle: bool,
-    list: List,
+    list: List<UnitId>,
     open: Option<Open>,
     asked: Option<Asked>,
     more_time: Option<Asked>,
@@ -277,7 +279,7 @@ impl Session {
             Phase::Failed(code) => ("failed", 0, 0, Some(code)),
         };
         Some(RecordView {
-            unit: unit.unit.to_string(),
+            unit: unit.id.to_string(),
             title: &unit.title,
             kind: &unit.kind,
             created: unit.created,
@@ -293,7 +295,7 @@ impl Session {
     }
 
     fn start(&mut self, unit: &str) -> Vec<Command> {
-        let known = unit.parse().ok().and_then(|unit| self.list.get(unit)).map(|unit| (unit.unit, unit.length));
+        let known = unit.parse().ok().and_then(|unit| self.list.get(unit)).map(|unit| (unit.id, unit.length));
         let Some((unit, total)) = known else { return Vec::new() };
         let mut commands = Vec::new();
         match self.open {

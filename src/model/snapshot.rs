@@ -1,58 +1,12 @@
 //! What crosses from the Worker to the page: everything on the screen, and no key.
 
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use glimpse_page::announce::Announcement;
+use glimpse_page::data;
+use serde::Serialize;
 
 use super::entry::Entry;
 use super::session::SessionView;
-use super::{Millis, Status, data};
-
-/// Something that a screen reader says, by key of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Announcement {
-    /// Rises with every announcement, so that the same words can be said again.
-    pub(super) number: u32,
-    key: &'static str,
-    #[serde(serialize_with = "as_map")]
-    values: Vec<(&'static str, Value)>,
-    /// Interrupts what is being read.
-    urgent: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-enum Value {
-    Count(usize),
-    Text(String),
-}
-
-impl Announcement {
-    pub(super) const fn polite(key: &'static str) -> Self {
-        Self { number: 0, key, values: Vec::new(), urgent: false }
-    }
-
-    pub(super) const fn urgent(key: &'static str) -> Self {
-        Self { number: 0, key, values: Vec::new(), urgent: true }
-    }
-
-    pub(super) fn count(mut self, count: usize) -> Self {
-        self.values.push(("count", Value::Count(count)));
-        self
-    }
-
-    pub(super) fn titled(mut self, title: &str) -> Self {
-        self.values.push(("title", Value::Text(title.to_owned())));
-        self
-    }
-}
-
-fn as_map<S: Serializer>(values: &[(&'static str, Value)], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(values.len()))?;
-    for (name, value) in values {
-        map.serialize_entry(name, value)?;
-    }
-    map.end()
-}
+use super::{Millis, Status};
 
 /// Everything that the page draws.
 #[derive(Debug, Serialize)]

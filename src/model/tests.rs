@@ -20,7 +20,7 @@ fn code(start: &str) -> String {
 
 fn unit(number: u8, title: &str, kind: &str) -> Unit {
     Unit {
-        unit: UnitId([number; 16]),
+        id: UnitId([number; 16]),
         title: title.to_owned(),
         kind: kind.to_owned(),
         content_type: "text/plain".to_owned(),
@@ -115,7 +115,7 @@ fn newest_first_and_only_what_is_in_sight() {
     let mut units = Vec::new();
     for number in 0..10_000u32 {
         let mut each = unit(0, &format!("Record {number}"), "text");
-        each.unit.0[..4].copy_from_slice(&number.to_be_bytes());
+        each.id.0[..4].copy_from_slice(&number.to_be_bytes());
         each.created = UnixMillis(u64::from(number));
         units.push(each);
     }

@@ -15,7 +15,7 @@ pub use opening::{Opening, Piece};
 #[cfg(target_arch = "wasm32")]
 mod reader;
 #[cfg(target_arch = "wasm32")]
-pub use reader::Reader;
+pub use reader::{Reader, look};
 
 /// Wipes every block of memory that is given back.
 #[cfg(target_arch = "wasm32")]

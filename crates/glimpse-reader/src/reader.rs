@@ -7,6 +7,14 @@ use wasm_bindgen::prelude::*;
 
 use crate::{Opening, Piece};
 
+/// What a file is, by its name and its beginning: a kind (protocol section 5.4) and a media type.
+#[wasm_bindgen]
+#[must_use]
+pub fn look(name: &str, beginning: &[u8]) -> Vec<String> {
+    let found = glimpse_content::detect(name, beginning);
+    vec![found.kind.as_str().to_owned(), found.content_type.to_owned()]
+}
+
 /// One record that is being opened, or is open.
 #[wasm_bindgen]
 #[derive(Debug)]

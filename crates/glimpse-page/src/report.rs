@@ -1,73 +1,76 @@
-//! What the Worker tells the page: snapshots, views, and bytes that the page shows or saves. No key, ever.
+//! What a Worker tells its page: snapshots, views, and bytes that the page shows or saves. No key, ever.
 
-use glimpse_wire::UnitId;
+use core::fmt::Display;
+
 use js_sys::{Array, Function, Object, Reflect, Uint8Array};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
-use crate::model::{Millis, Model, Snapshot};
-
-/// Posts messages through a function of `www/worker.js`: `report(message, transfer)`.
+/// Posts messages through a function of the Worker's script: `report(message, transfer)`.
 #[derive(Debug)]
-pub(super) struct Reporter {
+pub struct Reporter {
     post: Function,
 }
 
 /// Everything that is on the screen.
 #[derive(Serialize)]
-struct SnapshotReport<'a> {
+struct SnapshotReport<'a, S> {
     kind: &'static str,
-    snapshot: Snapshot<'a>,
+    snapshot: &'a S,
 }
 
 impl Reporter {
-    pub(super) const fn new(post: Function) -> Self {
+    /// Through this function.
+    #[must_use]
+    pub const fn new(post: Function) -> Self {
         Self { post }
     }
 
-    pub(super) fn snapshot(&self, model: &Model, now: Millis) {
-        self.send(&SnapshotReport { kind: "snapshot", snapshot: model.snapshot(now) });
+    /// Hands over everything that is on the screen.
+    pub fn snapshot(&self, snapshot: &impl Serialize) {
+        self.send(&SnapshotReport { kind: "snapshot", snapshot });
     }
 
     /// Hands over how an opened record is drawn.
-    pub(super) fn view(&self, unit: UnitId, view: &JsValue) {
-        self.transfer("view", unit, &[("view", view)], None);
+    pub fn view(&self, record: &dyn Display, view: &JsValue) {
+        self.transfer("view", record, &[("view", view)], None);
     }
 
     /// Hands over a stretch of a chart, at its place among the blocks.
-    pub(super) fn chart(&self, unit: UnitId, block: u32, chart: &JsValue) {
-        self.transfer("chart", unit, &[("block", &JsValue::from(block)), ("chart", chart)], None);
+    pub fn chart(&self, record: &dyn Display, block: u32, chart: &JsValue) {
+        self.transfer("chart", record, &[("block", &JsValue::from(block)), ("chart", chart)], None);
     }
 
     /// Hands over the bytes of an open record from `offset` on; at 0 it begins, or begins anew.
-    pub(super) fn bytes(&self, unit: UnitId, offset: u64, bytes: &[u8]) {
+    pub fn bytes(&self, record: &dyn Display, offset: u64, bytes: &[u8]) {
         // A number, as the page counts; exact up to 2^53, and content has 4 GiB at most.
         #[expect(clippy::as_conversions, reason = "see above")]
         let offset = JsValue::from_f64(offset as f64);
-        self.transfer("bytes", unit, &[("offset", &offset)], Some(&Uint8Array::from(bytes)));
+        self.transfer("bytes", record, &[("offset", &offset)], Some(&Uint8Array::from(bytes)));
     }
 
     /// Lets the page save a record: these bytes, or those that it has.
-    pub(super) fn save(&self, unit: UnitId, name: &str, bytes: Option<&Uint8Array>) {
-        self.transfer("save", unit, &[("name", &JsValue::from_str(name))], bytes);
+    pub fn save(&self, record: &dyn Display, name: &str, bytes: Option<&Uint8Array>) {
+        self.transfer("save", record, &[("name", &JsValue::from_str(name))], bytes);
     }
 
-    fn send(&self, report: &impl Serialize) {
+    /// Posts any other message; public data only.
+    pub fn send(&self, report: &impl Serialize) {
         if let Ok(message) = report.serialize(&Serializer::json_compatible()) {
             // A page that threw an error while drawing is not the Worker's to mend.
             let _ = self.post.call1(&JsValue::NULL, &message);
         }
     }
 
-    fn transfer(&self, kind: &str, unit: UnitId, more: &[(&str, &JsValue)], bytes: Option<&Uint8Array>) {
+    fn transfer(&self, kind: &str, record: &dyn Display, more: &[(&str, &JsValue)], bytes: Option<&Uint8Array>) {
         let message = Object::new();
         let set = |name: &str, value: &JsValue| {
             // Fails on frozen objects only, and this one is new.
             let _ = Reflect::set(&message, &JsValue::from_str(name), value);
         };
         set("kind", &JsValue::from_str(kind));
-        set("unit", &JsValue::from_str(&unit.to_string()));
+        set("unit", &JsValue::from_str(&record.to_string()));
         for (name, value) in more {
             set(name, value);
         }

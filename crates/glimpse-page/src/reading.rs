@@ -1,13 +1,13 @@
-//! The record that is being opened, as the pump sees it: bytes go to the reader that `www/worker.js` made for it, an instance
-//! of another wasm module, and what the page is to draw or to have comes back.
+//! The record that is being opened, as a Worker sees it: bytes go to the reader that the Worker's script made for it, an
+//! instance of another wasm module, and what the page is to draw or to have comes back.
 
-use glimpse_wire::{ErrorCode, UnitId};
+use glimpse_wire::ErrorCode;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Makes readers: an object of `www/worker.js`.
+    /// Makes readers: an object of the Worker's script.
     #[wasm_bindgen(extends = js_sys::Object)]
     #[derive(Clone, Debug)]
     pub type Readers;
@@ -39,36 +39,40 @@ extern "C" {
 
 /// One record, open or on its way.
 #[derive(Debug)]
-pub(super) struct Reading {
-    pub(super) unit: UnitId,
-    /// Bytes so far, and in all.
-    pub(super) received: u64,
-    pub(super) total: u64,
+pub struct Reading<Id> {
+    /// Which record.
+    pub id: Id,
+    /// Bytes so far.
+    pub received: u64,
+    /// Bytes in all.
+    pub total: u64,
     reader: Reader,
 }
 
 /// What to do with bytes that were taken.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub struct Taken {
     /// The page is to have them.
-    pub(super) pass: bool,
+    pub pass: bool,
     /// Everything has come: this is to be drawn.
-    pub(super) view: Option<JsValue>,
+    pub view: Option<JsValue>,
 }
 
-impl Reading {
+impl<Id> Reading<Id> {
     /// Starts to read a record; nothing while the reader's module has not come.
-    pub(super) fn start(
-        readers: &Readers,
-        unit: UnitId,
-        content_type: &str,
-        title: &str,
-    ) -> Result<Option<Self>, ErrorCode> {
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] for a reader that breaks.
+    pub fn start(readers: &Readers, id: Id, content_type: &str, title: &str) -> Result<Option<Self>, ErrorCode> {
         let reader = readers.reader(content_type, title).map_err(broken)?;
-        Ok(reader.map(|reader| Self { unit, received: 0, total: 0, reader }))
+        Ok(reader.map(|reader| Self { id, received: 0, total: 0, reader }))
     }
 
-    pub(super) fn take(&mut self, offset: u64, bytes: &[u8], total: u64) -> Result<Taken, ErrorCode> {
+    /// Takes the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] for a reader that breaks: it is not used again.
+    pub fn take(&mut self, offset: u64, bytes: &[u8], total: u64) -> Result<Taken, ErrorCode> {
         let pass = self.reader.take(offset, bytes, total).map_err(broken)?;
         let length = u64::try_from(bytes.len()).map_err(|_| ErrorCode::TooLarge)?;
         self.received = self.received.saturating_add(length);
@@ -78,19 +82,21 @@ impl Reading {
     }
 
     /// The chart at `block` between two times; nothing where there is none.
-    pub(super) fn zoom(&self, block: u32, from: i64, to: i64) -> Option<JsValue> {
+    #[must_use]
+    pub fn zoom(&self, block: u32, from: i64, to: i64) -> Option<JsValue> {
         // A reader that breaks here has shown its record: the chart stays as it is.
         self.reader.zoom(block, from, to).ok().flatten()
     }
 
     /// The content, where the page has not got it already.
-    pub(super) fn kept(&self) -> Option<Uint8Array> {
+    #[must_use]
+    pub fn kept(&self) -> Option<Uint8Array> {
         // A reader that broke after it had shown its record: the page saves the bytes that it has.
         self.reader.kept().ok().flatten()
     }
 }
 
-impl Drop for Reading {
+impl<Id> Drop for Reading<Id> {
     fn drop(&mut self) {
         // A reader that broke cannot wipe itself; its instance goes as a whole, since nobody refers to it any more.
         let _ = self.reader.free();

@@ -9,18 +9,21 @@ const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
 /// One line of text without what reaches beyond it: embeddings, overrides, isolates and their ends, which could close the
 /// isolate that the page puts around it, and control characters.
-pub(super) fn line(text: &str) -> String {
+#[must_use]
+pub fn line(text: &str) -> String {
     text.chars().filter(|c| !is_direction(*c)).map(|c| if breaks(c) { ' ' } else { c }).collect()
 }
 
 /// A kind as the page knows it.
-pub(super) fn kind(named: &str) -> String {
+#[must_use]
+pub fn kind(named: &str) -> String {
     (if KINDS.contains(&named) { named } else { "file" }).to_owned()
 }
 
 /// A name that can do nothing on the disk of whoever saves it, and looks like what it is: no folder, no device, no character
 /// that cannot be seen or turns the direction, no leading or trailing dot.
-pub(super) fn file_name(file_name: &str, title: &str) -> String {
+#[must_use]
+pub fn file_name(file_name: &str, title: &str) -> String {
     let wish = if file_name.trim().is_empty() { title } else { file_name };
     let hostile =
         |c: char| is_unseen(c) || breaks(c) || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');

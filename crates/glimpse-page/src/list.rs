@@ -1,0 +1,316 @@
+//! Records, searched and filtered here so that the page only draws what is in sight.
+
+use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+
+use glimpse_wire::{ErrorCode, UnixMillis};
+use serde::Serialize;
+
+use crate::data;
+
+/// Rows that are in sight before the page says how many there are.
+const FIRST_WINDOW: usize = 60;
+/// The most rows that one snapshot carries.
+const MAX_WINDOW: usize = 400;
+
+/// A record, as what stands over it describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<Id> {
+    /// Which: a unit of a session, or a record of the account.
+    pub id: Id,
+    /// For people.
+    pub title: String,
+    /// `text`, `fhir`, `image`, …
+    pub kind: String,
+    /// As the record declares it; never trusted alone.
+    pub content_type: String,
+    /// The name that the file had, or nothing.
+    pub file_name: String,
+    /// For searching.
+    pub tags: Vec<String>,
+    /// True length of the content, in bytes.
+    pub length: u64,
+    /// A writer whom the owner has not approved, by its own name; `None` for the owner's records.
+    pub author: Option<String>,
+    /// When the content was made.
+    pub created: UnixMillis,
+}
+
+/// What is to be said of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// Nothing yet.
+    #[default]
+    None,
+    /// It was opened.
+    Opened,
+    /// It was changed on the way, and is not shown.
+    Tampered,
+    /// Nobody who may has signed it.
+    Unsigned,
+}
+
+/// One row, as the page draws it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    unit: String,
+    title: &'a str,
+    kind: &'a str,
+    created: UnixMillis,
+    size: u64,
+    author: Option<&'a str>,
+    mark: Mark,
+    chosen: bool,
+}
+
+/// The list, as the page draws it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListView<'a> {
+    /// Changes whenever a row that is drawn may have changed.
+    revision: u32,
+    total: usize,
+    matching: usize,
+    first: usize,
+    rows: Vec<Row<'a>>,
+    /// How many are ticked.
+    chosen: usize,
+    query: &'a str,
+    kind: &'a str,
+    kinds: &'a [Kind],
+}
+
+/// A kind of record, and how many there are.
+#[derive(Debug, Serialize)]
+struct Kind {
+    kind: String,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Item<Id> {
+    record: Listed<Id>,
+    /// All that a search looks at, in lower case.
+    haystack: String,
+    mark: Mark,
+}
+
+/// The records with the search, the filter and the window.
+#[derive(Debug)]
+pub struct List<Id> {
+    /// Newest first.
+    items: Vec<Item<Id>>,
+    matching: Vec<usize>,
+    /// Those that the person has ticked.
+    chosen: BTreeSet<Id>,
+    kinds: Vec<Kind>,
+    query: String,
+    kind: String,
+    window: (usize, usize),
+    revision: u32,
+}
+
+impl<Id> Default for List<Id> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            matching: Vec::new(),
+            chosen: BTreeSet::new(),
+            kinds: Vec::new(),
+            query: String::new(),
+            kind: String::new(),
+            window: (0, 0),
+            revision: 0,
+        }
+    }
+}
+
+impl<Id: Copy + Ord + fmt::Display> List<Id> {
+    /// Adds records; one that is there already is replaced, and keeps its mark.
+    pub fn add(&mut self, records: Vec<Listed<Id>>) {
+        let mut places: BTreeMap<Id, usize> = BTreeMap::new();
+        for (place, item) in self.items.iter().enumerate() {
+            places.insert(item.record.id, place);
+        }
+        for record in records {
+            let item = Item::new(record, Mark::None);
+            match places.get(&item.record.id).and_then(|place| self.items.get_mut(*place)) {
+                Some(old) => *old = Item { mark: old.mark, ..item },
+                None => {
+                    places.insert(item.record.id, self.items.len());
+                    self.items.push(item);
+                }
+            }
+        }
+        self.sort();
+    }
+
+    /// Takes these records in place of all that were there.
+    pub fn replace(&mut self, records: Vec<(Listed<Id>, Mark)>) {
+        self.items = records.into_iter().map(|(record, mark)| Item::new(record, mark)).collect();
+        let there: BTreeSet<Id> = self.items.iter().map(|item| item.record.id).collect();
+        self.chosen.retain(|id| there.contains(id));
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut order: Vec<&str> = Vec::new();
+        for Item { record, .. } in &self.items {
+            let count = counts.entry(&record.kind).or_insert_with(|| {
+                order.push(&record.kind);
+                0
+            });
+            *count = count.saturating_add(1);
+        }
+        let kinds =
+            order.into_iter().map(|kind| Kind { kind: kind.to_owned(), count: counts.get(kind).copied().unwrap_or(0) });
+        self.kinds = kinds.collect();
+        self.items
+            .sort_by(|a, b| b.record.created.cmp(&a.record.created).then_with(|| a.record.title.cmp(&b.record.title)));
+        self.refresh();
+    }
+
+    /// Shows what has all the words of `query`.
+    pub fn search(&mut self, query: String) {
+        self.query = query;
+        self.refresh();
+    }
+
+    /// Shows what is of this kind; all, for an empty word.
+    pub fn filter(&mut self, kind: String) {
+        self.kind = kind;
+        self.refresh();
+    }
+
+    /// What is in sight: the first row, and how many.
+    pub fn window(&mut self, first: u32, count: u32) {
+        let count = usize::try_from(count).unwrap_or(MAX_WINDOW).min(MAX_WINDOW);
+        self.window = (usize::try_from(first).unwrap_or_default(), count);
+    }
+
+    /// Says something of a record.
+    pub fn mark(&mut self, id: Id, mark: Mark) {
+        if let Some(item) = self.items.iter_mut().find(|item| item.record.id == id && item.mark != mark) {
+            item.mark = mark;
+            self.revision = self.revision.wrapping_add(1);
+        }
+    }
+
+    /// Ticks a record, or takes the tick away.
+    pub fn choose(&mut self, id: Id, chosen: bool) {
+        let changed = if chosen { self.get(id).is_some() && self.chosen.insert(id) } else { self.chosen.remove(&id) };
+        if changed {
+            self.revision = self.revision.wrapping_add(1);
+        }
+    }
+
+    /// Ticks everything that the search and the filter show, or takes all ticks away.
+    pub fn choose_all(&mut self, chosen: bool) {
+        if chosen {
+            let shown = self.matching.iter().filter_map(|index| self.items.get(*index));
+            self.chosen.extend(shown.map(|item| item.record.id));
+        } else {
+            self.chosen.clear();
+        }
+        self.revision = self.revision.wrapping_add(1);
+    }
+
+    /// What is ticked.
+    #[must_use]
+    pub const fn chosen(&self) -> &BTreeSet<Id> {
+        &self.chosen
+    }
+
+    /// A record.
+    pub fn get(&self, id: Id) -> Option<&Listed<Id>> {
+        self.items.iter().find(|item| item.record.id == id).map(|item| &item.record)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// How many the search and the filter show.
+    #[must_use]
+    pub const fn matching(&self) -> usize {
+        self.matching.len()
+    }
+
+    /// As the page draws it.
+    #[must_use]
+    pub fn view(&self) -> ListView<'_> {
+        let (first, count) = if self.window == (0, 0) { (0, FIRST_WINDOW) } else { self.window };
+        let first = first.min(self.matching.len().saturating_sub(1));
+        let rows = self.matching.iter().skip(first).take(count).filter_map(|index| self.items.get(*index));
+        ListView {
+            revision: self.revision,
+            total: self.items.len(),
+            matching: self.matching.len(),
+            first,
+            rows: rows.map(|item| self.row(item)).collect(),
+            chosen: self.chosen.len(),
+            query: &self.query,
+            kind: &self.kind,
+            kinds: &self.kinds,
+        }
+    }
+
+    fn row<'a>(&self, item: &'a Item<Id>) -> Row<'a> {
+        Row {
+            unit: item.record.id.to_string(),
+            title: &item.record.title,
+            kind: &item.record.kind,
+            created: item.record.created,
+            size: item.record.length,
+            author: item.record.author.as_deref(),
+            mark: item.mark,
+            chosen: self.chosen.contains(&item.record.id),
+        }
+    }
+
+    fn refresh(&mut self) {
+        let words: Vec<String> = self.query.split_whitespace().map(str::to_lowercase).collect();
+        let fits = |item: &Item<Id>| {
+            (self.kind.is_empty() || item.record.kind == self.kind)
+                && words.iter().all(|word| item.haystack.contains(word))
+        };
+        self.matching = self.items.iter().enumerate().filter(|(_, item)| fits(item)).map(|(index, _)| index).collect();
+        self.revision = self.revision.wrapping_add(1);
+    }
+}
+
+impl<Id> Item<Id> {
+    /// With the record's words as they may stand on the page. The file name is made harmless when a copy is saved.
+    fn new(record: Listed<Id>, mark: Mark) -> Self {
+        let record = Listed {
+            title: data::line(&record.title),
+            kind: data::kind(&record.kind),
+            author: record.author.as_deref().map(data::line),
+            ..record
+        };
+        let words =
+            [record.title.as_str(), &record.kind, &record.file_name, record.author.as_deref().unwrap_or_default()];
+        let haystack = words
+            .into_iter()
+            .chain(record.tags.iter().map(String::as_str))
+            .fold(String::new(), |all, word| all + &word.to_lowercase() + "\n");
+        Self { record, haystack, mark }
+    }
+}
+
+/// The mark that a failed opening leaves in the list.
+#[must_use]
+pub const fn mark_of(code: ErrorCode) -> Mark {
+    if matches!(code, ErrorCode::RecordTampered | ErrorCode::RecordRolledBack) { Mark::Tampered } else { Mark::None }
+}

@@ -1,0 +1,47 @@
+//! What the phone shows itself through: a page in a browser, a list in a test.
+
+use glimpse_wire::{ErrorCode, RecordId};
+
+use crate::snapshot::Snapshot;
+
+/// What the content of a file is, by its beginning and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// One of the words of protocol section 5.4.
+    pub kind: String,
+    /// A media type.
+    pub content_type: String,
+}
+
+/// Where what is to be seen goes. Content is read where no key is: in the reader's module.
+pub trait Face {
+    /// Draws everything that is on the screen.
+    fn draw(&self, snapshot: &Snapshot<'_>);
+
+    /// Makes ready for the content of a record, in place of the one before. `false` while the reader has not come.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] for a reader that breaks.
+    fn begin(&self, record: RecordId, content_type: &str, name: &str) -> Result<bool, ErrorCode>;
+
+    /// Takes the bytes of that record from `offset` on, of `total`; with the last it is drawn.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] for a reader that breaks.
+    fn take(&self, offset: u64, bytes: &[u8], total: u64) -> Result<(), ErrorCode>;
+
+    /// Forgets that record.
+    fn forget(&self);
+
+    /// Lets the person keep the content that was drawn as a file of this name.
+    fn save(&self, name: &str);
+
+    /// Draws the chart at `block` between two times, in milliseconds since 1970.
+    fn zoom(&self, block: u32, from: i64, to: i64);
+
+    /// Looks at the beginning of a file. `None` while the reader has not come.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] for a reader that breaks.
+    fn look(&self, name: &str, beginning: &[u8]) -> Result<Option<Kinds>, ErrorCode>;
+}

@@ -1,0 +1,172 @@
+//! What the person did.
+
+use core::fmt;
+
+use serde::Deserialize;
+use zeroize::Zeroize;
+
+use crate::state::Place;
+
+/// Something that was typed and must not stay: wiped when it is dropped.
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// As bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// What the person did, as the page reports it.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Intent {
+    /// Wants to found an account.
+    Create {
+        /// The name that a viewer reads; may be empty.
+        name: String,
+        /// Keys lie under this.
+        passphrase: Secret,
+    },
+    /// Wants in.
+    Unlock {
+        /// Keys lie under this.
+        passphrase: Secret,
+    },
+    /// Wants the keys put away.
+    Lock,
+    /// Goes to another screen.
+    Go {
+        /// Which.
+        to: Place,
+    },
+    /// Wants to know what is new.
+    Refresh,
+    /// Edited the search field.
+    Search {
+        /// All that stands in the field.
+        text: String,
+    },
+    /// Chose a kind of record, or all with an empty word.
+    Filter {
+        /// One of the kinds of the list.
+        kind: String,
+    },
+    /// Scrolled the list.
+    Window {
+        /// First row in sight.
+        first: u32,
+        /// Rows in sight.
+        count: u32,
+    },
+    /// Ticked a record, or took the tick away.
+    Choose {
+        /// Which.
+        unit: String,
+        /// Is it ticked?
+        chosen: bool,
+    },
+    /// Ticked all that the list shows, or took all ticks away.
+    ChooseAll {
+        /// Are they ticked?
+        chosen: bool,
+    },
+    /// Chose a record, or asked to try again.
+    Open {
+        /// Which.
+        unit: String,
+    },
+    /// Closed the open record.
+    Close,
+    /// Wants a copy of the open record as a file.
+    Save,
+    /// Looks at a stretch of a chart that was thinned.
+    Zoom {
+        /// Which block of the open record.
+        block: u32,
+        /// The earliest time, in milliseconds since 1970.
+        from: i64,
+        /// The latest time.
+        to: i64,
+    },
+    /// Has read what the deletion of the open record means, and wants it.
+    Delete,
+    /// Wants a code for the ticked records.
+    Lend {
+        /// May a copy be saved?
+        save: bool,
+        /// For how long.
+        minutes: u32,
+    },
+    /// Wants another code for the same.
+    LendAgain,
+    /// Yes, to the browser whose words were picked.
+    Approve {
+        /// Such as `apple river`.
+        words: String,
+    },
+    /// No.
+    Decline,
+    /// Wants no more of this code.
+    CancelCode,
+    /// Gives the session more time.
+    Extend {
+        /// So much more.
+        minutes: u32,
+    },
+    /// Lets the session end earlier.
+    Shorten {
+        /// So long from now.
+        minutes: u32,
+    },
+    /// Lends the ticked records on top.
+    LendMore,
+    /// No to what the viewer asked for.
+    Refuse,
+    /// Ends the session.
+    End,
+    /// Has read how it ended.
+    CloseLending,
+    /// The page is in sight, or not.
+    Visible {
+        /// Is it?
+        visible: bool,
+    },
+    /// Has read what went wrong.
+    Dismiss,
+}
+
+impl Intent {
+    /// Reads an intent as the page writes it; nothing for what is none.
+    #[must_use]
+    pub fn from_json(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
+    }
+}

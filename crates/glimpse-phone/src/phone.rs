@@ -1,0 +1,284 @@
+//! The phone: intents in, snapshots out, a device in between.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::rc::Rc;
+
+use glimpse_device::home::Home;
+use glimpse_device::listing::Listing;
+use glimpse_device::surroundings::Surroundings;
+use glimpse_device::{Device, DeviceError, Ground, Local};
+
+use crate::face::Face;
+use crate::intent::{Intent, Secret};
+use crate::lending::Act;
+use crate::snapshot::Snapshot;
+use crate::state::{Busy, Gate, Place, State};
+use crate::trouble::Trouble;
+
+/// The least that a passphrase may have, in characters.
+const MIN_PASSPHRASE: usize = 8;
+/// How often a countdown is drawn, in milliseconds.
+const TICK: u64 = 1_000;
+
+/// Runs a task beside the others, on this thread.
+pub type Spawn = Box<dyn Fn(Local<'static, ()>)>;
+
+/// A linked device in somebody's hand. Clones are the same phone.
+#[derive(Clone)]
+pub struct Phone(pub(crate) Rc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) ground: Ground,
+    pub(crate) face: Box<dyn Face>,
+    spawn: Spawn,
+    state: RefCell<State>,
+    device: RefCell<Option<Rc<Device>>>,
+    /// As it was read last.
+    pub(crate) listing: RefCell<Rc<Listing>>,
+    ticking: Cell<bool>,
+    refreshing: Cell<bool>,
+}
+
+impl Phone {
+    /// Looks whether there is an account in the ground's storage, and shows the screen for it.
+    #[must_use]
+    pub fn start(ground: Ground, face: Box<dyn Face>, spawn: Spawn) -> Self {
+        let phone = Self(Rc::new(Inner {
+            ground,
+            face,
+            spawn,
+            state: RefCell::default(),
+            device: RefCell::default(),
+            listing: RefCell::default(),
+            ticking: Cell::new(false),
+            refreshing: Cell::new(false),
+        }));
+        phone.run(|phone| async move {
+            let profile = Home::new(Rc::clone(&phone.0.ground.storage)).profile().await;
+            phone.change(|state| match profile {
+                Ok(Some(profile)) if profile.confirmed => {
+                    state.gate = Gate::Locked;
+                    state.name = profile.name;
+                }
+                // What was begun and never confirmed is gone on with by doing the same again.
+                Ok(_) => state.gate = Gate::Empty,
+                Err(error) => {
+                    state.gate = Gate::Locked;
+                    state.failed(&error);
+                }
+            });
+        });
+        phone
+    }
+
+    /// Takes what the person did. What does not fit the screen is dropped: the page is not trusted to be well formed.
+    pub fn intent(&self, intent: Intent) {
+        match intent {
+            Intent::Create { name, passphrase } => self.create(name, passphrase),
+            Intent::Unlock { passphrase } => self.unlock(passphrase),
+            Intent::Lock => self.lock(),
+            Intent::Go { to } => self.go(to),
+            Intent::Refresh => self.refresh(),
+            Intent::Search { text } => self.change(|state| state.search(text)),
+            Intent::Filter { kind } => self.change(|state| state.filter(kind)),
+            Intent::Window { first, count } => self.change(|state| state.list.window(first, count)),
+            Intent::Choose { unit, chosen } => self.change(|state| {
+                if let Ok(record) = unit.parse() {
+                    state.list.choose(record, chosen);
+                }
+            }),
+            Intent::ChooseAll { chosen } => self.change(|state| state.list.choose_all(chosen)),
+            Intent::Open { unit } => self.open(&unit),
+            Intent::Close => self.close(),
+            Intent::Save => self.save(),
+            Intent::Zoom { block, from, to } => self.0.face.zoom(block, from, to),
+            Intent::Delete => self.delete(),
+            Intent::Lend { save, minutes } => self.lend(save, minutes),
+            Intent::LendAgain => self.lend_again(),
+            Intent::Approve { words } => self.act(Act::Approve(words)),
+            Intent::Decline => self.act(Act::Decline),
+            Intent::CancelCode => self.act(Act::Cancel),
+            Intent::Extend { minutes } => self.act(Act::Extend(minutes)),
+            Intent::Shorten { minutes } => self.act(Act::Shorten(minutes)),
+            Intent::LendMore => self.act(Act::More),
+            Intent::Refuse => self.act(Act::Refuse),
+            Intent::End => self.act(Act::End),
+            Intent::CloseLending => self.close_lending(),
+            Intent::Visible { visible } => self.visible(visible),
+            Intent::Dismiss => self.change(|state| state.trouble = None),
+        }
+    }
+
+    /// Draws what is on the screen.
+    pub fn draw(&self) {
+        let state = self.0.state.borrow();
+        self.0.face.draw(&Snapshot::of(&state, self.machine().monotonic()));
+        let counts = state.counts_down() && state.visible;
+        drop(state);
+        if counts && !self.0.ticking.replace(true) {
+            self.run(|phone| phone.tick());
+        }
+    }
+
+    /// Draws a countdown, and nothing when there is none: a phone that is put away sleeps.
+    async fn tick(self) {
+        loop {
+            self.machine().sleep(TICK).await;
+            let goes_on = {
+                let state = self.0.state.borrow();
+                state.counts_down() && state.visible
+            };
+            if !goes_on {
+                self.0.ticking.set(false);
+                return;
+            }
+            self.draw();
+        }
+    }
+
+    /// Changes what is on the screen, and draws it.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.0.state.borrow_mut());
+        self.draw();
+        changed
+    }
+
+    /// Looks at what is on the screen.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.0.state.borrow())
+    }
+
+    /// Runs a task beside the others.
+    pub(crate) fn run<F: Future<Output = ()> + 'static>(&self, task: impl FnOnce(Self) -> F) {
+        (self.0.spawn)(Box::pin(task(self.clone())));
+    }
+
+    /// Runs a task that the person waits for; nothing else of its kind can be begun before it is done.
+    pub(crate) fn run_busy<F>(&self, what: &'static str, task: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = Result<(), DeviceError>> + 'static,
+    {
+        let begun = self.change(|state| {
+            let free = state.busy.is_none();
+            if free {
+                state.trouble = None;
+                state.busy = Some(Busy::new(what));
+            }
+            free
+        });
+        if begun {
+            let task = task(self.clone());
+            self.run(|phone| async move {
+                let done = task.await;
+                phone.change(|state| match done {
+                    Ok(()) => state.busy = None,
+                    Err(error) => state.failed(&error),
+                });
+            });
+        }
+    }
+
+    /// The device, while its keys are there.
+    pub(crate) fn device(&self) -> Option<Rc<Device>> {
+        self.0.device.borrow().clone()
+    }
+
+    pub(crate) fn machine(&self) -> &dyn Surroundings {
+        &*self.0.ground.machine
+    }
+
+    fn create(&self, name: String, passphrase: Secret) {
+        if passphrase.as_str().chars().count() < MIN_PASSPHRASE {
+            return self.change(|state| state.failed(Trouble::new("passphrase-short")));
+        }
+        self.run_busy("creating", |phone| async move {
+            let device = Device::create(phone.0.ground.clone(), name.trim(), passphrase.as_bytes()).await?;
+            phone.unlocked(device);
+            Ok(())
+        });
+    }
+
+    fn unlock(&self, passphrase: Secret) {
+        self.run_busy("unlocking", |phone| async move {
+            let device = Device::unlock(&phone.0.ground, passphrase.as_bytes()).await?;
+            // Typed a moment ago, which is what ten failures in a day ask for.
+            device.forgive_failures().await?;
+            phone.unlocked(device);
+            Ok(())
+        });
+    }
+
+    /// The keys are there: first what was kept here, then what the server says.
+    fn unlocked(&self, device: Device) {
+        let name = device.name().to_owned();
+        self.0.device.replace(Some(Rc::new(device)));
+        self.change(|state| {
+            state.gate = Gate::Open;
+            state.place = Place::Records;
+            state.name = name;
+        });
+        self.refresh();
+    }
+
+    /// Asks what is new, once at a time.
+    pub(crate) fn refresh(&self) {
+        let Some(device) = self.device() else { return };
+        if self.0.refreshing.replace(true) {
+            return;
+        }
+        self.run(|phone| async move {
+            if !phone.look(|state| state.fresh)
+                && let Ok(kept) = device.stored_listing().await
+            {
+                phone.list(kept, false);
+            }
+            let listed = device.listing().await;
+            phone.0.refreshing.set(false);
+            match listed {
+                Ok(listing) => phone.list(listing, true),
+                Err(error) => phone.change(|state| {
+                    let trouble = Trouble::from(&error);
+                    state.online = trouble.key != "server-unreachable";
+                    // Offline there is a banner for; what is kept here can still be looked at.
+                    if state.online {
+                        state.failed(trouble);
+                    }
+                }),
+            }
+        });
+    }
+
+    fn go(&self, to: Place) {
+        let open = self.look(|state| state.gate == Gate::Open);
+        if !open {
+            return;
+        }
+        self.close();
+        self.change(|state| {
+            state.place = to;
+            state.trouble = None;
+        });
+    }
+
+    /// Puts the keys away, unless something would break off by it.
+    pub(crate) fn lock(&self) {
+        if self.look(State::is_engaged) || self.device().is_none() {
+            return;
+        }
+        self.close();
+        self.0.device.replace(None);
+        self.0.listing.replace(Rc::default());
+        self.change(State::lock);
+    }
+
+    fn visible(&self, visible: bool) {
+        self.change(|state| state.visible = visible);
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phone(redacted)")
+    }
+}

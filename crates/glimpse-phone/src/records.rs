@@ -1,0 +1,374 @@
+//! Records on the screen: the list, the open one, new ones.
+
+use std::io::Read;
+use std::rc::Rc;
+
+use glimpse_core::record::OpenedVersion;
+use glimpse_device::DeviceError;
+use glimpse_device::listing::{Entry, Listing, Standing};
+use glimpse_device::publish::NewContent;
+use glimpse_page::announce::Announcement;
+use glimpse_page::data;
+use glimpse_page::list::{List, Listed, Mark, mark_of};
+use glimpse_wire::limits::{MAX_TAG, MAX_TAGS, MAX_TITLE};
+use glimpse_wire::record::{Meta, Policy};
+use glimpse_wire::{ErrorCode, RecordId, UnixMillis};
+use serde::Serialize;
+
+use crate::phone::Phone;
+use crate::state::{Place, State};
+use crate::trouble::Trouble;
+
+/// What is looked at of a file to tell what it is, in bytes.
+const BEGINNING: u64 = 64 * 1024;
+
+/// The record that is open, or on its way.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    record: RecordId,
+    /// Counts openings: what an earlier one still brings is dropped.
+    turn: u32,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The reader's module has not come yet.
+    Waiting,
+    Opening {
+        received: u64,
+    },
+    Shown,
+    Failed(&'static str),
+}
+
+/// The open record, as the page draws it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OpenedView<'a> {
+    unit: String,
+    title: &'a str,
+    kind: &'a str,
+    created: UnixMillis,
+    size: u64,
+    author: Option<&'a str>,
+    phase: &'static str,
+    received: u64,
+    total: u64,
+    failure: Option<&'static str>,
+    retry: bool,
+    save: bool,
+}
+
+impl Opened {
+    pub(crate) fn view<'a>(&self, list: &'a List<RecordId>) -> Option<OpenedView<'a>> {
+        let record = list.get(self.record)?;
+        let (phase, received, failure) = match self.phase {
+            Phase::Waiting => ("opening", 0, None),
+            Phase::Opening { received } => ("opening", received, None),
+            Phase::Shown => ("shown", record.length, None),
+            Phase::Failed(key) => ("failed", 0, Some(key)),
+        };
+        Some(OpenedView {
+            unit: record.id.to_string(),
+            title: &record.title,
+            kind: &record.kind,
+            created: record.created,
+            size: record.length,
+            author: record.author.as_deref(),
+            phase,
+            received,
+            total: record.length,
+            failure,
+            retry: failure.is_some_and(|key| key != ErrorCode::RecordTampered.slug()),
+            save: true,
+        })
+    }
+}
+
+/// A file that is to become a record.
+pub struct NewFile {
+    /// What the person calls it; the file's name without its ending, when empty.
+    pub title: String,
+    /// The name that the file has; may be empty.
+    pub file_name: String,
+    /// When it was changed last.
+    pub modified: UnixMillis,
+    /// For searching.
+    pub tags: Vec<String>,
+    /// May never be lent.
+    pub never_lend: bool,
+    /// Sealed anew at once when a device is taken out.
+    pub sensitive: bool,
+    /// The record that this is the next version of, where it is.
+    pub replaces: Option<RecordId>,
+    /// Its length, in bytes.
+    pub length: u64,
+    /// Makes a reader that begins at the beginning.
+    pub open: Box<dyn Fn() -> Box<dyn Read>>,
+}
+
+impl core::fmt::Debug for NewFile {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "NewFile({} bytes)", self.length)
+    }
+}
+
+impl State {
+    pub(crate) fn search(&mut self, text: String) {
+        self.list.search(text);
+        self.announce(Announcement::polite("say.found").count(self.list.matching()));
+    }
+
+    pub(crate) fn filter(&mut self, kind: String) {
+        self.list.filter(kind);
+        self.announce(Announcement::polite("say.found").count(self.list.matching()));
+    }
+
+    fn progress(&mut self, turn: u32, phase: Phase) -> bool {
+        match self.opened.as_mut().filter(|opened| opened.turn == turn) {
+            Some(opened) => {
+                opened.phase = phase;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl Phone {
+    /// Takes what the account holds.
+    pub(crate) fn list(&self, listing: Listing, fresh: bool) {
+        let rows = listing.newest_first().into_iter().map(row).collect();
+        let alarm = !listing.alarms().is_empty();
+        self.0.listing.replace(Rc::new(listing));
+        self.change(|state| {
+            state.list.replace(rows);
+            state.fresh = fresh;
+            if fresh {
+                state.online = true;
+            }
+            if alarm {
+                state.trouble = Some(Trouble::new(ErrorCode::LogBroken.slug()));
+            }
+        });
+    }
+
+    pub(crate) fn entry(&self, record: RecordId) -> Option<Entry> {
+        self.0.listing.borrow().find(&record.to_string()).ok().cloned()
+    }
+
+    pub(crate) fn open(&self, unit: &str) {
+        let Some(record) = unit.parse().ok().filter(|record| self.look(|state| state.list.get(*record).is_some()))
+        else {
+            return;
+        };
+        let turn = self.change(|state| {
+            let turn = state.opened.as_ref().map_or(0, |opened| opened.turn).wrapping_add(1);
+            state.opened = Some(Opened { record, turn, phase: Phase::Opening { received: 0 } });
+            turn
+        });
+        self.run(|phone| async move {
+            match phone.read(record, turn).await {
+                Ok(()) => {}
+                Err(error) => phone.change(|state| {
+                    let key = Trouble::from(&error).key;
+                    if state.progress(turn, Phase::Failed(key)) {
+                        if let Some(code) = error.code().filter(|code| mark_of(*code) == Mark::Tampered) {
+                            state.list.mark(record, mark_of(code));
+                        }
+                        if let Some(title) = state.list.get(record).map(|record| record.title.clone()) {
+                            state.announce(Announcement::polite("say.failed").titled(&title));
+                        }
+                    }
+                }),
+            }
+        });
+    }
+
+    async fn read(&self, record: RecordId, turn: u32) -> Result<(), DeviceError> {
+        let device = self.device().ok_or(DeviceError::NoAccount)?;
+        let entry = self.entry(record).ok_or_else(|| DeviceError::NoRecord(record.to_string()))?;
+        let meta = entry.usable()?;
+        let name = if meta.file_name.is_empty() { &meta.title } else { &meta.file_name };
+        if !self.0.face.begin(record, &meta.content_type, name)? {
+            self.change(|state| state.progress(turn, Phase::Waiting));
+            return Ok(());
+        }
+        let opened = device.open_entries(&[&entry]).await?;
+        let version: &OpenedVersion = opened.first().ok_or(ErrorCode::Conflict)?;
+        let total = version.meta().length;
+        let mut reading = device.reading(version).await?;
+        let mut offset = 0u64;
+        while let Some(piece) = reading.next().await? {
+            // Closed, or another one was opened: what comes is not wanted.
+            if !self.change(|state| state.progress(turn, Phase::Opening { received: offset })) {
+                return Ok(());
+            }
+            self.0.face.take(offset, &piece, total)?;
+            offset = offset.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        }
+        if total == 0 {
+            self.0.face.take(0, &[], 0)?;
+        }
+        self.change(|state| {
+            if state.progress(turn, Phase::Shown) {
+                state.list.mark(record, Mark::Opened);
+                if let Some(title) = state.list.get(record).map(|record| record.title.clone()) {
+                    state.announce(Announcement::polite("say.opened").titled(&title));
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// The reader's module has come: a record that waited for it is opened.
+    pub fn reader_came(&self) {
+        let waiting = self.look(|state| {
+            state.opened.as_ref().filter(|opened| opened.phase == Phase::Waiting).map(|opened| opened.record)
+        });
+        if let Some(record) = waiting {
+            self.open(&record.to_string());
+        }
+    }
+
+    /// The reader's module cannot be had, for the reason with this slug.
+    pub fn reader_failed(&self, slug: &str) {
+        let code: ErrorCode = slug.parse().unwrap_or(ErrorCode::Internal);
+        self.change(|state| {
+            if let Some(opened) = state.opened.as_mut().filter(|opened| opened.phase == Phase::Waiting) {
+                opened.phase = Phase::Failed(code.slug());
+            }
+        });
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.face.forget();
+        if self.look(|state| state.opened.is_some()) {
+            self.change(|state| state.opened = None);
+        }
+    }
+
+    pub(crate) fn save(&self) {
+        let name = self.look(|state| {
+            let opened = state.opened.as_ref().filter(|opened| opened.phase == Phase::Shown)?;
+            let record = state.list.get(opened.record)?;
+            Some(data::file_name(&record.file_name, &record.title))
+        });
+        if let Some(name) = name {
+            self.0.face.save(&name);
+        }
+    }
+
+    pub(crate) fn delete(&self) {
+        let Some(record) = self.look(|state| state.opened.as_ref().map(|opened| opened.record)) else { return };
+        self.run_busy("deleting", |phone| async move {
+            let device = phone.device().ok_or(DeviceError::NoAccount)?;
+            let entry = phone.entry(record).ok_or_else(|| DeviceError::NoRecord(record.to_string()))?;
+            device.delete(&entry).await?;
+            phone.close();
+            phone.change(|state| state.announce(Announcement::polite("say.deleted")));
+            phone.refresh();
+            Ok(())
+        });
+    }
+
+    /// Makes a record of a file, or the next version of one.
+    pub fn add(&self, file: NewFile) {
+        self.run_busy("adding", |phone| async move {
+            let device = phone.device().ok_or(DeviceError::NoAccount)?;
+            let meta = phone.describe(&file)?;
+            let mut content = (file.open)();
+            let mut drawn = 0;
+            let progress = &mut |done: u64| {
+                // Drawn at each hundredth, not at each piece.
+                if done == file.length || done.saturating_sub(drawn) > file.length / 100 {
+                    drawn = done;
+                    phone.change(|state| {
+                        if let Some(busy) = state.busy.as_mut() {
+                            (busy.done, busy.total) = (done, file.length);
+                        }
+                    });
+                }
+            };
+            let new = NewContent { meta, length: file.length, content: &mut *content, progress };
+            match file.replaces {
+                None => drop(device.add(new).await?),
+                Some(record) => {
+                    let entry = phone.entry(record).ok_or_else(|| DeviceError::NoRecord(record.to_string()))?;
+                    device.put(&entry, new).await?;
+                }
+            }
+            phone.change(|state| {
+                state.place = Place::Records;
+                state.announce(Announcement::polite("say.kept"));
+            });
+            phone.refresh();
+            Ok(())
+        });
+    }
+
+    fn describe(&self, file: &NewFile) -> Result<Meta, DeviceError> {
+        let mut beginning = Vec::new();
+        (file.open)()
+            .take(BEGINNING)
+            .read_to_end(&mut beginning)
+            .map_err(|error| DeviceError::Content(error.to_string()))?;
+        let kinds = self.0.face.look(&file.file_name, &beginning)?.ok_or(ErrorCode::ServerUnreachable)?;
+        let stem = file.file_name.rsplit_once('.').map_or(file.file_name.as_str(), |(stem, _)| stem);
+        let title = if file.title.trim().is_empty() { stem } else { file.title.trim() };
+        let bits = [(file.never_lend, Policy::NEVER_LEND), (file.sensitive, Policy::SENSITIVE)];
+        let tags = file.tags.iter().map(|tag| cut(tag.trim(), MAX_TAG)).filter(|tag| !tag.is_empty());
+        Ok(Meta {
+            title: cut(title, MAX_TITLE),
+            kind: kinds.kind,
+            content_type: kinds.content_type,
+            file_name: cut(&file.file_name, MAX_TITLE),
+            tags: tags.take(MAX_TAGS).collect(),
+            length: file.length,
+            policy: bits.iter().filter(|(set, _)| *set).fold(0, |policy, (_, bit)| policy | bit),
+            from: String::new(),
+            created: file.modified,
+        })
+    }
+}
+
+/// The beginning of a text, so many bytes at most.
+fn cut(text: &str, bytes: usize) -> String {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default().to_owned()
+}
+
+fn row(entry: &Entry) -> (Listed<RecordId>, Mark) {
+    let mark = match entry.standing {
+        Standing::Own | Standing::Pending | Standing::Deleted => Mark::None,
+        Standing::Unsigned => Mark::Unsigned,
+        Standing::Trouble { .. } => Mark::Tampered,
+    };
+    let pending = entry.standing == Standing::Pending;
+    let listed = match entry.meta.clone() {
+        Some(meta) => Listed {
+            id: entry.record,
+            title: meta.title,
+            kind: meta.kind,
+            content_type: meta.content_type,
+            file_name: meta.file_name,
+            tags: meta.tags,
+            length: meta.length,
+            author: pending.then_some(meta.from),
+            created: entry.date(),
+        },
+        // It did not open: there is nothing to say of it but when it came.
+        None => Listed {
+            id: entry.record,
+            title: String::new(),
+            kind: String::new(),
+            content_type: String::new(),
+            file_name: String::new(),
+            tags: Vec::new(),
+            length: 0,
+            author: None,
+            created: entry.date(),
+        },
+    };
+    (listed, mark)
+}

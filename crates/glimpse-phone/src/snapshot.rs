@@ -1,0 +1,55 @@
+//! What crosses from the Worker to the page: everything on the screen, and no key.
+
+use glimpse_core::Monotonic;
+use glimpse_page::announce::Announcement;
+use glimpse_page::list::ListView;
+use serde::Serialize;
+
+use crate::lending::LendingView;
+use crate::records::OpenedView;
+use crate::state::{Busy, Gate, Place, State};
+use crate::trouble::Trouble;
+
+/// Everything that the page draws.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot<'a> {
+    /// `looking`, `start`, `locked`, or the place where the person is.
+    screen: &'static str,
+    name: &'a str,
+    online: bool,
+    /// What the keys open; nothing while they are locked away.
+    list: Option<ListView<'a>>,
+    fresh: bool,
+    record: Option<OpenedView<'a>>,
+    lending: Option<LendingView<'a>>,
+    busy: Option<Busy>,
+    trouble: Option<&'a Trouble>,
+    announcement: Option<&'a Announcement>,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(crate) fn of(state: &'a State, now: Monotonic) -> Self {
+        let screen = match (state.gate, state.place) {
+            (Gate::Looking, _) => "looking",
+            (Gate::Empty, _) => "start",
+            (Gate::Locked, _) => "locked",
+            (Gate::Open, Place::Records) => "records",
+            (Gate::Open, Place::Add) => "add",
+            (Gate::Open, Place::Lend) => "lend",
+        };
+        let open = state.gate == Gate::Open;
+        Self {
+            screen,
+            name: &state.name,
+            online: state.online,
+            list: open.then(|| state.list.view()),
+            fresh: state.fresh,
+            record: state.opened.as_ref().and_then(|opened| opened.view(&state.list)),
+            lending: state.lending.as_ref().map(|lending| lending.view(now)),
+            busy: state.busy,
+            trouble: state.trouble.as_ref(),
+            announcement: state.announcement(),
+        }
+    }
+}

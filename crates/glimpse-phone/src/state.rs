@@ -1,0 +1,130 @@
+//! What the phone knows of the screen: where the person is, and what stands there.
+
+use glimpse_page::announce::Announcement;
+use glimpse_page::list::List;
+use glimpse_wire::RecordId;
+use serde::{Deserialize, Serialize};
+
+use crate::lending::Lending;
+use crate::records::Opened;
+use crate::trouble::Trouble;
+
+/// A screen that the person can go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// The list of records, and the open one.
+    #[default]
+    Records,
+    /// A new record.
+    Add,
+    /// Choosing what to lend, and the lending itself.
+    Lend,
+}
+
+/// Whether the keys are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// The home is being looked at.
+    Looking,
+    /// There is no account here.
+    Empty,
+    /// There is one, and its keys are locked away.
+    Locked,
+    /// The keys are in memory.
+    Open,
+}
+
+/// Something that takes a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Busy {
+    /// The catalogue has `busy.<what>`.
+    pub(crate) what: &'static str,
+    /// So many bytes of so many, where that is known.
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+}
+
+impl Busy {
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self { what, done: 0, total: 0 }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) gate: Gate,
+    pub(crate) place: Place,
+    /// The name that a viewer reads.
+    pub(crate) name: String,
+    pub(crate) list: List<RecordId>,
+    /// Whether the list is what the server says, and not only what was kept here.
+    pub(crate) fresh: bool,
+    /// Whether the server could be reached when it was last asked.
+    pub(crate) online: bool,
+    pub(crate) opened: Option<Opened>,
+    pub(crate) lending: Option<Lending>,
+    pub(crate) busy: Option<Busy>,
+    pub(crate) trouble: Option<Trouble>,
+    pub(crate) visible: bool,
+    announcement: Option<Announcement>,
+    announced: u32,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            gate: Gate::Looking,
+            place: Place::default(),
+            name: String::new(),
+            list: List::default(),
+            fresh: false,
+            online: true,
+            opened: None,
+            lending: None,
+            busy: None,
+            trouble: None,
+            visible: true,
+            announcement: None,
+            announced: 0,
+        }
+    }
+}
+
+impl State {
+    pub(crate) const fn announcement(&self) -> Option<&Announcement> {
+        self.announcement.as_ref()
+    }
+
+    /// Lets a screen reader say something.
+    pub(crate) fn announce(&mut self, mut heard: Announcement) {
+        self.announced = self.announced.wrapping_add(1);
+        heard.number = self.announced;
+        self.announcement = Some(heard);
+    }
+
+    /// What was done did not work.
+    pub(crate) fn failed(&mut self, trouble: impl Into<Trouble>) {
+        let trouble = trouble.into();
+        self.busy = None;
+        self.online = trouble.key != "server-unreachable";
+        self.trouble = Some(trouble);
+    }
+
+    /// Whether something on the screen counts down.
+    pub(crate) fn counts_down(&self) -> bool {
+        self.lending.as_ref().is_some_and(Lending::counts_down)
+    }
+
+    /// Whether locking would break something off that the person has under way.
+    pub(crate) fn is_engaged(&self) -> bool {
+        self.busy.is_some() || self.lending.as_ref().is_some_and(Lending::is_live)
+    }
+
+    /// Forgets all that only keys could show.
+    pub(crate) fn lock(&mut self) {
+        let (visible, announced) = (self.visible, self.announced);
+        *self = Self { gate: Gate::Locked, visible, announced, ..Self::default() };
+    }
+}
