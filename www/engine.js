@@ -16,16 +16,18 @@ export class Engine {
   #url;
   /** @type {ArrayBuffer} */
   #wasm;
-  /** The module that reads opened records: not needed to take a code, so it comes while the ends are pairing. @type {ArrayBuffer | null} */
+  /** The module that reads opened records: not needed at first, so it comes with one of these intents. @type {ArrayBuffer | null} */
   #reader = null;
+  #reading;
   #readerComing = false;
   /** A TrustedScriptURL, where the browser knows them. @type {string} */
   #trusted;
   #heard = false;
   #watch = 0;
 
-  /** @param {ArrayBuffer} worker @param {ArrayBuffer} wasm */
-  constructor(worker, wasm) {
+  /** @param {ArrayBuffer} worker @param {ArrayBuffer} wasm @param {string[]} reading */
+  constructor(worker, wasm, reading) {
+    this.#reading = reading;
     this.#url = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
     this.#wasm = wasm;
     const own = this.#url;
@@ -40,17 +42,22 @@ export class Engine {
     this.#trusted = types?.createPolicy("glimpse-worker", rules).createScriptURL(own) ?? own;
   }
 
-  /** Fetches and checks what it takes to take a code. @returns {Promise<Engine>} */
-  static async load() {
-    return new Engine(...(await Promise.all([file("worker"), file("wasm")])));
+  /**
+   * Fetches and checks what it takes to begin.
+   * @param {string[]} reading the intents with which the module that reads records is fetched
+   * @returns {Promise<Engine>}
+   */
+  static async load(reading) {
+    return new Engine(...(await Promise.all([file("worker"), file("wasm")])), reading);
   }
 
   /**
    * Starts a Worker with an empty memory.
    * @param {(report: Report) => void} hear
    * @param {() => void} died
+   * @param {{ ticks?: boolean }} [kind] whether it tells of itself all the time, so that its silence means that it is dead
    */
-  start(hear, died) {
+  start(hear, died, { ticks = true } = {}) {
     this.stop();
     const worker = new Worker(this.#trusted, { name: "glimpse" });
     worker.onmessage = ({ data }) => {
@@ -74,6 +81,7 @@ export class Engine {
     worker.postMessage({ wasm, setting }, [wasm]);
     this.#worker = worker;
     this.#giveReader();
+    if (!ticks) return;
     // Counted in looks and not by a clock: a machine that slept misses looks as well.
     let silent = 0;
     this.#watch = setInterval(() => {
@@ -86,7 +94,7 @@ export class Engine {
   /** @param {Intent} intent */
   send(intent) {
     this.#worker?.postMessage(intent);
-    if (intent.type === "submit" || intent.type === "open") void this.#fetchReader();
+    if (this.#reading.includes(intent.type)) void this.#fetchReader();
   }
 
   /** Fetches the module that reads records, once; a record that waits for it hears of it, or why it cannot be had. */

@@ -14,7 +14,7 @@ let contentWords = "";
 
 /** The languages that the page names, in its order. @returns {string[]} */
 export function languages() {
-  return [...document.querySelectorAll("link[data-lang]")].map((link) => link.getAttribute("data-lang") ?? "en");
+  return [...new Set([...document.querySelectorAll("link[data-lang]")].map((link) => link.getAttribute("data-lang") ?? "en"))];
 }
 
 /** The best match for what the browser asks for. @returns {string} */
@@ -35,10 +35,11 @@ export const chosen = () => language;
  * @param {string} wish
  */
 export async function choose(wish) {
-  const link = document.querySelector(`link[data-lang="${CSS.escape(wish)}"]`);
-  if (!(link instanceof HTMLLinkElement)) return;
-  const response = await fetchPinned(link);
-  catalogue = await response.json();
+  // A page may have words of its own beside those that all pages have.
+  const links = [...document.querySelectorAll(`link[data-lang="${CSS.escape(wish)}"]`)];
+  if (links.length === 0) return;
+  const words = await Promise.all(links.map(async (link) => (await fetchPinned(/** @type {HTMLLinkElement} */ (link))).json()));
+  catalogue = Object.assign({}, ...words);
   language = wish;
   contentWords = "";
   document.documentElement.lang = wish;

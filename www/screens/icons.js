@@ -14,6 +14,9 @@ const PATHS = {
   health: "M12 20.5S3.5 15.5 3.5 9.3A4.6 4.6 0 0 1 12 7a4.6 4.6 0 0 1 8.5 2.3c0 6.2-8.5 11.2-8.5 11.2z",
   table: "M3 5h18v14H3zM3 10h18M3 14.5h18M9 5v14",
   file: "M6 2.5h8l4.5 4.5v14.5H6zM14 2.5V7h4.5",
+  list: "M8 6h13M8 12h13M8 18h13M3.5 6h.01M3.5 12h.01M3.5 18h.01",
+  plus: "M12 4.5v15M4.5 12h15",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
 };
 
 /** Which picture stands for which kind of record. @type {Record<string, string>} */

@@ -21,10 +21,14 @@ export class List {
   /** @type {string | null} */
   #open = null;
   #asked = "";
+  /** Whether rows are ticked here, and not opened. */
+  #choosing;
 
-  /** @param {import("./session.js").Send} send */
-  constructor(send) {
+  /** @param {import("./session.js").Send} send @param {{ choosing?: boolean }} [use] */
+  constructor(send, { choosing = false } = {}) {
     this.#send = send;
+    this.#choosing = choosing;
+    if (choosing) this.element.setAttribute("aria-multiselectable", "true");
     this.element.addEventListener("scroll", () => this.#window(), { passive: true });
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.element.addEventListener("focus", () => this.#mark());
@@ -46,14 +50,14 @@ export class List {
     this.#open = open;
     this.#rows.style.blockSize = `${list.matching * ROW}px`;
     fill(this.#rows, ...list.rows.map((/** @type {Record<string, any>} */ row, /** @type {number} */ at) => this.#row(row, list.first + at)));
-    if (list.matching === 0) fill(this.#rows, h("p", { class: "empty" }, t(list.total === 0 ? "list.waiting" : "list.nothing")));
+    if (list.matching === 0) fill(this.#rows, h("p", { class: "empty" }, t(list.empty ?? (list.total === 0 ? "list.waiting" : "list.nothing"))));
     this.#mark();
     this.#window();
   }
 
   /** @param {Record<string, any>} row @param {number} index @returns {HTMLElement} */
   #row(row, index) {
-    const note = row.mark === "tampered" ? [t("mark.tampered")] : row.author !== null ? parts("record.from", { author: row.author }) : null;
+    const note = row.mark === "tampered" || row.mark === "unsigned" ? [t(`mark.${row.mark}`)] : row.author !== null ? parts("record.from", { author: row.author }) : null;
     const seen = row.mark === "opened" ? t("mark.opened") : "";
     const element = h(
       "div",
@@ -61,14 +65,15 @@ export class List {
         class: "record-row",
         role: "option",
         id: `row-${index}`,
-        "aria-selected": String(row.unit === this.#open),
+        "aria-selected": String(this.#choosing ? row.chosen : row.unit === this.#open),
         "aria-setsize": this.#list.matching,
         "aria-posinset": index + 1,
         onclick: () => this.#choose(index),
       },
+      this.#choosing && h("span", { class: row.chosen ? "tick on" : "tick", "aria-hidden": "true" }),
       icon(row.kind),
       h("span", { class: "row-text" }, h("span", { class: "row-title" }, h("bdi", {}, row.title || t("record.untitled"))), h("span", { class: "row-meta" }, brief(row))),
-      note && h("span", { class: row.mark === "tampered" ? "note bad" : "note" }, ...note),
+      note && h("span", { class: row.author === null ? "note bad" : "note" }, ...note),
       seen && h("span", { class: "seen", role: "img", "aria-label": seen, title: seen }),
     );
     element.style.insetBlockStart = `${index * ROW}px`;
@@ -108,7 +113,7 @@ export class List {
     const row = this.#list.rows[index - this.#list.first];
     if (!row) return;
     this.#active = index;
-    this.#send({ type: "open", unit: row.unit });
+    this.#send(this.#choosing ? { type: "choose", unit: row.unit, chosen: !row.chosen } : { type: "open", unit: row.unit });
   }
 
   /** @param {number} index */

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! - Keys of `pages` and `assets` are paths inside `dist/`, with `/`. The URL path is `/` followed by the key; `/` itself
-//!   answers with `index.html`. A path that is in neither list does not exist (404), `headers.json` included.
+//!   answers with `index.html`, and `/device` with `device.html`, as any page without its ending. A path that is in neither list does not exist (404), `headers.json` included.
 //! - A response carries `headers`, then the file's own headers, which override. Names are lower case.
 //! - Beside a file `F` there may be `F.br`, the same bytes in Brotli. When the request accepts `br`, send that file
 //!   with the headers of `F`, `content-encoding: br` and `vary: accept-encoding`.
@@ -46,10 +46,9 @@ use self::html::{Piece, Tag};
 
 /// What the source tree of the page is called in the staging folder, and in the `href`s of the sources.
 const SOURCE: &str = "www/";
-/// What the Worker runs: the glue of both wasm modules, then our own script. One file, because both glues are much alike,
-/// and because a Worker under this policy can load no second one.
-const WORKER: &str = "www/worker.js";
-const VIEWER_GLUE: &str = "glimpse-web.js";
+/// What the Workers run, and the glue of the module that each is for: that glue and the reader's, then our own script. One
+/// file, because the glues are much alike, and because a Worker under this policy can load no second one.
+const WORKERS: [(&str, &str); 2] = [("www/worker.js", "glimpse-web.js"), ("www/device/worker.js", "glimpse-phone.js")];
 const READER_GLUE: &str = "glimpse-reader.js";
 /// Where the pinned files go.
 const TARGET: &str = "assets/";
@@ -86,7 +85,7 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     }
     let mut files = BTreeMap::new();
     read_tree(folder, "", &mut files)?;
-    join_worker(&mut files)?;
+    join_workers(&mut files)?;
     for (name, bytes) in &mut files {
         if name.ends_with(".js") || name.ends_with(".css") {
             *bytes = comments::without(std::str::from_utf8(bytes).with_context(|| name.clone())?).into_bytes();
@@ -124,14 +123,19 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     write(folder, "headers.json", manifest.to_json()?.as_bytes())
 }
 
-/// Makes one script of the three that the Worker runs. Both glues declare `wasm_bindgen`: the reader's becomes a function
-/// that makes a module instance of its own at each call.
-fn join_worker(files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+/// Makes one script of the three that a Worker runs. All glues declare `wasm_bindgen`: the reader's becomes a function that
+/// makes a module instance of its own at each call.
+fn join_workers(files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
     let mut take = |name: &str| files.remove(name).with_context(|| format!("{name} is missing"));
-    let (viewer, reader, own) = (take(VIEWER_GLUE)?, take(READER_GLUE)?, take(WORKER)?);
-    let parts: [&[u8]; 5] =
-        [&viewer, b"\nconst readerGlue = () => {\n", &reader, b"\nreturn wasm_bindgen;\n};\n", &own];
-    files.insert(WORKER.to_owned(), parts.concat());
+    let reader = take(READER_GLUE)?;
+    let mut joined = Vec::new();
+    for (script, glue) in WORKERS {
+        let (glue, own) = (take(glue)?, take(script)?);
+        let parts: [&[u8]; 5] =
+            [&glue, b"\nconst readerGlue = () => {\n", &reader, b"\nreturn wasm_bindgen;\n};\n", &own];
+        joined.push((script.to_owned(), parts.concat()));
+    }
+    files.extend(joined);
     Ok(())
 }
 

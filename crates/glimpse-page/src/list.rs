@@ -1,7 +1,6 @@
 //! Records, searched and filtered here so that the page only draws what is in sight.
 
 use core::fmt;
-use std::collections::{BTreeMap, BTreeSet};
 
 use glimpse_wire::{ErrorCode, UnixMillis};
 use serde::Serialize;
@@ -103,8 +102,8 @@ pub struct List<Id> {
     /// Newest first.
     items: Vec<Item<Id>>,
     matching: Vec<usize>,
-    /// Those that the person has ticked.
-    chosen: BTreeSet<Id>,
+    /// Those that the person has ticked, in order.
+    chosen: Vec<Id>,
     kinds: Vec<Kind>,
     query: String,
     kind: String,
@@ -117,7 +116,7 @@ impl<Id> Default for List<Id> {
         Self {
             items: Vec::new(),
             matching: Vec::new(),
-            chosen: BTreeSet::new(),
+            chosen: Vec::new(),
             kinds: Vec::new(),
             query: String::new(),
             kind: String::new(),
@@ -130,18 +129,11 @@ impl<Id> Default for List<Id> {
 impl<Id: Copy + Ord + fmt::Display> List<Id> {
     /// Adds records; one that is there already is replaced, and keeps its mark.
     pub fn add(&mut self, records: Vec<Listed<Id>>) {
-        let mut places: BTreeMap<Id, usize> = BTreeMap::new();
-        for (place, item) in self.items.iter().enumerate() {
-            places.insert(item.record.id, place);
-        }
         for record in records {
             let item = Item::new(record, Mark::None);
-            match places.get(&item.record.id).and_then(|place| self.items.get_mut(*place)) {
+            match self.items.iter_mut().find(|old| old.record.id == item.record.id) {
                 Some(old) => *old = Item { mark: old.mark, ..item },
-                None => {
-                    places.insert(item.record.id, self.items.len());
-                    self.items.push(item);
-                }
+                None => self.items.push(item),
             }
         }
         self.sort();
@@ -150,24 +142,21 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
     /// Takes these records in place of all that were there.
     pub fn replace(&mut self, records: Vec<(Listed<Id>, Mark)>) {
         self.items = records.into_iter().map(|(record, mark)| Item::new(record, mark)).collect();
-        let there: BTreeSet<Id> = self.items.iter().map(|item| item.record.id).collect();
-        self.chosen.retain(|id| there.contains(id));
+        let mut there: Vec<Id> = self.items.iter().map(|item| item.record.id).collect();
+        there.sort_unstable();
+        self.chosen.retain(|id| there.binary_search(id).is_ok());
         self.sort();
     }
 
     fn sort(&mut self) {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut order: Vec<&str> = Vec::new();
-        for Item { record, .. } in &self.items {
-            let count = counts.entry(&record.kind).or_insert_with(|| {
-                order.push(&record.kind);
-                0
-            });
-            *count = count.saturating_add(1);
+        self.kinds.clear();
+        for Item { record: Listed { kind, .. }, .. } in &self.items {
+            if let Some(known) = self.kinds.iter_mut().find(|known| known.kind == *kind) {
+                known.count = known.count.saturating_add(1);
+            } else {
+                self.kinds.push(Kind { kind: kind.clone(), count: 1 });
+            }
         }
-        let kinds =
-            order.into_iter().map(|kind| Kind { kind: kind.to_owned(), count: counts.get(kind).copied().unwrap_or(0) });
-        self.kinds = kinds.collect();
         self.items
             .sort_by(|a, b| b.record.created.cmp(&a.record.created).then_with(|| a.record.title.cmp(&b.record.title)));
         self.refresh();
@@ -201,10 +190,12 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
 
     /// Ticks a record, or takes the tick away.
     pub fn choose(&mut self, id: Id, chosen: bool) {
-        let changed = if chosen { self.get(id).is_some() && self.chosen.insert(id) } else { self.chosen.remove(&id) };
-        if changed {
-            self.revision = self.revision.wrapping_add(1);
+        match self.chosen.binary_search(&id) {
+            Err(place) if chosen && self.get(id).is_some() => self.chosen.insert(place, id),
+            Ok(place) if !chosen => drop(self.chosen.remove(place)),
+            Ok(_) | Err(_) => return,
         }
+        self.revision = self.revision.wrapping_add(1);
     }
 
     /// Ticks everything that the search and the filter show, or takes all ticks away.
@@ -212,15 +203,17 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
         if chosen {
             let shown = self.matching.iter().filter_map(|index| self.items.get(*index));
             self.chosen.extend(shown.map(|item| item.record.id));
+            self.chosen.sort_unstable();
+            self.chosen.dedup();
         } else {
             self.chosen.clear();
         }
         self.revision = self.revision.wrapping_add(1);
     }
 
-    /// What is ticked.
+    /// What is ticked, in the order of ids.
     #[must_use]
-    pub const fn chosen(&self) -> &BTreeSet<Id> {
+    pub fn chosen(&self) -> &[Id] {
         &self.chosen
     }
 
@@ -275,7 +268,7 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
             size: item.record.length,
             author: item.record.author.as_deref(),
             mark: item.mark,
-            chosen: self.chosen.contains(&item.record.id),
+            chosen: self.chosen.binary_search(&item.record.id).is_ok(),
         }
     }
 

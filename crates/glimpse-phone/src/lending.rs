@@ -1,7 +1,5 @@
 //! Lending on the screen: the code, who is there, the session as it is used, its end.
 
-use std::collections::BTreeSet;
-
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use glimpse_core::Monotonic;
 use glimpse_device::lend::{Command, Ending, Event, Lent, Plan};
@@ -364,7 +362,7 @@ impl State {
 impl Phone {
     /// Asks for a code for the ticked records, newest first.
     pub(crate) fn lend(&self, save: bool, minutes: u32) {
-        let chosen = self.look(|state| state.list.chosen().clone());
+        let chosen = self.look(|state| state.list.chosen().to_vec());
         let records = self.in_order(&chosen);
         if !records.is_empty() {
             self.start_lending(Wish { records, save, minutes });
@@ -381,10 +379,15 @@ impl Phone {
         }
     }
 
-    /// Records in the order of the list.
-    fn in_order(&self, chosen: &BTreeSet<RecordId>) -> Vec<RecordId> {
+    /// These records, which come in the order of their ids, in the order of the list.
+    fn in_order(&self, chosen: &[RecordId]) -> Vec<RecordId> {
         let listing = self.0.listing.borrow();
-        listing.newest_first().into_iter().map(|entry| entry.record).filter(|record| chosen.contains(record)).collect()
+        listing
+            .newest_first()
+            .into_iter()
+            .map(|entry| entry.record)
+            .filter(|record| chosen.binary_search(record).is_ok())
+            .collect()
     }
 
     fn start_lending(&self, wish: Wish) {
@@ -496,7 +499,7 @@ impl Phone {
 
     /// The ticked records that are not lent yet.
     fn more(&self) -> Vec<RecordId> {
-        let chosen = self.look(|state| {
+        let chosen: Vec<RecordId> = self.look(|state| {
             let lent = state.lending.as_ref().map(|lending| lending.wish.records.clone()).unwrap_or_default();
             state.list.chosen().iter().copied().filter(|record| !lent.contains(record)).collect()
         });

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::lending::LendingView;
 use crate::records::OpenedView;
-use crate::state::{Busy, Gate, Place, State};
+use crate::state::{Busy, Gate, State};
 use crate::trouble::Trouble;
 
 /// Everything that the page draws.
@@ -30,13 +30,11 @@ pub struct Snapshot<'a> {
 
 impl<'a> Snapshot<'a> {
     pub(crate) fn of(state: &'a State, now: Monotonic) -> Self {
-        let screen = match (state.gate, state.place) {
-            (Gate::Looking, _) => "looking",
-            (Gate::Empty, _) => "start",
-            (Gate::Locked, _) => "locked",
-            (Gate::Open, Place::Records) => "records",
-            (Gate::Open, Place::Add) => "add",
-            (Gate::Open, Place::Lend) => "lend",
+        let screen = match state.gate {
+            Gate::Looking => "looking",
+            Gate::Empty => "start",
+            Gate::Locked => "locked",
+            Gate::Open => state.place.name(),
         };
         let open = state.gate == Gate::Open;
         Self {

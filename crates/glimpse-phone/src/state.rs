@@ -20,6 +20,20 @@ pub enum Place {
     Add,
     /// Choosing what to lend, and the lending itself.
     Lend,
+    /// The ways to everything that is needed less often.
+    More,
+}
+
+impl Place {
+    /// What the page calls the screen.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Add => "add",
+            Self::Lend => "lend",
+            Self::More => "more",
+        }
+    }
 }
 
 /// Whether the keys are there.

@@ -32,12 +32,7 @@ impl PhoneWorker {
     ///
     /// # Errors
     /// The slug of why there is no phone here: the browser forbids a database, or `server` is none.
-    pub async fn start(
-        server: String,
-        home: String,
-        report: Function,
-        readers: Readers,
-    ) -> Result<Self, JsValue> {
+    pub async fn start(server: String, home: String, report: Function, readers: Readers) -> Result<Self, JsValue> {
         let refused = |slug: &str| JsValue::from_str(slug);
         let storage = Database::open(&home).await.map_err(|_| refused("storage-forbidden"))?;
         let transport = Fetch::new(&server).map_err(|_| refused("internal"))?;

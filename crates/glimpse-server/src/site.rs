@@ -81,8 +81,13 @@ impl Site {
             };
             files.insert(format!("/{name}"), file);
         }
-        if let Some(index) = files.get("/index.html").map(File::shared) {
-            files.insert("/".to_owned(), index);
+        for page in manifest.pages.keys() {
+            // `/` for `index.html`, `/device` for `device.html`.
+            let Some(name) = page.strip_suffix(".html") else { continue };
+            let short = if name == "index" { "/".to_owned() } else { format!("/{name}") };
+            if let Some(file) = files.get(&format!("/{page}")).map(File::shared) {
+                files.insert(short, file);
+            }
         }
         Ok(Self { files })
     }

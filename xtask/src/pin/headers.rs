@@ -28,6 +28,11 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("x-permitted-cross-domain-policies", "none"),
 ];
 
+/// The page of the linked device.
+const DEVICE: &str = "device.html";
+/// What that page may ask the browser for, and no other: a camera to scan with, keys that a passkey wraps.
+const DEVICE_MAY: [&str; 3] = ["camera", "publickey-credentials-create", "publickey-credentials-get"];
+
 /// `dist/headers.json`; the format is described in [`super`].
 #[derive(Debug, Serialize)]
 pub(super) struct Manifest {
@@ -53,7 +58,15 @@ impl Manifest {
             // A page is asked for anew each time, so that an altered build cannot hide behind an old copy.
             ("cache-control", "no-store"),
         ];
-        self.pages.insert(path.to_owned(), own.into_iter().map(|(name, value)| (name, value.to_owned())).collect());
+        let mut own: BTreeMap<_, _> = own.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        if path == DEVICE
+            && let Some(closed) = self.headers.get("permissions-policy")
+        {
+            let open =
+                |policy: String, feature: &&str| policy.replace(&format!("{feature}=()"), &format!("{feature}=(self)"));
+            own.insert("permissions-policy", DEVICE_MAY.iter().fold(closed.clone(), open));
+        }
+        self.pages.insert(path.to_owned(), own);
     }
 
     /// # Errors

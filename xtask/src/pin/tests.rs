@@ -10,7 +10,9 @@ fn files(index: &str) -> BTreeMap<String, Vec<u8>> {
         ("www/dom.js", "// import \"./nowhere.js\";\n"),
         ("www/chart.js", "import { x } from \"./dom.js\";\n"),
         ("www/worker.js", "self.onmessage = null;\n"),
-        (VIEWER_GLUE, "let wasm_bindgen = 1;"),
+        ("www/device/worker.js", "self.onmessage = 3;\n"),
+        ("glimpse-web.js", "let wasm_bindgen = 1;"),
+        ("glimpse-phone.js", "let wasm_bindgen = 3;"),
         (READER_GLUE, "let wasm_bindgen = 2;"),
         ("www/style.css", "body{}\n"),
         ("www/never.js", "unused\n"),
@@ -29,16 +31,20 @@ fn page(index: &str, server: Option<&str>) -> Result<(Page, Assets)> {
 }
 
 #[test]
-fn the_worker_is_one_script_of_three() {
+fn each_worker_is_one_script_of_three() {
     let mut files = files(INDEX);
-    join_worker(&mut files).unwrap();
-    assert!(!files.contains_key(VIEWER_GLUE) && !files.contains_key(READER_GLUE));
-    assert_eq!(
-        String::from_utf8_lossy(&files[WORKER]),
-        "let wasm_bindgen = 1;\nconst readerGlue = () => {\nlet wasm_bindgen = 2;\nreturn wasm_bindgen;\n};\n\
-         self.onmessage = null;\n"
-    );
-    assert!(join_worker(&mut files).is_err(), "glue is missing");
+    join_workers(&mut files).unwrap();
+    assert!(!files.keys().any(|name| name.starts_with("glimpse-")));
+    for (script, number, own) in [("www/worker.js", 1, "null"), ("www/device/worker.js", 3, "3")] {
+        assert_eq!(
+            String::from_utf8_lossy(&files[script]),
+            format!(
+                "let wasm_bindgen = {number};\nconst readerGlue = () => {{\nlet wasm_bindgen = 2;\nreturn wasm_bindgen;\n}};\n\
+                 self.onmessage = {own};\n"
+            )
+        );
+    }
+    assert!(join_workers(&mut files).is_err(), "glue is missing");
 }
 
 #[test]

@@ -1,0 +1,208 @@
+// The first script of the phone page: is this browser able, is the build what the page pins, then the Worker, and the screen
+// that it says.
+
+import { byId, fill, h, say } from "../dom.js";
+import { Engine } from "../engine.js";
+import { Stop, whyImportFailed } from "../pinned.js";
+import { choose, chosen, has, preferred, t } from "../text.js";
+import { Nav } from "./nav.js";
+import { Gate } from "./screens/gate.js";
+import { troubleText } from "./words.js";
+
+/** @typedef {import("../engine.js").Intent} Intent */
+/** @typedef {import("../engine.js").Report} Report */
+/** @typedef {Record<string, any>} Snapshot What `glimpse-phone` computed; see `Snapshot` there. */
+/** @typedef {(intent: Intent) => void} Send */
+/**
+ * @typedef {object} Screen
+ * @property {HTMLElement} element
+ * @property {(snapshot: Snapshot) => void} draw
+ * @property {() => void} [focus]
+ * @property {(report: Report) => void} [hear]
+ */
+
+/** Screens that come when they are gone to; one import a line, for `cargo xtask pin`. @type {Record<string, () => Promise<any>>} */
+const LATER = {
+  records: () => import("./screens/records.js"),
+  add: () => import("./screens/add.js"),
+  lend: () => import("./screens/lend.js"),
+  more: () => import("./screens/more.js"),
+};
+
+class App {
+  /** @type {Engine | null} */
+  #engine = null;
+  /** @type {Screen | null} */
+  #screen = null;
+  #name = "";
+  /** @type {Map<string, any>} */
+  #classes = new Map([["start", Gate], ["locked", Gate]]);
+  /** @type {Snapshot | null} */
+  #last = null;
+  #spoken = 0;
+  #nav;
+  /** What the open record was drawn from, to draw it again in another language. @type {Report[]} */
+  #opened = [];
+  #trouble = "";
+
+  constructor() {
+    byId("stuck").remove();
+    this.#nav = new Nav(byId("nav"), this.#send);
+    const language = /** @type {HTMLSelectElement} */ (byId("language"));
+    language.addEventListener("change", async () => {
+      await choose(language.value);
+      this.#redraw();
+    });
+    document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
+    addEventListener("online", () => this.#send({ type: "refresh" }));
+    addEventListener("pagehide", () => this.#engine?.stop());
+    addEventListener("pageshow", (event) => event.persisted && location.reload());
+  }
+
+  async start() {
+    try {
+      const language = preferred();
+      /** @type {HTMLSelectElement} */ (byId("language")).value = language;
+      await choose(language);
+      if (!able()) throw new Stop("unsupported-browser");
+      this.#engine = await Engine.load(["open", "go", "add"]);
+      this.#run();
+    } catch (error) {
+      this.#refuse(error instanceof Stop ? error.code : "internal");
+    }
+  }
+
+  /** A Worker with an empty memory, and no keys in it. */
+  #run() {
+    this.#engine?.start((report) => this.#hear(report), () => this.#refuse("internal"), { ticks: false });
+  }
+
+  /** @param {Intent} intent */
+  #send = (intent) => this.#engine?.send(intent);
+
+  /** @param {Report} report */
+  #hear(report) {
+    if (report.kind === "snapshot") return void this.#show(report.snapshot);
+    if (report.kind === "refused") return this.#refuse(report.code);
+    if (report.kind === "bytes" || report.kind === "view") {
+      if (report.unit !== this.#opened[0]?.unit || report.offset === 0) this.#opened = [];
+      this.#opened.push(report);
+    }
+    this.#screen?.hear?.(report);
+  }
+
+  /** @param {Snapshot} snapshot */
+  async #show(snapshot) {
+    const before = this.#last;
+    this.#last = snapshot;
+    if (snapshot.screen === "locked" && before?.list) {
+      // The keys were put away: their Worker goes, and with it whatever was left of them in its memory.
+      this.#last = null;
+      this.#opened = [];
+      return this.#run();
+    }
+    if (snapshot.screen === "looking") return;
+    byId("loading").hidden = true;
+    if (!snapshot.record) this.#opened = [];
+    if (!this.#classes.has(snapshot.screen)) {
+      if (!(await this.#fetch(snapshot.screen))) return;
+      // Others may have come meanwhile: the newest is drawn.
+      if (this.#last !== snapshot) return;
+    }
+    if (snapshot.screen !== this.#name) this.#change(snapshot.screen);
+    this.#draw(snapshot);
+  }
+
+  /** @param {string} name @returns {Promise<boolean>} */
+  async #fetch(name) {
+    try {
+      const module = await LATER[name]?.();
+      this.#classes.set(name, module.Screen);
+      return true;
+    } catch {
+      this.#engine?.stop();
+      this.#refuse(await whyImportFailed());
+      return false;
+    }
+  }
+
+  /** @param {string} name */
+  #change(name) {
+    const Class = this.#classes.get(name);
+    const screen = /** @type {Screen} */ (new Class(this.#send));
+    this.#screen = screen;
+    this.#name = name;
+    document.documentElement.dataset.screen = name;
+    document.title = has(`device.title.${name}`) ? t(`device.title.${name}`) : "Glimpse";
+    fill(byId("main"), screen.element);
+    scrollTo(0, 0);
+    screen.focus?.();
+  }
+
+  /** @param {Snapshot} snapshot */
+  #draw(snapshot) {
+    this.#nav.draw(snapshot);
+    const banner = byId("banner");
+    banner.hidden = snapshot.online;
+    if (!snapshot.online) say(banner, t("device.offline"));
+    this.#drawTrouble(snapshot.trouble);
+    this.#screen?.draw(snapshot);
+    const live = snapshot.lending && snapshot.lending.stage !== "over";
+    (live || snapshot.busy ? addEventListener : removeEventListener)("beforeunload", ask);
+    const heard = snapshot.announcement;
+    if (heard && heard.number !== this.#spoken) {
+      this.#spoken = heard.number;
+      say(byId(heard.urgent ? "assertive" : "polite"), t(heard.key, heard.values));
+    }
+  }
+
+  /** @param {{ key: string, wait: number | null } | null} trouble */
+  #drawTrouble(trouble) {
+    const key = trouble ? JSON.stringify(trouble) + chosen() : "";
+    if (key === this.#trouble) return;
+    this.#trouble = key;
+    const box = byId("trouble");
+    if (!trouble) return fill(box);
+    const close = h("button", { type: "button", class: "plain small", onclick: () => this.#send({ type: "dismiss" }) }, t("close"));
+    fill(box, h("div", { class: "notice bad row" }, h("span", {}, ...troubleText(trouble)), close));
+  }
+
+  #redraw() {
+    this.#nav.renew();
+    this.#trouble = "";
+    const last = this.#last;
+    if (!last || !this.#name) return;
+    const opened = this.#opened;
+    this.#change(this.#name);
+    this.#draw(last);
+    for (const report of opened) this.#screen?.hear?.(report);
+  }
+
+  /** The page cannot be used at all. @param {string} code */
+  #refuse(code) {
+    this.#engine?.stop();
+    byId("loading").hidden = true;
+    byId("nav").hidden = true;
+    document.documentElement.dataset.screen = "refused";
+    const [happened, next] = has(`error.${code}`) || has(`trouble.${code}`) ? troubleText({ key: code, wait: null }) : FALLBACK;
+    const again = h("button", { class: "primary", type: "button", onclick: () => location.reload() }, has("reload") ? t("reload") : "Reload");
+    const panel = h("div", { class: "notice bad", role: "alert", tabIndex: -1 }, h("h1", {}, happened), h("p", {}, next), again);
+    fill(byId("main"), h("section", { class: "screen narrow" }, panel));
+    panel.focus();
+  }
+}
+
+/** What can be told before a catalogue has arrived. */
+const FALLBACK = ["Something went wrong inside Glimpse.", "Try again; if it stays, report it."];
+
+/** @returns {boolean} */
+function able() {
+  return isSecureContext && typeof WebAssembly === "object" && typeof Worker === "function" && "indexedDB" in globalThis && "locks" in navigator;
+}
+
+/** @param {BeforeUnloadEvent} event */
+function ask(event) {
+  event.preventDefault();
+}
+
+void new App().start();

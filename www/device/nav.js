@@ -1,0 +1,57 @@
+// The ways that are always there, in reach of a thumb.
+
+import { fill, h } from "../dom.js";
+import { t } from "../text.js";
+import { icon } from "../screens/icons.js";
+
+const PLACES = [
+  { to: "records", icon: "list" },
+  { to: "lend", icon: "eye" },
+  { to: "add", icon: "plus" },
+  { to: "more", icon: "more" },
+];
+
+/** Places that are reached by way of "more". */
+const BEHIND_MORE = new Set(["more"]);
+
+export class Nav {
+  #element;
+  #send;
+  /** @type {Map<string, HTMLElement>} */
+  #buttons = new Map();
+
+  /** @param {HTMLElement} element @param {import("./app.js").Send} send */
+  constructor(element, send) {
+    this.#element = element;
+    this.#send = send;
+  }
+
+  /** In another language. */
+  renew() {
+    this.#buttons.clear();
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw(snapshot) {
+    this.#element.hidden = !snapshot.list;
+    if (!snapshot.list) return;
+    if (this.#buttons.size === 0) this.#make();
+    for (const [to, button] of this.#buttons) {
+      if (to === snapshot.screen || (to === "more" && BEHIND_MORE.has(snapshot.screen))) button.setAttribute("aria-current", "page");
+      else button.removeAttribute("aria-current");
+    }
+    // A session is never out of sight.
+    const live = snapshot.lending && snapshot.lending.stage !== "over";
+    this.#buttons.get("lend")?.classList.toggle("live", Boolean(live));
+  }
+
+  #make() {
+    this.#element.setAttribute("aria-label", t("nav.label"));
+    const button = ({ to, icon: name }) => {
+      const made = h("button", { type: "button", id: `nav-${to}`, onclick: () => this.#send({ type: "go", to }) }, icon(name), h("span", {}, t(`nav.${to}`)));
+      this.#buttons.set(to, made);
+      return made;
+    };
+    fill(this.#element, ...PLACES.map(button));
+  }
+}

@@ -1,0 +1,264 @@
+// Lending: what, for how long, the code, who is there, the session as it is used, and its end.
+
+import { fill, h, say } from "../../dom.js";
+import { clock, number, parts, size, t } from "../../text.js";
+import { icon } from "../../screens/icons.js";
+import { kindName } from "../../screens/kinds.js";
+import { List } from "../../screens/list.js";
+import { troubleText } from "../words.js";
+
+/** What a person is offered, in minutes; the middle is not more than most need. */
+const MINUTES = [5, 15, 60, 120];
+
+export class Screen {
+  #send;
+  #body = h("div", { class: "lend" });
+  /** @type {Stage | null} */
+  #stage = null;
+  #name = "";
+  element = h("section", { class: "screen lending" }, this.#body);
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    this.#send = send;
+  }
+
+  focus() {
+    this.#stage?.heading.focus();
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw(snapshot) {
+    const name = snapshot.lending?.stage ?? "choose";
+    if (name !== this.#name) {
+      this.#name = name;
+      this.#stage = new STAGES[name](this.#send);
+      fill(this.#body, this.#stage.heading, ...this.#stage.parts);
+      this.#stage.heading.focus();
+    }
+    this.#stage?.draw(snapshot);
+  }
+}
+
+/**
+ * @typedef {object} Stage
+ * @property {HTMLElement} heading
+ * @property {HTMLElement[]} parts
+ * @property {(snapshot: Record<string, any>) => void} draw
+ */
+
+const heading = (/** @type {string} */ key) => h("h1", { tabIndex: -1 }, t(key));
+
+/** @param {string} id @param {string} look @param {string} key @param {() => void} onclick */
+const button = (id, look, key, onclick) => /** @type {HTMLButtonElement} */ (h("button", { type: "button", id, class: look, onclick }, t(key)));
+
+class Choose {
+  heading = heading("lend.title");
+  #send;
+  #list;
+  #count = h("p", { class: "count", role: "status" });
+  #search;
+  #minutes = MINUTES[1];
+  #save = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", id: "save-too" }));
+  #go;
+  #chosen = 0;
+  parts;
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    this.#send = send;
+    this.#list = new List(send, { choosing: true });
+    this.#search = /** @type {HTMLInputElement} */ (h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" }));
+    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
+    const all = button("choose-all", "plain", "lend.all", () => send({ type: "choose-all", chosen: this.#chosen === 0 }));
+    const minutes = h("fieldset", { class: "minutes" }, h("legend", {}, t("lend.minutes")), ...MINUTES.map((each) => this.#minute(each)));
+    const save = h("label", { class: "tick-line" }, this.#save, h("span", {}, t("lend.save")));
+    this.#go = button("lend-go", "primary wide", "lend.go", () => send({ type: "lend", save: this.#save.checked, minutes: this.#minutes }));
+    const finder = h("div", { class: "finder" }, this.#search, all);
+    this.parts = [h("p", { class: "lead" }, t("lend.lead")), h("div", { class: "chooser" }, finder, this.#count, this.#list.element), minutes, save, this.#go];
+  }
+
+  /** @param {number} each */
+  #minute(each) {
+    const input = h("input", { type: "radio", name: "minutes", value: String(each), checked: each === this.#minutes, onchange: () => (this.#minutes = each) });
+    return h("label", {}, input, h("span", {}, t("lend.minutes.of", { count: each })));
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw({ list, fresh }) {
+    this.#chosen = list.chosen;
+    say(this.#count, list.chosen === 0 ? t("lend.none") : list.chosen === list.total ? t("lend.everything", { count: list.total }) : t("lend.chosen", { count: list.chosen, total: number(list.total) }));
+    this.#list.draw({ ...list, empty: list.total === 0 ? (fresh ? "records.none" : "records.looking") : "list.nothing" }, null);
+    this.#go.disabled = list.chosen === 0;
+  }
+}
+
+class Starting {
+  heading = heading("lend.starting");
+  parts;
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    this.parts = [button("cancel", "plain", "cancel", () => send({ type: "cancel-code" }))];
+  }
+
+  draw() {}
+}
+
+class Code {
+  heading = heading("code.title");
+  #code = h("p", { class: "big-code", dir: "ltr", translate: "no" });
+  #site = h("p", { class: "site" });
+  #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
+  #state = h("p", { class: "hint", role: "status" });
+  parts;
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    const again = button("code-again", "plain", "code.again", () => {
+      // The code that stands here is burnt first; then there is another for the same.
+      send({ type: "cancel-code" });
+      send({ type: "lend-again" });
+    });
+    const cancel = button("cancel", "plain", "cancel", () => send({ type: "cancel-code" }));
+    this.parts = [h("p", { class: "lead" }, t("code.lead")), this.#site, this.#code, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, h("p", { class: "notice warn" }, t("code.warning")), h("div", { class: "choices" }, again, cancel)];
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw({ lending }) {
+    if (this.#code.textContent !== lending.code) {
+      // Groups are elements of their own, so that a screen reader reads digit by digit and no line breaks inside one.
+      fill(this.#code, ...lending.code.split(" ").flatMap((/** @type {string} */ group, /** @type {number} */ at) => [at > 0 && " ", h("span", {}, group)]));
+      this.#code.setAttribute("aria-label", [...lending.code.replaceAll(" ", "")].join(" "));
+      fill(this.#site, ...parts("code.site", { site: lending.site }));
+    }
+    say(this.#left, clock(lending.secondsLeft));
+    say(this.#state, lending.connecting ? t("code.connecting") : t("code.waiting"));
+  }
+}
+
+class Asking {
+  heading = heading("asking.title");
+  #send;
+  #who = h("dl", { class: "claims" });
+  #what = h("p", { class: "what" });
+  #words = h("div", { class: "word-choice", role: "radiogroup" });
+  #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
+  #yes;
+  #picked = "";
+  #drawn = "";
+  parts;
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    this.#send = send;
+    this.#words.setAttribute("aria-label", t("asking.words"));
+    this.#yes = button("approve", "primary", "asking.yes", () => this.#picked && this.#send({ type: "approve", words: this.#picked }));
+    const no = button("decline", "plain even", "asking.no", () => send({ type: "decline" }));
+    const none = button("none-of-these", "quiet", "asking.none", () => send({ type: "decline" }));
+    this.parts = [this.#what, this.#who, h("p", { class: "notice warn" }, t("asking.warning")), h("p", {}, h("strong", {}, t("asking.words"))), this.#words, none, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, this.#yes)];
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw({ lending }) {
+    say(this.#left, clock(lending.secondsLeft));
+    this.#yes.disabled = !this.#picked;
+    const key = lending.words.join();
+    if (key === this.#drawn) return;
+    this.#drawn = key;
+    const rights = t(lending.save ? "asking.what.save" : "asking.what.view", { count: lending.records });
+    say(this.#what, `${rights} ${t("asking.what.minutes", { count: lending.minutes })}`);
+    const claim = (/** @type {string} */ name, /** @type {string} */ value) => [h("dt", {}, t(name)), h("dd", {}, h("bdi", { class: "claimed" }, value || t("asking.nothing")))];
+    fill(this.#who, ...claim("asking.program", lending.peer.program), ...claim("asking.origin", lending.peer.origin));
+    const choice = (/** @type {string} */ words) => {
+      const input = h("input", { type: "radio", name: "words", value: words, onchange: () => ((this.#picked = words), (this.#yes.disabled = false)) });
+      return h("label", { lang: "en", dir: "ltr", translate: "no" }, input, h("span", {}, words));
+    };
+    fill(this.#words, ...lending.words.map(choice));
+  }
+}
+
+class Running {
+  heading = heading("running.title");
+  #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
+  #state = h("p", { class: "hint", role: "status" });
+  #asked = h("div", { class: "notice", hidden: true });
+  #trouble = h("div", { class: "notice bad", hidden: true });
+  #rows = h("ul", { class: "lent" });
+  #send;
+  #key = "";
+  parts;
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    this.#send = send;
+    const end = button("end", "danger wide", "running.end", () => send({ type: "end" }));
+    const extend = button("extend", "plain", "running.extend", () => send({ type: "extend", minutes: 15 }));
+    const shorten = button("shorten", "plain", "running.shorten", () => send({ type: "shorten", minutes: 1 }));
+    this.parts = [h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten), h("h2", {}, t("running.records")), this.#rows];
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw({ lending }) {
+    say(this.#left, clock(lending.secondsLeft));
+    this.#left.dataset.level = lending.secondsLeft <= 30 ? "last" : lending.secondsLeft <= 120 ? "soon" : "calm";
+    say(this.#state, !lending.connected ? t("running.offline") : !lending.viewer ? t("running.away") : t("running.opened", { count: lending.opened }));
+    this.#drawAsked(lending.asked);
+    this.#trouble.hidden = !lending.sessionTrouble;
+    if (lending.sessionTrouble) fill(this.#trouble, ...troubleText(lending.sessionTrouble));
+    const key = JSON.stringify(lending.rows);
+    if (key === this.#key) return;
+    this.#key = key;
+    fill(this.#rows, ...lending.rows.map((/** @type {Record<string, any>} */ row) => this.#row(row)));
+  }
+
+  /** @param {Record<string, any> | null} asked */
+  #drawAsked(asked) {
+    const key = JSON.stringify(asked);
+    if (this.#asked.dataset.key === key) return;
+    this.#asked.dataset.key = key;
+    this.#asked.hidden = !asked;
+    if (!asked) return fill(this.#asked);
+    const minutes = asked.minutes;
+    const what = minutes ? [t("running.asks-time", { count: minutes })] : parts("running.asks-record", { text: asked.text });
+    const yes = minutes && button("give-time", "primary", "running.give", () => this.#send({ type: "extend", minutes }));
+    const no = button("refuse", "plain", "running.refuse", () => this.#send({ type: "refuse" }));
+    fill(this.#asked, h("p", {}, ...what), h("div", { class: "choices" }, no, yes));
+  }
+
+  /** @param {Record<string, any>} row */
+  #row(row) {
+    const state = row.failure ? t(`error.${row.failure}`) : row.opened === 0 ? t("running.unopened") : t("running.times", { count: row.opened });
+    const meta = [kindName(row.kind), size(row.size), row.byKey && t("running.by-key")].filter(Boolean).join(" · ");
+    return h("li", { class: row.viewing ? "viewing" : row.opened > 0 ? "was-opened" : "" }, icon(row.kind), h("span", { class: "row-text" }, h("span", { class: "row-title" }, h("bdi", {}, row.title || t("record.untitled"))), h("span", { class: "row-meta" }, meta)), h("span", { class: row.failure ? "note bad" : "note calm" }, row.viewing ? t("running.viewing") : state));
+  }
+}
+
+class Over {
+  heading = heading("over.title");
+  #why = h("p", { class: "lead" });
+  #facts = h("ul", { class: "gone" });
+  #again;
+  parts;
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    this.#again = button("again", "primary", "over.again", () => send({ type: "lend-again" }));
+    const close = button("over-close", "plain", "over.close", () => send({ type: "close-lending" }));
+    this.parts = [this.#why, this.#facts, h("div", { class: "choices" }, close, this.#again)];
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw({ lending }) {
+    const { ran, reason, wait, left } = lending;
+    say(this.heading, t(ran ? "over.title" : "over.nothing"));
+    if (left) fill(this.#why, t(ran ? "over.you-ended" : "over.you-left"));
+    else fill(this.#why, ...troubleText({ key: reason, wait }));
+    say(this.#again, t(ran ? "over.again" : "over.new-code"));
+    const facts = ran ? [t("over.opened", { count: ran.opened }), t(ran.told ? "over.told" : "over.untold"), ran.holds === false && t("over.broken"), ran.missing && t("over.missing")] : [];
+    fill(this.#facts, ...facts.filter(Boolean).map((fact) => h("li", {}, String(fact))));
+  }
+}
+
+/** @type {Record<string, new (send: import("../app.js").Send) => Stage>} */
+const STAGES = { choose: Choose, starting: Starting, granting: Starting, code: Code, asking: Asking, running: Running, over: Over };

@@ -1,0 +1,27 @@
+// The ways to everything that is needed less often.
+
+import { fill, h, say } from "../../dom.js";
+import { t } from "../../text.js";
+import { icon } from "../../screens/icons.js";
+
+/** Where they lead, in the order of the list. @type {{ to: string, icon: string }[]} */
+const PLACES = [];
+
+export class Screen {
+  #heading = h("h1", { tabIndex: -1 });
+  element = h("section", { class: "screen narrow" });
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    say(this.#heading, t("more.title"));
+    const way = (/** @type {{ to: string, icon: string }} */ place) => h("li", {}, h("button", { type: "button", id: `more-${place.to}`, onclick: () => send({ type: "go", to: place.to }) }, icon(place.icon), h("span", {}, t(`more.${place.to}`))));
+    const lock = h("button", { type: "button", class: "plain wide", id: "lock", onclick: () => send({ type: "lock" }) }, t("more.lock"));
+    fill(this.element, this.#heading, h("ul", { class: "ways" }, ...PLACES.map(way)), lock);
+  }
+
+  focus() {
+    this.#heading.focus();
+  }
+
+  draw() {}
+}

@@ -1,0 +1,87 @@
+// The list of records, and the open one.
+
+import { h, say } from "../../dom.js";
+import { chosen, number, t } from "../../text.js";
+import { kindName } from "../../screens/kinds.js";
+import { List } from "../../screens/list.js";
+import { RecordPane } from "../../screens/record.js";
+
+export class Screen {
+  #heading = h("h1", { class: "hidden", tabIndex: -1 });
+  #search;
+  #kind = /** @type {HTMLSelectElement} */ (h("select", { id: "kind" }));
+  #count = h("p", { class: "count", id: "count" });
+  #list;
+  #record;
+  #panes;
+  #tools;
+  #kinds = "";
+  #drawn = false;
+  element;
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    this.#list = new List(send);
+    this.#record = new RecordPane(send, () => this.#list.focus());
+    this.#search = /** @type {HTMLInputElement} */ (
+      h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" })
+    );
+    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
+    this.#search.addEventListener("keydown", (event) => event.key === "ArrowDown" && (event.preventDefault(), this.#list.focus()));
+    this.#kind.setAttribute("aria-label", t("session.kind"));
+    this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
+    const remove = h("button", { type: "button", class: "danger", id: "delete", onclick: () => this.#ask(send) }, t("records.delete"));
+    this.#tools = h("div", { class: "record-tools", hidden: true }, remove);
+    const pane = h("div", { class: "record-side" }, this.#record.element, this.#tools);
+    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#count, this.#list.element);
+    this.#panes = h("div", { class: "panes" }, aside, pane);
+    this.element = h("section", { class: "screen session" }, this.#heading, this.#panes);
+  }
+
+  focus() {
+    this.#heading.focus();
+  }
+
+  /** @param {Record<string, any>} snapshot */
+  draw({ list, record, name, fresh, busy }) {
+    say(this.#heading, name ? t("records.title.of", { name }) : t("records.title"));
+    if (!this.#drawn) this.#search.value = list.query;
+    this.#drawn = true;
+    this.#drawKinds(list);
+    const { total, matching } = list;
+    const count = total === matching ? t("list.count", { count: total }) : t("list.matching", { count: matching, total: number(total) });
+    say(this.#count, fresh ? count : `${count} · ${t("records.looking")}`);
+    this.#list.draw({ ...list, empty: total === 0 ? (fresh ? "records.none" : "records.looking") : "list.nothing" }, record?.unit ?? null);
+    this.#record.draw(record);
+    this.#tools.hidden = record?.phase !== "shown" && record?.phase !== "failed";
+    for (const button of this.#tools.querySelectorAll("button")) button.disabled = Boolean(busy);
+    this.#panes.classList.toggle("reading", Boolean(record));
+  }
+
+  /** @param {import("../../engine.js").Report} report */
+  hear(report) {
+    this.#record.hear(report);
+  }
+
+  /** A deletion is asked about. @param {import("../app.js").Send} send */
+  #ask(send) {
+    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "ask-dialog", "aria-labelledby": "ask-title" }));
+    const no = h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, t("records.delete.no"));
+    const yes = h("button", { type: "button", class: "danger", id: "delete-yes", onclick: () => (dialog.close(), send({ type: "delete" })) }, t("records.delete.yes"));
+    dialog.append(h("h2", { id: "ask-title" }, t("records.delete.title")), h("p", {}, t("records.delete.why")), h("div", { class: "choices" }, no, yes));
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  /** @param {Record<string, any>} list */
+  #drawKinds({ kinds, kind }) {
+    const key = JSON.stringify(kinds) + chosen();
+    if (key !== this.#kinds) {
+      this.#kinds = key;
+      const option = (/** @type {{kind: string, count: number}} */ each) => h("option", { value: each.kind }, `${kindName(each.kind)} (${number(each.count)})`);
+      this.#kind.replaceChildren(h("option", { value: "" }, t("session.kind.all")), ...kinds.map(option));
+    }
+    this.#kind.value = kind;
+  }
+}

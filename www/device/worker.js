@@ -1,0 +1,57 @@
+// Runs in the Worker of the phone page, after the glue of both wasm modules, which `cargo xtask pin` puts before it. The
+// first message brings the verified module of the phone and the setting; later ones are what the person did. Keys stay in
+// the phone's memory and die with this Worker.
+
+/* global wasm_bindgen, readerGlue */
+
+/** The database with the keys, sealed, and what is known without asking. */
+const HOME = "glimpse";
+
+/** The reader's module, once it has come. @type {WebAssembly.Module | null} */
+let reader = null;
+
+/** A fresh instance: content that breaks it breaks nothing else, and leaves with it. */
+const fresh = () => {
+  const bindgen = readerGlue();
+  bindgen.initSync({ module: reader });
+  return bindgen;
+};
+
+const readers = {
+  reader: (contentType, title) => (reader ? new (fresh().Reader)(contentType, title) : undefined),
+  look: (name, beginning) => (reader ? fresh().look(name, beginning) : undefined),
+};
+
+const report = (message, transfer) => self.postMessage(message, transfer ?? []);
+
+self.onmessage = async ({ data }) => {
+  const { wasm, setting } = data;
+  // What comes before the database is open waits.
+  const early = [];
+  self.onmessage = ({ data }) => early.push(data);
+  wasm_bindgen.initSync({ module: new WebAssembly.Module(wasm) });
+  let phone;
+  try {
+    phone = await wasm_bindgen.PhoneWorker.start(setting.server, HOME, report, readers);
+  } catch (slug) {
+    if (typeof slug !== "string") throw slug;
+    return report({ kind: "refused", code: slug });
+  }
+  const take = (message) => {
+    if (message.type === "add") return phone.add(JSON.stringify(message.told), message.file);
+    if (message.type !== "reader") return phone.intent(JSON.stringify(message));
+    if (message.wasm) reader = new WebAssembly.Module(message.wasm);
+    phone.reader(message.failure);
+  };
+  early.forEach(take);
+  self.onmessage = ({ data }) => take(data);
+};
+
+// An error that nobody catches leaves an instance that must not go on. The page hears of those in event handlers by
+// itself; one inside a promise would be silent.
+self.onunhandledrejection = ({ reason }) => {
+  self.onmessage = null;
+  setTimeout(() => {
+    throw reason;
+  });
+};
