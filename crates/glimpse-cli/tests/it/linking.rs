@@ -239,7 +239,8 @@ fn a_person_links_by_picking_the_words() {
     for question in ["New passphrase", "The same again"] {
         joiner.confides(question, "correct horse battery");
     }
-    joiner.then("Code on the other device");
+    joiner.then("Type or paste the code that the other device shows.");
+    joiner.then("Code: ");
     joiner.presses("417 203 9186\r");
     joiner.then("This is a code for lending: it links no device.");
     joiner.then("Take the code that `glimpse link` shows on a device of the account.");
@@ -297,7 +298,7 @@ fn a_person_who_sees_none_of_the_words_or_leaves_links_nothing() {
     assert_eq!(joiner.child.wait().unwrap().code(), Some(6));
     assert!(joiner.echoes(), "what is typed next is seen again");
     let mut joiner = Terminal::start_with(tablet.command(&["join"]));
-    joiner.then("Code on the other device");
+    joiner.then("Code: ");
     // Keys are read one by one from then on; before, this one would be a signal of the terminal.
     joiner.hides();
     joiner.presses("\x03");
