@@ -201,7 +201,7 @@ pub(crate) struct Rules {
     /// Hold a new device back for so many days, so that another device can take it out first
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
     pub(crate) hold_new_devices: Option<u32>,
-    /// Let pins take effect after so many days
+    /// Let pins, and rules that are less strict, count after so many days
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
     pub(crate) hold_pins: Option<u32>,
     /// Announce a recovery for so many days, so that a device can stop it
