@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use glimpse_wire::SigningKeyBytes;
 
-use super::plain_id;
+use super::{plain_id, unmarked};
 
 #[derive(Debug, Args)]
 pub(crate) struct Link {
@@ -193,7 +193,7 @@ pub(crate) struct PinKey {
 }
 
 fn key(text: &str) -> Result<SigningKeyBytes, &'static str> {
-    text.parse().map_err(|_| "a key has 43 letters and digits")
+    unmarked(text).parse().map_err(|_| "a key has 43 letters and digits")
 }
 
 #[derive(Debug, Args)]

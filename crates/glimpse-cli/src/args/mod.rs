@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use glimpse_wire::RecordId;
+use glimpse_wire::{DeviceId, RecordId};
 
 pub(crate) use devices::{
     ChainCommand, Cosign, Join, Link, PinKey, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
@@ -22,14 +22,15 @@ use crate::text::KINDS;
 
 /// What an id may be written with, so that one that begins with a dash is no option: `id:-abc`.
 const ID_MARK: &str = "id:";
-/// Characters of a whole id; no option has so many.
-const ID_LEN: usize = 22;
+/// Characters of a whole id: of a record or a session, and of a device. No option has so many.
+const ID_LENS: [usize; 2] = [22, 43];
 
 /// Whole ids that begin with a dash, as they are copied from a list, are marked as such.
 pub(crate) fn marked(argument: OsString) -> OsString {
-    let is_id = argument
-        .to_str()
-        .is_some_and(|text| text.starts_with('-') && text.len() == ID_LEN && text.parse::<RecordId>().is_ok());
+    let is_id = argument.to_str().is_some_and(|text| {
+        let of_an_id = text.parse::<RecordId>().is_ok() || text.parse::<DeviceId>().is_ok();
+        text.starts_with('-') && ID_LENS.contains(&text.len()) && of_an_id
+    });
     if !is_id {
         return argument;
     }
@@ -66,7 +67,11 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
 fn plain_id(text: &str) -> Result<String, std::convert::Infallible> {
-    Ok(text.strip_prefix(ID_MARK).unwrap_or(text).to_owned())
+    Ok(unmarked(text).to_owned())
+}
+
+fn unmarked(text: &str) -> &str {
+    text.strip_prefix(ID_MARK).unwrap_or(text)
 }
 
 fn day(text: &str) -> Result<u64, &'static str> {
@@ -393,6 +398,18 @@ mod tests {
             let parsed = parse(&["rm", "abc", id, "--yes"]);
             assert!(matches!(parsed, Ok(Command::Rm(Rm { ids, yes: true })) if ids == ["abc", id]));
         }
+        // That of a device, and a key, which has as many characters.
+        let dashed = format!("-{}", "A".repeat(42));
+        for parsed in [parse(&["revoke", &dashed, "--yes"]), parse(&["revoke", "--yes", "--", &dashed])] {
+            assert!(
+                matches!(parsed, Ok(Command::Revoke(Revoke { devices, yes: true })) if devices == [dashed.clone()])
+            );
+        }
+        let pinned = parse(&["chain", "pin", "Clinic", "--writer", &dashed]);
+        let Ok(Command::Chain { command: Some(ChainCommand::Pin(PinKey { writer: Some(key), .. })) }) = pinned else {
+            panic!("{pinned:?}");
+        };
+        assert_eq!(key.to_string(), dashed);
         assert!(matches!(parse(&["show", "id:-bc"]), Ok(Command::Show(Show { id, .. })) if id == "-bc"));
         assert!(parse(&["show", "-bc"]).is_err(), "control: what is no whole id is an option");
     }
