@@ -354,6 +354,20 @@ fn a_server_that_goes_away_is_told_at_once_and_what_it_lost_in_words_of_linking(
 }
 
 #[test]
+fn a_code_that_the_server_lost_is_told_as_such() {
+    let mut world = with_a_letter();
+    let mut person = Terminal::start(&world, &["lend", "--everything"]);
+    person.then("Nobody will call you");
+    world.stopped(|_| {});
+    person.then("The server lost this code. Nothing was shared.");
+    person.then("n shows a new code");
+    person.presses("n");
+    person.then("Nobody will call you");
+    person.presses("q");
+    assert_eq!(person.child.wait().unwrap().code(), Some(6));
+}
+
+#[test]
 fn a_device_that_is_held_back_is_told_until_when_and_has_its_name_everywhere() {
     let world = with_a_letter();
     assert_eq!(world.events(&["chain", "rules", "--hold-new-devices", "2"])[0]["event"], "rules");

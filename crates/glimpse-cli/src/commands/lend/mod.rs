@@ -110,6 +110,11 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
             Some(Left::BrokeOff) => Outcome::Left,
             Some(Left::NoneOfThese) => Outcome::Failed(none_of_these()),
             None if before_session(&error, &screen) => Outcome::Failed(viewer_left()),
+            None if error.code() == Some(ErrorCode::NotFound) && screen.has_code() => Outcome::Failed(Failure::said(
+                ErrorCode::NotFound,
+                "The server lost this code. Nothing was shared.",
+                "Start again with a new one.",
+            )),
             None => Outcome::Failed(error.into()),
         },
     })
