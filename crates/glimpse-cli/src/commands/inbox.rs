@@ -161,7 +161,7 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
             let said: Vec<String> =
                 said.into_iter().filter_map(|(what, names)| Some(format!("{what} {}", names?))).collect();
             let said = if said.is_empty() {
-                "changed the account's rules (`glimpse chain` shows them)".to_owned()
+                "changed the account's rules: `glimpse chain` shows them".to_owned()
             } else {
                 said.join(" and ")
             };

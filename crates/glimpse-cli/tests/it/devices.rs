@@ -225,7 +225,7 @@ fn the_inbox_says_who_was_pinned_and_when_things_happened() {
     let told = said(&tablet.glimpse(&["inbox", "--all"]));
     for sentence in [
         "pinned Clinic \u{FFFD}[2JNorth.",
-        "changed the account's rules (`glimpse chain` shows them).",
+        "changed the account's rules: `glimpse chain` shows them.",
         "took away the pin of Clinic",
     ] {
         assert!(told.contains(sentence), "{told}");

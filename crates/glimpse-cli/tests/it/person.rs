@@ -162,13 +162,22 @@ fn questions_and_lists_fit_a_narrow_terminal() {
     };
     let mut person = Terminal::start_wide(world.command(&["lend"]), 40);
     person.then("What do you want to lend? (arrows, then\r\nEnter)\r\n");
-    person.sees_until("Arrows, then Enter:", "Everything");
+    person.sees_until("Arrows, Enter:", "Everything");
     person.presses("\x1b[B");
     person.then("> Records");
     person.presses("\r");
-    let list = plain(&person.sees_until("Space, then Enter:", "letter"));
+    let list = plain(&person.sees_until("Space, Enter:", "letter"));
     assert!(list.lines().all(|line| line.trim_end().chars().count() < 40), "{list}");
     assert!(list.contains("a title that"), "{list}");
+    drop(person);
+    let mut person = Terminal::start_wide(world.command(&["lend"]), 40);
+    person.sees_until("Arrows, Enter:", "Everything");
+    for place in ["> Records", "> All of one", "> All of a range"] {
+        person.presses("\x1b[B");
+        person.then(place);
+    }
+    person.presses("\r");
+    person.then("Enter:\r\nfrom the first)\r\nFrom: ");
     drop(person);
     // A wide one shows all of it.
     let mut person = Terminal::start_wide(world.command(&["lend"]), 200);

@@ -140,7 +140,7 @@ async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Resul
         "All of a range of days".to_owned(),
         format!("Everything: {}", amount(&entries)),
     ];
-    let prompt = prompts::fitting(out, "What do you want to lend? (arrows, then Enter)", 2, "Arrows, then Enter");
+    let prompt = prompts::fitting(out, "What do you want to lend? (arrows, then Enter)", 2, "Arrows, Enter");
     // No default: Enter alone chooses nothing.
     let way = prompts::ask(out, move || Select::new().with_prompt(prompt).items(named).interact());
     let way = way.await?.and_then(|place| ways.get(place)).ok_or_else(broken_off)?;
@@ -190,7 +190,7 @@ fn amount(entries: &[&Entry]) -> String {
 
 async fn several(prompt: &'static str, items: Vec<String>, out: Out) -> Result<Vec<usize>, Failure> {
     // Room for the number of the page behind it.
-    let prompt = prompts::fitting(out, prompt, 14, "Space, then Enter");
+    let prompt = prompts::fitting(out, prompt, 14, "Space, Enter");
     let picked = prompts::ask(out, move || {
         MultiSelect::new().with_prompt(prompt).items(items).max_length(15).report(false).interact()
     });
@@ -235,8 +235,8 @@ async fn of_kinds<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>,
 }
 
 async fn of_days<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, Failure> {
-    let since = day("From which day on? (2026-01-31; Enter: from the first)", out).await?;
-    let until = day("Up to which day? (Enter: up to the last)", out).await?;
+    let since = day("From which day on? (2026-01-31; Enter: from the first)", "From", out).await?;
+    let until = day("Up to which day? (Enter: up to the last)", "Up to", out).await?;
     let picked: Vec<&Entry> = entries.iter().filter(|entry| within(entry, since, until)).copied().collect();
     if picked.is_empty() {
         return Err(Failure::not_there("There is nothing of those days to lend.", "`glimpse ls` shows what there is."));
@@ -244,7 +244,11 @@ async fn of_days<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, 
     Ok(picked)
 }
 
-async fn day(prompt: &'static str, out: Out) -> Result<Option<u64>, Failure> {
+/// Columns of `: ` and a day.
+const TYPED_DAY: usize = 13;
+
+async fn day(question: &'static str, short: &'static str, out: Out) -> Result<Option<u64>, Failure> {
+    let prompt = prompts::fitting(out, question, TYPED_DAY, short);
     let typed = prompts::ask(out, move || {
         Input::<String>::new()
             .with_prompt(prompt)
