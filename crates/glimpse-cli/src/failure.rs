@@ -94,7 +94,12 @@ impl Failure {
             return Self::new(EXIT_FILE, "output", format!("{shown} is there already."), next);
         }
         let message = format!("{shown} cannot be written: {error}.");
-        Self::new(EXIT_FILE, "output", message, "Choose another place, or make room there.")
+        let next = if error.kind() == io::ErrorKind::NotFound {
+            "Make its folder first, or choose another place."
+        } else {
+            "Choose another place, or make room there."
+        };
+        Self::new(EXIT_FILE, "output", message, next)
     }
 
     /// Nothing by this name.
@@ -145,13 +150,13 @@ impl From<ErrorCode> for Failure {
             "`glimpse ls` says in what. Compare your devices and ask whoever runs the server; then: glimpse chain accept-records"
                 .clone_into(&mut failure.next);
         } else if code == ErrorCode::DeviceRevoked {
-            "To come back: glimpse link, on a device of the account; here: glimpse --home NEW join --server URL"
+            "To come back: `glimpse link` on a device of the account, and here `glimpse --home NEW join --server URL`."
                 .clone_into(&mut failure.next);
         } else if code == ErrorCode::DeviceHeld {
             "Wait until it is free: `glimpse devices` says until when. Before that, any other device can take it out."
                 .clone_into(&mut failure.next);
         } else if code == ErrorCode::DeviceDoubled {
-            "If you put this one back from a copy: glimpse chain use-copy. If not, take it out: glimpse devices, on another device"
+            "If you put this one back from a copy: `glimpse chain use-copy`. If not, take it out on another device: `glimpse revoke`."
                 .clone_into(&mut failure.next);
         }
         failure

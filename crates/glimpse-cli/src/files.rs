@@ -154,7 +154,15 @@ pub(crate) fn require_free(path: &Path) -> Result<(), Failure> {
     if path.symlink_metadata().is_ok() {
         return Err(Failure::output(path, &io::Error::from(io::ErrorKind::AlreadyExists)));
     }
-    Ok(())
+    // One that is named without a folder goes where the command runs.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.map(Path::metadata).transpose() {
+        Ok(Some(folder)) if !folder.is_dir() => {
+            Err(Failure::output(path, &io::Error::from(io::ErrorKind::NotADirectory)))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::output(path, &error)),
+    }
 }
 
 /// Writes a secret to a file that is not there yet, for its owner alone.

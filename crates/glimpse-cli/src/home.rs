@@ -59,8 +59,14 @@ pub(crate) async fn require_unused(shared: &Shared) -> Result<(), Failure> {
 /// The server answers: asked before a person types what would be lost otherwise.
 pub(crate) async fn reach(ground: &Ground) -> Result<(), Failure> {
     let api = Api::new(Rc::clone(&ground.transport));
-    api.call(bare(Method::Get, "/v1/info".to_owned())).await?;
-    Ok(())
+    let answered = api.call(bare(Method::Get, "/v1/info".to_owned())).await;
+    answered.map(drop).map_err(|error| {
+        let mut failure = Failure::from(error);
+        if failure.code == ErrorCode::ServerUnreachable.slug() {
+            failure.next = format!("Check the connection, and that {} is its address.", ground.transport.origin());
+        }
+        failure
+    })
 }
 
 /// The ground of the account in the home.

@@ -1,4 +1,4 @@
-//! The glimpse command: device, writer and service in a terminal. `README.md` next to it documents events and exit codes.
+//! The glimpse command: a linked device, a viewer and a writer in a terminal. `README.md` next to it documents events and exit codes.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -27,7 +27,10 @@ static HEAP: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::Z
 
 fn main() -> ExitCode {
     let cores = forbid_cores();
-    let arguments = Arguments::parse_from(std::env::args_os().map(args::marked));
+    let arguments = match Arguments::try_parse_from(std::env::args_os().map(args::marked)) {
+        Ok(arguments) => arguments,
+        Err(error) => return args::refused(&error),
+    };
     let out = Out::new(arguments.shared.json, arguments.shared.lock_after());
     if let Err(error) = cores {
         return out.fail(&Failure::other("Core dumps cannot be forbidden.", &error.to_string()));

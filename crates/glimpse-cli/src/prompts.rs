@@ -48,6 +48,17 @@ pub(crate) async fn ask<T: Send + 'static>(
     }
 }
 
+/// `question` as a prompt that has one line to itself, with `room` for the answer: what asks draws a longer one twice. One
+/// that is longer stands above it, and `short` asks.
+pub(crate) fn fitting(out: Out, question: &'static str, room: usize, short: &'static str) -> &'static str {
+    let fits = out.columns().is_none_or(|columns| question.chars().count().saturating_add(room) <= columns);
+    if fits {
+        return question;
+    }
+    out.note(question);
+    short
+}
+
 /// A question that is on the screen.
 struct Open(Option<terminal::State>);
 

@@ -89,6 +89,8 @@ pub(crate) fn cut(text: &str, limit: usize) -> &str {
 
 /// The column under which a second one begins, at most.
 const MAX_HANG: usize = 30;
+/// What follows a row of a table is set in by so many columns, where its own do not fit.
+const ROW: usize = 3;
 /// The least that is left of a line for its text.
 const MIN_TEXT: usize = 20;
 
@@ -105,8 +107,15 @@ fn fit(line: &str, columns: usize, hang: Option<usize>) -> String {
     if shown_width(line) <= columns {
         return line.to_owned();
     }
-    let hang = hang.or_else(|| second_column(line)).filter(|hang| hang.saturating_add(MIN_TEXT) <= columns);
-    let hang = hang.unwrap_or_else(|| line.chars().take_while(|character| *character == ' ').count());
+    let begins = line.chars().take_while(|character| *character == ' ').count();
+    let fits = |hang: &usize| hang.saturating_add(MIN_TEXT) <= columns;
+    let hang = match (hang, second_column(line)) {
+        (Some(hang), _) => Some(hang).filter(fits),
+        // A row stays one to the eye where its columns do not fit.
+        (None, Some(column)) => Some(column).filter(fits).or_else(|| Some(begins.saturating_add(ROW)).filter(fits)),
+        (None, None) => None,
+    };
+    let hang = hang.unwrap_or(begins);
     let (mut fitted, mut column) = (String::new(), 0usize);
     for piece in pieces(line) {
         let word = piece.trim_start_matches(' ');
@@ -290,6 +299,13 @@ mod tests {
             "2026-11-25 10:00 UTC  Tab (abcdefgh) was linked.\n                      If that was not you:\n                      \
              glimpse revoke abcdefgh"
         );
+        let row = "I3YxdY5Qk7lmPjzKxvAy-g  fhir  1.5 kB  vaccination";
+        assert_eq!(
+            fits(row, 40),
+            "I3YxdY5Qk7lmPjzKxvAy-g  fhir  1.5 kB\n   vaccination",
+            "no room under the second column"
+        );
+        assert_eq!(fits(row, 50), row);
         assert_eq!(fits("Run `glimpse join --resume`, or wait.", 20), "Run\n`glimpse join --resume`,\nor wait.");
         assert_eq!(fits("\u{1b}[1mbold words\u{1b}[0m here", 15), "\u{1b}[1mbold words\u{1b}[0m here", "no width");
         assert_eq!(fits("a-word-that-is-longer-than-a-line b", 20), "a-word-that-is-longer-than-a-line\nb");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use glimpse_wire::SigningKeyBytes;
 
-use super::plain_id;
+use super::{plain_id, unmarked};
 
 #[derive(Debug, Args)]
 pub(crate) struct Link {
@@ -193,7 +193,7 @@ pub(crate) struct PinKey {
 }
 
 fn key(text: &str) -> Result<SigningKeyBytes, &'static str> {
-    text.parse().map_err(|_| "a key has 43 letters and digits")
+    unmarked(text).parse().map_err(|_| "a key has 43 letters and digits")
 }
 
 #[derive(Debug, Args)]
@@ -201,7 +201,7 @@ pub(crate) struct Rules {
     /// Hold a new device back for so many days, so that another device can take it out first
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
     pub(crate) hold_new_devices: Option<u32>,
-    /// Let pins take effect after so many days
+    /// Let pins, and rules that are less strict, count after so many days
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=30))]
     pub(crate) hold_pins: Option<u32>,
     /// Announce a recovery for so many days, so that a device can stop it

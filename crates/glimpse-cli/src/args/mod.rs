@@ -4,28 +4,33 @@ mod devices;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use glimpse_wire::RecordId;
+use glimpse_wire::{DeviceId, RecordId};
 
 pub(crate) use devices::{
     ChainCommand, Cosign, Join, Link, PinKey, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
 };
 
+use crate::failure::{EXIT_USAGE, Failure};
+use crate::out::Out;
 use crate::text::KINDS;
 
 /// What an id may be written with, so that one that begins with a dash is no option: `id:-abc`.
 const ID_MARK: &str = "id:";
-/// Characters of a whole id; no option has so many.
-const ID_LEN: usize = 22;
+/// Characters of a whole id: of a record or a session, and of a device. No option has so many.
+const ID_LENS: [usize; 2] = [22, 43];
 
 /// Whole ids that begin with a dash, as they are copied from a list, are marked as such.
 pub(crate) fn marked(argument: OsString) -> OsString {
-    let is_id = argument
-        .to_str()
-        .is_some_and(|text| text.starts_with('-') && text.len() == ID_LEN && text.parse::<RecordId>().is_ok());
+    let is_id = argument.to_str().is_some_and(|text| {
+        let of_an_id = text.parse::<RecordId>().is_ok() || text.parse::<DeviceId>().is_ok();
+        text.starts_with('-') && ID_LENS.contains(&text.len()) && of_an_id
+    });
     if !is_id {
         return argument;
     }
@@ -34,9 +39,39 @@ pub(crate) fn marked(argument: OsString) -> OsString {
     marked
 }
 
+/// A command line that makes no sense, told as every failure is; or the help that it asks for.
+pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+    let shown =
+        [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
+    if shown.contains(&error.kind()) {
+        let _nobody_reads = error.print();
+        return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+    }
+    // What could not be read may have asked for JSON all the same.
+    let json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    let out = Out::new(json, Duration::MAX);
+    // A variable of the environment counts as an argument, and keeps clap from showing the help to who typed nothing.
+    let nothing = error.kind() == ErrorKind::MissingSubcommand && std::env::args_os().len() <= 1;
+    let told = if nothing { Arguments::command().render_help() } else { error.render() };
+    if json {
+        let told = told.to_string();
+        let message = told.split("\n\n").next().unwrap_or(&told).trim_start_matches("error: ");
+        let message: Vec<&str> = message.split_whitespace().collect();
+        let next = "`glimpse help`, or --help behind the command, shows what it takes.";
+        return out.fail(&Failure::usage(format!("{}.", message.join(" ")), next));
+    }
+    let told = if out.is_coloured() { told.ansi().to_string() } else { told.to_string() };
+    out.note(told.trim_end());
+    ExitCode::from(EXIT_USAGE)
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
 fn plain_id(text: &str) -> Result<String, std::convert::Infallible> {
-    Ok(text.strip_prefix(ID_MARK).unwrap_or(text).to_owned())
+    Ok(unmarked(text).to_owned())
+}
+
+fn unmarked(text: &str) -> &str {
+    text.strip_prefix(ID_MARK).unwrap_or(text)
 }
 
 fn day(text: &str) -> Result<u64, &'static str> {
@@ -45,7 +80,7 @@ fn day(text: &str) -> Result<u64, &'static str> {
 
 /// Lend a short look at your data to a browser that is not yours, end to end encrypted.
 #[derive(Debug, Parser)]
-#[command(name = "glimpse", version, about, arg_required_else_help = true)]
+#[command(name = "glimpse", version, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -353,7 +388,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        <Arguments as clap::CommandFactory>::command().debug_assert();
+        Arguments::command().debug_assert();
     }
 
     #[test]
@@ -363,6 +398,18 @@ mod tests {
             let parsed = parse(&["rm", "abc", id, "--yes"]);
             assert!(matches!(parsed, Ok(Command::Rm(Rm { ids, yes: true })) if ids == ["abc", id]));
         }
+        // That of a device, and a key, which has as many characters.
+        let dashed = format!("-{}", "A".repeat(42));
+        for parsed in [parse(&["revoke", &dashed, "--yes"]), parse(&["revoke", "--yes", "--", &dashed])] {
+            assert!(
+                matches!(parsed, Ok(Command::Revoke(Revoke { devices, yes: true })) if devices == [dashed.clone()])
+            );
+        }
+        let pinned = parse(&["chain", "pin", "Clinic", "--writer", &dashed]);
+        let Ok(Command::Chain { command: Some(ChainCommand::Pin(PinKey { writer: Some(key), .. })) }) = pinned else {
+            panic!("{pinned:?}");
+        };
+        assert_eq!(key.to_string(), dashed);
         assert!(matches!(parse(&["show", "id:-bc"]), Ok(Command::Show(Show { id, .. })) if id == "-bc"));
         assert!(parse(&["show", "-bc"]).is_err(), "control: what is no whole id is an option");
     }

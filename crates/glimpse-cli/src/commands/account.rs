@@ -43,13 +43,13 @@ pub(super) async fn create(shared: &Shared, name: &str, out: Out) -> Result<u8, 
         out.note("The account is founded; only the list of devices has no name for this one: glimpse rename NAME");
     }
     out.note(
-        "Keep a copy of that folder, and the passphrase. Until there is a recovery kit or another device, nobody can",
+        "Keep a copy of that folder, and the passphrase. Until there is a recovery kit or another device, nobody can open \
+         your records without both: not the server, not us.",
     );
-    out.note("open your records without both: not the server, not us.");
-    out.note(
-        "Now: glimpse recovery create makes a kit to print, glimpse link brings another device in, glimpse add adds",
-    );
-    out.note("records.");
+    out.note("To go on:");
+    for (what, command) in [("records", "add FILE"), ("a kit", "recovery create"), ("devices", "link")] {
+        out.note(&format!("   {what:<7}  glimpse {command}"));
+    }
     Ok(0)
 }
 

@@ -115,7 +115,10 @@ async fn give_back(shared: &Shared, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
     let given = device.give_back_links().await?;
     out.event(&serde_json::json!({ "event": "given-back", "links": given }))?;
-    out.line(&format!("{} given back to the server.", count(given, "link")))?;
+    match given {
+        0 => out.note("The server has lost none. Nothing was given back."),
+        given => out.line(&format!("{} given back to the server.", count(given, "link")))?,
+    }
     Ok(0)
 }
 

@@ -50,7 +50,9 @@ pub(super) async fn sign(shared: &Shared, proposed: &Cosign, out: Out) -> Result
         Some(_) | None => error.into(),
     })?;
     out.event(&json!({ "event": "cosigned", "signed": signed.to_string() }))?;
-    out.note("Take this back to the device that proposed it:");
+    out.note(
+        "Take this back to the device that proposed it. Where it does not wait for it: glimpse chain complete SIGNED",
+    );
     out.line(&signed.to_string())?;
     Ok(0)
 }
@@ -117,7 +119,9 @@ fn given(text: &str) -> Result<String, Failure> {
     }
     let read = files::read_text(path, MAX_FILE).map_err(|error| Failure::input(path, &error.to_string()))?;
     // A whole command, as it was shown, is as good.
-    Ok(read.trim().trim_start_matches("glimpse cosign").to_owned())
+    let read = read.trim();
+    let command = ["glimpse cosign ", "glimpse chain complete "].iter().find_map(|command| read.strip_prefix(command));
+    Ok(command.unwrap_or(read).trim().to_owned())
 }
 
 const COPY: &str = "Copy all of it, from glimpse- to its end.";

@@ -160,7 +160,11 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
             let said = [("pinned", listed(pinned)), ("took away the pin of", listed(unpinned))];
             let said: Vec<String> =
                 said.into_iter().filter_map(|(what, names)| Some(format!("{what} {}", names?))).collect();
-            let said = if said.is_empty() { "changed the account's rules".to_owned() } else { said.join(" and ") };
+            let said = if said.is_empty() {
+                "changed the account's rules: `glimpse chain` shows them".to_owned()
+            } else {
+                said.join(" and ")
+            };
             format!("{} {said}.", called(by))
         }
         Notice::KitChanged { by, there: true, .. } => {
@@ -171,7 +175,7 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
             format!("The recovery kit brought the account back on {}. Every other device is out.", called(device))
         }
         Notice::RecoveryAsked { due, .. } => format!(
-            "Somebody holds the recovery kit and takes the account over at {} UTC. If that is not you: glimpse recovery veto",
+            "Somebody holds the recovery kit and can take the account over from {} UTC on. If that is not you: glimpse recovery veto",
             date(due.0)
         ),
         Notice::Doubled { device, .. } if is_out(device) => {

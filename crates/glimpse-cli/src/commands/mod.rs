@@ -69,6 +69,9 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
     }
 }
 
+/// Columns behind a question: ` [y/N] ` and the cursor.
+const YES_OR_NO: usize = 8;
+
 /// Asks for a yes; where nobody can be asked, `--yes` is needed.
 async fn confirm(question: &'static str, yes: bool, out: Out) -> Result<(), Failure> {
     if yes {
@@ -77,8 +80,9 @@ async fn confirm(question: &'static str, yes: bool, out: Out) -> Result<(), Fail
     if !out.can_ask() {
         return Err(Failure::usage("This cannot be undone, and there is nobody to ask.", "Give --yes if it is meant."));
     }
+    let prompt = prompts::fitting(out, question, YES_OR_NO, "Go on?");
     let sure =
-        prompts::ask(out, move || dialoguer::Confirm::new().with_prompt(question).default(false).interact()).await?;
+        prompts::ask(out, move || dialoguer::Confirm::new().with_prompt(prompt).default(false).interact()).await?;
     match sure {
         Some(true) => Ok(()),
         Some(false) | None => {

@@ -189,6 +189,18 @@ fn a_device_that_was_taken_out_keeps_its_last_name() {
 }
 
 #[test]
+fn who_linked_a_device_knows_its_name_also_where_another_takes_it_out_at_once() {
+    let world = World::start();
+    let (tablet, laptop) = (world.at("tablet"), world.at("laptop"));
+    world.here().links(&tablet, "Tablet");
+    let device = world.here().links(&laptop, "Laptop");
+    // This device has not looked at the account between the two.
+    assert!(tablet.glimpse(&["revoke", "--yes", "--", &device]).status.success());
+    let told = said(&world.glimpse(&["inbox"]));
+    assert!(told.contains(&format!("took out Laptop ({})", &device[..8])), "{told}");
+}
+
+#[test]
 fn the_inbox_says_who_was_pinned_and_when_things_happened() {
     let world = World::start();
     let tablet = world.at("tablet");
@@ -211,7 +223,11 @@ fn the_inbox_says_who_was_pinned_and_when_things_happened() {
         assert!(notice["happened_at"].as_u64().unwrap() < notice["at"].as_u64().unwrap(), "{notice}");
     }
     let told = said(&tablet.glimpse(&["inbox", "--all"]));
-    for sentence in ["pinned Clinic \u{FFFD}[2JNorth.", "changed the account's rules.", "took away the pin of Clinic"] {
+    for sentence in [
+        "pinned Clinic \u{FFFD}[2JNorth.",
+        "changed the account's rules: `glimpse chain` shows them.",
+        "took away the pin of Clinic",
+    ] {
         assert!(told.contains(sentence), "{told}");
     }
 }

@@ -230,6 +230,13 @@ fn usage_and_completions() {
     assert_eq!(none.status.code(), Some(3));
     assert!(said(&none).contains("glimpse account create"));
     assert_eq!(world.glimpse(&["explode"]).status.code(), Some(2));
+    // Programs are told as of every other failure.
+    for line in [&["explode"][..], &["ls", "--kind", "poem"], &["chain", "pin", "Clinic"]] {
+        assert_eq!(world.here().refusal(line), ("usage".to_owned(), 2), "{line:?}");
+    }
+    let (help, none) = (world.glimpse(&["--json", "--help"]), world.glimpse(&[]));
+    assert!(help.status.success() && said(&help).contains("Usage:"));
+    assert!(said(&none).contains("Lend a short look") && none.status.code() == Some(2), "{none:?}");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(said(&world.glimpse(&["completions", shell])).contains("lend"), "{shell}");
     }

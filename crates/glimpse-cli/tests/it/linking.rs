@@ -239,7 +239,8 @@ fn a_person_links_by_picking_the_words() {
     for question in ["New passphrase", "The same again"] {
         joiner.confides(question, "correct horse battery");
     }
-    joiner.then("Code on the other device");
+    joiner.then("Type or paste the code that the other device shows.");
+    joiner.then("Code: ");
     joiner.presses("417 203 9186\r");
     joiner.then("This is a code for lending: it links no device.");
     joiner.then("Take the code that `glimpse link` shows on a device of the account.");
@@ -297,7 +298,7 @@ fn a_person_who_sees_none_of_the_words_or_leaves_links_nothing() {
     assert_eq!(joiner.child.wait().unwrap().code(), Some(6));
     assert!(joiner.echoes(), "what is typed next is seen again");
     let mut joiner = Terminal::start_with(tablet.command(&["join"]));
-    joiner.then("Code on the other device");
+    joiner.then("Code: ");
     // Keys are read one by one from then on; before, this one would be a signal of the terminal.
     joiner.hides();
     joiner.presses("\x03");
@@ -350,6 +351,20 @@ fn a_server_that_goes_away_is_told_at_once_and_what_it_lost_in_words_of_linking(
         end.then("Start again on both devices.");
         assert_eq!(end.child.wait().unwrap().code(), Some(4));
     }
+}
+
+#[test]
+fn a_code_that_the_server_lost_is_told_as_such() {
+    let mut world = with_a_letter();
+    let mut person = Terminal::start(&world, &["lend", "--everything"]);
+    person.then("Nobody will call you");
+    world.stopped(|_| {});
+    person.then("The server lost this code. Nothing was shared.");
+    person.then("n shows a new code");
+    person.presses("n");
+    person.then("Nobody will call you");
+    person.presses("q");
+    assert_eq!(person.child.wait().unwrap().code(), Some(6));
 }
 
 #[test]

@@ -142,6 +142,80 @@ fn lines_fit_a_narrow_terminal_and_what_cannot_is_left_out() {
 }
 
 #[test]
+fn questions_and_lists_fit_a_narrow_terminal() {
+    let world = World::start();
+    for name in ["letter.txt", "a title that is far longer than a narrow terminal is wide.txt"] {
+        world.add(&world.file(name, "Dear reader"));
+    }
+    // What stands there when keys are read, without what moves the cursor and sets colours.
+    let plain = |screen: &str| {
+        let mut text = String::new();
+        let mut characters = screen.chars();
+        while let Some(character) = characters.next() {
+            if character == '\x1b' {
+                characters.by_ref().find(char::is_ascii_alphabetic);
+            } else {
+                text.push(character);
+            }
+        }
+        text
+    };
+    let mut person = Terminal::start_wide(world.command(&["lend"]), 40);
+    person.then("What do you want to lend? (arrows, then\r\nEnter)\r\n");
+    person.sees_until("Arrows, Enter:", "Everything");
+    person.presses("\x1b[B");
+    person.then("> Records");
+    person.presses("\r");
+    let list = plain(&person.sees_until("Space, Enter:", "letter"));
+    assert!(list.lines().all(|line| line.trim_end().chars().count() < 40), "{list}");
+    assert!(list.contains("a title that"), "{list}");
+    drop(person);
+    let mut person = Terminal::start_wide(world.command(&["lend"]), 40);
+    person.sees_until("Arrows, Enter:", "Everything");
+    for place in ["> Records", "> All of one", "> All of a range"] {
+        person.presses("\x1b[B");
+        person.then(place);
+    }
+    person.presses("\r");
+    person.then("Enter:\r\nfrom the first)\r\nFrom: ");
+    drop(person);
+    // A wide one shows all of it.
+    let mut person = Terminal::start_wide(world.command(&["lend"]), 200);
+    person.sees_until("What do you want to lend? (arrows, then Enter):", "Everything");
+    person.presses("\x1b[B");
+    person.then("> Records");
+    person.presses("\r");
+    person.sees_until("Which records?", "than a narrow terminal is wide");
+    drop(person);
+    for (columns, prompt) in
+        [(40, "is used?\r\nGo on? [y/N]"), (80, "Is this the only place where this copy of the device is used? [y/N]")]
+    {
+        let mut person = Terminal::start_wide(world.command(&["chain", "use-copy"]), columns);
+        person.then(prompt);
+        person.hides();
+        person.presses("n");
+        person.then("Nothing was done.");
+        assert_eq!(person.child.wait().unwrap().code(), Some(6));
+    }
+}
+
+#[test]
+fn who_has_the_code_and_leaves_ended_no_session() {
+    let world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    let mut person = Terminal::start(&world, &["lend", "--everything"]);
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    let mut viewer = Terminal::start(&world, &["receive", &code_in(&screen)]);
+    viewer.then("Yours are:");
+    person.sees_until("Which two words are on its screen?", "none of these");
+    viewer.interrupts();
+    person.then("The other side left. Nothing was shared.");
+    person.then("n shows a new code");
+    person.presses("x");
+    assert_eq!(person.child.wait().unwrap().code(), Some(6));
+}
+
+#[test]
 fn who_chooses_nothing_beforehand_is_asked_and_nothing_is_chosen_by_default() {
     let world = World::start();
     world.add(&world.file("letter.txt", "Dear reader"));

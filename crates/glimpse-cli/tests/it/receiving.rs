@@ -114,24 +114,27 @@ fn who_leaves_before_anything_came_is_told_so_and_no_code_that_links_is_taken() 
     let mut viewer = Terminal::start(&world, &["receive"]);
     let mut linking = world.program(&["link", "--digits"]);
     let link = linking.event("code")["code"].as_str().unwrap().to_owned();
-    viewer.then("The code on the other screen");
+    viewer.then("Type the code that the other screen shows.");
+    viewer.then("Code: ");
     viewer.presses(&format!("{link}\r"));
     viewer.then("This is a code for linking: it lends nothing.");
     // A slip is asked for again.
-    viewer.then("The code on the other screen");
+    viewer.then("Code: ");
     viewer.presses("123\r");
     viewer.then("This code has a typing slip.");
-    viewer.then("The code on the other screen");
+    viewer.then("Code: ");
     viewer.presses(&format!("{code}\r"));
     viewer.then("Yours are:");
     viewer.interrupts();
     viewer.then("\r\n");
     viewer.then("You broke it off. Nothing was received.");
     assert_eq!(viewer.child.wait().unwrap().code(), Some(6));
-    lending.event("error");
+    // Whoever lends hears of a refusal, and of no session: there was none.
+    assert_eq!(lending.event("error")["code"], "declined");
+    assert_eq!(lending.ends().1.code(), Some(6));
 
     let mut viewer = Terminal::start(&world, &["receive"]);
-    viewer.then("The code on the other screen");
+    viewer.then("Code: ");
     viewer.hides();
     viewer.presses("\x03");
     viewer.then("You broke it off.");

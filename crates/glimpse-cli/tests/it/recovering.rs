@@ -229,7 +229,7 @@ fn a_person_types_the_words_row_by_row_and_a_slip_costs_no_more_than_what_is_wro
     person.then("The two were not the same.");
     person.confides("New passphrase", "correct horse battery");
     person.confides("The same again", "correct horse battery");
-    person.then("File for the new pages");
+    person.then("File for the pages");
     person.hides();
     person.presses(&format!("{}\r", next.display()));
     person.then("after 3 minutes without a key, what was typed is forgotten");
@@ -239,8 +239,7 @@ fn a_person_types_the_words_row_by_row_and_a_slip_costs_no_more_than_what_is_wro
     person.then("No page has a word such as number 1.");
     let page = rows(&pages[0]);
     for (place, row) in page.iter().take(7).enumerate() {
-        let question =
-            if place == 0 { "First page".to_owned() } else { format!("First page, from word {} on", place * 4 + 1) };
+        let question = format!("{:>2}: ", place * 4 + 1);
         person.then(&question);
         person.hides();
         // An Enter too many forgets nothing.
@@ -250,16 +249,16 @@ fn a_person_types_the_words_row_by_row_and_a_slip_costs_no_more_than_what_is_wro
         person.presses(&format!("{row}\r"));
     }
     let all = words(&pages[0]);
-    person.then("First page, from word 29 on");
+    person.then("29: ");
     person.hides();
     person.presses(&format!("{} {} {} zzzz\r", all[28], all[29], all[30]));
     person.then("No page has a word such as number 32.");
-    person.then("First page, from word 32 on");
+    person.then("32: ");
     person.hides();
     person.presses(if all[31] == "zoo" { "abandon\r" } else { "zoo\r" });
     person.then("This page is damaged");
     person.then(page.first().unwrap().split_whitespace().nth(1).unwrap());
-    person.then("First page, number and word");
+    person.then("Number and word: ");
     person.hides();
     person.presses(&format!("32. {}\r", all[31].to_uppercase()));
     person.then("Taken: share 1 of the kit");
@@ -270,7 +269,7 @@ fn a_person_types_the_words_row_by_row_and_a_slip_costs_no_more_than_what_is_wro
     person.then("Share 1 was given twice.");
     let (first, second) = letters(&pages[1]);
     for line in [first, second] {
-        person.then("Second page");
+        person.then(" 1: ");
         person.hides();
         person.presses(&format!("{line}\r"));
     }
@@ -292,7 +291,7 @@ fn the_line_on_a_page_works_as_it_is_printed() {
     let mut command = world.bare(&arguments);
     command.env("GLIMPSE_HOME", &new.home).current_dir(world.folder.path());
     let mut person = Terminal::start_with(command);
-    person.then("File for the new pages");
+    person.then("File for the pages");
     person.hides();
     person.presses("\r");
     for (question, page) in [("First page", &pages[2]), ("Second page", &pages[0])] {
@@ -393,12 +392,15 @@ fn what_would_be_typed_in_vain_is_not_asked_for() {
         Terminal::start_with(command)
     };
     // Nobody listens at port 1.
-    let gone = "http://127.0.0.1:1";
+    let (gone, own) = ("http://127.0.0.1:1", world.server.url());
     let (new, here) = (world.at("new"), world.here());
     for (place, arguments, server, said, exit) in [
         (&new, &["recovery", "restore"][..], gone, "The server cannot be reached", 5),
         (&new, &["account", "create"], gone, "The server cannot be reached", 5),
         (&here, &["account", "create"], gone, "There is an account in this home already.", 1),
+        (&new, &["join"], gone, "http://127.0.0.1:1 is its address", 5),
+        (&new, &["recovery", "restore", "--out", "nowhere/kit.txt"], &own, "Make its folder first", 9),
+        (&here, &["recovery", "create", "--out", "nowhere/kit.txt"], &own, "Make its folder first", 9),
     ] {
         let mut person = asks(place, arguments, server);
         let told = person.sees_until("error:", said);

@@ -218,6 +218,9 @@ impl Device {
         match linked {
             Some(linked) => {
                 added.name = linked.name;
+                // The server forgets it if the device is taken out before the next look at the account. Losing it costs
+                // no more than that.
+                let _kept = self.keep_names(vec![(added.device, added.name.clone())]).await;
                 if added.held > 0 && !added.name.is_empty() {
                     // One that is held back cannot say its name, and its owner decides about it by that. If this is lost,
                     // they can name it.

@@ -3,7 +3,7 @@
 use dialoguer::{Confirm, Input, MultiSelect, Select};
 use glimpse_device::Device;
 use glimpse_device::lend::Plan;
-use glimpse_device::listing::{Entry, Listing};
+use glimpse_device::listing::{Entry, Listing, Standing};
 use glimpse_wire::limits::{MAX_SESSION_MILLIS, MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS};
 use glimpse_wire::record::Policy;
 use glimpse_wire::{ErrorCode, RecordId};
@@ -14,7 +14,7 @@ use crate::commands::ls::line;
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::prompts;
-use crate::text::{KINDS, clean, count, kind, lasting, parse_day, size};
+use crate::text::{KINDS, clean, clean_to, count, date, kind, lasting, parse_day, size};
 
 const MINUTE: u64 = 60 * 1000;
 const DAY: u64 = 24 * 60 * MINUTE;
@@ -140,10 +140,9 @@ async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Resul
         "All of a range of days".to_owned(),
         format!("Everything: {}", amount(&entries)),
     ];
+    let prompt = prompts::fitting(out, "What do you want to lend? (arrows, then Enter)", 2, "Arrows, Enter");
     // No default: Enter alone chooses nothing.
-    let way = prompts::ask(out, move || {
-        Select::new().with_prompt("What do you want to lend? (arrows, then Enter)").items(named).interact()
-    });
+    let way = prompts::ask(out, move || Select::new().with_prompt(prompt).items(named).interact());
     let way = way.await?.and_then(|place| ways.get(place)).ok_or_else(broken_off)?;
     let picked = match way {
         Way::OneByOne => one_by_one(&entries, out).await?,
@@ -190,15 +189,37 @@ fn amount(entries: &[&Entry]) -> String {
 }
 
 async fn several(prompt: &'static str, items: Vec<String>, out: Out) -> Result<Vec<usize>, Failure> {
-    let picked =
-        prompts::ask(out, move || MultiSelect::new().with_prompt(prompt).items(items).max_length(15).interact());
+    // Room for the number of the page behind it.
+    let prompt = prompts::fitting(out, prompt, 14, "Space, Enter");
+    let picked = prompts::ask(out, move || {
+        MultiSelect::new().with_prompt(prompt).items(items).max_length(15).report(false).interact()
+    });
     picked.await?.ok_or_else(broken_off)
 }
 
-async fn one_by_one<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, Failure> {
+/// Columns that a list needs before its items: `> [x] `, and one at the end.
+const MARKS: usize = 7;
+
+/// Records to choose from. The list is drawn again with each key, and one with a line that is longer than the terminal
+/// leaves half of itself behind: there the ids go, and the title is cut.
+fn items(entries: &[&Entry], out: Out) -> Vec<String> {
     // Lines as plain text: the prompt has its own colours.
-    let lines = entries.iter().map(|entry| line(entry, out.plain())).collect();
-    let picked = several("Which records? (space chooses, Enter goes on)", lines, out).await?;
+    let whole: Vec<String> = entries.iter().map(|entry| line(entry, out.plain())).collect();
+    let Some(room) = out.columns().map(|columns| columns.saturating_sub(MARKS)) else { return whole };
+    if whole.iter().all(|line| line.chars().count() <= room) {
+        return whole;
+    }
+    let short = |entry: &&Entry| {
+        let meta = entry.meta.as_ref()?;
+        let mark = if entry.standing == Standing::Own { "" } else { "not approved: " };
+        let (kind, length, day) = (kind_of(entry), size(meta.length), date(entry.date().0));
+        Some(clean_to(&format!("{kind:<7} {length:>8}  {mark}{}  {day}", meta.title), room))
+    };
+    entries.iter().zip(whole).map(|(entry, whole)| short(entry).unwrap_or_else(|| clean_to(&whole, room))).collect()
+}
+
+async fn one_by_one<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, Failure> {
+    let picked = several("Which records? (space chooses, Enter goes on)", items(entries, out), out).await?;
     Ok(picked.iter().filter_map(|place| entries.get(*place)).copied().collect())
 }
 
@@ -214,8 +235,8 @@ async fn of_kinds<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>,
 }
 
 async fn of_days<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, Failure> {
-    let since = day("From which day on? (2026-01-31; Enter: from the first)", out).await?;
-    let until = day("Up to which day? (Enter: up to the last)", out).await?;
+    let since = day("From which day on? (2026-01-31; Enter: from the first)", "From", out).await?;
+    let until = day("Up to which day? (Enter: up to the last)", "Up to", out).await?;
     let picked: Vec<&Entry> = entries.iter().filter(|entry| within(entry, since, until)).copied().collect();
     if picked.is_empty() {
         return Err(Failure::not_there("There is nothing of those days to lend.", "`glimpse ls` shows what there is."));
@@ -223,7 +244,11 @@ async fn of_days<'e>(entries: &[&'e Entry], out: Out) -> Result<Vec<&'e Entry>, 
     Ok(picked)
 }
 
-async fn day(prompt: &'static str, out: Out) -> Result<Option<u64>, Failure> {
+/// Columns of `: ` and a day.
+const TYPED_DAY: usize = 13;
+
+async fn day(question: &'static str, short: &'static str, out: Out) -> Result<Option<u64>, Failure> {
+    let prompt = prompts::fitting(out, question, TYPED_DAY, short);
     let typed = prompts::ask(out, move || {
         Input::<String>::new()
             .with_prompt(prompt)

@@ -10,7 +10,7 @@ use glimpse_wire::{ErrorCode, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{finished, interruptible, next_line, read_lines};
+use super::{finished, interruptible, next_line, read_lines, viewer_left};
 use crate::failure::Failure;
 use crate::out::Out;
 
@@ -125,8 +125,10 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
     let (todo, mut commands) = mpsc::unbounded();
     let mut broken = None;
     let offer = Offer::from(&plan);
+    let mut granted = false;
     let ended = {
         let mut show = |event| {
+            granted |= matches!(event, Event::Granted { .. });
             // An event that nobody reads ends the command, and with it the session.
             if broken.is_none()
                 && let Err(failure) = out.event(&described(event, &offer))
@@ -166,7 +168,10 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
     if let Some(failure) = broken {
         return Err(failure);
     }
-    let ending = ended?;
+    let ending = ended.map_err(|error| match error.code() {
+        Some(ErrorCode::SessionEnded) if !granted => viewer_left(),
+        Some(_) | None => error.into(),
+    })?;
     let verified = ending.audit.is_some();
     out.event(&json!({
         "event": "ended",

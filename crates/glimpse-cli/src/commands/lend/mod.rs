@@ -105,10 +105,16 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
     screen.over(&ended);
     Ok(match ended {
         Ok(ending) => Outcome::Ended(ending),
-        Err(error) => match screen.left().filter(|_| error.code() == Some(ErrorCode::Declined)) {
+        Err(error) => match screen.left().filter(|_| declined(&error) || before_session(&error, &screen)) {
             Some(Left::NewCode) => Outcome::NewCode,
             Some(Left::BrokeOff) => Outcome::Left,
             Some(Left::NoneOfThese) => Outcome::Failed(none_of_these()),
+            None if before_session(&error, &screen) => Outcome::Failed(viewer_left()),
+            None if error.code() == Some(ErrorCode::NotFound) && screen.has_code() => Outcome::Failed(Failure::said(
+                ErrorCode::NotFound,
+                "The server lost this code. Nothing was shared.",
+                "Start again with a new one.",
+            )),
             None => Outcome::Failed(error.into()),
         },
     })
@@ -117,6 +123,24 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
 /// The person here broke it off.
 fn left() -> Failure {
     Failure::said(ErrorCode::Declined, "You broke it off. Nothing was shared.", "Start again when you are ready.")
+}
+
+fn declined(error: &DeviceError) -> bool {
+    error.code() == Some(ErrorCode::Declined)
+}
+
+/// It was ended before there was a session that could be.
+fn before_session(error: &DeviceError, screen: &Screen) -> bool {
+    error.code() == Some(ErrorCode::SessionEnded) && !screen.has_lent()
+}
+
+/// Whoever has a code and leaves before the yes has seen nothing.
+fn viewer_left() -> Failure {
+    Failure::said(
+        ErrorCode::Declined,
+        "The other side left. Nothing was shared.",
+        "Ask them, then start again with a new code.",
+    )
 }
 
 /// Where the words on the other screen were none of those offered.

@@ -345,6 +345,16 @@ impl Screen {
         self.left
     }
 
+    /// Whether a code stands there, or the words that follow it.
+    pub(super) const fn has_code(&self) -> bool {
+        matches!(self.phase, Phase::Code | Phase::Pick { .. } | Phase::Sure { .. })
+    }
+
+    /// Whether a session runs, or ran.
+    pub(super) const fn has_lent(&self) -> bool {
+        matches!(self.phase, Phase::Session)
+    }
+
     /// The person was asked to end it by the system, or by Ctrl-C.
     pub(super) fn interrupted(&mut self) {
         // The terminal has shown what was pressed.

@@ -75,6 +75,10 @@ pub(super) async fn join(shared: &Shared, join: &Join, out: Out) -> Result<u8, F
     };
     let code = given_code(&join.code, OF_LINK)?;
     home::require_empty(shared).await?;
+    if join.local.is_none() {
+        // Before anything is typed in vain.
+        home::reach(&ground).await.map_err(|failure| home::by_phone(join.phone.as_deref(), failure))?;
+    }
     if join.resume {
         let passphrase = passphrase::ask(shared.passphrase_file.as_deref(), out).await?;
         let device = linking::resume(&ground, &passphrase).await.map_err(not_resumed)?;
@@ -168,8 +172,9 @@ async fn asked_code(from: &str, out: Out) -> Result<PairingCode, Failure> {
             "Give it, or --show to show one here.",
         ));
     }
+    out.note("Type or paste the code that the other device shows.");
     loop {
-        let question = || dialoguer::Input::<String>::new().with_prompt("Code on the other device").interact_text();
+        let question = || dialoguer::Input::<String>::new().with_prompt("Code").interact_text();
         let typed = prompts::ask(out, question).await?.ok_or_else(left)?;
         match read_code(&typed, from) {
             Ok(code) => return Ok(code),

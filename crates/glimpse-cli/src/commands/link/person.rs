@@ -145,6 +145,7 @@ impl Person {
                 if out.is_coloured() {
                     large::qr(text).iter().for_each(|row| out.whole(&format!("   {row}")));
                 } else {
+                    out.note("");
                     out.note("(A QR code is not drawn without colours.)");
                 }
                 out.note("");

@@ -53,9 +53,10 @@ async fn code(receive: &Receive, out: Out) -> Result<Zeroizing<String>, Failure>
     if !out.can_ask() {
         return Err(Failure::usage("No code was given.", "Give the one that the other screen shows."));
     }
+    out.note("Type the code that the other screen shows.");
     // A slip costs nothing.
     loop {
-        let question = || dialoguer::Input::<String>::new().with_prompt("The code on the other screen").interact_text();
+        let question = || dialoguer::Input::<String>::new().with_prompt("Code").interact_text();
         // Nothing is unlocked here: whoever is asked may take their time.
         let typed = prompts::ask(out.patient(), question).await?.map(Zeroizing::new).ok_or_else(left)?;
         match require_lending(&typed) {

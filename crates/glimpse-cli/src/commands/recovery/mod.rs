@@ -114,12 +114,9 @@ async fn place(named: Option<&Path>, out: Out) -> Result<PathBuf, Failure> {
         return Ok(named.to_owned());
     }
     require_place(named, out)?;
-    let free = |file: &String| {
-        let there = files::require_free(Path::new(file)).is_err();
-        if there { Err("that file is there already: choose another name") } else { Ok(()) }
-    };
+    let free = |file: &String| files::require_free(Path::new(file)).map_err(|failure| failure.message);
     let question = move || {
-        let asked = dialoguer::Input::<String>::new().with_prompt("File for the new pages");
+        let asked = dialoguer::Input::<String>::new().with_prompt("File for the pages");
         let asked = if Path::new(PAGES).exists() { asked } else { asked.default(PAGES.to_owned()) };
         asked.validate_with(free).interact_text()
     };

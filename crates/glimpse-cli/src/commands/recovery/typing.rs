@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::shares::{LETTERS, combine_failure, share_failure};
 use crate::failure::Failure;
-use crate::out::Out;
+use crate::out::{Out, Style};
 use crate::prompts;
 use crate::text::{count, lasting};
 
@@ -32,6 +32,9 @@ const PAGES: [&str; 16] = [
 /// Letters that no word has as many of: what is longer is the letters of a share.
 const LONGER_THAN_WORDS: usize = 40;
 
+/// Characters of a word and its number, where a page is shown.
+const WORD_COLUMN: usize = 16;
+
 /// Somebody is there who can type.
 pub(super) fn require_person(out: Out) -> Result<(), Failure> {
     if out.can_ask() {
@@ -43,7 +46,7 @@ pub(super) fn require_person(out: Out) -> Result<(), Failure> {
 /// Asks for one page after the other until they make a kit; gives its keys, and how it was cut.
 pub(super) async fn asked(out: Out) -> Result<(KitKeys, Plan), Failure> {
     require_person(out)?;
-    out.note("Type the words of a page, a row at a time and Enter after it, or paste its letters.");
+    out.note("Type the words of a page, a row at a time and Enter after it, or paste its letters. Pages may come in any order.");
     out.note("To mend a word, type its number and the word, such as: 17 apple. 0 begins the page anew.");
     let idle = lasting(u64::try_from(out.lock_after().as_millis()).unwrap_or(u64::MAX));
     out.note(&format!("Have all pages at hand: after {idle} without a key, what was typed is forgotten."));
@@ -95,11 +98,12 @@ fn together(shares: &mut Vec<Share>, out: Out) -> Result<Option<KitKeys>, Failur
 /// One whole page.
 async fn page(name: &str, out: Out) -> Result<Share, Failure> {
     let mut grid = Grid::new();
+    out.note(&out.styled(Style::Bold, name));
     loop {
+        // As the page numbers its words, and short: with a row of long words it fits a narrow terminal.
         let prompt = match grid.0.len() {
-            0 => name.to_owned(),
-            SHARE_WORDS => format!("{name}, number and word"),
-            words => format!("{name}, from word {} on", words.saturating_add(1)),
+            SHARE_WORDS => "Number and word".to_owned(),
+            words => format!("{:>2}", words.saturating_add(1)),
         };
         let question = move || dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
         let typed = Zeroizing::new(prompts::ask(out, question).await?.ok_or_else(broken_off)?);
@@ -229,14 +233,15 @@ impl Grid {
         all
     }
 
-    /// As it is on the page, to compare.
+    /// As it is on the page, to compare; on a narrow terminal in fewer columns.
     fn show(&self, out: Out) {
-        for (row, words) in self.0.chunks(COLUMNS).enumerate() {
+        let columns = out.columns().map_or(COLUMNS, |width| (width / WORD_COLUMN).clamp(1, COLUMNS));
+        for (row, words) in self.0.chunks(columns).enumerate() {
             let mut line = Zeroizing::new(String::with_capacity(80));
-            for (place, word) in (row.saturating_mul(COLUMNS).saturating_add(1)..).zip(words) {
+            for (place, word) in (row.saturating_mul(columns).saturating_add(1)..).zip(words) {
                 line.push_str(&Zeroizing::new(format!("{place:>4}. {:<10}", **word)));
             }
-            out.note(line.trim_end());
+            out.whole(line.trim_end());
         }
     }
 }
