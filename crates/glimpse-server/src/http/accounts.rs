@@ -23,7 +23,8 @@ use crate::store::random;
 
 /// `GET /v1/info`
 pub(super) async fn info(State(app): State<Arc<App>>) -> JsonAnswer<Info> {
-    JsonAnswer(Info { suite: SUITE, now: app.clock.now(), max_content: app.settings.limits.content_bytes })
+    let max_content = app.settings.limits.content_bytes;
+    JsonAnswer(Info { suite: SUITE, now: app.clock.now(), max_content, push_key: None })
 }
 
 /// `POST /v1/accounts`
