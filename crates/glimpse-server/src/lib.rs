@@ -6,7 +6,7 @@
 //! Read it from outside in:
 //!
 //! ```text
-//! server     start, drain, sweep          settings, clock, key_file   what it is given
+//! server     start, drain, sweep          settings, clock, key_file, secret_file   what it is given
 //! listen     connections, TLS             site                        the page, from memory
 //! http/      routes and handlers; guard (id, rate, log), auth, extract (bytes become types), transfer (content)
 //! mailbox/   nameplates, mailboxes, and the two directions of each, in memory
@@ -44,6 +44,7 @@ mod mailbox;
 mod metrics;
 mod pace;
 mod problem;
+mod secret_file;
 mod server;
 mod session;
 mod settings;
