@@ -24,6 +24,7 @@ pub mod linking;
 pub mod listing;
 mod mailbox;
 pub mod publish;
+pub mod push;
 pub mod receive;
 pub mod recovery;
 pub mod rekey;
