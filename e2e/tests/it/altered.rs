@@ -59,7 +59,6 @@ pub(crate) fn without_policy(answer: &mut Answer) {
 pub(crate) fn without_protection(answer: &mut Answer) {
     without_policy(answer);
     for name in [
-        "integrity-policy",
         "connection-allowlist",
         "cross-origin-opener-policy",
         "cross-origin-embedder-policy",

@@ -19,7 +19,6 @@ async fn the_page_is_ready_under_its_strict_headers() -> Result<()> {
     assert_eq!(header("cross-origin-opener-policy")?, "same-origin");
     assert_eq!(header("cross-origin-embedder-policy")?, "require-corp");
     assert_eq!(header("cross-origin-resource-policy")?, "same-origin");
-    assert_eq!(header("integrity-policy")?, "blocked-destinations=(script)");
     assert_eq!(header("referrer-policy")?, "no-referrer");
     assert_eq!(header("x-content-type-options")?, "nosniff");
     assert_eq!(header("cache-control")?, "no-store");
