@@ -1,14 +1,15 @@
 //! The page as it arrives.
 
 use anyhow::{Context as _, Result};
-use e2e::browser::Browser;
+use e2e::browser::{Browser, Kind};
 use e2e::server::Server;
 use serde_json::json;
 
-#[tokio::test]
-async fn the_page_is_ready_under_its_strict_headers() -> Result<()> {
+in_both!(the_page_is_ready_under_its_strict_headers,);
+
+async fn the_page_is_ready_under_its_strict_headers(kind: Kind) -> Result<()> {
     let server = Server::start().await?;
-    let browser = Browser::start().await?;
+    let browser = Browser::start(kind).await?;
     browser.go(&server.url()).await?;
     browser.screen("enter").await?;
     assert_eq!(browser.run("return crossOriginIsolated").await?, json!(true));
