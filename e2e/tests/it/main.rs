@@ -5,6 +5,9 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+#[macro_use]
+mod both;
+
 mod access;
 mod altered;
 mod bad_input;
