@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities as _;
 use thirtyfour::{DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
@@ -55,6 +55,14 @@ impl Browser {
     /// # Errors
     /// When Chromium or chromedriver is missing or does not start.
     pub async fn with(flags: &[&str]) -> Result<Self> {
+        Self::preferring(flags, json!({})).await
+    }
+
+    /// Starts with preferences of its person's as well.
+    ///
+    /// # Errors
+    /// When Chromium or chromedriver is missing or does not start.
+    pub async fn preferring(flags: &[&str], preferences: Value) -> Result<Self> {
         crate::provide_tls();
         let port = free_port()?;
         let program = named("CHROMEDRIVER", "chromedriver");
@@ -67,6 +75,7 @@ impl Browser {
             chrome.add_arg(flag)?;
         }
         chrome.add_arg(&format!("--user-data-dir={}", profile.path().display()))?;
+        chrome.add_experimental_option("prefs", preferences)?;
         chrome.set_browser_log_level(LoggingPrefsLogLevel::All)?;
         let url = format!("http://127.0.0.1:{port}");
         until("chromedriver listens", async || reqwest::get(format!("{url}/status")).await.ok()).await?;

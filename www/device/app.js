@@ -223,7 +223,7 @@ class App {
     byId("loading").hidden = true;
     byId("nav").hidden = true;
     document.documentElement.dataset.screen = "refused";
-    const [happened, next] = has(`error.${code}`) || has(`trouble.${code}`) ? troubleText({ key: code, wait: null }) : FALLBACK;
+    const [happened, next] = has(`error.${code}`) || has(`trouble.${code}`) ? troubleText({ key: code, wait: null }).filter((part) => part !== " ") : FALLBACK;
     const again = h("button", { class: "primary", type: "button", onclick: () => location.reload() }, has("reload") ? t("reload") : "Reload");
     const panel = h("div", { class: "notice bad", role: "alert", tabIndex: -1 }, h("h1", {}, happened), h("p", {}, next), again);
     fill(byId("main"), h("section", { class: "screen narrow" }, panel));

@@ -37,6 +37,7 @@ export class Screen {
   draw({ settings, passkey, name, busy }) {
     this.#name = name;
     this.#held = passkey;
+    if (settings.done && this.#done.hidden) scrollTo(0, 0);
     this.#done.hidden = !settings.done;
     say(this.#done, settings.done ? t(settings.done) : "");
     this.#lock.value = String(settings.lock);
