@@ -1,9 +1,11 @@
 //! Keys at rest, and when they are put away.
+#![expect(clippy::arithmetic_side_effects, reason = "times of a test")]
 
 use core::cell::{Cell, RefCell};
 use core::future::pending;
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use glimpse_core::Monotonic;
 use glimpse_device::native::Machine;
 use glimpse_device::surroundings::Surroundings;
@@ -11,7 +13,6 @@ use glimpse_device::{Ground, Local};
 use glimpse_phone::Keyed;
 use glimpse_wire::UnixMillis;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 use crate::world::{Hand, PASSPHRASE, World, on_one_thread, row};
@@ -40,7 +41,7 @@ impl Still {
     /// Timers that somebody waits for.
     fn waiting(&self) -> usize {
         let mut timers = self.timers.borrow_mut();
-        timers.retain(|(_, waiting)| !waiting.is_closed());
+        timers.retain(|(_, waiting)| !waiting.is_canceled());
         timers.len()
     }
 

@@ -9,5 +9,6 @@
     reason = "a test that meets what it does not expect has failed, and says where"
 )]
 
+mod keeping;
 mod lending;
 mod world;
