@@ -265,6 +265,14 @@ impl Chromium {
 
     /// Starts with flags of the caller's choice beside those that keep it quiet.
     async fn with(flags: &[&str]) -> Result<Self> {
+        Self::preferring(flags, &json!({})).await
+    }
+
+    /// Starts with flags and preferences of its person's.
+    ///
+    /// # Errors
+    /// When Chromium or chromedriver is missing or does not start.
+    pub async fn preferring(flags: &[&str], preferences: &Value) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let profile = folder.path().join("profile");
         let mut chrome = DesiredCapabilities::chrome();
@@ -274,8 +282,11 @@ impl Chromium {
         }
         chrome.add_arg(&format!("--window-size={},{}", SIZE.0, SIZE.1))?;
         chrome.add_arg(&format!("--user-data-dir={}", profile.display()))?;
-        let saves = json!({ "download.default_directory": downloads(&folder).display().to_string() });
-        chrome.add_experimental_option("prefs", saves)?;
+        let mut all = json!({ "download.default_directory": downloads(&folder).display().to_string() });
+        if let (Some(all), Some(more)) = (all.as_object_mut(), preferences.as_object()) {
+            all.extend(more.clone());
+        }
+        chrome.add_experimental_option("prefs", all)?;
         chrome.set_browser_log_level(LoggingPrefsLogLevel::All)?;
         let chromedriver = Command::new(named("CHROMEDRIVER", "chromedriver"));
         let (driver, program) = drive(chromedriver, chrome.into())

@@ -39,6 +39,11 @@ self.onmessage = async ({ data }) => {
   }
   const take = (message) => {
     if (message.type === "add") return phone.add(JSON.stringify(message.told), message.file);
+    if (message.type === "keyed") {
+      const secret = new Uint8Array(message.secret);
+      phone.keyed(JSON.stringify(message.told), secret);
+      return secret.fill(0);
+    }
     if (message.type !== "reader") return phone.intent(JSON.stringify(message));
     if (message.wasm) reader = new WebAssembly.Module(message.wasm);
     phone.reader(message.failure);

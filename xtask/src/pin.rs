@@ -18,6 +18,7 @@
 //! - Keys of `pages` and `assets` are paths inside `dist/`, with `/`. The URL path is `/` followed by the key; `/` itself
 //!   answers with `index.html`, and `/device` with `device.html`, as any page without its ending. A path that is in neither list does not exist (404), `headers.json` included.
 //! - A response carries `headers`, then the file's own headers, which override. Names are lower case.
+//! - `device-sw.js`, the service worker of `/device`, is the one asset whose name stays; it is in `SHA256SUMS` as all are.
 //! - Beside a file `F` there may be `F.br`, the same bytes in Brotli. When the request accepts `br`, send that file
 //!   with the headers of `F`, `content-encoding: br` and `vary: accept-encoding`.
 //! - `build` is the SHA-256 of the file `SHA256SUMS` in `dist/` (one line per asset: hex digest, two spaces, path;
@@ -32,6 +33,7 @@ mod comments;
 mod headers;
 mod html;
 mod imports;
+mod offline;
 mod wasm;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,7 @@ use base64ct::{Base64, Encoding as _};
 use sha2::{Digest as _, Sha256, Sha384};
 
 use self::html::{Piece, Tag};
+use self::offline::Offline;
 
 /// What the source tree of the page is called in the staging folder, and in the `href`s of the sources.
 const SOURCE: &str = "www/";
@@ -91,7 +94,11 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
             *bytes = comments::without(std::str::from_utf8(bytes).with_context(|| name.clone())?).into_bytes();
         }
     }
-    let (pages, assets) = sort_out(files)?;
+    let offline = Offline::take(&mut files)?;
+    let (pages, mut assets) = sort_out(files)?;
+    if let Some(offline) = offline {
+        offline.add(&pages, &mut assets)?;
+    }
     let sums: String = {
         let mut lines: Vec<_> = assets.values().map(|a| (&a.path, hex(&Sha256::digest(&a.bytes)))).collect();
         lines.sort();
@@ -102,7 +109,7 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     let mut manifest = headers::Manifest::new(&build);
     let mut output: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (name, source) in &pages {
-        let page = pin_page(source, &assets, &build, server).with_context(|| format!("in {name}"))?;
+        let page = pin_page(name, source, &assets, &build, server).with_context(|| format!("in {name}"))?;
         manifest.page(name, &page.policy, server);
         output.insert(name.clone(), page.html.into_bytes());
     }
@@ -174,7 +181,7 @@ struct Page {
 }
 
 /// Rewrites every reference of a page, and inserts the policy, the settings, the import map and the module preloads.
-fn pin_page(source: &str, assets: &Assets, build: &str, server: Option<&str>) -> Result<Page> {
+fn pin_page(name: &str, source: &str, assets: &Assets, build: &str, server: Option<&str>) -> Result<Page> {
     let pieces = html::parse(source)?;
     let entries =
         pieces.iter().filter_map(Piece::tag).filter(|tag| tag.name == "script").filter_map(|tag| tag.get("src"));
@@ -187,7 +194,7 @@ fn pin_page(source: &str, assets: &Assets, build: &str, server: Option<&str>) ->
     let map = imports::map(&graph, assets)?;
     let map_hash = format!("sha384-{}", Base64::encode_string(&Sha384::digest(&map)));
     scripts.insert(&map_hash);
-    let policy = headers::content_security_policy(&scripts, server);
+    let policy = headers::content_security_policy(name, &scripts, server);
 
     let mut out = String::with_capacity(source.len().saturating_mul(2));
     let mut map_is_in = false;
@@ -252,8 +259,8 @@ fn pin_reference(tag: &mut Tag<'_>, attribute: &str, assets: &Assets) -> Result<
         ("script", _) | ("link", Some("stylesheet" | "modulepreload")) => tag.set("integrity", &asset.integrity),
         // `integrity` on a preload for `fetch` is not enforced and only logs warnings: boot hands this one to `fetch`.
         ("link", Some("preload") | None) => tag.set("data-integrity", &asset.integrity),
-        // A browser checks no hash of an icon or an image; neither can run.
-        ("img", _) | ("link", Some("icon")) => return Ok(()),
+        // A browser checks no hash of an icon, an image or a manifest; none can run.
+        ("img", _) | ("link", Some("icon" | "apple-touch-icon" | "manifest")) => return Ok(()),
         (name, rel) => bail!("<{name} rel={rel:?}> has no known way to be pinned"),
     }
     tag.set("crossorigin", "anonymous");

@@ -23,6 +23,7 @@ pub mod lend;
 pub mod linking;
 pub mod listing;
 mod mailbox;
+pub mod passkey;
 pub mod publish;
 pub mod push;
 pub mod receive;

@@ -9,8 +9,11 @@
 
 mod face;
 mod intent;
+mod keeping;
 mod lending;
+mod locking;
 mod phone;
+mod prefs;
 mod records;
 mod snapshot;
 mod state;
@@ -21,6 +24,7 @@ mod worker;
 
 pub use face::{Face, Kinds};
 pub use intent::{Intent, Secret};
+pub use keeping::Keyed;
 pub use phone::{Phone, Spawn};
 pub use records::NewFile;
 pub use snapshot::Snapshot;

@@ -13,10 +13,11 @@ use js_sys::{Function, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use web_sys::{Blob, FileReaderSync};
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::face::{Face, Kinds};
 use crate::intent::Intent;
+use crate::keeping::Keyed;
 use crate::phone::Phone;
 use crate::records::NewFile;
 use crate::snapshot::Snapshot;
@@ -50,6 +51,17 @@ impl PhoneWorker {
         json.zeroize();
         if let Some(intent) = intent {
             self.0.intent(intent);
+        }
+    }
+
+    /// Takes what the person did with a passkey: `json` says what, `secret` is what the passkey gave.
+    pub fn keyed(&self, mut json: String, mut secret: Vec<u8>) {
+        let keyed = Keyed::from_json(&json);
+        json.zeroize();
+        let bytes = <[u8; 32]>::try_from(secret.as_slice()).ok().map(Zeroizing::new);
+        secret.zeroize();
+        if let (Some(keyed), Some(secret)) = (keyed, bytes) {
+            self.0.keyed(keyed, secret);
         }
     }
 

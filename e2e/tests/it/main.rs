@@ -25,6 +25,7 @@ mod hostile;
 mod inflight;
 mod memory;
 mod peers;
+mod phone_storage;
 mod ready;
 mod reproducible;
 mod requests;

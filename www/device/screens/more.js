@@ -5,7 +5,7 @@ import { t } from "../../text.js";
 import { icon } from "../../screens/icons.js";
 
 /** Where they lead, in the order of the list. @type {{ to: string, icon: string }[]} */
-const PLACES = [];
+const PLACES = [{ to: "settings", icon: "lock" }];
 
 export class Screen {
   #heading = h("h1", { tabIndex: -1 });

@@ -27,7 +27,7 @@ const INDEX: &str = "<!doctype html>\n<html lang=\"en\"><head>\n<!-- a remark --
 
 fn page(index: &str, server: Option<&str>) -> Result<(Page, Assets)> {
     let (pages, assets) = sort_out(files(index))?;
-    Ok((pin_page(&pages["index.html"], &assets, "b1d", server)?, assets))
+    Ok((pin_page("index.html", &pages["index.html"], &assets, "b1d", server)?, assets))
 }
 
 #[test]
