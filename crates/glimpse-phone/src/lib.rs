@@ -15,7 +15,10 @@ mod records;
 mod snapshot;
 mod state;
 mod trouble;
+mod watch;
 
+#[cfg(target_arch = "wasm32")]
+mod watch_worker;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
@@ -24,6 +27,9 @@ pub use intent::{Intent, Secret};
 pub use phone::{Phone, Spawn};
 pub use records::NewFile;
 pub use snapshot::Snapshot;
+pub use watch::{Draw, Watch, WatchSnapshot};
+#[cfg(target_arch = "wasm32")]
+pub use watch_worker::WatchWorker;
 #[cfg(target_arch = "wasm32")]
 pub use worker::PhoneWorker;
 

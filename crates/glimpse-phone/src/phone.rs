@@ -210,7 +210,7 @@ impl Phone {
     }
 
     /// The keys are there: first what was kept here, then what the server says.
-    fn unlocked(&self, device: Device) {
+    pub(crate) fn unlocked(&self, device: Device) {
         let name = device.name().to_owned();
         self.0.device.replace(Some(Rc::new(device)));
         self.change(|state| {
