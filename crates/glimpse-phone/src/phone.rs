@@ -274,6 +274,11 @@ impl Phone {
 
     fn visible(&self, visible: bool) {
         self.change(|state| state.visible = visible);
+        if visible {
+            self.back_in_sight();
+        } else {
+            self.out_of_sight();
+        }
     }
 }
 
