@@ -5,6 +5,7 @@ import { byId, fill, h, say } from "../dom.js";
 import { Engine } from "../engine.js";
 import { Stop, whyImportFailed } from "../pinned.js";
 import { choose, chosen, has, preferred, t } from "../text.js";
+import { carryFor } from "./companion.js";
 import { Nav } from "./nav.js";
 import { keepForOffline } from "./offline.js";
 import { Gate } from "./screens/gate.js";
@@ -68,6 +69,7 @@ class App {
     this.#tabs.onmessage = () => (this.#engine?.stop(), location.reload());
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
     addEventListener("online", () => this.#send({ type: "refresh" }));
+    carryFor((port) => this.#engine?.send({ type: "companion", port }, [port]));
     addEventListener("pagehide", () => this.#engine?.stop());
     addEventListener("pageshow", (event) => event.persisted && location.reload());
   }

@@ -38,6 +38,7 @@ self.onmessage = async ({ data }) => {
     return report({ kind: "refused", code: slug });
   }
   const take = (message) => {
+    if (message.type === "companion") return phone.carry(message.port);
     if (message.type === "add") return phone.add(JSON.stringify(message.told), message.file);
     if (message.type === "keyed") {
       const secret = new Uint8Array(message.secret);

@@ -49,9 +49,14 @@ use self::offline::Offline;
 
 /// What the source tree of the page is called in the staging folder, and in the `href`s of the sources.
 const SOURCE: &str = "www/";
-/// What the Workers run, and the glue of the module that each is for: that glue and the reader's, then our own script. One
-/// file, because the glues are much alike, and because a Worker under this policy can load no second one.
-const WORKERS: [(&str, &str); 2] = [("www/worker.js", "glimpse-web.js"), ("www/device/worker.js", "glimpse-phone.js")];
+/// What the Workers run, the glue of the module that each is for, and whether it reads records: that glue and perhaps the
+/// reader's, then our own script. One file, because the glues are much alike, and because a Worker under this policy can load
+/// no second one.
+const WORKERS: [(&str, &str, bool); 3] = [
+    ("www/worker.js", "glimpse-web.js", true),
+    ("www/device/worker.js", "glimpse-phone.js", true),
+    ("www/watch/worker.js", "glimpse-phone.js", false),
+];
 const READER_GLUE: &str = "glimpse-reader.js";
 /// Where the pinned files go.
 const TARGET: &str = "assets/";
@@ -130,18 +135,20 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     write(folder, "headers.json", manifest.to_json()?.as_bytes())
 }
 
-/// Makes one script of the three that a Worker runs. All glues declare `wasm_bindgen`: the reader's becomes a function that
-/// makes a module instance of its own at each call.
+/// Makes one script of all that a Worker runs. All glues declare `wasm_bindgen`: the reader's becomes a function that makes a
+/// module instance of its own at each call.
 fn join_workers(files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
-    let mut take = |name: &str| files.remove(name).with_context(|| format!("{name} is missing"));
-    let reader = take(READER_GLUE)?;
+    let find = |name: &str| files.get(name).cloned().with_context(|| format!("{name} is missing"));
+    let reader = [b"const readerGlue = () => {\n", &*find(READER_GLUE)?, b"\nreturn wasm_bindgen;\n};\n"].concat();
     let mut joined = Vec::new();
-    for (script, glue) in WORKERS {
-        let (glue, own) = (take(glue)?, take(script)?);
-        let parts: [&[u8]; 5] =
-            [&glue, b"\nconst readerGlue = () => {\n", &reader, b"\nreturn wasm_bindgen;\n};\n", &own];
+    for (script, glue, reads) in WORKERS {
+        let parts = [find(glue)?, b"\n".to_vec(), if reads { reader.clone() } else { Vec::new() }, find(script)?];
         joined.push((script.to_owned(), parts.concat()));
     }
+    for (_, glue, _) in WORKERS {
+        files.remove(glue);
+    }
+    files.remove(READER_GLUE);
     files.extend(joined);
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod account;
 pub mod api;
 pub mod card;
 pub mod chain;
+pub mod companion;
 pub mod content;
 pub mod devices;
 pub mod error;

@@ -18,7 +18,10 @@ mod records;
 mod snapshot;
 mod state;
 mod trouble;
+mod watch;
 
+#[cfg(target_arch = "wasm32")]
+mod watch_worker;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
@@ -28,6 +31,9 @@ pub use keeping::Keyed;
 pub use phone::{Phone, Spawn};
 pub use records::NewFile;
 pub use snapshot::Snapshot;
+pub use watch::{Draw, Watch, WatchSnapshot};
+#[cfg(target_arch = "wasm32")]
+pub use watch_worker::WatchWorker;
 #[cfg(target_arch = "wasm32")]
 pub use worker::PhoneWorker;
 

@@ -5,14 +5,15 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 use glimpse_device::Ground;
-use glimpse_device::browser::{Database, Fetch, Machine};
+use glimpse_device::browser::{Database, Fetch, Machine, Port};
+use glimpse_device::companion::carry;
 use glimpse_page::reading::{Readers, Reading};
 use glimpse_page::report::Reporter;
 use glimpse_wire::{ErrorCode, RecordId, UnixMillis};
 use js_sys::{Function, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
-use web_sys::{Blob, FileReaderSync};
+use web_sys::{Blob, FileReaderSync, MessagePort};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::face::{Face, Kinds};
@@ -81,6 +82,12 @@ impl PhoneWorker {
             length,
             open: Box::new(open),
         });
+    }
+
+    /// Carries for a watch at the other end of this port, until it is gone; needs no key.
+    pub fn carry(&self, port: MessagePort) {
+        let Ground { transport, machine, .. } = self.0.0.ground.clone();
+        wasm_bindgen_futures::spawn_local(carry(Box::new(Port::new(port)), transport, machine));
     }
 
     /// The reader's module has come, or could not be had, for the reason with this slug.
