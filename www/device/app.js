@@ -27,6 +27,10 @@ const LATER = {
   add: () => import("./screens/add.js"),
   lend: () => import("./screens/lend.js"),
   more: () => import("./screens/more.js"),
+  inbox: () => import("./screens/inbox.js"),
+  sessions: () => import("./screens/sessions.js"),
+  kit: () => import("./screens/kit.js"),
+  restore: () => import("./screens/restore.js"),
 };
 
 class App {

@@ -8,10 +8,15 @@
 #![forbid(unsafe_code)]
 
 mod face;
+mod inbox;
 mod intent;
+mod kit;
 mod lending;
 mod phone;
+mod places;
 mod records;
+mod restoring;
+mod sessions;
 mod snapshot;
 mod state;
 mod trouble;
@@ -20,9 +25,13 @@ mod trouble;
 mod worker;
 
 pub use face::{Face, Kinds};
+pub use inbox::InboxAct;
 pub use intent::{Intent, Secret};
+pub use kit::KitAct;
 pub use phone::{Phone, Spawn};
 pub use records::NewFile;
+pub use restoring::RestoreAct;
+pub use sessions::SessionsAct;
 pub use snapshot::Snapshot;
 #[cfg(target_arch = "wasm32")]
 pub use worker::PhoneWorker;

@@ -6,18 +6,20 @@ use std::rc::Rc;
 
 use glimpse_device::home::Home;
 use glimpse_device::listing::Listing;
+use glimpse_device::recovery::was_begun;
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::{Device, DeviceError, Ground, Local};
 
 use crate::face::Face;
 use crate::intent::{Intent, Secret};
 use crate::lending::Act;
+use crate::restoring::Restoring;
 use crate::snapshot::Snapshot;
 use crate::state::{Busy, Gate, Place, State};
 use crate::trouble::Trouble;
 
 /// The least that a passphrase may have, in characters.
-const MIN_PASSPHRASE: usize = 8;
+pub(crate) const MIN_PASSPHRASE: usize = 8;
 /// How often a countdown is drawn, in milliseconds.
 const TICK: u64 = 1_000;
 
@@ -56,13 +58,17 @@ impl Phone {
         }));
         phone.run(|phone| async move {
             let profile = Home::new(Rc::clone(&phone.0.ground.storage)).profile().await;
+            let begun = was_begun(&phone.0.ground).await.unwrap_or(false);
             phone.change(|state| match profile {
                 Ok(Some(profile)) if profile.confirmed => {
                     state.gate = Gate::Locked;
                     state.name = profile.name;
                 }
                 // What was begun and never confirmed is gone on with by doing the same again.
-                Ok(_) => state.gate = Gate::Empty,
+                Ok(_) => {
+                    state.gate = Gate::Empty;
+                    state.restoring = begun.then(|| Restoring::new(true));
+                }
                 Err(error) => {
                     state.gate = Gate::Locked;
                     state.failed(&error);
@@ -107,6 +113,10 @@ impl Phone {
             Intent::CloseLending => self.close_lending(),
             Intent::Visible { visible } => self.visible(visible),
             Intent::Dismiss => self.change(|state| state.trouble = None),
+            Intent::Inbox(act) => self.settle(act),
+            Intent::Sessions(act) => self.about_sessions(act),
+            Intent::Kit(act) => self.about_kit(act),
+            Intent::Restore(act) => self.restore(act),
         }
     }
 
@@ -210,7 +220,7 @@ impl Phone {
     }
 
     /// The keys are there: first what was kept here, then what the server says.
-    fn unlocked(&self, device: Device) {
+    pub(crate) fn unlocked(&self, device: Device) {
         let name = device.name().to_owned();
         self.0.device.replace(Some(Rc::new(device)));
         self.change(|state| {
@@ -246,6 +256,7 @@ impl Phone {
                     }
                 }),
             }
+            phone.look_at_inbox().await;
         });
     }
 
@@ -259,6 +270,7 @@ impl Phone {
             state.place = to;
             state.trouble = None;
         });
+        self.arrived(to);
     }
 
     /// Puts the keys away, unless something would break off by it.

@@ -5,9 +5,13 @@ use glimpse_page::announce::Announcement;
 use glimpse_page::list::ListView;
 use serde::Serialize;
 
+use crate::inbox::InboxView;
+use crate::kit::KitView;
 use crate::lending::LendingView;
 use crate::records::OpenedView;
-use crate::state::{Busy, Gate, State};
+use crate::restoring::{RestoreView, Restoring};
+use crate::sessions::Sessions;
+use crate::state::{Busy, Gate, Place, State};
 use crate::trouble::Trouble;
 
 /// Everything that the page draws.
@@ -26,12 +30,17 @@ pub struct Snapshot<'a> {
     busy: Option<Busy>,
     trouble: Option<&'a Trouble>,
     announcement: Option<&'a Announcement>,
+    inbox: InboxView<'a>,
+    sessions: Option<&'a Sessions>,
+    kit: KitView<'a>,
+    restore: Option<RestoreView<'a>>,
 }
 
 impl<'a> Snapshot<'a> {
     pub(crate) fn of(state: &'a State, now: Monotonic) -> Self {
         let screen = match state.gate {
             Gate::Looking => "looking",
+            Gate::Empty if state.restoring.is_some() => "restore",
             Gate::Empty => "start",
             Gate::Locked => "locked",
             Gate::Open => state.place.name(),
@@ -48,6 +57,10 @@ impl<'a> Snapshot<'a> {
             busy: state.busy,
             trouble: state.trouble.as_ref(),
             announcement: state.announcement(),
+            inbox: state.inbox.view(open && state.place == Place::Inbox),
+            sessions: (open && state.place == Place::Sessions).then_some(&state.sessions),
+            kit: state.kit.view(open && state.place == Place::Kit, state.fresh, state.list.len()),
+            restore: state.restoring.as_ref().map(Restoring::view),
         }
     }
 }

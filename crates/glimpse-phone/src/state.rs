@@ -5,8 +5,12 @@ use glimpse_page::list::List;
 use glimpse_wire::RecordId;
 use serde::{Deserialize, Serialize};
 
+use crate::inbox::Inbox;
+use crate::kit::Kit;
 use crate::lending::Lending;
 use crate::records::Opened;
+use crate::restoring::Restoring;
+use crate::sessions::Sessions;
 use crate::trouble::Trouble;
 
 /// A screen that the person can go to.
@@ -22,6 +26,12 @@ pub enum Place {
     Lend,
     /// The ways to everything that is needed less often.
     More,
+    /// What happened to the account, and what is wrong with it.
+    Inbox,
+    /// Who looks, and who looked.
+    Sessions,
+    /// The recovery kit.
+    Kit,
 }
 
 impl Place {
@@ -32,6 +42,9 @@ impl Place {
             Self::Add => "add",
             Self::Lend => "lend",
             Self::More => "more",
+            Self::Inbox => "inbox",
+            Self::Sessions => "sessions",
+            Self::Kit => "kit",
         }
     }
 }
@@ -82,6 +95,11 @@ pub(crate) struct State {
     pub(crate) busy: Option<Busy>,
     pub(crate) trouble: Option<Trouble>,
     pub(crate) visible: bool,
+    pub(crate) inbox: Inbox,
+    pub(crate) sessions: Sessions,
+    pub(crate) kit: Kit,
+    /// An account that is being brought back, before there is one here.
+    pub(crate) restoring: Option<Restoring>,
     announcement: Option<Announcement>,
     announced: u32,
 }
@@ -100,6 +118,10 @@ impl Default for State {
             busy: None,
             trouble: None,
             visible: true,
+            inbox: Inbox::default(),
+            sessions: Sessions::default(),
+            kit: Kit::default(),
+            restoring: None,
             announcement: None,
             announced: 0,
         }

@@ -5,7 +5,10 @@ import { t } from "../../text.js";
 import { icon } from "../../screens/icons.js";
 
 /** Where they lead, in the order of the list. @type {{ to: string, icon: string }[]} */
-const PLACES = [];
+const PLACES = [
+  { to: "sessions", icon: "clock" },
+  { to: "kit", icon: "key" },
+];
 
 export class Screen {
   #heading = h("h1", { tabIndex: -1 });

@@ -9,5 +9,9 @@
     reason = "a test that meets what it does not expect has failed, and says where"
 )]
 
+mod family;
+mod inbox;
+mod kit;
 mod lending;
+mod sessions;
 mod world;
