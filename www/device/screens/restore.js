@@ -118,7 +118,8 @@ export class Screen {
         fill(slips, ...lines.map((line) => h("li", {}, line)));
       }
       take.disabled = busy || !restore.whole;
-      drawSaid(said, restore.said);
+      // That a page was taken stands above, for as long as it is so.
+      drawSaid(said, restore.said?.kind === "taken" ? null : restore.said);
     };
   }
 

@@ -64,9 +64,9 @@ export class Screen {
     fill(
       this.#body,
       h("h2", {}, t("sessions.now")),
-      live.length > 0 ? h("ul", { class: "notices" }, ...live.map((/** @type {any} */ row) => this.#row(row))) : h("p", { class: "lead" }, t(read ? "sessions.none" : "sessions.reading")),
+      live.length > 0 ? h("ul", { class: "happenings" }, ...live.map((/** @type {any} */ row) => this.#row(row))) : h("p", { class: "lead" }, t(read ? "sessions.none" : "sessions.reading")),
       h("h2", {}, t("sessions.past")),
-      past.length > 0 ? h("ul", { class: "notices" }, ...past.map((/** @type {any} */ row) => this.#row(row))) : read && h("p", { class: "lead" }, t("sessions.none-past")),
+      past.length > 0 ? h("ul", { class: "happenings" }, ...past.map((/** @type {any} */ row) => this.#row(row))) : read && h("p", { class: "lead" }, t("sessions.none-past")),
       leftOut > 0 && h("p", { class: "hint" }, t("sessions.left-out", { count: leftOut })),
     );
   }
@@ -97,7 +97,7 @@ export class Screen {
       h("button", { type: "button", class: "quiet back", id: "trail-back", onclick: () => this.#send({ type: "sessions", act: "close" }) }, t("trail.back")),
       box,
       h("p", {}, t("sessions.lender", { device: deviceName(lender) })),
-      h("ol", { class: "notices trail" }, ...receipts.map((/** @type {any} */ receipt) => this.#receipt(receipt))),
+      h("ol", { class: "happenings trail" }, ...receipts.map((/** @type {any} */ receipt) => this.#receipt(receipt))),
       h("button", { type: "button", class: "plain wide", id: "export", onclick: () => this.#send({ type: "sessions", act: "export" }) }, t("trail.export")),
       h("p", { class: "hint" }, t("trail.export.hint")),
     );
