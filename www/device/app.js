@@ -30,6 +30,10 @@ const LATER = {
   lend: () => import("./screens/lend.js"),
   more: () => import("./screens/more.js"),
   settings: () => import("./screens/settings.js"),
+  inbox: () => import("./screens/inbox.js"),
+  sessions: () => import("./screens/sessions.js"),
+  kit: () => import("./screens/kit.js"),
+  restore: () => import("./screens/restore.js"),
 };
 
 class App {

@@ -1,18 +1,19 @@
 // The ways that are always there, in reach of a thumb.
 
-import { fill, h } from "../dom.js";
-import { t } from "../text.js";
+import { fill, h, say } from "../dom.js";
+import { number, t } from "../text.js";
 import { icon } from "../screens/icons.js";
 
 const PLACES = [
   { to: "records", icon: "list" },
   { to: "lend", icon: "eye" },
   { to: "add", icon: "plus" },
+  { to: "inbox", icon: "inbox" },
   { to: "more", icon: "more" },
 ];
 
 /** Places that are reached by way of "more". */
-const BEHIND_MORE = new Set(["more", "settings"]);
+const BEHIND_MORE = new Set(["more", "sessions", "kit", "settings"]);
 
 export class Nav {
   #element;
@@ -43,6 +44,19 @@ export class Nav {
     // A session is never out of sight.
     const live = snapshot.lending && snapshot.lending.stage !== "over";
     this.#buttons.get("lend")?.classList.toggle("live", Boolean(live));
+    this.#drawBadge(snapshot.inbox);
+  }
+
+  /** How much is new, where it is found. @param {{ unread: number, alarms: number }} inbox */
+  #drawBadge({ unread, alarms }) {
+    const button = this.#buttons.get("inbox");
+    if (!button) return;
+    const badge = button.querySelector(".badge") ?? h("span", { class: "badge", "aria-hidden": "true" });
+    if (!badge.parentNode) button.append(badge);
+    say(badge, alarms > 0 ? "!" : unread > 0 ? number(Math.min(unread, 99)) : "");
+    badge.classList.toggle("urgent", alarms > 0);
+    const label = alarms > 0 ? t("nav.inbox.alarm") : unread > 0 ? t("nav.inbox.unread", { count: unread }) : t("nav.inbox");
+    if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
   }
 
   #make() {

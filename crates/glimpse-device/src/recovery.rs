@@ -154,8 +154,8 @@ pub enum Restored {
 }
 
 /// Brings an account back with the keys of its recovery kit: this device begins anew, every other one is out, a new epoch
-/// begins and another kit takes this one's place. `print` is given that kit before the link is sent: what it cannot keep
-/// safe is not begun.
+/// begins and another kit takes this one's place. `print` is given that kit before the link is sent, and may take the time
+/// that a person takes: what it cannot keep safe is not begun.
 ///
 /// # Errors
 /// [`DeviceError::AccountExists`]; [`ErrorCode::TooLarge`] for a name beyond [`MAX_TITLE`] bytes; [`ErrorCode::NotFound`] for
@@ -166,7 +166,7 @@ pub async fn restore(
     ground: &Ground,
     kit: &KitKeys,
     plan: Restore<'_>,
-    print: &mut dyn FnMut(&RecoveryKit, &Chain) -> Result<(), DeviceError>,
+    print: &mut impl AsyncFnMut(&RecoveryKit, &Chain) -> Result<(), DeviceError>,
 ) -> Result<Restored, DeviceError> {
     if plan.name.len() > MAX_TITLE {
         return Err(ErrorCode::TooLarge.into());
@@ -233,7 +233,7 @@ impl Recovery<'_> {
     async fn begin_anew(
         mut self,
         wrap: &[u8],
-        print: &mut dyn FnMut(&RecoveryKit, &Chain) -> Result<(), DeviceError>,
+        print: &mut impl AsyncFnMut(&RecoveryKit, &Chain) -> Result<(), DeviceError>,
     ) -> Result<Device, DeviceError> {
         let mut rng = SystemRng(&*self.ground.machine);
         let present = self.kit.open_seed(&self.chain, wrap).map_err(|_| DeviceError::SeedRefused)?;
@@ -254,7 +254,7 @@ impl Recovery<'_> {
             self.home.store_keys(&seeded).await?;
             self.home.store_chain(&StoredChain::new(self.links.clone(), Vec::new())).await?;
         }
-        print(&next, &after)?;
+        print(&next, &after).await?;
         let wraps: Vec<DeviceWrap> =
             drawn.wraps.into_iter().map(|wrap| DeviceWrap { device: wrap.device, wrap: Bytes(wrap.sealed) }).collect();
         let body = AppendLink { link: Bytes(encode(&link)), wraps: wraps.clone() };

@@ -1,5 +1,7 @@
 //! Sessions from outside: which there are, ending one from any process, and their audit trails.
 
+mod told;
+
 use core::cmp::Reverse;
 
 use glimpse_core::receipts::{Audit, BrokenTrail, audit};
@@ -11,6 +13,8 @@ use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS, MAX_TRAIL, MAX_TRAIL_RECEI
 use glimpse_wire::pairing::Terms;
 use glimpse_wire::session::{Event, Receipt, Side};
 use glimpse_wire::{DeviceId, ErrorCode, Hash, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
+
+pub use told::told;
 
 use crate::account::Device;
 use crate::api::{bare, json, with_cbor};
@@ -180,7 +184,8 @@ impl Device {
     }
 
     /// The device of the account that lent: this one, unless the first Terms are by another.
-    pub(crate) fn lender(&self, session: SessionId, receipts: &[Bytes]) -> DeviceId {
+    #[must_use]
+    pub fn lender(&self, session: SessionId, receipts: &[Bytes]) -> DeviceId {
         let own = self.keys().id();
         let known = self.known();
         let first = receipts.get(..1).unwrap_or_default();
@@ -214,7 +219,7 @@ impl Device {
                 Err(DeviceError::Damaged(_)) => Vec::new(),
                 Err(error) => return Err(error),
             };
-            kept.push(told(session, &receipts));
+            kept.push(summed_up(session, &receipts));
         }
         kept.sort_by_key(|kept| Reverse((kept.begun, kept.session)));
         Ok(kept)
@@ -296,7 +301,7 @@ enum Given {
 }
 
 /// What a trail tells of its session.
-fn told(session: SessionId, receipts: &[Bytes]) -> KeptSession {
+fn summed_up(session: SessionId, receipts: &[Bytes]) -> KeptSession {
     let mut told = KeptSession { session, begun: UnixMillis(0), units: 0, opened: 0, ended: None };
     let decoded = receipts.iter().filter_map(|receipt| decode::<Receipt>(receipt.as_slice(), MAX_RECEIPT).ok());
     for receipt in decoded {

@@ -20,6 +20,14 @@ struct SnapshotReport<'a, S> {
     snapshot: &'a S,
 }
 
+/// A text that the person keeps as a file.
+#[derive(Serialize)]
+struct FileReport<'a> {
+    kind: &'static str,
+    name: &'a str,
+    text: &'a str,
+}
+
 impl Reporter {
     /// Through this function.
     #[must_use]
@@ -53,6 +61,11 @@ impl Reporter {
     /// Lets the page save a record: these bytes, or those that it has.
     pub fn save(&self, record: &dyn Display, name: &str, bytes: Option<&Uint8Array>) {
         self.transfer("save", record, &[("name", &JsValue::from_str(name))], bytes);
+    }
+
+    /// Lets the page save a text as a file of this name.
+    pub fn file(&self, name: &str, text: &str) {
+        self.send(&FileReport { kind: "file", name, text });
     }
 
     /// Posts any other message; public data only.

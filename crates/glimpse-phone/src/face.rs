@@ -36,6 +36,9 @@ pub trait Face {
     /// Lets the person keep the content that was drawn as a file of this name.
     fn save(&self, name: &str);
 
+    /// Lets the person keep a text as a file of this name. It holds no key and no content of a record.
+    fn file(&self, _name: &str, _text: &str) {}
+
     /// Draws the chart at `block` between two times, in milliseconds since 1970.
     fn zoom(&self, block: u32, from: i64, to: i64);
 

@@ -5,6 +5,10 @@ use core::fmt;
 use serde::Deserialize;
 use zeroize::Zeroize;
 
+use crate::inbox::InboxAct;
+use crate::kit::KitAct;
+use crate::restoring::RestoreAct;
+use crate::sessions::SessionsAct;
 use crate::state::Place;
 
 /// Something that was typed and must not stay: wiped when it is dropped.
@@ -189,6 +193,14 @@ pub enum Intent {
     },
     /// Has read what went wrong.
     Dismiss,
+    /// Has read what a way out of an alarm means, and wants it.
+    Inbox(InboxAct),
+    /// Does something about a session that runs, or one that is past.
+    Sessions(SessionsAct),
+    /// Does something about the recovery kit.
+    Kit(KitAct),
+    /// Brings an account back with a recovery kit.
+    Restore(RestoreAct),
 }
 
 impl Intent {

@@ -146,6 +146,7 @@ impl Phone {
     fn heard(&self, turn: u32, event: Event) {
         let now = self.machine().monotonic();
         self.change(|state| {
+            state.sessions.remember(&event);
             let heard = state.lending(turn).and_then(|lending| lending.event(event, now));
             if let Some(heard) = heard {
                 state.announce(heard);

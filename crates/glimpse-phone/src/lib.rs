@@ -8,13 +8,18 @@
 #![forbid(unsafe_code)]
 
 mod face;
+mod inbox;
 mod intent;
 mod keeping;
+mod kit;
 mod lending;
 mod locking;
 mod phone;
+mod places;
 mod prefs;
 mod records;
+mod restoring;
+mod sessions;
 mod snapshot;
 mod state;
 mod trouble;
@@ -26,10 +31,14 @@ mod watch_worker;
 mod worker;
 
 pub use face::{Face, Kinds};
+pub use inbox::InboxAct;
 pub use intent::{Intent, Secret};
 pub use keeping::Keyed;
+pub use kit::KitAct;
 pub use phone::{Phone, Spawn};
 pub use records::NewFile;
+pub use restoring::RestoreAct;
+pub use sessions::SessionsAct;
 pub use snapshot::Snapshot;
 pub use watch::{Draw, Watch, WatchSnapshot};
 #[cfg(target_arch = "wasm32")]

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use glimpse_device::home::Home;
 use glimpse_device::listing::Listing;
 use glimpse_device::passkey;
+use glimpse_device::recovery::was_begun;
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::{Device, DeviceError, Ground, Local};
 
@@ -16,6 +17,7 @@ use crate::keeping::Proof;
 use crate::lending::Act;
 use crate::locking::Watch;
 use crate::prefs::Prefs;
+use crate::restoring::Restoring;
 use crate::snapshot::Snapshot;
 use crate::state::{Busy, Gate, Place, State};
 use crate::trouble::Trouble;
@@ -70,13 +72,17 @@ impl Phone {
                 state.prefs = prefs;
                 state.passkey = passkey;
             });
+            let begun = was_begun(&phone.0.ground).await.unwrap_or(false);
             phone.change(|state| match profile {
                 Ok(Some(profile)) if profile.confirmed => {
                     state.gate = Gate::Locked;
                     state.name = profile.name;
                 }
                 // What was begun and never confirmed is gone on with by doing the same again.
-                Ok(_) => state.gate = Gate::Empty,
+                Ok(_) => {
+                    state.gate = Gate::Empty;
+                    state.restoring = begun.then(|| Restoring::new(true));
+                }
                 Err(error) => {
                     state.gate = Gate::Locked;
                     state.failed(&error);
@@ -134,6 +140,10 @@ impl Phone {
             Intent::CloseLending => self.close_lending(),
             Intent::Visible { visible } => self.visible(visible),
             Intent::Dismiss => self.change(|state| state.trouble = None),
+            Intent::Inbox(act) => self.settle(act),
+            Intent::Sessions(act) => self.about_sessions(act),
+            Intent::Kit(act) => self.about_kit(act),
+            Intent::Restore(act) => self.restore(act),
         }
     }
 
@@ -275,6 +285,7 @@ impl Phone {
                     }
                 }),
             }
+            phone.look_at_inbox().await;
         });
     }
 
@@ -289,6 +300,7 @@ impl Phone {
             state.trouble = None;
             state.done = None;
         });
+        self.arrived(to);
     }
 
     /// Puts the keys away, unless something would break off by it.

@@ -5,9 +5,13 @@ use glimpse_page::announce::Announcement;
 use glimpse_page::list::ListView;
 use serde::Serialize;
 
+use crate::inbox::InboxView;
 use crate::keeping::{PasskeyView, SettingsView};
+use crate::kit::KitView;
 use crate::lending::LendingView;
 use crate::records::OpenedView;
+use crate::restoring::{RestoreView, Restoring};
+use crate::sessions::Sessions;
 use crate::state::{Busy, Gate, Place, State};
 use crate::trouble::Trouble;
 
@@ -31,12 +35,17 @@ pub struct Snapshot<'a> {
     language: &'a str,
     passkey: Option<PasskeyView<'a>>,
     settings: Option<SettingsView<'a>>,
+    inbox: InboxView<'a>,
+    sessions: Option<&'a Sessions>,
+    kit: KitView<'a>,
+    restore: Option<RestoreView<'a>>,
 }
 
 impl<'a> Snapshot<'a> {
     pub(crate) fn of(state: &'a State, now: Monotonic) -> Self {
         let screen = match state.gate {
             Gate::Looking => "looking",
+            Gate::Empty if state.restoring.is_some() => "restore",
             Gate::Empty => "start",
             Gate::Locked => "locked",
             Gate::Open => state.place.name(),
@@ -56,6 +65,10 @@ impl<'a> Snapshot<'a> {
             language: &state.prefs.language,
             passkey: state.passkey.as_ref().map(PasskeyView::of),
             settings: (open && state.place == Place::Settings).then(|| SettingsView::of(state)),
+            inbox: state.inbox.view(open && state.place == Place::Inbox),
+            sessions: (open && state.place == Place::Sessions).then_some(&state.sessions),
+            kit: state.kit.view(open && state.place == Place::Kit, state.fresh, state.list.len()),
+            restore: state.restoring.as_ref().map(Restoring::view),
         }
     }
 }

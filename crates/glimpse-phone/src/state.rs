@@ -6,9 +6,13 @@ use glimpse_page::list::List;
 use glimpse_wire::RecordId;
 use serde::{Deserialize, Serialize};
 
+use crate::inbox::Inbox;
+use crate::kit::Kit;
 use crate::lending::Lending;
 use crate::prefs::Prefs;
 use crate::records::Opened;
+use crate::restoring::Restoring;
+use crate::sessions::Sessions;
 use crate::trouble::Trouble;
 
 /// A screen that the person can go to.
@@ -26,6 +30,12 @@ pub enum Place {
     More,
     /// How the keys are kept, and the end of the account.
     Settings,
+    /// What happened to the account, and what is wrong with it.
+    Inbox,
+    /// Who looks, and who looked.
+    Sessions,
+    /// The recovery kit.
+    Kit,
 }
 
 impl Place {
@@ -37,6 +47,9 @@ impl Place {
             Self::Lend => "lend",
             Self::More => "more",
             Self::Settings => "settings",
+            Self::Inbox => "inbox",
+            Self::Sessions => "sessions",
+            Self::Kit => "kit",
         }
     }
 }
@@ -93,6 +106,11 @@ pub(crate) struct State {
     pub(crate) passkey: Option<Passkey>,
     /// What was done in the settings, by key of the catalogue.
     pub(crate) done: Option<&'static str>,
+    pub(crate) inbox: Inbox,
+    pub(crate) sessions: Sessions,
+    pub(crate) kit: Kit,
+    /// An account that is being brought back, before there is one here.
+    pub(crate) restoring: Option<Restoring>,
     announcement: Option<Announcement>,
     announced: u32,
 }
@@ -114,6 +132,10 @@ impl Default for State {
             prefs: Prefs::default(),
             passkey: None,
             done: None,
+            inbox: Inbox::default(),
+            sessions: Sessions::default(),
+            kit: Kit::default(),
+            restoring: None,
             announcement: None,
             announced: 0,
         }

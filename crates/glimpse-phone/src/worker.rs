@@ -204,6 +204,10 @@ impl Face for WorkerFace {
         }
     }
 
+    fn file(&self, name: &str, text: &str) {
+        self.reporter.file(name, text);
+    }
+
     fn zoom(&self, block: u32, from: i64, to: i64) {
         let reading = self.reading.borrow();
         let Some(reading) = reading.as_ref() else { return };

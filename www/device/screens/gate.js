@@ -57,7 +57,8 @@ export class Gate {
       first.input.value = again.input.value = "";
     });
     this.#first = name.input;
-    fill(this.#form, h("p", { class: "lead" }, t("start.lead")), form, h("p", { class: "assurance" }, t("start.assurance")));
+    const kit = h("button", { type: "button", class: "plain wide", id: "restore", onclick: () => this.#send({ type: "restore", act: "begin" }) }, t("restore.open"));
+    fill(this.#form, h("p", { class: "lead" }, t("start.lead")), form, kit, h("p", { class: "assurance" }, t("start.assurance")));
   }
 
   /** @param {string} name @param {import("../passkey.js").Passkey | null} passkey */

@@ -6,7 +6,11 @@ import { icon } from "../../screens/icons.js";
 import { openWatch } from "../companion.js";
 
 /** Where they lead, in the order of the list. @type {{ to: string, icon: string }[]} */
-const PLACES = [{ to: "settings", icon: "lock" }];
+const PLACES = [
+  { to: "sessions", icon: "clock" },
+  { to: "kit", icon: "key" },
+  { to: "settings", icon: "lock" },
+];
 
 export class Screen {
   #heading = h("h1", { tabIndex: -1 });

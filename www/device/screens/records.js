@@ -5,6 +5,7 @@ import { chosen, number, t } from "../../text.js";
 import { kindName } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
 import { RecordPane } from "../../screens/record.js";
+import { KitCard } from "../kit-card.js";
 
 export class Screen {
   #heading = h("h1", { class: "hidden", tabIndex: -1 });
@@ -16,6 +17,7 @@ export class Screen {
   #panes;
   #tools;
   #kinds = "";
+  #card;
   #drawn = false;
   element;
 
@@ -33,7 +35,8 @@ export class Screen {
     const remove = h("button", { type: "button", class: "danger", id: "delete", onclick: () => this.#ask(send) }, t("records.delete"));
     this.#tools = h("div", { class: "record-tools", hidden: true }, remove);
     const pane = h("div", { class: "record-side" }, this.#record.element, this.#tools);
-    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#count, this.#list.element);
+    this.#card = new KitCard(send);
+    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#card.element, this.#count, this.#list.element);
     this.#panes = h("div", { class: "panes" }, aside, pane);
     this.element = h("section", { class: "screen session" }, this.#heading, this.#panes);
   }
@@ -43,7 +46,8 @@ export class Screen {
   }
 
   /** @param {Record<string, any>} snapshot */
-  draw({ list, record, name, fresh, online, busy }) {
+  draw({ list, record, name, fresh, online, busy, kit }) {
+    this.#card.draw(kit);
     say(this.#heading, name ? t("records.title.of", { name }) : t("records.title"));
     if (!this.#drawn) this.#search.value = list.query;
     this.#drawn = true;

@@ -7,13 +7,9 @@ use std::path::Path;
 use glimpse_device::Device;
 use glimpse_device::card::ContactCard;
 use glimpse_device::evidence::{Evidence, MAX_EVIDENCE, NoEvidence};
-use glimpse_device::sessions::{SessionTrail, Verdict};
-use glimpse_wire::account::Signed;
-use glimpse_wire::limits::MAX_RECEIPT;
-use glimpse_wire::pairing::Terms;
-use glimpse_wire::session::{Event, OpenRequest, Receipt, Side};
-use glimpse_wire::{ErrorCode, SessionId, decode};
-use serde_json::{Value, json};
+use glimpse_device::sessions::{SessionTrail, Verdict, told};
+use glimpse_wire::{ErrorCode, SessionId};
+use serde_json::Value;
 
 use super::write::card;
 use crate::args::{ReceiptsOf, Shared};
@@ -71,14 +67,8 @@ fn verify(path: &Path, card: &ContactCard, out: Out) -> Result<u8, Failure> {
 }
 
 fn show(trail: &SessionTrail, out: Out) -> Result<(), Failure> {
-    for receipt in trail.decoded()? {
-        let (what, detail) = told(&receipt);
-        let mut event = json!({
-            "event": "receipt", "session": trail.session.to_string(), "seq": receipt.seq, "at": receipt.at, "what": what,
-        });
-        if let (Some(event), Some(detail)) = (event.as_object_mut(), detail.as_object()) {
-            event.extend(detail.clone());
-        }
+    for (receipt, event) in trail.decoded()?.iter().zip(trail.events()?) {
+        let (what, detail) = told(receipt);
         out.event(&event)?;
         let detail = detail.as_object().map(|detail| {
             detail.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect::<Vec<_>>().join(", ")
@@ -90,19 +80,7 @@ fn show(trail: &SessionTrail, out: Out) -> Result<(), Failure> {
 }
 
 fn summary(trail: &SessionTrail, out: Out) -> Result<u8, Failure> {
-    let audit = trail.audit.clone().unwrap_or_default();
-    let countersigned = trail.is_countersigned();
-    out.event(&json!({
-        "event": "trail",
-        "session": trail.session.to_string(),
-        "receipts": trail.receipts.len(),
-        "openings": audit.openings,
-        "refusals": audit.refusals,
-        "ended": audit.ended,
-        "deleted": audit.deleted,
-        "countersigned": countersigned,
-        "verified": trail.audit.is_some(),
-    }))?;
+    out.event(&trail.summary())?;
     let wrong = match trail.verdict {
         Verdict::Whole => {
             out.note(&out.styled(Style::Green, "Every link and every signature holds."));
@@ -141,45 +119,6 @@ async fn choose(device: &Device, prefix: Option<&str>) -> Result<SessionId, Fail
                 (None, _) => Err(none()),
             }
         }
-    }
-}
-
-/// What a receipt tells, for people and programs.
-fn told(receipt: &Receipt) -> (&'static str, Value) {
-    match &receipt.event {
-        Event::Granted { terms, .. } => match decode::<Terms>(terms.as_slice(), MAX_RECEIPT) {
-            Ok(terms) => (
-                "granted",
-                json!({ "records": terms.units.len(), "expires_at": terms.expires, "rights": terms.rights, "budget": terms.budget }),
-            ),
-            Err(_) => ("granted", json!({})),
-        },
-        Event::Opened { request, .. } => ("opened", request_of(request.as_slice())),
-        Event::Refused { code, request, .. } => {
-            let mut detail = request_of(request.as_slice());
-            if let Some(detail) = detail.as_object_mut() {
-                detail.insert("code".to_owned(), json!(code.slug()));
-            }
-            ("refused", detail)
-        }
-        Event::Ended { code, statement, signature } => {
-            let signed = Signed { statement: statement.clone(), signature: *signature };
-            let by = match signed.peek::<glimpse_wire::session::End>() {
-                Ok(end) if end.side == Side::Device => "device",
-                Ok(_) => "viewer",
-                Err(_) => "server",
-            };
-            ("ended", json!({ "code": code.slug(), "by": by }))
-        }
-        Event::Deleted => ("deleted", json!({})),
-        Event::Countersigned { .. } => ("countersigned", json!({})),
-    }
-}
-
-fn request_of(bytes: &[u8]) -> Value {
-    match decode::<OpenRequest>(bytes, MAX_RECEIPT) {
-        Ok(request) => json!({ "unit": request.unit.to_string(), "counter": request.counter }),
-        Err(_) => json!({}),
     }
 }
 

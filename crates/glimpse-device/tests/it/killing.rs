@@ -99,7 +99,7 @@ impl Transport for Mortal<dyn Transport> {
 
 async fn bring_back(ground: &Ground, kit: &KitKeys, printed: &mut Vec<KitKeys>) -> Result<Device, DeviceError> {
     let plan = Restore { name: "New phone".to_owned(), passphrase: PASSPHRASE, plan: Plan::default() };
-    let mut print = |kit: &RecoveryKit, _: &glimpse_wire::chain::Chain| {
+    let mut print = async |kit: &RecoveryKit, _: &glimpse_wire::chain::Chain| {
         printed.push(combine(&kit.shares).unwrap());
         Ok(())
     };

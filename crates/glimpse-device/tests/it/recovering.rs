@@ -28,7 +28,7 @@ fn keys_of(kit: &RecoveryKit) -> KitKeys {
 pub(crate) async fn bring_back(ground: &Ground, kit: &KitKeys) -> Result<(Restored, Option<KitKeys>), DeviceError> {
     let mut next = None;
     let plan = Restore { name: "New phone".to_owned(), passphrase: PASSPHRASE, plan: Plan::default() };
-    let mut print = |kit: &RecoveryKit, _: &glimpse_wire::chain::Chain| {
+    let mut print = async |kit: &RecoveryKit, _: &glimpse_wire::chain::Chain| {
         next = Some(keys_of(kit));
         Ok(())
     };

@@ -9,7 +9,11 @@
     reason = "a test that meets what it does not expect has failed, and says where"
 )]
 
+mod family;
+mod inbox;
 mod keeping;
+mod kit;
 mod lending;
 mod parting;
+mod sessions;
 mod world;

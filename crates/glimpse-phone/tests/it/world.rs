@@ -97,6 +97,8 @@ pub(crate) struct Shown {
     pub(crate) readerless: Cell<bool>,
     /// Names under which the person kept what was open.
     saved: RefCell<Vec<String>>,
+    /// Files that the person kept: their names and texts.
+    files: RefCell<Vec<(String, String)>>,
 }
 
 struct Recorder(Rc<Shown>);
@@ -125,6 +127,10 @@ impl Face for Recorder {
 
     fn save(&self, name: &str) {
         self.0.saved.borrow_mut().push(name.to_owned());
+    }
+
+    fn file(&self, name: &str, text: &str) {
+        self.0.files.borrow_mut().push((name.to_owned(), text.to_owned()));
     }
 
     fn zoom(&self, _: u32, _: i64, _: i64) {}
@@ -175,6 +181,11 @@ impl Hand {
     /// The names under which the person kept what was open.
     pub(crate) fn saved(&self) -> Vec<String> {
         self.shown.saved.borrow().clone()
+    }
+
+    /// The files that the person kept.
+    pub(crate) fn files(&self) -> Vec<(String, String)> {
+        self.shown.files.borrow().clone()
     }
 
     /// Waits until the screen is as `wanted` says, and gives it.

@@ -183,7 +183,7 @@ async fn bring_back(shared: &Shared, from: &RecoveryRestore, out: Out) -> Result
     let server = ground.transport.origin().to_owned();
     let mut failed = None;
     let mut printed = None;
-    let mut write = |next: &RecoveryKit, chain: &Chain| {
+    let mut write = async |next: &RecoveryKit, chain: &Chain| {
         print(next, chain.account(), &server, ground.machine.now().0, &to).map_err(|failure| {
             let cause = failure.message.clone();
             failed = Some(failure);
