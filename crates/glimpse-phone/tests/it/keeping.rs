@@ -201,8 +201,7 @@ async fn nothing_locks_while_a_code_is_shown() {
         hand.does(json!({ "type": "lend", "save": false, "minutes": 10 }));
         hand.until(|shown| shown["lending"]["stage"] == "code").await;
         clock.freeze(20 * MINUTE);
-        hand.does(json!({ "type": "visible", "visible": false }));
-        hand.does(json!({ "type": "visible", "visible": true }));
+        hand.does(json!({ "type": "dismiss" }));
         assert_eq!(hand.now()["lending"]["stage"], "code");
         hand.does(json!({ "type": "forget" }));
         assert_eq!(hand.trouble().await, "engaged");
