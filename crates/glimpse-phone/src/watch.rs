@@ -170,28 +170,28 @@ impl Watch {
             Ok(Own::JoinCancel) => return self.cancel(),
             Err(_) => {}
         }
-        match Intent::from_json(json) {
-            Some(
-                intent @ (Intent::Unlock { .. }
-                | Intent::Lock
-                | Intent::Go { .. }
-                | Intent::Refresh
-                | Intent::Window { .. }
-                | Intent::Choose { .. }
-                | Intent::Lend { .. }
-                | Intent::LendAgain
-                | Intent::Approve { .. }
-                | Intent::Decline
-                | Intent::CancelCode
-                | Intent::Extend { .. }
-                | Intent::Shorten { .. }
-                | Intent::Refuse
-                | Intent::End
-                | Intent::CloseLending
-                | Intent::Visible { .. }
-                | Intent::Dismiss),
-            ) => self.phone.intent(intent),
-            _ => {}
+        if let Some(
+            intent @ (Intent::Unlock { .. }
+            | Intent::Lock
+            | Intent::Go { .. }
+            | Intent::Refresh
+            | Intent::Window { .. }
+            | Intent::Choose { .. }
+            | Intent::Lend { .. }
+            | Intent::LendAgain
+            | Intent::Approve { .. }
+            | Intent::Decline
+            | Intent::CancelCode
+            | Intent::Extend { .. }
+            | Intent::Shorten { .. }
+            | Intent::Refuse
+            | Intent::End
+            | Intent::CloseLending
+            | Intent::Visible { .. }
+            | Intent::Dismiss),
+        ) = Intent::from_json(json)
+        {
+            self.phone.intent(intent);
         }
     }
 

@@ -10,4 +10,5 @@
 )]
 
 mod lending;
+mod watch;
 mod world;
