@@ -43,7 +43,7 @@ class App {
   async start() {
     try {
       await choose(preferred());
-      if (!isSecureContext || !("indexedDB" in globalThis) || !("locks" in navigator)) throw new Stop("unsupported-browser");
+      if (!isSecureContext || !("locks" in navigator)) throw new Stop("unsupported-browser");
       this.#engine = await Engine.load([]);
       this.#run();
     } catch (error) {

@@ -28,6 +28,8 @@ pub(crate) struct Play<'p> {
     pub(crate) form: CodeForm,
     pub(crate) name: &'p str,
     pub(crate) serial: &'p str,
+    /// Whether the joiner has no network of its own.
+    pub(crate) watch: bool,
     /// Over a stream of their own: that of the end that shows the code, and of the other.
     pub(crate) local: Option<(Box<dyn Socket>, Box<dyn Socket>)>,
     /// What goes on between the code that is shown and its being typed.
@@ -40,13 +42,22 @@ impl Default for Play<'_> {
     fn default() -> Self {
         let answer = |right: &str, _: &[String]| Command::Approve { words: right.to_owned() };
         let (shows, form) = (Shows::Adder, CodeForm::Typed);
-        Self { shows, form, name: "Tablet", serial: "", local: None, meanwhile: Box::pin(async {}), answer }
+        Self {
+            shows,
+            form,
+            name: "Tablet",
+            serial: "",
+            watch: false,
+            local: None,
+            meanwhile: Box::pin(async {}),
+            answer,
+        }
     }
 }
 
 /// Runs both ends of a linking against each other.
 pub(crate) async fn play(adder: &Device, ground: &Ground, play: Play<'_>) -> Linked {
-    let Play { shows, form, name, serial, local, meanwhile, answer } = play;
+    let Play { shows, form, name, serial, watch, local, meanwhile, answer } = play;
     let (first, second) = match local {
         Some((first, second)) => (Some(first), Some(second)),
         None => (None, None),
@@ -79,7 +90,12 @@ pub(crate) async fn play(adder: &Device, ground: &Ground, play: Play<'_>) -> Lin
         Some(socket) => Way::ShowLocal(form, socket),
         None => Way::Show(form),
     };
-    let plan = Join { name: name.to_owned(), serial: serial.to_owned(), passphrase: PASSPHRASE, phone: None };
+    let plan = Join {
+        name: name.to_owned(),
+        serial: serial.to_owned(),
+        passphrase: PASSPHRASE,
+        phone: watch.then(|| "here".to_owned()),
+    };
     let person = async {
         let offered = asked_in.next().await;
         if let (Some(offered), Some(right)) = (offered, words_in.next().await) {

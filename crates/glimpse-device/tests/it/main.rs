@@ -12,6 +12,7 @@
 )]
 
 mod attacks;
+mod carrying;
 mod chains;
 mod checkpoints;
 mod converging;

@@ -16,4 +16,5 @@ mod kit;
 mod lending;
 mod parting;
 mod sessions;
+mod watch;
 mod world;
