@@ -4,7 +4,6 @@
 use core::cell::{Cell, RefCell};
 use core::future::pending;
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_channel::oneshot;
 use glimpse_core::Monotonic;
@@ -15,7 +14,6 @@ use glimpse_phone::Keyed;
 use glimpse_wire::UnixMillis;
 use serde_json::{Value, json};
 use tokio::task::yield_now;
-use tokio::time::sleep;
 
 use crate::world::{Hand, PASSPHRASE, World, on_one_thread, row};
 
@@ -212,7 +210,7 @@ async fn nothing_locks_while_a_code_is_shown() {
         // Burning a code waits for the server, and not for ever.
         while hand.now()["lending"]["stage"] != "over" {
             clock.pass(500).await;
-            sleep(Duration::from_millis(5)).await;
+            settle().await;
         }
         // The time counts from the end of it.
         clock.pass(4 * MINUTE).await;
