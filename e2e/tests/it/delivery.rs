@@ -49,7 +49,9 @@ fn files() -> Result<Vec<(String, Loss)>> {
         let file = path.rsplit('/').next().unwrap_or_default();
         let eager = [format!("src=\"{path}\""), format!("rel=\"modulepreload\" href=\"{path}\"")];
         match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
-            "svg" | "png" => None, // An image runs nothing, and browsers check no hash of it.
+            "svg" | "png" | "webmanifest" => None, // An image runs nothing, and browsers check no hash of it.
+            // Of the phone page alone.
+            _ if path == "device-sw.js" => None,
             "css" if file.starts_with("later-") => Some(Loss::Later),
             "css" => Some(Loss::Plain),
             "wasm" if file.starts_with("glimpse-reader_bg-") => Some(Loss::Later),

@@ -279,12 +279,15 @@ async fn t080_the_phone_page_lets_its_own_service_worker_in_and_the_viewer_none(
     let phone = Phone::founded(&server).await?;
     phone.browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
     for attempt in [
-        "navigator.serviceWorker.register('/device-sw.js', { scope: '/' })",
-        "navigator.serviceWorker.register(document.getElementById('worker').href)",
-        "Promise.resolve().then(() => new Worker('/device-sw.js'))",
-        "Promise.resolve().then(() => trustedTypes.createPolicy('glimpse-offline', { createScriptURL: u => u }))",
+        "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/' })",
+        "() => navigator.serviceWorker.register(document.getElementById('worker').href)",
+        "() => new Worker('/device-sw.js')",
+        "() => trustedTypes.createPolicy('glimpse-offline', { createScriptURL: u => u })",
     ] {
-        let told = phone.browser.run_async(&format!("{attempt}.then(() => done('ran'), e => done(e.name))")).await?;
+        let told = phone
+            .browser
+            .run_async(&format!("Promise.resolve().then({attempt}).then(() => done('ran'), e => done(e.name))"))
+            .await?;
         assert_eq!(told, "TypeError", "{attempt}");
     }
     let scopes =

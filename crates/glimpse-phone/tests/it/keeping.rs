@@ -206,11 +206,15 @@ async fn nothing_locks_while_a_code_is_shown() {
         hand.does(json!({ "type": "forget" }));
         assert_eq!(hand.trouble().await, "engaged");
         hand.does(json!({ "type": "cancel-code" }));
-        hand.until(|shown| shown["lending"]["stage"] == "over").await;
+        // Burning a code waits for the server, and not for ever.
+        while hand.now()["lending"]["stage"] != "over" {
+            clock.pass(500).await;
+            settle().await;
+        }
         // The time counts from the end of it.
-        clock.pass(5 * MINUTE - 1).await;
+        clock.pass(4 * MINUTE).await;
         assert_eq!(screen(&hand), "lend");
-        clock.pass(2).await;
+        clock.pass(MINUTE).await;
         settle().await;
         assert_eq!(screen(&hand), "locked");
     })
