@@ -9,6 +9,7 @@ import { t, time } from "../text.js";
 
 /** @param {Pages} pages @returns {HTMLElement} */
 export function drawPages(pages) {
+  addEventListener("beforeunload", guard);
   return h("div", { class: "kit-pages", id: "kit-pages" }, ...pages.pages.map((sheet) => drawSheet(sheet, pages)));
 }
 
@@ -51,7 +52,7 @@ export function wipe(place) {
   place.querySelector(".kit-pages")?.remove();
 }
 
-/** Before the page goes while shares are on the screen. @param {BeforeUnloadEvent} event */
-export function guard(event) {
-  event.preventDefault();
+/** A page that goes while shares are on the screen takes them with it. @param {BeforeUnloadEvent} event */
+function guard(event) {
+  if (document.getElementById("kit-pages")) event.preventDefault();
 }

@@ -3,7 +3,7 @@
 import { fill, h, say } from "../../dom.js";
 import { t } from "../../text.js";
 import { ask } from "../dialog.js";
-import { drawPages, guard, wipe } from "../kit-pages.js";
+import { drawPages, wipe } from "../kit-pages.js";
 
 /** The most that a kit has. */
 const MOST = 16;
@@ -34,7 +34,6 @@ export class Screen {
       const first = this.#key === "";
       this.#key = key;
       wipe(this.#body);
-      (kit.drawn ? addEventListener : removeEventListener)("beforeunload", guard);
       if (!kit.known) fill(this.#body, h("p", { class: "lead" }, t("kit.reading")));
       else if (kit.drawn) this.#drawDrawn(kit.drawn, kit.there);
       else this.#drawState(kit);
