@@ -1,5 +1,7 @@
 //! Lending on the screen: the code, who is there, the session as it is used, its end.
 
+use std::collections::BTreeSet;
+
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use glimpse_core::Monotonic;
 use glimpse_device::lend::{Command, Ending, Event, Lent, Plan};
@@ -7,6 +9,7 @@ use glimpse_device::listing::Entry;
 use glimpse_device::{Device, DeviceError};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
+use glimpse_page::list::List;
 use glimpse_wire::{ErrorCode, RecordId, UnitId};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -51,6 +54,8 @@ pub(crate) struct Lending {
     turn: u32,
     /// Whether the person broke it off here.
     left: bool,
+    /// Whether another code for the same is wanted as soon as this one is burnt.
+    again: bool,
 }
 
 #[derive(Debug)]
@@ -148,6 +153,8 @@ pub(crate) struct LendingView<'a> {
     minutes: u32,
     save: bool,
     records: usize,
+    /// Ticked records that are not lent yet.
+    more: usize,
     seconds_left: Option<u64>,
     code: Option<&'a str>,
     site: Option<&'a str>,
@@ -177,7 +184,7 @@ impl Lending {
         !matches!(self.stage, Stage::Over { .. })
     }
 
-    pub(crate) fn view(&self, now: Monotonic) -> LendingView<'_> {
+    pub(crate) fn view(&self, list: &List<RecordId>, now: Monotonic) -> LendingView<'_> {
         // Rounded up: the last second is shown as one.
         let left = |until: &Monotonic| Some(now.until(*until).div_ceil(1_000));
         let mut view = LendingView {
@@ -185,6 +192,7 @@ impl Lending {
             minutes: self.wish.minutes,
             save: self.wish.save,
             records: self.wish.records.len(),
+            more: 0,
             seconds_left: None,
             code: None,
             site: None,
@@ -218,6 +226,7 @@ impl Lending {
             Stage::Running(running) => {
                 (view.stage, view.seconds_left) = ("running", left(&running.until));
                 (view.rows, view.records) = (&running.rows, running.rows.len());
+                view.more = self.not_lent(list).count();
                 (view.budget, view.opened) = (running.budget, running.opened);
                 (view.connected, view.viewer) = (running.connected, running.viewer);
                 (view.asked, view.session_trouble) = (running.asked.as_ref(), running.trouble.as_ref());
@@ -228,6 +237,12 @@ impl Lending {
             }
         }
         view
+    }
+
+    /// The ticked records that are not lent yet, in the order of their ids.
+    fn not_lent(&self, list: &List<RecordId>) -> impl Iterator<Item = RecordId> {
+        let lent: BTreeSet<RecordId> = self.wish.records.iter().copied().collect();
+        list.chosen().iter().copied().filter(move |record| !lent.contains(record))
     }
 
     /// Takes what happened, and gives what a screen reader is to say.
@@ -369,10 +384,12 @@ impl Phone {
         }
     }
 
+    /// Another code for the same; where one is being burnt, once it is.
     pub(crate) fn lend_again(&self) {
-        let wish = self.look(|state| {
-            let lending = state.lending.as_ref().filter(|lending| !lending.is_live());
-            lending.map(|lending| lending.wish.clone())
+        let wish = self.change(|state| {
+            let lending = state.lending.as_mut()?;
+            lending.again = lending.is_live() && lending.left;
+            (!lending.is_live()).then(|| lending.wish.clone())
         });
         if let Some(wish) = wish {
             self.start_lending(wish);
@@ -400,7 +417,7 @@ impl Phone {
         let turn = self.change(|state| {
             let turn = state.lending.as_ref().map_or(0, |lending| lending.turn).wrapping_add(1);
             let stage = Stage::Starting;
-            state.lending = Some(Lending { wish: wish.clone(), commands, stage, turn, left: false });
+            state.lending = Some(Lending { wish: wish.clone(), commands, stage, turn, left: false, again: false });
             turn
         });
         self.run(|phone| async move {
@@ -437,8 +454,8 @@ impl Phone {
     }
 
     fn lent(&self, turn: u32, ended: Result<Ending, DeviceError>) {
-        self.change(|state| {
-            let Some(lending) = state.lending(turn) else { return };
+        let again = self.change(|state| {
+            let lending = state.lending(turn)?;
             let opened = if let Stage::Running(running) = &lending.stage { running.opened } else { 0 };
             let left = lending.left;
             lending.stage = match ended {
@@ -456,8 +473,15 @@ impl Phone {
                     Stage::Over { key, wait, ran: None, left }
                 }
             };
-            state.announce(Announcement::polite("say.lending-over"));
+            let again = lending.again.then(|| lending.wish.clone());
+            if again.is_none() {
+                state.announce(Announcement::polite("say.lending-over"));
+            }
+            again
         });
+        if let Some(wish) = again {
+            self.start_lending(wish);
+        }
     }
 
     /// What the person does about a code or a session. What does not fit the stage is dropped.
@@ -500,8 +524,8 @@ impl Phone {
     /// The ticked records that are not lent yet.
     fn more(&self) -> Vec<RecordId> {
         let chosen: Vec<RecordId> = self.look(|state| {
-            let lent = state.lending.as_ref().map(|lending| lending.wish.records.clone()).unwrap_or_default();
-            state.list.chosen().iter().copied().filter(|record| !lent.contains(record)).collect()
+            let lending = state.lending.as_ref().filter(|lending| matches!(lending.stage, Stage::Running(_)));
+            lending.map(|lending| lending.not_lent(&state.list).collect()).unwrap_or_default()
         });
         let more = self.in_order(&chosen);
         self.change(|state| {
