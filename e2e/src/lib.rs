@@ -11,6 +11,7 @@ pub mod devtools;
 pub mod frames;
 pub mod linking;
 pub mod page;
+pub mod phone;
 pub mod program;
 pub mod proxy;
 pub mod scan;

@@ -13,6 +13,9 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// What the names of the tests against the peers in Python have in common, and no other test has.
 const OF_PYTHON: &str = "in_python";
 
+/// The same for those that need axe-core.
+const WITH_AXE: &str = "with_axe";
+
 /// One phase that ran.
 #[derive(Debug)]
 struct Phase {
@@ -95,6 +98,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 /// Unit, integration and whole-system tests; the last need the page and the binaries of the phases before.
 fn native(root: &Path) -> Result<Outcome> {
     let python = tools::python_peers(root)?;
+    let axe = tools::axe(root)?;
     let nextest = find("cargo-nextest").is_some();
     let mut test = cargo(root);
     if nextest {
@@ -103,22 +107,33 @@ fn native(root: &Path) -> Result<Outcome> {
         println!("cargo-nextest is not installed: cargo test runs the tests, more slowly");
         test.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     }
+    let mut left_out = Vec::new();
     match &python {
         Some(python) => {
             test.env("GLIMPSE_PYTHON", python);
         }
-        None if nextest => {
-            test.args(["-E", &format!("not test({OF_PYTHON})")]);
+        None => left_out.push((OF_PYTHON, "the tests against the independent peers in Python, which is not there")),
+    }
+    match &axe {
+        Some(axe) => {
+            test.env("GLIMPSE_AXE", axe);
         }
-        None => {
-            test.args(["--", "--skip", OF_PYTHON]);
+        None => left_out.push((WITH_AXE, "the look of axe-core at the phone page, which cannot be fetched")),
+    }
+    if nextest {
+        let each = left_out.iter().map(|(name, _)| format!("not test({name})"));
+        let all = each.collect::<Vec<_>>().join(" and ");
+        if !all.is_empty() {
+            test.args(["-E", &all]);
         }
+    } else {
+        test.arg("--").args(left_out.iter().flat_map(|(name, _)| ["--skip", name]));
     }
     let mut outcome = counted(&mut test)?;
-    if python.is_none() {
-        let line = "SKIPPED, and not counted: the tests against the independent peers in Python, which is not there";
+    for (_, what) in left_out {
+        let line = format!("SKIPPED, and not counted: {what}");
         println!("\n!!! {line}\n");
-        outcome.closing.push(line.to_owned());
+        outcome.closing.push(line);
     }
     Ok(outcome)
 }

@@ -38,24 +38,34 @@ const NAMED: [&str; 14] = [
 ];
 
 /// The page under the debugger.
-struct Look {
+pub(crate) struct Look {
     tools: DevTools,
     page: Session,
     found: Vec<String>,
     looks: usize,
+    /// Another judge, where there is one: an expression, a promise of the list of what it found.
+    second: Option<String>,
 }
 
 impl Look {
     async fn at(browser: &Browser) -> Result<Self> {
         let mut tools = browser.devtools().await?;
         let page = tools.page().await?;
-        Ok(Self { tools, page, found: Vec::new(), looks: 0 })
+        Ok(Self { tools, page, found: Vec::new(), looks: 0, second: None })
+    }
+
+    pub(crate) async fn with_second(browser: &Browser, judge: String) -> Result<Self> {
+        Ok(Self { second: Some(judge), ..Self::at(browser).await? })
     }
 
     /// Everything that is wrong with what is on the screen.
-    async fn audit(&mut self) -> Result<Vec<String>> {
+    pub(crate) async fn audit(&mut self) -> Result<Vec<String>> {
         let found = self.tools.evaluate(&self.page, AUDIT).await?;
         let mut found: Vec<String> = serde_json::from_value(found)?;
+        if let Some(judge) = &self.second {
+            let more: Vec<String> = serde_json::from_value(self.tools.evaluate(&self.page, judge).await?)?;
+            found.extend(more);
+        }
         let tree = self.tools.call(Some(&self.page), "Accessibility.getFullAXTree", json!({})).await?;
         for node in tree.get("nodes").and_then(Value::as_array).context("no tree")? {
             let word = |name: &str| node.pointer(&format!("/{name}/value")).and_then(Value::as_str).unwrap_or_default();
@@ -80,7 +90,7 @@ impl Look {
     }
 
     /// Looks at a screen in light and dark, wide and narrow.
-    async fn screen(&mut self, name: &str) -> Result<()> {
+    pub(crate) async fn screen(&mut self, name: &str) -> Result<()> {
         for (dark, narrow) in [(false, false), (true, false), (true, true), (false, true)] {
             self.emulate(dark, narrow).await?;
             let look = format!("{name}{}{}", if dark { "-dark" } else { "" }, if narrow { "-360" } else { "" });
@@ -102,7 +112,7 @@ impl Look {
         Ok(())
     }
 
-    fn done(self) {
+    pub(crate) fn done(self) {
         assert!(self.looks > 0);
         let mut found = self.found;
         found.dedup();

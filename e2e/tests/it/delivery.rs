@@ -276,7 +276,7 @@ async fn t078_a_swapped_wasm_is_refused_by_fetch() -> Result<()> {
 }
 
 /// Runs each expression away from DevTools, which lifts `unsafe-eval` while it evaluates, and tells what it threw.
-async fn attempts(browser: &Browser, expressions: &[&str]) -> Result<Vec<Value>> {
+pub(crate) async fn attempts(browser: &Browser, expressions: &[&str]) -> Result<Vec<Value>> {
     let mut told = Vec::new();
     for expression in expressions {
         let script = format!(
@@ -353,6 +353,9 @@ async fn t080_no_service_worker_can_take_over() -> Result<()> {
     Ok(())
 }
 
+/// Both pages, and the screen that each begins with.
+const PAGES: [(&str, &str); 2] = [("", "enter"), ("/device", "start")];
+
 #[tokio::test]
 async fn t081_strings_do_not_become_script() -> Result<()> {
     let sinks = [
@@ -366,9 +369,11 @@ async fn t081_strings_do_not_become_script() -> Result<()> {
     ];
     let server = Server::start().await?;
     let browser = Browser::start().await?;
-    browser.go(&server.url()).await?;
-    browser.screen("enter").await?;
-    assert_eq!(attempts(&browser, &sinks).await?, ["TypeError"; 7]);
+    for (path, first) in PAGES {
+        browser.go(&format!("{}{path}", server.url())).await?;
+        browser.screen(first).await?;
+        assert_eq!(attempts(&browser, &sinks).await?, ["TypeError"; 7], "{path}");
+    }
 
     let loose = altered(&server, |asked, mut answer| {
         if is_page(asked) {
@@ -377,10 +382,12 @@ async fn t081_strings_do_not_become_script() -> Result<()> {
         Some(answer)
     })
     .await?;
-    browser.go(&loose.url()).await?;
-    browser.screen("enter").await?;
-    let told = attempts(&browser, &sinks[..6]).await?;
-    assert_eq!(told, ["ran"; 6], "control: without the policy they do; for workers see row 79");
+    for (path, first) in PAGES {
+        browser.go(&format!("{}{path}", loose.url())).await?;
+        browser.screen(first).await?;
+        let told = attempts(&browser, &sinks[..6]).await?;
+        assert_eq!(told, ["ran"; 6], "control: without the policy they do; for workers see row 79");
+    }
     Ok(())
 }
 

@@ -353,7 +353,7 @@ async fn t066_control_a_page_that_does_not_wipe_itself_comes_back_with_the_secre
 }
 
 /// Goes to another page and presses Back.
-async fn leave_and_come_back(browser: &Browser, elsewhere: &str) -> Result<()> {
+pub(crate) async fn leave_and_come_back(browser: &Browser, elsewhere: &str) -> Result<()> {
     let here = browser.run("return location.pathname").await?;
     browser.go(elsewhere).await?;
     browser.driver.back().await?;

@@ -229,6 +229,15 @@ async fn begin() -> Result<(Server, Browser)> {
 
 #[tokio::test]
 async fn t082_the_page_can_carry_nothing_out() -> Result<()> {
+    page_carries_nothing_out("", "enter").await
+}
+
+#[tokio::test]
+async fn t082_nor_can_the_page_of_the_phone() -> Result<()> {
+    page_carries_nothing_out("/device", "start").await
+}
+
+async fn page_carries_nothing_out(path: &str, first: &str) -> Result<()> {
     let (server, browser) = begin().await?;
     for (policy, list, arrives) in [
         // Control: without protection every way is open, and each is seen outside.
@@ -241,21 +250,30 @@ async fn t082_the_page_can_carry_nothing_out() -> Result<()> {
     ] {
         let page = walled(&server, policy, list).await?;
         let outside = Outside::new().await?;
-        browser.go(&page.url()).await?;
-        browser.screen("enter").await?;
+        browser.go(&format!("{}{path}", page.url())).await?;
+        browser.screen(first).await?;
         let violations = try_page(&browser, &outside).await?;
         outside.gets_only(&arrives).await.with_context(|| format!("policy {policy}, list {list}"))?;
         if policy {
             reported(OF_PAGE, &violations);
         }
         // The page is still there and answers.
-        browser.screen("enter").await?;
+        browser.screen(first).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn t082_nor_can_the_worker() -> Result<()> {
+    worker_carries_nothing_out("", "enter").await
+}
+
+#[tokio::test]
+async fn t082_nor_can_the_worker_of_the_phone() -> Result<()> {
+    worker_carries_nothing_out("/device", "start").await
+}
+
+async fn worker_carries_nothing_out(path: &str, first: &str) -> Result<()> {
     let (server, browser) = begin().await?;
     for (policy, list, arrives) in [
         (false, false, names(OF_WORKER, |_| true)),
@@ -265,8 +283,8 @@ async fn t082_nor_can_the_worker() -> Result<()> {
     ] {
         let page = walled(&server, policy, list).await?;
         let outside = Outside::new().await?;
-        browser.go(&page.url()).await?;
-        browser.screen("enter").await?;
+        browser.go(&format!("{}{path}", page.url())).await?;
+        browser.screen(first).await?;
         let mut tools = browser.devtools().await?;
         let session = tools.page().await?;
         let worker = tools.worker(&session).await?;

@@ -31,7 +31,7 @@ pub(crate) const SAMPLE: [&str; 8] = [
 ];
 
 /// Addresses that a page or a Worker asked for so far, WebSockets included.
-async fn asked(tools: &mut DevTools, of: &Session) -> Result<Vec<String>> {
+pub(crate) async fn asked(tools: &mut DevTools, of: &Session) -> Result<Vec<String>> {
     let requests = tools.events_of(of, "Network.requestWillBeSent").await?;
     let sockets = tools.events_of(of, "Network.webSocketCreated").await?;
     let requests = requests.iter().filter_map(|event| event.pointer("/request/url"));
@@ -40,7 +40,7 @@ async fn asked(tools: &mut DevTools, of: &Session) -> Result<Vec<String>> {
 }
 
 /// Loads a page whose requests, and those of its Worker, are listed from the first one on.
-async fn go_listed(browser: &Browser, url: &str) -> Result<(DevTools, Session, Session)> {
+pub(crate) async fn go_listed(browser: &Browser, url: &str) -> Result<(DevTools, Session, Session)> {
     // What a window shows before it shows anything is the browser's own and asks for much.
     browser.go("about:blank").await?;
     let mut tools = browser.devtools().await?;
@@ -58,7 +58,7 @@ async fn go_listed(browser: &Browser, url: &str) -> Result<(DevTools, Session, S
 const PDF_VIEWER: &str = "chrome-extension://mhjfbmdgcfjbbpaeojofohoefgiehjai/";
 
 /// Addresses that are not the origin's own; a `blob:` is made in the page and leaves nothing on the network.
-fn foreign(all: &[String], origin: &str) -> BTreeSet<String> {
+pub(crate) fn foreign(all: &[String], origin: &str) -> BTreeSet<String> {
     let socket = origin.replacen("http", "ws", 1);
     let own = |url: &&String| {
         let after = |start: &str| url.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));
