@@ -1,18 +1,21 @@
-//! Attacks on the phone page. Those that both pages meet in one way stand with those on the viewer's (rows 78, 81, 82).
+//! Attacks on the phone page. What it cannot carry out (row 82) stands with what the viewer's page cannot.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use axum::http::StatusCode;
+use base64ct::{Base64, Encoding as _};
 use e2e::browser::Browser;
 use e2e::phone::{PASSPHRASE, Phone};
-use e2e::proxy::Answer;
+use e2e::program::dist;
+use e2e::proxy::{Answer, Proxy};
 use e2e::scan::{Needle, scan_processes};
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha384};
 
-use crate::altered::{altered, edit_policy, is_page, without_protection};
+use crate::altered::{altered, edit_html, edit_policy, is_page, without_protection};
 use crate::delivery::attempts;
 use crate::ending::{go_with, leave_and_come_back};
 use crate::memory::{FAULTS, WATCH_RANDOMNESS, files_below, found};
@@ -94,6 +97,82 @@ async fn t066_back_to_the_phone_shows_a_locked_page() -> Result<()> {
     let again = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))";
     phone.browser.run(again).await?;
     phone.browser.screen("locked").await
+}
+
+/// A module with a section more, which every engine reads over: valid, and it runs as the other does.
+fn another(wasm: &[u8]) -> Vec<u8> {
+    [wasm, &[0, 8, 7], b"swapped"].concat()
+}
+
+fn is_wasm(path: &str) -> bool {
+    path.contains("/glimpse-phone_bg-") && path.ends_with(".wasm")
+}
+
+/// Serves another wasm for the phone; with `pinned` the page pins what its builder published, without it what is served.
+async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
+    let files = std::fs::read_dir(dist()?.join("assets"))?.filter_map(|entry| Some(entry.ok()?.path()));
+    let wasm = files.into_iter().find(|path| is_wasm(&path.display().to_string())).context("no wasm")?;
+    let wasm = std::fs::read(wasm)?;
+    let hash = |bytes: &[u8]| format!("sha384-{}", Base64::encode_string(&Sha384::digest(bytes)));
+    let (before, after) = (hash(&wasm), hash(&another(&wasm)));
+    altered(server, move |asked, mut answer| {
+        if is_wasm(&asked.path) && answer.status == StatusCode::OK {
+            answer.body = another(&answer.body);
+        }
+        if is_page(asked) && !pinned {
+            edit_policy(&mut answer, |policy| policy.replace(&before, &after));
+            edit_html(&mut answer, |html| html.replace(&before, &after));
+        }
+        Some(answer)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn t078_another_wasm_of_the_phone_that_would_run_is_refused() -> Result<()> {
+    let server = Server::start().await?;
+    let browser = Browser::start().await?;
+    let proxy = swapping(&server, true).await?;
+    browser.go(&format!("{}/device", proxy.url())).await?;
+    browser.screen("refused").await?;
+    browser.reads("This page is not what its builder published.").await?;
+    assert!(proxy.exchanges().iter().any(|(asked, _)| is_wasm(&asked.path)), "it was asked for");
+
+    // Control: where nothing pins the other module, it runs.
+    let proxy = swapping(&server, false).await?;
+    browser.go(&format!("{}/device", proxy.url())).await?;
+    browser.screen("start").await?;
+    let served = proxy.exchanges();
+    let (_, answer) = served.iter().find(|(asked, _)| is_wasm(&asked.path)).context("no wasm was asked for")?;
+    assert!(answer.body.ends_with(b"swapped"), "control: and it was the other one");
+    Ok(())
+}
+
+#[tokio::test]
+async fn t081_on_the_phone_strings_do_not_become_script() -> Result<()> {
+    let sinks = [
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+        "document.createElement('script').text = 'x'",
+        "trustedTypes.createPolicy('second', { createHTML: s => s })",
+        "trustedTypes.createPolicy('glimpse-worker', { createScriptURL: s => s })",
+    ];
+    let server = Server::start().await?;
+    let browser = Browser::start().await?;
+    browser.go(&format!("{}/device", server.url())).await?;
+    browser.screen("start").await?;
+    assert_eq!(attempts(&browser, &sinks).await?, ["TypeError"; 5]);
+    let loose = altered(&server, |asked, mut answer| {
+        if is_page(asked) {
+            without_protection(&mut answer);
+        }
+        Some(answer)
+    })
+    .await?;
+    browser.go(&format!("{}/device", loose.url())).await?;
+    browser.screen("start").await?;
+    assert_eq!(attempts(&browser, &sinks).await?, ["ran"; 5], "control: without the policy they do");
+    Ok(())
 }
 
 #[tokio::test]
