@@ -105,9 +105,9 @@ fn asked_for() -> BTreeSet<String> {
     for folder in ["www", "www/screens", "src/model"] {
         files.extend(fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()));
     }
-    // What the phone page asks for is looked at below.
+    // What the phone and the watch ask for is looked at below.
     let is_source = |path: &Path| {
-        !path.ends_with("device.html")
+        !["device.html", "watch.html"].iter().any(|page| path.ends_with(page))
             && path.extension().is_some_and(|extension| ["js", "html", "rs"].iter().any(|own| extension == *own))
     };
     for path in files.into_iter().filter(|path| is_source(path)) {
@@ -155,11 +155,11 @@ fn the_static_page_says_what_the_catalogue_says() {
 
 /// The sources of the phone page: what it is drawn with, and what says to it what there is.
 fn phone_sources() -> Vec<(PathBuf, String)> {
-    let mut folders: Vec<_> = ["www/device", "crates/glimpse-phone/src", "crates/glimpse-page/src"]
+    let mut folders: Vec<_> = ["www/device", "www/watch", "crates/glimpse-phone/src", "crates/glimpse-page/src"]
         .iter()
         .map(|folder| root().join(folder))
         .collect();
-    let mut sources = vec![(root().join("www/device.html"), String::new())];
+    let mut sources = ["www/device.html", "www/watch.html"].map(|page| (root().join(page), String::new())).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -193,7 +193,10 @@ fn made_up(sources: &[(PathBuf, String)]) -> BTreeSet<(&str, &str)> {
         let (before, rest) = template.split_once("${")?;
         Some((before, rest.split_once('}')?.1))
     });
-    parts.filter(|(before, _)| before.ends_with('.') && !before.contains(|at: char| at == ' ' || at == '\n')).collect()
+    let is_key = |before: &str, after: &str| before.ends_with('.') || (before.is_empty() && after.starts_with('.'));
+    parts
+        .filter(|(before, after)| is_key(before, after) && !before.contains(|at: char| at == ' ' || at == '\n'))
+        .collect()
 }
 
 /// What the phone's Rust gives the last part of a key for: after `mark`, in quotes.

@@ -91,9 +91,9 @@ export class Engine {
     }, LOOK_MILLIS);
   }
 
-  /** @param {Intent} intent */
-  send(intent) {
-    this.#worker?.postMessage(intent);
+  /** @param {Intent} intent @param {Transferable[]} [transfer] what is handed over with it, and not copied */
+  send(intent, transfer = []) {
+    this.#worker?.postMessage(intent, transfer);
     if (this.#reading.includes(intent.type)) void this.#fetchReader();
   }
 

@@ -1,17 +1,9 @@
 //! The browser's debugger (Chrome DevTools Protocol): what WebDriver cannot see, the Worker and its memory above all.
 
-use std::collections::VecDeque;
-
 use anyhow::{Context as _, Result, bail};
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use crate::wait::PATIENCE;
+use crate::calls::Calls;
 
 /// One thing that the debugger looks at: a page or a Worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +11,7 @@ pub struct Session(String);
 
 /// A connection to the whole browser.
 #[derive(Debug)]
-pub struct DevTools {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    last: u64,
-    events: VecDeque<Value>,
-}
+pub struct DevTools(Calls);
 
 impl DevTools {
     /// Connects to `host:port`.
@@ -34,10 +22,7 @@ impl DevTools {
         let version = reqwest::get(format!("http://{address}/json/version")).await?.bytes().await?;
         let version: Value = serde_json::from_slice(&version)?;
         let url = version.get("webSocketDebuggerUrl").and_then(Value::as_str).context("no socket")?;
-        // Heap snapshots are large.
-        let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
-        let (socket, _) = connect_async_with_config(url, Some(config), true).await?;
-        Ok(Self { socket, last: 0, events: VecDeque::new() })
+        Ok(Self(Calls::connect(url).await?))
     }
 
     /// Calls a method of the browser, or of one page or Worker.
@@ -45,18 +30,7 @@ impl DevTools {
     /// # Errors
     /// What the browser says, or that it says nothing.
     pub async fn call(&mut self, session: Option<&Session>, method: &str, params: Value) -> Result<Value> {
-        let id = self.send(session, method, params).await?;
-        loop {
-            let message = self.next().await.with_context(|| format!("in {method}"))?;
-            if message.get("id").and_then(Value::as_u64) != Some(id) {
-                self.events.push_back(message);
-                continue;
-            }
-            if let Some(error) = message.get("error") {
-                bail!("{method}: {error}");
-            }
-            return Ok(message.get("result").cloned().unwrap_or_default());
-        }
+        self.0.call(session.map(|Session(id)| id.as_str()), method, params).await
     }
 
     /// Calls a method without waiting for its answer.
@@ -64,22 +38,7 @@ impl DevTools {
     /// # Errors
     /// When the connection is gone.
     pub async fn send(&mut self, session: Option<&Session>, method: &str, params: Value) -> Result<u64> {
-        self.last = self.last.saturating_add(1);
-        let mut call = json!({ "id": self.last, "method": method, "params": params });
-        if let (Some(Session(id)), Some(object)) = (session, call.as_object_mut()) {
-            object.insert("sessionId".to_owned(), json!(id));
-        }
-        self.socket.send(Message::text(call.to_string())).await?;
-        Ok(self.last)
-    }
-
-    async fn next(&mut self) -> Result<Value> {
-        loop {
-            let message = timeout(PATIENCE, self.socket.next()).await.context("the debugger is silent")?;
-            if let Message::Text(text) = message.context("the debugger is gone")?? {
-                return Ok(serde_json::from_str(&text)?);
-            }
-        }
+        self.0.send(session.map(|Session(id)| id.as_str()), method, params).await
     }
 
     /// The next event of a name for which `fits` says yes, those that came before included.
@@ -87,19 +46,7 @@ impl DevTools {
     /// # Errors
     /// When none comes.
     pub async fn event(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
-        let wanted = |message: &Value| {
-            message.get("method").and_then(Value::as_str) == Some(name) && message.get("params").is_some_and(&fits)
-        };
-        if let Some(at) = self.events.iter().position(wanted) {
-            return self.events.remove(at).context("it was there");
-        }
-        loop {
-            let message = self.next().await.with_context(|| format!("waiting for {name}"))?;
-            if wanted(&message) {
-                return Ok(message);
-            }
-            self.events.push_back(message);
-        }
+        self.0.event(name, fits).await
     }
 
     /// Events of a name that came so far; they stay.
@@ -110,7 +57,7 @@ impl DevTools {
         // An answer comes after all events before it.
         self.call(None, "Browser.getVersion", json!({})).await?;
         let fits = |message: &&Value| message.get("method").and_then(Value::as_str) == Some(name);
-        Ok(self.events.iter().filter(fits).filter_map(|message| message.get("params")).cloned().collect())
+        Ok(self.0.events.iter().filter(fits).filter_map(|message| message.get("params")).cloned().collect())
     }
 
     /// The same of one page or Worker.
@@ -123,18 +70,12 @@ impl DevTools {
             message.get("method").and_then(Value::as_str) == Some(name)
                 && message.get("sessionId").and_then(Value::as_str) == Some(&of.0)
         };
-        Ok(self.events.iter().filter(fits).filter_map(|message| message.get("params")).cloned().collect())
+        Ok(self.0.events.iter().filter(fits).filter_map(|message| message.get("params")).cloned().collect())
     }
 
     /// Takes the events of a name that came so far, and leaves none of them.
     pub fn take_events(&mut self, name: &str) -> Vec<Value> {
-        let (taken, left) = self
-            .events
-            .drain(..)
-            .partition(|message: &Value| message.get("method").and_then(Value::as_str) == Some(name));
-        self.events = left;
-        let taken: VecDeque<Value> = taken;
-        taken.into_iter().filter_map(|mut message| Some(message.get_mut("params")?.take())).collect()
+        self.0.take_events(name)
     }
 
     /// Attaches to the one page that is open.

@@ -4,12 +4,15 @@
 //! until it is there or its time is up ([`wait`]). The demo, the measurements and the soak run drive the same parts.
 #![forbid(unsafe_code)]
 
+pub mod bidi;
 pub mod browser;
+mod calls;
 pub mod code;
 pub mod device;
 pub mod devtools;
 pub mod frames;
 pub mod linking;
+pub mod listing;
 pub mod page;
 pub mod phone;
 pub mod program;

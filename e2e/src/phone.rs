@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use crate::browser::{Browser, Chromium};
 use crate::device::Device;
 pub use crate::device::PASSPHRASE as TERMINAL_PASSPHRASE;
 use crate::wait::until;
@@ -18,7 +18,7 @@ pub const PASSPHRASE: &str = "seven salted almonds";
 #[derive(Debug)]
 pub struct Phone {
     /// Its browser.
-    pub browser: Browser,
+    pub browser: Chromium,
     url: String,
 }
 
@@ -28,7 +28,8 @@ impl Phone {
     /// # Errors
     /// When the browser or the page does not start.
     pub async fn blank(server: &str) -> Result<Self> {
-        let browser = Browser::with(&["--headless=new", "--window-size=390,780"]).await?;
+        let browser = Chromium::start().await?;
+        browser.driver.set_window_rect(0, 0, 390, 780).await?;
         let phone = Self { browser, url: format!("{server}/device") };
         phone.load("start").await?;
         Ok(phone)

@@ -56,6 +56,22 @@ impl Server {
         Self::at(address, &["--set", &origins]).await
     }
 
+    /// A server that a browser reaches under a name as well, as passkeys need it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn named() -> Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let origins = format!("public_origins=http://{address},http://localhost:{}", address.port());
+        Self::at(address, &["--set", &origins]).await
+    }
+
+    /// `http://localhost:<port>`.
+    #[must_use]
+    pub fn named_url(&self) -> String {
+        format!("http://localhost:{}", self.address.port())
+    }
+
     async fn at(address: SocketAddr, more: &[&str]) -> Result<Self> {
         crate::provide_tls();
         let folder = tempfile::tempdir()?;

@@ -1,20 +1,21 @@
 //! A server, a device and a browser, and a look that the one lends the other.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, Chromium, Kind};
 use crate::device::{Device, Lending};
 use crate::proxy::{Proxy, Tamper};
 use crate::server::{Server, free_port};
 
 /// Everything that a story needs, each of its own.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Stage<B = Chromium> {
     /// The browser.
-    pub browser: Browser,
+    pub browser: B,
     /// The linked device.
     pub device: Device,
     /// What stands between them and the server, if anything.
@@ -24,16 +25,15 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Device and browser at the real server.
+    /// Device and Chromium at the real server.
     ///
     /// # Errors
     /// When one of them does not start.
     pub async fn new() -> Result<Self> {
-        let server = Server::start().await?;
-        Self::at(server, None).await
+        Self::at(Server::start().await?, None, Chromium::start()).await
     }
 
-    /// Device and browser at a hostile server: the real one behind a proxy that tampers.
+    /// Device and Chromium at a hostile server: the real one behind a proxy that tampers.
     ///
     /// # Errors
     /// When one of them does not start.
@@ -46,18 +46,42 @@ impl Stage {
     /// # Errors
     /// When one of them does not start.
     pub async fn behind_with(tamper: Arc<dyn Tamper>, settings: &[&str]) -> Result<Self> {
-        let port = free_port()?;
-        // Devices sign in at the address that they know; the proxy's, here.
-        let origin = format!("public_origins=http://127.0.0.1:{port}");
-        let arguments: Vec<&str> = settings.iter().chain([&&*origin]).flat_map(|&setting| ["--set", setting]).collect();
-        let server = Server::with(&arguments).await?;
-        let proxy = Proxy::start(port, &server.url(), tamper).await?;
-        Self::at(server, Some(proxy)).await
+        let (server, proxy) = hostile(tamper, settings).await?;
+        Self::at(server, Some(proxy), Chromium::start()).await
+    }
+}
+
+impl Stage<Browser> {
+    /// Device and a browser of this kind at the real server.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn with(kind: Kind) -> Result<Self> {
+        Self::around(Browser::start(kind)).await
     }
 
-    async fn at(server: Server, proxy: Option<Proxy>) -> Result<Self> {
+    /// Device and a browser that the caller starts at the real server.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn around(browser: impl Future<Output = Result<Browser>>) -> Result<Self> {
+        Self::at(Server::start().await?, None, browser).await
+    }
+
+    /// Device and a browser of this kind at a hostile server: the real one behind a proxy that tampers.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn with_behind(kind: Kind, tamper: Arc<dyn Tamper>) -> Result<Self> {
+        let (server, proxy) = hostile(tamper, &[]).await?;
+        Self::at(server, Some(proxy), Browser::start(kind)).await
+    }
+}
+
+impl<B: Borrow<Browser>> Stage<B> {
+    async fn at(server: Server, proxy: Option<Proxy>, browser: impl Future<Output = Result<B>>) -> Result<Self> {
         let url = proxy.as_ref().map_or_else(|| server.url(), Proxy::url);
-        let (device, browser) = tokio::try_join!(Device::create(&url), Browser::start())?;
+        let (device, browser) = tokio::try_join!(Device::create(&url), browser)?;
         Ok(Self { browser, device, proxy, server })
     }
 
@@ -72,14 +96,26 @@ impl Stage {
     /// # Errors
     /// When any step fails.
     pub async fn lend(&self, arguments: &[&str]) -> Result<Look> {
+        let browser = self.browser.borrow();
         let mut lending = self.device.lend(arguments).await?;
-        self.browser.go(&self.url()).await?;
-        self.browser.type_code(&lending.code).await?;
-        let words = self.browser.words().await?;
+        browser.go(&self.url()).await?;
+        browser.type_code(&lending.code).await?;
+        let words = browser.words().await?;
         let granted = lending.approve(&words).await?;
-        self.browser.screen("session").await?;
+        browser.screen("session").await?;
         Ok(Look { lending, granted })
     }
+}
+
+/// The real server behind a proxy that tampers.
+async fn hostile(tamper: Arc<dyn Tamper>, settings: &[&str]) -> Result<(Server, Proxy)> {
+    let port = free_port()?;
+    // Devices sign in at the address that they know; the proxy's, here.
+    let origin = format!("public_origins=http://127.0.0.1:{port}");
+    let arguments: Vec<&str> = settings.iter().chain([&&*origin]).flat_map(|&setting| ["--set", setting]).collect();
+    let server = Server::with(&arguments).await?;
+    let proxy = Proxy::start(port, &server.url(), tamper).await?;
+    Ok((server, proxy))
 }
 
 /// A session that runs.

@@ -5,14 +5,16 @@ import { byId, fill, h, say } from "../dom.js";
 import { Engine } from "../engine.js";
 import { Stop, whyImportFailed } from "../pinned.js";
 import { choose, chosen, has, preferred, t } from "../text.js";
+import { carryFor } from "./companion.js";
 import { Nav } from "./nav.js";
+import { keepForOffline } from "./offline.js";
 import { Gate } from "./screens/gate.js";
 import { troubleText } from "./words.js";
 
 /** @typedef {import("../engine.js").Intent} Intent */
 /** @typedef {import("../engine.js").Report} Report */
 /** @typedef {Record<string, any>} Snapshot What `glimpse-phone` computed; see `Snapshot` there. */
-/** @typedef {(intent: Intent) => void} Send */
+/** @typedef {(intent: Intent, transfer?: Transferable[]) => void} Send */
 /**
  * @typedef {object} Screen
  * @property {HTMLElement} element
@@ -27,6 +29,7 @@ const LATER = {
   add: () => import("./screens/add.js"),
   lend: () => import("./screens/lend.js"),
   more: () => import("./screens/more.js"),
+  settings: () => import("./screens/settings.js"),
 };
 
 class App {
@@ -44,6 +47,12 @@ class App {
   /** What the open record was drawn from, to draw it again in another language. @type {Report[]} */
   #opened = [];
   #trouble = "";
+  /** The language that this device keeps. */
+  #kept = "";
+  /** When the Worker was told last that somebody is there. */
+  #active = 0;
+  /** Other tabs of this page. */
+  #tabs = new BroadcastChannel("glimpse-device");
 
   constructor() {
     byId("stuck").remove();
@@ -51,10 +60,16 @@ class App {
     const language = /** @type {HTMLSelectElement} */ (byId("language"));
     language.addEventListener("change", async () => {
       await choose(language.value);
+      this.#kept = language.value;
+      this.#send({ type: "language", language: language.value });
       this.#redraw();
     });
+    for (const type of ["pointerdown", "keydown"]) addEventListener(type, (event) => this.#touch(event.timeStamp), { passive: true });
+    // The account was forgotten or deleted in another tab: its keys must not stay in this one.
+    this.#tabs.onmessage = () => (this.#engine?.stop(), location.reload());
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
     addEventListener("online", () => this.#send({ type: "refresh" }));
+    carryFor((port) => this.#engine?.send({ type: "companion", port }, [port]));
     addEventListener("pagehide", () => {
       this.#engine?.stop();
       // A page that the browser keeps for its Back button would come back with what it showed.
@@ -71,6 +86,7 @@ class App {
       if (!able()) throw new Stop("unsupported-browser");
       this.#engine = await Engine.load(["open", "go", "add"]);
       this.#run();
+      void keepForOffline(() => this.#newer());
     } catch (error) {
       this.#refuse(error instanceof Stop ? error.code : "internal");
     }
@@ -79,10 +95,25 @@ class App {
   /** A Worker with an empty memory, and no keys in it. */
   #run() {
     this.#engine?.start((report) => this.#hear(report), () => this.#refuse("internal"), { ticks: false });
+    if (document.hidden) this.#send({ type: "visible", visible: false });
   }
 
-  /** @param {Intent} intent */
-  #send = (intent) => this.#engine?.send(intent);
+  /** What is typed or touched keeps the keys from being put away; said now and then, not at each key. @param {number} at */
+  #touch(at) {
+    if (!this.#last?.list || at - this.#active < TOUCHES) return;
+    this.#active = at;
+    this.#send({ type: "active" });
+  }
+
+  /** Another build is there. It takes the place of this one when the person says so. */
+  #newer() {
+    const box = byId("newer");
+    box.hidden = false;
+    fill(box, h("span", {}, t("set.newer")), h("button", { type: "button", class: "plain small", onclick: () => location.reload() }, t("reload")));
+  }
+
+  /** @type {Send} */
+  #send = (intent, transfer) => this.#engine?.send(intent, transfer);
 
   /** @param {Report} report */
   #hear(report) {
@@ -99,7 +130,8 @@ class App {
   async #show(snapshot) {
     const before = this.#last;
     this.#last = snapshot;
-    if (snapshot.screen === "locked" && before?.list) {
+    if ((snapshot.screen === "locked" || snapshot.screen === "start") && before?.list) {
+      if (snapshot.screen === "start") this.#tabs.postMessage("gone");
       // The keys were put away: their Worker goes, and with it whatever was left of them in its memory.
       this.#last = null;
       this.#opened = [];
@@ -107,6 +139,15 @@ class App {
     }
     if (snapshot.screen === "looking") return;
     byId("loading").hidden = true;
+    if (snapshot.language !== this.#kept) {
+      this.#kept = snapshot.language;
+      if (snapshot.language && snapshot.language !== chosen()) {
+        /** @type {HTMLSelectElement} */ (byId("language")).value = snapshot.language;
+        await choose(snapshot.language);
+        this.#redraw();
+        if (this.#last !== snapshot) return;
+      }
+    }
     if (!snapshot.record) this.#opened = [];
     if (!this.#classes.has(snapshot.screen)) {
       if (!(await this.#fetch(snapshot.screen))) return;
@@ -188,13 +229,16 @@ class App {
     byId("loading").hidden = true;
     byId("nav").hidden = true;
     document.documentElement.dataset.screen = "refused";
-    const [happened, next] = has(`error.${code}`) || has(`trouble.${code}`) ? troubleText({ key: code, wait: null }) : FALLBACK;
+    const [happened, next] = has(`error.${code}`) || has(`trouble.${code}`) ? troubleText({ key: code, wait: null }).filter((part) => part !== " ") : FALLBACK;
     const again = h("button", { class: "primary", type: "button", onclick: () => location.reload() }, has("reload") ? t("reload") : "Reload");
     const panel = h("div", { class: "notice bad", role: "alert", tabIndex: -1 }, h("h1", {}, happened), h("p", {}, next), again);
     fill(byId("main"), h("section", { class: "screen narrow" }, panel));
     panel.focus();
   }
 }
+
+/** The Worker hears at most this often that somebody is there, in milliseconds. */
+const TOUCHES = 10_000;
 
 /** What can be told before a catalogue has arrived. */
 const FALLBACK = ["Something went wrong inside Glimpse.", "Try again; if it stays, report it."];

@@ -38,7 +38,13 @@ self.onmessage = async ({ data }) => {
     return report({ kind: "refused", code: slug });
   }
   const take = (message) => {
+    if (message.type === "companion") return phone.carry(message.port);
     if (message.type === "add") return phone.add(JSON.stringify(message.told), message.file);
+    if (message.type === "keyed") {
+      const secret = new Uint8Array(message.secret);
+      phone.keyed(JSON.stringify(message.told), secret);
+      return secret.fill(0);
+    }
     if (message.type !== "reader") return phone.intent(JSON.stringify(message));
     if (message.wasm) reader = new WebAssembly.Module(message.wasm);
     phone.reader(message.failure);

@@ -42,7 +42,7 @@ export class Session {
     this.#kind.setAttribute("aria-label", t("session.kind"));
     this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
 
-    const who = h("span", { class: "who" }, icon("lock"), h("span", {}, this.#owner, h("span", { class: "rights", "aria-hidden": "true" }, " · "), this.#rights));
+    const who = h("span", { class: "who" }, icon("lock"), h("span", {}, this.#owner, " ", h("span", { class: "rights", "aria-hidden": "true" }, "· "), this.#rights));
     const bar = h("div", { class: "bar", role: "region", "aria-label": t("session.bar") }, who, h("span", { class: "remaining" }, h("span", { class: "left-label" }, t("session.left")), " ", this.#left), this.#more, end);
     const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#count, this.#list.element, this.#askForm(send), this.#asked);
     this.#panes = h("div", { class: "panes" }, aside, this.#record.element);

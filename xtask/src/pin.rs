@@ -18,6 +18,7 @@
 //! - Keys of `pages` and `assets` are paths inside `dist/`, with `/`. The URL path is `/` followed by the key; `/` itself
 //!   answers with `index.html`, and `/device` with `device.html`, as any page without its ending. A path that is in neither list does not exist (404), `headers.json` included.
 //! - A response carries `headers`, then the file's own headers, which override. Names are lower case.
+//! - `device-sw.js`, the service worker of `/device`, is the one asset whose name stays; it is in `SHA256SUMS` as all are.
 //! - Beside a file `F` there may be `F.br`, the same bytes in Brotli. When the request accepts `br`, send that file
 //!   with the headers of `F`, `content-encoding: br` and `vary: accept-encoding`.
 //! - `build` is the SHA-256 of the file `SHA256SUMS` in `dist/` (one line per asset: hex digest, two spaces, path;
@@ -32,6 +33,7 @@ mod comments;
 mod headers;
 mod html;
 mod imports;
+mod offline;
 mod wasm;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,12 +45,18 @@ use base64ct::{Base64, Encoding as _};
 use sha2::{Digest as _, Sha256, Sha384};
 
 use self::html::{Piece, Tag};
+use self::offline::Offline;
 
 /// What the source tree of the page is called in the staging folder, and in the `href`s of the sources.
 const SOURCE: &str = "www/";
-/// What the Workers run, and the glue of the module that each is for: that glue and the reader's, then our own script. One
-/// file, because the glues are much alike, and because a Worker under this policy can load no second one.
-const WORKERS: [(&str, &str); 2] = [("www/worker.js", "glimpse-web.js"), ("www/device/worker.js", "glimpse-phone.js")];
+/// What the Workers run, the glue of the module that each is for, and whether it reads records: that glue and perhaps the
+/// reader's, then our own script. One file, because the glues are much alike, and because a Worker under this policy can load
+/// no second one.
+const WORKERS: [(&str, &str, bool); 3] = [
+    ("www/worker.js", "glimpse-web.js", true),
+    ("www/device/worker.js", "glimpse-phone.js", true),
+    ("www/watch/worker.js", "glimpse-phone.js", false),
+];
 const READER_GLUE: &str = "glimpse-reader.js";
 /// Where the pinned files go.
 const TARGET: &str = "assets/";
@@ -91,7 +99,11 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
             *bytes = comments::without(std::str::from_utf8(bytes).with_context(|| name.clone())?).into_bytes();
         }
     }
-    let (pages, assets) = sort_out(files)?;
+    let offline = Offline::take(&mut files)?;
+    let (pages, mut assets) = sort_out(files)?;
+    if let Some(offline) = offline {
+        offline.add(&pages, &mut assets)?;
+    }
     let sums: String = {
         let mut lines: Vec<_> = assets.values().map(|a| (&a.path, hex(&Sha256::digest(&a.bytes)))).collect();
         lines.sort();
@@ -102,7 +114,7 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     let mut manifest = headers::Manifest::new(&build);
     let mut output: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (name, source) in &pages {
-        let page = pin_page(source, &assets, &build, server).with_context(|| format!("in {name}"))?;
+        let page = pin_page(name, source, &assets, &build, server).with_context(|| format!("in {name}"))?;
         manifest.page(name, &page.policy, server);
         output.insert(name.clone(), page.html.into_bytes());
     }
@@ -123,18 +135,20 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     write(folder, "headers.json", manifest.to_json()?.as_bytes())
 }
 
-/// Makes one script of the three that a Worker runs. All glues declare `wasm_bindgen`: the reader's becomes a function that
-/// makes a module instance of its own at each call.
+/// Makes one script of all that a Worker runs. All glues declare `wasm_bindgen`: the reader's becomes a function that makes a
+/// module instance of its own at each call.
 fn join_workers(files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
-    let mut take = |name: &str| files.remove(name).with_context(|| format!("{name} is missing"));
-    let reader = take(READER_GLUE)?;
+    let find = |name: &str| files.get(name).cloned().with_context(|| format!("{name} is missing"));
+    let reader = [b"const readerGlue = () => {\n", &*find(READER_GLUE)?, b"\nreturn wasm_bindgen;\n};\n"].concat();
     let mut joined = Vec::new();
-    for (script, glue) in WORKERS {
-        let (glue, own) = (take(glue)?, take(script)?);
-        let parts: [&[u8]; 5] =
-            [&glue, b"\nconst readerGlue = () => {\n", &reader, b"\nreturn wasm_bindgen;\n};\n", &own];
+    for (script, glue, reads) in WORKERS {
+        let parts = [find(glue)?, b"\n".to_vec(), if reads { reader.clone() } else { Vec::new() }, find(script)?];
         joined.push((script.to_owned(), parts.concat()));
     }
+    for (_, glue, _) in WORKERS {
+        files.remove(glue);
+    }
+    files.remove(READER_GLUE);
     files.extend(joined);
     Ok(())
 }
@@ -174,7 +188,7 @@ struct Page {
 }
 
 /// Rewrites every reference of a page, and inserts the policy, the settings, the import map and the module preloads.
-fn pin_page(source: &str, assets: &Assets, build: &str, server: Option<&str>) -> Result<Page> {
+fn pin_page(name: &str, source: &str, assets: &Assets, build: &str, server: Option<&str>) -> Result<Page> {
     let pieces = html::parse(source)?;
     let entries =
         pieces.iter().filter_map(Piece::tag).filter(|tag| tag.name == "script").filter_map(|tag| tag.get("src"));
@@ -187,7 +201,7 @@ fn pin_page(source: &str, assets: &Assets, build: &str, server: Option<&str>) ->
     let map = imports::map(&graph, assets)?;
     let map_hash = format!("sha384-{}", Base64::encode_string(&Sha384::digest(&map)));
     scripts.insert(&map_hash);
-    let policy = headers::content_security_policy(&scripts, server);
+    let policy = headers::content_security_policy(name, &scripts, server);
 
     let mut out = String::with_capacity(source.len().saturating_mul(2));
     let mut map_is_in = false;
@@ -252,8 +266,8 @@ fn pin_reference(tag: &mut Tag<'_>, attribute: &str, assets: &Assets) -> Result<
         ("script", _) | ("link", Some("stylesheet" | "modulepreload")) => tag.set("integrity", &asset.integrity),
         // `integrity` on a preload for `fetch` is not enforced and only logs warnings: boot hands this one to `fetch`.
         ("link", Some("preload") | None) => tag.set("data-integrity", &asset.integrity),
-        // A browser checks no hash of an icon or an image; neither can run.
-        ("img", _) | ("link", Some("icon")) => return Ok(()),
+        // A browser checks no hash of an icon, an image or a manifest; none can run.
+        ("img", _) | ("link", Some("icon" | "apple-touch-icon" | "manifest")) => return Ok(()),
         (name, rel) => bail!("<{name} rel={rel:?}> has no known way to be pinned"),
     }
     tag.set("crossorigin", "anonymous");

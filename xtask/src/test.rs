@@ -12,9 +12,10 @@ use crate::{page, tidy, tools};
 const WASM: &str = "wasm32-unknown-unknown";
 /// What the names of the tests against the peers in Python have in common, and no other test has.
 const OF_PYTHON: &str = "in_python";
-
-/// The same for those that need axe-core.
+/// The same of those that need axe-core.
 const WITH_AXE: &str = "with_axe";
+/// The same of those in Firefox.
+const OF_FIREFOX: &str = "firefox::";
 
 /// One phase that ran.
 #[derive(Debug)]
@@ -48,7 +49,12 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         phases.push(Phase { name, took, error, closing: outcome.closing, count: outcome.count });
     };
 
-    phase("tools", &|| done(tools::for_page(root).and_then(|()| tools::for_browser(root))));
+    phase("tools", &|| {
+        tools::for_page(root)?;
+        tools::for_browser(root)?;
+        // Without it the native tests say what they leave out.
+        done(tools::for_firefox(root).map(drop))
+    });
     phase("format", &|| done(check(cargo(root).args(["fmt", "--all", "--check"]))));
     phase("tidy", &|| done(tidy::run(root)));
     phase("lints, native", &|| {
@@ -98,15 +104,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 /// Unit, integration and whole-system tests; the last need the page and the binaries of the phases before.
 fn native(root: &Path) -> Result<Outcome> {
     let python = tools::python_peers(root)?;
+    let firefox = tools::for_firefox(root)?;
     let axe = tools::axe(root)?;
-    let nextest = find("cargo-nextest").is_some();
     let mut test = cargo(root);
-    if nextest {
-        test.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
-    } else {
-        println!("cargo-nextest is not installed: cargo test runs the tests, more slowly");
-        test.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
-    }
     let mut left_out = Vec::new();
     match &python {
         Some(python) => {
@@ -120,14 +120,24 @@ fn native(root: &Path) -> Result<Outcome> {
         }
         None => left_out.push((WITH_AXE, "the look of axe-core at the phone page, which cannot be fetched")),
     }
-    if nextest {
-        let each = left_out.iter().map(|(name, _)| format!("not test({name})"));
-        let all = each.collect::<Vec<_>>().join(" and ");
-        if !all.is_empty() {
-            test.args(["-E", &all]);
+    match &firefox {
+        Some(tools::Firefox { browser, driver }) => {
+            test.env("GLIMPSE_FIREFOX", browser).env("GECKODRIVER", driver);
+        }
+        None => left_out.push((OF_FIREFOX, "the stories and attacks in Firefox, which is not there")),
+    }
+    if find("cargo-nextest").is_some() {
+        test.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+        let left_out: Vec<String> = left_out.iter().map(|(name, _)| format!("not test({name})")).collect();
+        if !left_out.is_empty() {
+            test.args(["-E", &left_out.join(" and ")]);
         }
     } else {
-        test.arg("--").args(left_out.iter().flat_map(|(name, _)| ["--skip", name]));
+        println!("cargo-nextest is not installed: cargo test runs the tests, more slowly");
+        test.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests", "--"]);
+        for (name, _) in &left_out {
+            test.args(["--skip", name]);
+        }
     }
     let mut outcome = counted(&mut test)?;
     for (_, what) in left_out {

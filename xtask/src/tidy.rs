@@ -118,6 +118,7 @@ type Check = fn(&Tree) -> Vec<Problem>;
 const CHECKS: &[(&str, Check)] = &[
     ("wire and core are pure", blindness::pure_crates),
     ("one file names the cipher, one the PAKE, one HPKE, one Argon2", blindness::one_file_each),
+    ("the server opens nothing", blindness::opens_nothing),
     ("labels and derivations have one home", blindness::labels_and_derivations),
     ("secrets are exposed inside core alone", secrets::exposure),
     ("secret types show, double and compare nothing, derived or by hand", secrets::types),

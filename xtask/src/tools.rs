@@ -11,6 +11,8 @@ use crate::run::{check, command, find, output};
 
 /// Newer versions of Trunk need a newer compiler than `rust-toolchain.toml` names.
 const TRUNK: &str = "0.21.14";
+/// Any that is there will do; this one is installed where none is.
+const GECKODRIVER: &str = "0.37.1";
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// What the page needs: the wasm target, Trunk, and the wasm-bindgen tool of the version of the crate.
@@ -20,22 +22,59 @@ pub(crate) fn for_page(root: &Path) -> Result<()> {
     cargo_tool(root, "wasm-bindgen", "wasm-bindgen-cli", &locked_version(root, "wasm-bindgen")?, &[])
 }
 
-/// What browser tests need: Chromium, and the driver that belongs to it.
+/// What browser tests cannot do without: Chromium, and the driver that belongs to it.
 pub(crate) fn for_browser(root: &Path) -> Result<()> {
-    let missing: Vec<&str> = [("chromium", chromium().is_none()), ("chromium-driver", find("chromedriver").is_none())]
-        .into_iter()
-        .filter_map(|(package, missing)| missing.then_some(package))
-        .collect();
+    let needed = [("chromium", chromium().is_none()), ("chromium-driver", find("chromedriver").is_none())];
+    debian_packages(root, &needed)
+}
+
+/// What the same tests need to run in Firefox as well. Without it this is a loud line, and an error in CI.
+pub(crate) fn for_firefox(root: &Path) -> Result<Option<Firefox>> {
+    match install_firefox(root) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if std::env::var_os("CI").is_some() => Err(error),
+        Err(error) => {
+            println!("WARNING: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+/// Firefox and its driver. Debian has no geckodriver, crates.io has it from the makers of Firefox.
+fn install_firefox(root: &Path) -> Result<Firefox> {
+    debian_packages(root, &[("firefox-esr", firefox().is_none())])?;
+    if find("geckodriver").is_none() {
+        // It need not be fast, and is built sooner so.
+        cargo_tool(root, "geckodriver", "geckodriver", GECKODRIVER, &["--debug"])?;
+    }
+    let browser = firefox().context("Firefox is not where its package puts it")?;
+    let driver = find("geckodriver").context("geckodriver is not in cargo's folder of binaries")?;
+    Ok(Firefox { browser, driver })
+}
+
+/// Where Firefox and its driver are.
+#[derive(Debug)]
+pub(crate) struct Firefox {
+    pub(crate) browser: PathBuf,
+    pub(crate) driver: PathBuf,
+}
+
+/// Firefox, by the names that it goes by; tests would rather have the one that changes once a year.
+fn firefox() -> Option<PathBuf> {
+    ["firefox-esr", "firefox"].into_iter().find_map(find)
+}
+
+/// Installs packages that are missing, where that is possible without asking.
+fn debian_packages(root: &Path, needed: &[(&str, bool)]) -> Result<()> {
+    let missing: Vec<&str> = needed.iter().filter_map(|(package, missing)| missing.then_some(*package)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let root_on_debian = Path::new("/etc/debian_version").exists()
         && output(command("id", root).arg("-u")).is_ok_and(|user| user.trim() == "0");
     if !root_on_debian {
-        bail!(
-            "the browser tests need {}: install what your system calls so (Debian: apt-get install chromium chromium-driver)",
-            missing.join(" and ")
-        );
+        let missing = missing.join(" ");
+        bail!("browser tests need {missing}: install what your system calls so (Debian: apt-get install {missing})");
     }
     println!("installing {} with apt-get (a minute or two)", missing.join(" and "));
     check(command("apt-get", root).args(["update", "-qq"]))?;
@@ -47,7 +86,7 @@ pub(crate) fn for_browser(root: &Path) -> Result<()> {
     )
 }
 
-/// The browser, by the names that it goes by.
+/// Chromium, by the names that it goes by.
 pub(crate) fn chromium() -> Option<PathBuf> {
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].into_iter().find_map(find)
 }
@@ -134,7 +173,7 @@ fn wasm_target(root: &Path) -> Result<()> {
 }
 
 /// Installs a tool once for all checkouts, ready-made where cargo-binstall is there to fetch it.
-fn cargo_tool(root: &Path, program: &str, package: &str, version: &str, features: &[&str]) -> Result<()> {
+fn cargo_tool(root: &Path, program: &str, package: &str, version: &str, way: &[&str]) -> Result<()> {
     let installed = || find(program).and_then(|_| output(command(program, root).arg("--version")).ok());
     if installed().is_some_and(|said| said.split_whitespace().any(|word| word == version)) {
         return Ok(());
@@ -146,9 +185,8 @@ fn cargo_tool(root: &Path, program: &str, package: &str, version: &str, features
     {
         return Ok(());
     }
-    let install = |locked: &[&str]| {
-        check(command("cargo", root).args(["install", "--force", &exact]).args(locked).args(features))
-    };
+    let install =
+        |locked: &[&str]| check(command("cargo", root).args(["install", "--force", &exact]).args(locked).args(way));
     // `--locked` can fail on a crate that was withdrawn since.
     install(&["--locked"]).or_else(|_| install(&[]))
 }

@@ -187,6 +187,10 @@ impl From<DeviceError> for Failure {
                 "The passphrase is wrong, or the file of keys was changed.",
                 "Try again. Nobody can reset it: the keys are under it and nowhere else.",
             ),
+            DeviceError::Passkey => Self::passphrase(
+                "No passkey opens the keys here, or not this one.",
+                "Use the passphrase: a terminal has no passkeys.",
+            ),
             DeviceError::NoAccount => Self::new(
                 EXIT_LOCKED,
                 "no-account",

@@ -141,8 +141,17 @@ impl Device {
         profile: &Profile,
         passphrase: &[u8],
     ) -> Result<Self, DeviceError> {
-        let stored = home.chain().await?;
         let vault = DeviceVault::open(passphrase, &home.keys().await?).map_err(|_| DeviceError::Passphrase)?;
+        Self::with_vault(ground, home, profile, vault).await
+    }
+
+    pub(crate) async fn with_vault(
+        ground: &Ground,
+        home: Home,
+        profile: &Profile,
+        vault: DeviceVault,
+    ) -> Result<Self, DeviceError> {
+        let stored = home.chain().await?;
         let vault = Rc::new(vault);
         let known = Known::open(&stored, &vault)?;
         let mut api = Api::new(Rc::clone(&ground.transport));
@@ -190,6 +199,7 @@ impl Device {
     /// [`DeviceError::Storage`].
     pub async fn change_passphrase(&self, passphrase: &[u8]) -> Result<(), DeviceError> {
         let _held = self.home.lock_account().await?;
+        self.require_here().await?;
         let sealed = self.vault.seal(passphrase, &mut self.rng())?;
         Ok(self.home.store_keys(&sealed).await?)
     }
@@ -198,7 +208,7 @@ impl Device {
     ///
     /// # Errors
     /// [`DeviceError::Refused`]; then nothing was deleted here.
-    pub async fn delete_account(self) -> Result<(), DeviceError> {
+    pub async fn delete_account(&self) -> Result<(), DeviceError> {
         let _held = self.home.lock_account().await?;
         let deletion = AccountDeletion { suite: SUITE, account: self.account(), at: self.machine.now() };
         let signed: SignedJson = self.keys().signing().sign_statement(StatementKind::AccountDeletion, &deletion).into();

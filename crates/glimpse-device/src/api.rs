@@ -16,7 +16,7 @@ use crate::error::DeviceError;
 use crate::transport::{Body, BodyStream, Credential, Method, Request, Response, Transport};
 
 /// The media type of JSON bodies.
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// Signs requests of a device that presents no token.
 pub(crate) trait Signs {

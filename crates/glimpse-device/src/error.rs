@@ -26,6 +26,9 @@ pub enum DeviceError {
     /// The passphrase is wrong, or the file of keys was changed: which, cannot be told.
     #[error("wrong passphrase")]
     Passphrase,
+    /// No passkey opens the keys here, or not this one.
+    #[error("not the passkey of this device")]
+    Passkey,
     /// There is no account in this home.
     #[error("no account here")]
     NoAccount,
@@ -111,6 +114,7 @@ impl DeviceError {
             | Self::Overtaken
             | Self::Damaged(_)
             | Self::Passphrase
+            | Self::Passkey
             | Self::NoAccount
             | Self::AccountExists
             | Self::Ambiguous(_)

@@ -5,6 +5,7 @@
 //! | `account.cbor` | server, name: public | nothing |
 //! | `chain.cbor` | the account's chain, seeds wrapped to its devices, a link that waits: public | nothing: it is checked when read |
 //! | `keys.cbor` | device keys and account seeds | the passphrase ([`glimpse_core::vault`]) |
+//! | `passkey.cbor` | the same once more, and which passkey opens it | that passkey's secret ([`crate::passkey`]) |
 //! | `listing.sealed` | what each record is, and the highest versions seen | a key that follows from the device's |
 //! | `inbox.sealed` | what happened to the account, and what its devices were called | the same |
 //! | `counter.cbor` | a number that each sign-in and each signed request uses up: a copy that is put back is noticed by it | nothing |
@@ -88,6 +89,7 @@ pub struct Home {
 impl Home {
     const PROFILE: &'static str = "account.cbor";
     const KEYS: &'static str = "keys.cbor";
+    const PASSKEY: &'static str = "passkey.cbor";
     pub(crate) const CHAIN: &'static str = "chain.cbor";
     pub(crate) const INBOX: &'static str = "inbox.sealed";
     const COUNTER: &'static str = "counter.cbor";
@@ -267,11 +269,36 @@ impl Home {
     /// Forgets the account; the audit trails stay.
     pub(crate) async fn forget(&self) -> Result<(), StorageError> {
         // The keys first: without them nothing else can be used.
-        for name in [Self::KEYS, Self::LISTING, Self::INBOX, Self::ATTEMPTS, Self::COUNTER, Self::CHAIN, Self::PROFILE]
-        {
+        let keys = [Self::KEYS, Self::PASSKEY];
+        let rest = [Self::LISTING, Self::INBOX, Self::ATTEMPTS, Self::COUNTER, Self::CHAIN, Self::PROFILE];
+        for name in keys.into_iter().chain(rest) {
             self.storage.remove(name).await?;
         }
         Ok(())
+    }
+
+    /// Forgets the audit trails.
+    pub(crate) async fn forget_trails(&self) -> Result<(), StorageError> {
+        for session in self.trails().await? {
+            self.storage.remove(&format!("{}/{session}.cbor", Self::RECEIPTS)).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn passkey_file(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        self.storage.read(Self::PASSKEY).await
+    }
+
+    pub(crate) async fn store_passkey_file(&self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.storage.write(Self::PASSKEY, bytes).await
+    }
+
+    pub(crate) async fn remove_passkey_file(&self) -> Result<(), StorageError> {
+        self.storage.remove(Self::PASSKEY).await
+    }
+
+    pub(crate) const fn damaged_passkey() -> DeviceError {
+        DeviceError::Damaged(Self::PASSKEY)
     }
 }
 

@@ -154,6 +154,34 @@ pub enum Intent {
     End,
     /// Has read how it ended.
     CloseLending,
+    /// Typed or touched something that is no intent of its own.
+    Active,
+    /// Chose after how many minutes the keys are put away; none for at once.
+    SetLock {
+        /// One of those that there are.
+        minutes: u32,
+    },
+    /// Chose a language.
+    Language {
+        /// Such as `de`.
+        language: String,
+    },
+    /// Wants another passphrase.
+    ChangePassphrase {
+        /// The one that holds.
+        old: Secret,
+        /// The one that is to.
+        new: Secret,
+    },
+    /// Wants the passkey to open nothing any more.
+    RemovePasskey,
+    /// Has read what it means, and wants this device to forget the account.
+    Forget,
+    /// Has read what it means, and wants the account gone everywhere.
+    DeleteAccount {
+        /// Typed once more.
+        passphrase: Secret,
+    },
     /// The page is in sight, or not.
     Visible {
         /// Is it?

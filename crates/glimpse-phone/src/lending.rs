@@ -1,19 +1,18 @@
 //! Lending on the screen: the code, who is there, the session as it is used, its end.
 
-use std::collections::BTreeSet;
+mod running;
+mod stage;
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
-use glimpse_core::Monotonic;
-use glimpse_device::lend::{Command, Ending, Event, Lent, Plan};
+use glimpse_device::lend::{Command, Ending, Event, Plan};
 use glimpse_device::listing::Entry;
 use glimpse_device::{Device, DeviceError};
 use glimpse_page::announce::Announcement;
-use glimpse_page::data;
-use glimpse_page::list::List;
-use glimpse_wire::{ErrorCode, RecordId, UnitId};
-use serde::Serialize;
-use zeroize::Zeroizing;
+use glimpse_wire::{ErrorCode, RecordId};
 
+use self::running::Ran;
+pub(crate) use self::stage::LendingView;
+use self::stage::Stage;
 use crate::phone::Phone;
 use crate::state::State;
 use crate::trouble::Trouble;
@@ -26,6 +25,8 @@ pub(crate) enum Act {
     Approve(String),
     Decline,
     Cancel,
+    /// Another code for the same.
+    Renew,
     /// Minutes more.
     Extend(u32),
     /// Minutes from now.
@@ -52,320 +53,19 @@ pub(crate) struct Lending {
     stage: Stage,
     /// Counts lendings: what an earlier one still says is dropped.
     turn: u32,
-    /// Whether the person broke it off here.
-    left: bool,
-    /// Whether another code for the same is wanted as soon as this one is burnt.
-    again: bool,
+    /// Why it is broken off from here, if it is.
+    parting: Option<Parting>,
 }
 
-#[derive(Debug)]
-enum Stage {
-    /// The records are being opened, the server asked for a mailbox.
-    Starting,
-    Code {
-        code: Zeroizing<String>,
-        site: String,
-        until: Monotonic,
-        connecting: bool,
-    },
-    Asking {
-        peer: Peer,
-        words: Vec<String>,
-        until: Monotonic,
-    },
-    /// The person said yes, and the session is being made.
-    Granting,
-    Running(Box<Running>),
-    Over {
-        /// The reason, by key of the catalogue.
-        key: &'static str,
-        wait: Option<u64>,
-        /// What ran, if anything did.
-        ran: Option<Ran>,
-        /// Whether the person here broke it off.
-        left: bool,
-    },
-}
-
-/// Who is at the other end, as claimed.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Peer {
-    origin: String,
-    program: String,
-    build: String,
-}
-
-#[derive(Debug)]
-struct Running {
-    until: Monotonic,
-    budget: u32,
-    rows: Vec<Row>,
-    opened: u32,
-    connected: bool,
-    viewer: bool,
-    asked: Option<Asked>,
-    trouble: Option<Trouble>,
-}
-
-/// What the viewer asks for.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Asked {
-    minutes: Option<u32>,
-    text: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Row {
-    #[serde(skip)]
-    unit: UnitId,
-    title: String,
-    kind: String,
-    size: u64,
-    by_key: bool,
-    /// How often it was opened.
-    opened: u32,
-    /// Whether it stands on the viewer's screen.
-    viewing: bool,
-    failure: Option<&'static str>,
-}
-
-/// What became of a session.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Ran {
-    opened: u32,
-    /// Whether the audit trail holds; nothing when it could not be had.
-    holds: Option<bool>,
-    /// Whether the server keeps a receipt from this device that the viewer says it holds.
-    missing: bool,
-    /// Whether the server has said that it is over.
-    told: bool,
-}
-
-/// The lending, as the page draws it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct LendingView<'a> {
-    stage: &'static str,
-    minutes: u32,
-    save: bool,
-    records: usize,
-    /// Ticked records that are not lent yet.
-    more: usize,
-    seconds_left: Option<u64>,
-    code: Option<&'a str>,
-    site: Option<&'a str>,
-    connecting: bool,
-    peer: Option<&'a Peer>,
-    words: &'a [String],
-    rows: &'a [Row],
-    budget: u32,
-    opened: u32,
-    connected: bool,
-    viewer: bool,
-    asked: Option<&'a Asked>,
-    session_trouble: Option<&'a Trouble>,
-    reason: Option<&'static str>,
-    wait: Option<u64>,
-    left: bool,
-    ran: Option<&'a Ran>,
-}
-
-impl Lending {
-    pub(crate) const fn counts_down(&self) -> bool {
-        matches!(self.stage, Stage::Code { .. } | Stage::Asking { .. } | Stage::Running(_))
-    }
-
-    /// Whether something is under way that needs the keys.
-    pub(crate) const fn is_live(&self) -> bool {
-        !matches!(self.stage, Stage::Over { .. })
-    }
-
-    pub(crate) fn view(&self, list: &List<RecordId>, now: Monotonic) -> LendingView<'_> {
-        // Rounded up: the last second is shown as one.
-        let left = |until: &Monotonic| Some(now.until(*until).div_ceil(1_000));
-        let mut view = LendingView {
-            stage: "starting",
-            minutes: self.wish.minutes,
-            save: self.wish.save,
-            records: self.wish.records.len(),
-            more: 0,
-            seconds_left: None,
-            code: None,
-            site: None,
-            connecting: false,
-            peer: None,
-            words: &[],
-            rows: &[],
-            budget: 0,
-            opened: 0,
-            connected: true,
-            viewer: true,
-            asked: None,
-            session_trouble: None,
-            reason: None,
-            wait: None,
-            left: false,
-            ran: None,
-        };
-        match &self.stage {
-            Stage::Starting => {}
-            Stage::Granting => view.stage = "granting",
-            Stage::Code { code, site, until, connecting } => {
-                (view.stage, view.seconds_left) = ("code", left(until));
-                (view.code, view.site) = (Some(code.as_str()), Some(site.as_str()));
-                view.connecting = *connecting;
-            }
-            Stage::Asking { peer, words, until } => {
-                (view.stage, view.seconds_left) = ("asking", left(until));
-                (view.peer, view.words) = (Some(peer), words);
-            }
-            Stage::Running(running) => {
-                (view.stage, view.seconds_left) = ("running", left(&running.until));
-                (view.rows, view.records) = (&running.rows, running.rows.len());
-                view.more = self.not_lent(list).count();
-                (view.budget, view.opened) = (running.budget, running.opened);
-                (view.connected, view.viewer) = (running.connected, running.viewer);
-                (view.asked, view.session_trouble) = (running.asked.as_ref(), running.trouble.as_ref());
-            }
-            Stage::Over { key, wait, ran, left } => {
-                (view.stage, view.reason, view.wait) = ("over", Some(*key), *wait);
-                (view.ran, view.left) = (ran.as_ref(), *left);
-            }
-        }
-        view
-    }
-
-    /// The ticked records that are not lent yet, in the order of their ids.
-    fn not_lent(&self, list: &List<RecordId>) -> impl Iterator<Item = RecordId> {
-        let lent: BTreeSet<RecordId> = self.wish.records.iter().copied().collect();
-        list.chosen().iter().copied().filter(move |record| !lent.contains(record))
-    }
-
-    /// Takes what happened, and gives what a screen reader is to say.
-    fn event(&mut self, event: Event, now: Monotonic) -> Option<Announcement> {
-        match (event, &mut self.stage) {
-            (Event::Code { code, site, expires_in }, _) => {
-                self.stage = Stage::Code { code, site, until: now.plus(expires_in), connecting: false };
-                Some(Announcement::polite("say.code"))
-            }
-            (Event::Connecting, Stage::Code { connecting, .. }) => {
-                *connecting = true;
-                None
-            }
-            (Event::Peer { peer, words, expires_in, .. }, _) => {
-                let peer = Peer {
-                    origin: data::line(&peer.origin),
-                    program: data::line(&peer.program),
-                    build: data::line(&peer.build),
-                };
-                let words = words.iter().map(ToString::to_string).collect();
-                self.stage = Stage::Asking { peer, words, until: now.plus(expires_in) };
-                Some(Announcement::urgent("say.asking"))
-            }
-            (Event::Granted { expires_in, budget, records, .. }, _) => {
-                let rows = records.iter().map(Row::of).collect();
-                self.stage = Stage::Running(Box::new(Running {
-                    until: now.plus(expires_in),
-                    budget,
-                    rows,
-                    opened: 0,
-                    connected: true,
-                    viewer: true,
-                    asked: None,
-                    trouble: None,
-                }));
-                Some(Announcement::polite("say.granted"))
-            }
-            (event, Stage::Running(running)) => running.event(event, now),
-            _ => None,
-        }
-    }
-}
-
-impl Row {
-    fn of(lent: &Lent) -> Self {
-        Self {
-            unit: lent.unit,
-            title: data::line(&lent.title),
-            kind: data::kind(&lent.kind),
-            size: lent.bytes,
-            by_key: lent.by_key,
-            opened: 0,
-            viewing: false,
-            failure: None,
-        }
-    }
-}
-
-impl Running {
-    fn row(&mut self, unit: UnitId) -> Option<&mut Row> {
-        self.rows.iter_mut().find(|row| row.unit == unit)
-    }
-
-    fn event(&mut self, event: Event, now: Monotonic) -> Option<Announcement> {
-        match event {
-            Event::Changed { expires_in, budget, added, .. } => {
-                self.until = now.plus(expires_in);
-                self.budget = budget;
-                self.rows.extend(added.iter().map(Row::of));
-                self.asked = None;
-                self.trouble = None;
-                Some(Announcement::polite("say.changed"))
-            }
-            Event::Opened { lent, .. } => {
-                self.opened = self.opened.saturating_add(1);
-                let row = self.row(lent.unit)?;
-                row.opened = row.opened.saturating_add(1);
-                let title = row.title.clone();
-                Some(Announcement::polite("say.viewer-opened").titled(&title))
-            }
-            Event::Viewing(lent) => {
-                for row in &mut self.rows {
-                    row.viewing = row.unit == lent.unit;
-                }
-                None
-            }
-            Event::Unavailable { lent, code } => {
-                self.row(lent.unit)?.failure = Some(code.slug());
-                None
-            }
-            Event::Refused { unit, code, .. } => {
-                self.row(unit)?.failure = Some(code.slug());
-                None
-            }
-            Event::AskedTime { minutes } => {
-                self.asked = Some(Asked { minutes: Some(minutes), text: None });
-                Some(Announcement::urgent("say.asked-time"))
-            }
-            Event::AskedRecord { text } => {
-                self.asked = Some(Asked { minutes: None, text: Some(data::line(&text)) });
-                Some(Announcement::urgent("say.asked-record"))
-            }
-            Event::NotChanged(error) => {
-                self.trouble = Some(Trouble::from(&error));
-                None
-            }
-            Event::Connection { up } => {
-                self.connected = up;
-                Some(Announcement::polite(if up { "say.online" } else { "say.offline" }))
-            }
-            Event::Viewer { present } => {
-                self.viewer = present;
-                None
-            }
-            Event::Crowded => {
-                self.trouble = Some(Trouble::new(ErrorCode::Crowded.slug()));
-                None
-            }
-            Event::Code { .. } | Event::Connecting | Event::Peer { .. } | Event::Granted { .. } | Event::Ready(_) => {
-                None
-            }
-        }
-    }
+/// Why a lending is broken off from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parting {
+    /// The person wants no more of it.
+    Left,
+    /// The person wants another code for the same.
+    Renewed,
+    /// The page left the screen: the code may have been seen by anybody, and nobody can answer.
+    OutOfSight,
 }
 
 impl State {
@@ -384,15 +84,15 @@ impl Phone {
         }
     }
 
-    /// Another code for the same; where one is being burnt, once it is.
     pub(crate) fn lend_again(&self) {
-        let wish = self.change(|state| {
-            let lending = state.lending.as_mut()?;
-            lending.again = lending.is_live() && lending.left;
-            (!lending.is_live()).then(|| lending.wish.clone())
+        let over = self.look(|state| {
+            let lending = state.lending.as_ref().filter(|lending| !lending.is_live());
+            lending.map(|lending| lending.wish.clone())
         });
-        if let Some(wish) = wish {
-            self.start_lending(wish);
+        match over {
+            Some(wish) => self.start_lending(wish),
+            // The code that stands there is burnt first.
+            None => self.act(Act::Renew),
         }
     }
 
@@ -417,7 +117,7 @@ impl Phone {
         let turn = self.change(|state| {
             let turn = state.lending.as_ref().map_or(0, |lending| lending.turn).wrapping_add(1);
             let stage = Stage::Starting;
-            state.lending = Some(Lending { wish: wish.clone(), commands, stage, turn, left: false, again: false });
+            state.lending = Some(Lending { wish: wish.clone(), commands, stage, turn, parting: None });
             turn
         });
         self.run(|phone| async move {
@@ -454,10 +154,10 @@ impl Phone {
     }
 
     fn lent(&self, turn: u32, ended: Result<Ending, DeviceError>) {
-        let again = self.change(|state| {
+        let renewed = self.change(|state| {
             let lending = state.lending(turn)?;
             let opened = if let Stage::Running(running) = &lending.stage { running.opened } else { 0 };
-            let left = lending.left;
+            let parting = lending.parting;
             lending.stage = match ended {
                 Ok(ending) => {
                     let ran = Ran {
@@ -466,26 +166,63 @@ impl Phone {
                         missing: ending.missing.is_some(),
                         told: ending.told,
                     };
-                    Stage::Over { key: ending.code.slug(), wait: None, ran: Some(ran), left }
+                    Stage::Over { key: ending.code.slug(), wait: None, ran: Some(ran), parting }
                 }
                 Err(error) => {
                     let Trouble { key, wait } = Trouble::from(&error);
-                    Stage::Over { key, wait, ran: None, left }
+                    Stage::Over { key, wait, ran: None, parting }
                 }
             };
-            let again = lending.again.then(|| lending.wish.clone());
-            if again.is_none() {
-                state.announce(Announcement::polite("say.lending-over"));
+            let again = parting == Some(Parting::Renewed) && matches!(lending.stage, Stage::Over { ran: None, .. });
+            if again {
+                return Some(lending.wish.clone());
             }
-            again
+            state.announce(Announcement::polite("say.lending-over"));
+            None
         });
-        if let Some(wish) = again {
+        if let Some(wish) = renewed {
             self.start_lending(wish);
         }
     }
 
+    /// The page has left the screen: a code that stands on it is burnt, and a question nobody sees is a no. A session that
+    /// runs goes on.
+    pub(crate) fn out_of_sight(&self) {
+        self.part(Parting::OutOfSight);
+    }
+
+    /// The page is back: who had a code on the screen gets another one.
+    pub(crate) fn back_in_sight(&self) {
+        let burnt = self.look(|state| {
+            state.lending.as_ref().is_some_and(|lending| {
+                matches!(lending.stage, Stage::Over { ran: None, parting: Some(Parting::OutOfSight), .. })
+            })
+        });
+        if burnt {
+            self.lend_again();
+        }
+    }
+
+    /// Breaks off what has not become a session.
+    fn part(&self, why: Parting) {
+        self.change(|state| {
+            let Some(lending) = state.lending.as_mut() else { return };
+            if lending.parting.is_none()
+                && matches!(lending.stage, Stage::Starting | Stage::Code { .. } | Stage::Asking { .. })
+            {
+                lending.parting = Some(why);
+                let _taken = lending.commands.unbounded_send(Command::Cancel);
+            }
+        });
+    }
+
     /// What the person does about a code or a session. What does not fit the stage is dropped.
     pub(crate) fn act(&self, act: Act) {
+        match act {
+            Act::Cancel => return self.part(Parting::Left),
+            Act::Renew => return self.part(Parting::Renewed),
+            Act::Approve(_) | Act::Decline | Act::Extend(_) | Act::Shorten(_) | Act::More | Act::Refuse | Act::End => {}
+        }
         let more = if act == Act::More { self.more() } else { Vec::new() };
         self.change(|state| {
             let Some(lending) = state.lending.as_mut() else { return };
@@ -496,12 +233,8 @@ impl Phone {
                     Command::Approve { words, millis: None, save: None }
                 }
                 (Act::Decline, Stage::Asking { .. }) => {
-                    lending.left = true;
+                    lending.parting = Some(Parting::Left);
                     Command::Decline
-                }
-                (Act::Cancel, Stage::Starting | Stage::Code { .. } | Stage::Asking { .. } | Stage::Granting) => {
-                    lending.left = true;
-                    Command::Cancel
                 }
                 (Act::Extend(minutes), Stage::Running(_)) => Command::Extend { millis: millis(minutes) },
                 (Act::Shorten(minutes), Stage::Running(_)) => Command::Shorten { millis: millis(minutes) },
@@ -511,7 +244,7 @@ impl Phone {
                     Command::Refuse
                 }
                 (Act::End, Stage::Running(_)) => {
-                    lending.left = true;
+                    lending.parting = Some(Parting::Left);
                     Command::End
                 }
                 _ => return,
@@ -524,16 +257,11 @@ impl Phone {
     /// The ticked records that are not lent yet.
     fn more(&self) -> Vec<RecordId> {
         let chosen: Vec<RecordId> = self.look(|state| {
-            let lending = state.lending.as_ref().filter(|lending| matches!(lending.stage, Stage::Running(_)));
-            lending.map(|lending| lending.not_lent(&state.list).collect()).unwrap_or_default()
+            let Some(Lending { stage: Stage::Running(running), .. }) = &state.lending else { return Vec::new() };
+            let is_lent = |record: &RecordId| running.rows.iter().any(|row| row.record == *record);
+            state.list.chosen().iter().copied().filter(|record| !is_lent(record)).collect()
         });
-        let more = self.in_order(&chosen);
-        self.change(|state| {
-            if let Some(lending) = state.lending.as_mut() {
-                lending.wish.records.extend(&more);
-            }
-        });
-        more
+        self.in_order(&chosen)
     }
 
     pub(crate) fn close_lending(&self) {

@@ -9,21 +9,31 @@
 
 mod face;
 mod intent;
+mod keeping;
 mod lending;
+mod locking;
 mod phone;
+mod prefs;
 mod records;
 mod snapshot;
 mod state;
 mod trouble;
+mod watch;
 
+#[cfg(target_arch = "wasm32")]
+mod watch_worker;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
 pub use face::{Face, Kinds};
 pub use intent::{Intent, Secret};
+pub use keeping::Keyed;
 pub use phone::{Phone, Spawn};
 pub use records::NewFile;
 pub use snapshot::Snapshot;
+pub use watch::{Draw, Watch, WatchSnapshot};
+#[cfg(target_arch = "wasm32")]
+pub use watch_worker::WatchWorker;
 #[cfg(target_arch = "wasm32")]
 pub use worker::PhoneWorker;
 

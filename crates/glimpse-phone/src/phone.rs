@@ -6,18 +6,22 @@ use std::rc::Rc;
 
 use glimpse_device::home::Home;
 use glimpse_device::listing::Listing;
+use glimpse_device::passkey;
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::{Device, DeviceError, Ground, Local};
 
 use crate::face::Face;
 use crate::intent::{Intent, Secret};
+use crate::keeping::Proof;
 use crate::lending::Act;
+use crate::locking::Watch;
+use crate::prefs::Prefs;
 use crate::snapshot::Snapshot;
 use crate::state::{Busy, Gate, Place, State};
 use crate::trouble::Trouble;
 
 /// The least that a passphrase may have, in characters.
-const MIN_PASSPHRASE: usize = 8;
+pub(crate) const MIN_PASSPHRASE: usize = 8;
 /// How often a countdown is drawn, in milliseconds.
 const TICK: u64 = 1_000;
 
@@ -38,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) listing: RefCell<Rc<Listing>>,
     ticking: Cell<bool>,
     refreshing: Cell<bool>,
+    pub(crate) watch: Watch,
 }
 
 impl Phone {
@@ -53,9 +58,18 @@ impl Phone {
             listing: RefCell::default(),
             ticking: Cell::new(false),
             refreshing: Cell::new(false),
+            watch: Watch::default(),
         }));
         phone.run(|phone| async move {
-            let profile = Home::new(Rc::clone(&phone.0.ground.storage)).profile().await;
+            let home = Home::new(Rc::clone(&phone.0.ground.storage));
+            let profile = home.profile().await;
+            let prefs = Prefs::read(&*phone.0.ground.storage).await;
+            // One that cannot be read is as good as none: there is the passphrase.
+            let passkey = passkey::passkey(&home).await.unwrap_or_default();
+            phone.change(|state| {
+                state.prefs = prefs;
+                state.passkey = passkey;
+            });
             phone.change(|state| match profile {
                 Ok(Some(profile)) if profile.confirmed => {
                     state.gate = Gate::Locked;
@@ -74,7 +88,20 @@ impl Phone {
 
     /// Takes what the person did. What does not fit the screen is dropped: the page is not trusted to be well formed.
     pub fn intent(&self, intent: Intent) {
+        if self.is_overdue() && !matches!(intent, Intent::Visible { .. }) {
+            return self.lock();
+        }
+        if !matches!(intent, Intent::Visible { .. } | Intent::Refresh) {
+            self.touch();
+        }
         match intent {
+            Intent::Active => {}
+            Intent::SetLock { minutes } => self.set_lock(minutes),
+            Intent::Language { language } => self.set_language(&language),
+            Intent::ChangePassphrase { old, new } => self.change_passphrase(Proof::Passphrase(old), new),
+            Intent::RemovePasskey => self.remove_passkey(),
+            Intent::Forget => self.forget(),
+            Intent::DeleteAccount { passphrase } => self.delete_account(Proof::Passphrase(passphrase)),
             Intent::Create { name, passphrase } => self.create(name, passphrase),
             Intent::Unlock { passphrase } => self.unlock(passphrase),
             Intent::Lock => self.lock(),
@@ -116,6 +143,7 @@ impl Phone {
         self.0.face.draw(&Snapshot::of(&state, self.machine().monotonic()));
         let counts = state.counts_down() && state.visible;
         drop(state);
+        self.mind_the_lock();
         if counts && !self.0.ticking.replace(true) {
             self.run(|phone| phone.tick());
         }
@@ -201,7 +229,8 @@ impl Phone {
 
     fn unlock(&self, passphrase: Secret) {
         self.run_busy("unlocking", |phone| async move {
-            let device = Device::unlock(&phone.0.ground, passphrase.as_bytes()).await?;
+            let unlocked = Device::unlock(&phone.0.ground, passphrase.as_bytes()).await;
+            let device = phone.there(unlocked)?;
             // Typed a moment ago, which is what ten failures in a day ask for.
             device.forgive_failures().await?;
             phone.unlocked(device);
@@ -210,7 +239,7 @@ impl Phone {
     }
 
     /// The keys are there: first what was kept here, then what the server says.
-    fn unlocked(&self, device: Device) {
+    pub(crate) fn unlocked(&self, device: Device) {
         let name = device.name().to_owned();
         self.0.device.replace(Some(Rc::new(device)));
         self.change(|state| {
@@ -258,6 +287,7 @@ impl Phone {
         self.change(|state| {
             state.place = to;
             state.trouble = None;
+            state.done = None;
         });
     }
 
@@ -267,13 +297,14 @@ impl Phone {
             return;
         }
         self.close();
-        self.0.device.replace(None);
-        self.0.listing.replace(Rc::default());
+        self.drop_keys();
         self.change(State::lock);
     }
 
-    fn visible(&self, visible: bool) {
-        self.change(|state| state.visible = visible);
+    /// Lets go of the keys, and of what they opened.
+    pub(crate) fn drop_keys(&self) {
+        self.0.device.replace(None);
+        self.0.listing.replace(Rc::default());
     }
 }
 

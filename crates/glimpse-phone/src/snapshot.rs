@@ -5,9 +5,10 @@ use glimpse_page::announce::Announcement;
 use glimpse_page::list::ListView;
 use serde::Serialize;
 
+use crate::keeping::{PasskeyView, SettingsView};
 use crate::lending::LendingView;
 use crate::records::OpenedView;
-use crate::state::{Busy, Gate, State};
+use crate::state::{Busy, Gate, Place, State};
 use crate::trouble::Trouble;
 
 /// Everything that the page draws.
@@ -26,6 +27,10 @@ pub struct Snapshot<'a> {
     busy: Option<Busy>,
     trouble: Option<&'a Trouble>,
     announcement: Option<&'a Announcement>,
+    /// The language that was chosen here; empty for that of the browser.
+    language: &'a str,
+    passkey: Option<PasskeyView<'a>>,
+    settings: Option<SettingsView<'a>>,
 }
 
 impl<'a> Snapshot<'a> {
@@ -48,6 +53,9 @@ impl<'a> Snapshot<'a> {
             busy: state.busy,
             trouble: state.trouble.as_ref(),
             announcement: state.announcement(),
+            language: &state.prefs.language,
+            passkey: state.passkey.as_ref().map(PasskeyView::of),
+            settings: (open && state.place == Place::Settings).then(|| SettingsView::of(state)),
         }
     }
 }

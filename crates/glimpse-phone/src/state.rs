@@ -1,11 +1,13 @@
 //! What the phone knows of the screen: where the person is, and what stands there.
 
+use glimpse_device::passkey::Passkey;
 use glimpse_page::announce::Announcement;
 use glimpse_page::list::List;
 use glimpse_wire::RecordId;
 use serde::{Deserialize, Serialize};
 
 use crate::lending::Lending;
+use crate::prefs::Prefs;
 use crate::records::Opened;
 use crate::trouble::Trouble;
 
@@ -22,6 +24,8 @@ pub enum Place {
     Lend,
     /// The ways to everything that is needed less often.
     More,
+    /// How the keys are kept, and the end of the account.
+    Settings,
 }
 
 impl Place {
@@ -32,6 +36,7 @@ impl Place {
             Self::Add => "add",
             Self::Lend => "lend",
             Self::More => "more",
+            Self::Settings => "settings",
         }
     }
 }
@@ -82,6 +87,12 @@ pub(crate) struct State {
     pub(crate) busy: Option<Busy>,
     pub(crate) trouble: Option<Trouble>,
     pub(crate) visible: bool,
+    /// What was chosen here, and stays.
+    pub(crate) prefs: Prefs,
+    /// The passkey that opens the keys beside the passphrase.
+    pub(crate) passkey: Option<Passkey>,
+    /// What was done in the settings, by key of the catalogue.
+    pub(crate) done: Option<&'static str>,
     announcement: Option<Announcement>,
     announced: u32,
 }
@@ -100,6 +111,9 @@ impl Default for State {
             busy: None,
             trouble: None,
             visible: true,
+            prefs: Prefs::default(),
+            passkey: None,
+            done: None,
             announcement: None,
             announced: 0,
         }
@@ -138,7 +152,14 @@ impl State {
 
     /// Forgets all that only keys could show.
     pub(crate) fn lock(&mut self) {
+        let (visible, announced, prefs) = (self.visible, self.announced, self.prefs.clone());
+        let (passkey, name) = (self.passkey.take(), core::mem::take(&mut self.name));
+        *self = Self { gate: Gate::Locked, visible, announced, prefs, passkey, name, ..Self::default() };
+    }
+
+    /// Forgets all: there is no account here any more.
+    pub(crate) fn empty(&mut self) {
         let (visible, announced) = (self.visible, self.announced);
-        *self = Self { gate: Gate::Locked, visible, announced, ..Self::default() };
+        *self = Self { gate: Gate::Empty, visible, announced, ..Self::default() };
     }
 }

@@ -31,6 +31,7 @@ impl From<&DeviceError> for Trouble {
             DeviceError::Storage(_) => "storage",
             DeviceError::Damaged(_) => "damaged",
             DeviceError::Passphrase => "passphrase",
+            DeviceError::Passkey => "passkey",
             DeviceError::NoAccount => "no-account",
             DeviceError::AccountExists => "account-exists",
             DeviceError::NoRecord(_) | DeviceError::Ambiguous(_) => "not-found",

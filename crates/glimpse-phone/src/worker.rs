@@ -5,18 +5,20 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 use glimpse_device::Ground;
-use glimpse_device::browser::{Database, Fetch, Machine};
+use glimpse_device::browser::{Database, Fetch, Machine, Port};
+use glimpse_device::companion::carry;
 use glimpse_page::reading::{Readers, Reading};
 use glimpse_page::report::Reporter;
 use glimpse_wire::{ErrorCode, RecordId, UnixMillis};
 use js_sys::{Function, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
-use web_sys::{Blob, FileReaderSync};
-use zeroize::Zeroize as _;
+use web_sys::{Blob, FileReaderSync, MessagePort};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::face::{Face, Kinds};
 use crate::intent::Intent;
+use crate::keeping::Keyed;
 use crate::phone::Phone;
 use crate::records::NewFile;
 use crate::snapshot::Snapshot;
@@ -53,6 +55,17 @@ impl PhoneWorker {
         }
     }
 
+    /// Takes what the person did with a passkey: `json` says what, `secret` is what the passkey gave.
+    pub fn keyed(&self, mut json: String, mut secret: Vec<u8>) {
+        let keyed = Keyed::from_json(&json);
+        json.zeroize();
+        let bytes = <[u8; 32]>::try_from(secret.as_slice()).ok().map(Zeroizing::new);
+        secret.zeroize();
+        if let (Some(keyed), Some(secret)) = (keyed, bytes) {
+            self.0.keyed(keyed, secret);
+        }
+    }
+
     /// Makes a record of a file; `json` is what the person says of it.
     pub fn add(&self, json: &str, file: Blob) {
         let Ok(told) = serde_json::from_str::<Told>(json) else { return };
@@ -69,6 +82,12 @@ impl PhoneWorker {
             length,
             open: Box::new(open),
         });
+    }
+
+    /// Carries for a watch at the other end of this port, until it is gone; needs no key.
+    pub fn carry(&self, port: MessagePort) {
+        let Ground { transport, machine, .. } = self.0.0.ground.clone();
+        wasm_bindgen_futures::spawn_local(carry(Box::new(Port::new(port)), transport, machine));
     }
 
     /// The reader's module has come, or could not be had, for the reason with this slug.

@@ -27,6 +27,16 @@ pub(crate) enum Adder {
     Keeper { device: DeviceId, seq: u64 },
 }
 
+impl Adder {
+    /// The device that needs no telling.
+    const fn device(self) -> Option<DeviceId> {
+        match self {
+            Self::Device(device) | Self::Keeper { device, .. } => Some(device),
+            Self::Kit => None,
+        }
+    }
+}
+
 /// A link that somebody adds, decoded. Nothing that it says is checked but that its adder may bring such a one.
 #[derive(Debug)]
 pub(crate) struct Offered {
@@ -117,7 +127,7 @@ impl App {
                 self.mend(account, offered).await?;
             }
             // A crash may have come before everything that follows from it had happened.
-            self.finish_revoked().await?;
+            self.finish_revoked(adder.device()).await?;
             return Ok(Appended { head: Head { seq: link.seq, hash } });
         }
         let recovers = match (adder, &link.body) {
@@ -146,7 +156,8 @@ impl App {
             held,
         };
         self.store.append_link(&new).await?;
-        self.finish_revoked().await?;
+        self.wake_others(account, adder.device());
+        self.finish_revoked(adder.device()).await?;
         Ok(Appended { head: chain.head() })
     }
 

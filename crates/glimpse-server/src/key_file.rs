@@ -8,19 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::fs::OpenOptions;
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::secret_file::{self, Fault};
+
 /// Bytes of one generation of K.
 const KEY_LEN: usize = 32;
-/// A key file is a few lines; anything longer is another file.
-const MAX_FILE: u64 = 64 * 1024;
-/// Any permission for the group or for others.
-const NOT_OWNER: u32 = 0o077;
 
 /// All generations of the server key.
 pub struct KeyFile {
@@ -64,19 +59,11 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError`] names the fault.
     pub fn read(path: &Path, data: &Path) -> Result<Self, KeyFileError> {
-        let unreadable = |source| KeyFileError::Unreadable { path: path.to_owned(), source };
-        let real = path.canonicalize().map_err(unreadable)?;
-        if data.canonicalize().is_ok_and(|data| real.starts_with(data)) {
-            return Err(KeyFileError::InsideData(path.to_owned()));
-        }
-        let file = std::fs::File::open(&real).map_err(unreadable)?;
-        // Asked of the open file, so that nothing can be swapped between the question and the reading.
-        let facts = file.metadata().map_err(unreadable)?;
-        if facts.mode() & NOT_OWNER != 0 {
-            return Err(KeyFileError::Exposed(path.to_owned()));
-        }
-        let mut text = Zeroizing::new(String::new());
-        file.take(MAX_FILE).read_to_string(&mut text).map_err(unreadable)?;
+        let text = secret_file::read(path, data).map_err(|fault| match fault {
+            Fault::Unreadable(source) => KeyFileError::Unreadable { path: path.to_owned(), source },
+            Fault::InsideData => KeyFileError::InsideData(path.to_owned()),
+            Fault::Exposed => KeyFileError::Exposed(path.to_owned()),
+        })?;
         Self::parse(&text).ok_or_else(|| KeyFileError::Malformed(path.to_owned()))
     }
 
@@ -106,9 +93,7 @@ impl KeyFile {
             write!(text, "{byte:02x}").map_err(std::io::Error::other)?;
         }
         text.push('\n');
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        secret_file::write_new(path, &text)
     }
 
     /// The generation that new shares use.

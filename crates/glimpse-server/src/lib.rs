@@ -6,7 +6,7 @@
 //! Read it from outside in:
 //!
 //! ```text
-//! server     start, drain, sweep          settings, clock, key_file   what it is given
+//! server     start, drain, sweep          settings, clock, key_file, secret_file   what it is given
 //! listen     connections, TLS             site                        the page, from memory
 //! http/      routes and handlers; guard (id, rate, log), auth, extract (bytes become types), transfer (content)
 //! mailbox/   nameplates, mailboxes, and the two directions of each, in memory
@@ -16,13 +16,14 @@
 //! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see
 //! backup/    copies of main.db and blobs/, and of shares.db apart; from those to a data folder
 //! lapsing    what is remembered for a while                              pace               connections that stand still
-//! health     asks a running server whether it is ready
+//! push/      tells devices that are asleep to look: whom, when, sealed, sent        health   asks whether a server is ready
 //! ```
 //!
 //! Invariants:
 //! - No cipher, no KEM and no PAKE is in the dependency tree, and never `glimpse-core`.
 //! - `share.rs` is the one place that uses K.
 //! - No rule about time reads a clock of its own: see [`Clock`].
+//! - `push/seal.rs` is the one place that seals, towards a push provider's client, and nothing here opens anything.
 //! - A log line or a metric holds no id of a user, no address, and no path that contains an id.
 #![forbid(unsafe_code)]
 #![expect(
@@ -44,6 +45,8 @@ mod mailbox;
 mod metrics;
 mod pace;
 mod problem;
+mod push;
+mod secret_file;
 mod server;
 mod session;
 mod settings;
@@ -60,6 +63,7 @@ pub use health::{HealthError, healthcheck};
 pub use key_file::{KeyFile, KeyFileError};
 pub use listen::TlsError;
 pub use problem::Problem;
+pub use push::{PushKey, PushKeyError};
 pub use server::{RunningServer, StartError, check, migrate, start};
 pub use settings::{Limits, LogFormat, Settings, SettingsError};
 pub use site::SiteError;

@@ -91,6 +91,28 @@ impl Lives {
     }
 }
 
+/// Why a session ends.
+#[derive(Clone, Copy, Debug)]
+struct Ending<'e> {
+    /// What everyone is told.
+    reason: ErrorCode,
+    /// The statement that ended it.
+    signed: Option<&'e Signed>,
+    /// The device of the account that ended it, and needs no telling.
+    by: Option<DeviceId>,
+}
+
+impl Ending<'_> {
+    /// By the clock, or because of something else that happened.
+    const fn by_itself(reason: ErrorCode) -> Self {
+        Self { reason, signed: None, by: None }
+    }
+
+    const fn by_device(reason: ErrorCode, device: DeviceId) -> Self {
+        Self { reason, signed: None, by: Some(device) }
+    }
+}
+
 impl App {
     async fn turn(&self, session: &SessionId) -> Answer<MutexGuard<'_, ()>> {
         let [byte, ..] = session.0;
@@ -105,7 +127,7 @@ impl App {
             return Err(code.into());
         }
         if let Some(code) = self.lapsed(&session, now) {
-            self.finish(&session, code, None, now).await?;
+            self.finish(&session, Ending::by_itself(code), now).await?;
             return Err(code.into());
         }
         Ok(session)
@@ -162,16 +184,18 @@ impl App {
         let bound = self.mailboxes.bind(&session.mailbox, device, &id, now);
         if bound.is_err() {
             // The pairing ended since it was asked, so nobody can be given the grant.
-            self.finish(&session, ErrorCode::SessionEnded, None, now).await?;
+            self.finish(&session, Ending::by_device(ErrorCode::SessionEnded, device.device), now).await?;
         }
         if self.store.device_key(&device.account, &device.device).await?.is_none() {
             // The account was deleted meanwhile, or the device taken out, and the sessions may have been ended before there
             // was this one.
-            self.finish(&session, ErrorCode::SessionRevoked, None, now).await?;
+            self.finish(&session, Ending::by_itself(ErrorCode::SessionRevoked), now).await?;
             if self.store.member(&device.account, &device.device).await?.is_some() {
                 return Err(ErrorCode::DeviceRevoked.into());
             }
             self.store.blank_owner(&device.account).await?;
+        } else if bound.is_ok() {
+            self.wake_others(&device.account, Some(device.device));
         }
         bound
     }
@@ -281,19 +305,20 @@ impl App {
         if !self.store.knows_receipt(id, &end.last_receipt).await? {
             return Err(ErrorCode::Conflict.into());
         }
-        self.finish(&session, ErrorCode::SessionEnded, Some(signed), now).await
+        let by = match claimed.side {
+            Side::Viewer => None,
+            Side::Device => Some(session.device),
+        };
+        self.finish(&session, Ending { reason: ErrorCode::SessionEnded, signed: Some(signed), by }, now).await
     }
 
     /// Turns a session into a tombstone and destroys what it held. May be interrupted anywhere and repeated.
-    async fn finish(
-        &self,
-        session: &Session,
-        reason: ErrorCode,
-        signed: Option<&Signed>,
-        now: UnixMillis,
-    ) -> Answer<()> {
+    async fn finish(&self, session: &Session, ending: Ending<'_>, now: UnixMillis) -> Answer<()> {
+        let Ending { reason, signed, by } = ending;
         let (id, account) = (&session.session, &session.account);
-        self.store.mark_ended(id, reason, signed, now).await?;
+        if self.store.mark_ended(id, reason, signed, now).await? {
+            self.wake_others(account, by);
+        }
         self.lives.forget(id);
         let (statement, signature) = self.store.end_statement(id).await?.unwrap_or((Vec::new(), [0; 64]));
         let ended = Event::Ended { code: reason, statement: Bytes(statement), signature: SignatureBytes(signature) };
@@ -313,7 +338,7 @@ impl App {
         for id in self.store.live_sessions_of(account).await? {
             let _turn = self.turn(&id).await?;
             if let Some(session) = self.store.session(&id).await?.filter(|session| session.ended.is_none()) {
-                self.finish(&session, ErrorCode::SessionRevoked, None, now).await?;
+                self.finish(&session, Ending::by_itself(ErrorCode::SessionRevoked), now).await?;
             }
         }
         self.store.blank_owner(account).await?;
@@ -322,13 +347,14 @@ impl App {
     }
 
     /// Ends whatever devices that were taken out had begun. Their links are on disk; this may be interrupted and repeated.
-    pub(crate) async fn finish_revoked(&self) -> Answer<()> {
+    /// `by` took them out, if it was just now and a device.
+    pub(crate) async fn finish_revoked(&self, by: Option<DeviceId>) -> Answer<()> {
         let now = self.clock.now();
         let mut outcome = Ok(());
         for (account, device) in self.store.leaving().await? {
             let mut ended = Ok(());
             for id in self.store.live_sessions_of(&account).await? {
-                ended = ended.and(self.finish_granted(&id, &device, now).await);
+                ended = ended.and(self.finish_granted(&id, &device, by, now).await);
             }
             self.mailboxes.finish_device(&account, &device, now);
             if ended.is_ok() {
@@ -339,11 +365,18 @@ impl App {
         outcome
     }
 
-    async fn finish_granted(&self, id: &SessionId, by: &DeviceId, now: UnixMillis) -> Answer<()> {
+    async fn finish_granted(
+        &self,
+        id: &SessionId,
+        granter: &DeviceId,
+        by: Option<DeviceId>,
+        now: UnixMillis,
+    ) -> Answer<()> {
         let _turn = self.turn(id).await?;
-        let theirs = |session: &Session| session.ended.is_none() && session.device == *by;
+        let theirs = |session: &Session| session.ended.is_none() && session.device == *granter;
+        let ending = Ending { reason: ErrorCode::SessionRevoked, signed: None, by };
         match self.store.session(id).await?.filter(theirs) {
-            Some(session) => self.finish(&session, ErrorCode::SessionRevoked, None, now).await,
+            Some(session) => self.finish(&session, ending, now).await,
             None => Ok(()),
         }
     }
@@ -358,14 +391,14 @@ impl App {
         }
         self.mailboxes.restore(&self.store.take_mailboxes().await?);
         // First, so that these sessions end for the reason that they have.
-        self.finish_revoked().await?;
+        self.finish_revoked(None).await?;
         for id in self.store.live_sessions().await? {
             let Some(session) = self.store.session(&id).await? else { continue };
             let lapsed = if went_back { Some(ErrorCode::SessionExpired) } else { self.lapsed(&session, now) };
             match lapsed {
-                Some(code) => self.finish(&session, code, None, now).await?,
+                Some(code) => self.finish(&session, Ending::by_itself(code), now).await?,
                 None if self.mailboxes.is_live(&session.mailbox) => {}
-                None => self.finish(&session, ErrorCode::SessionEnded, None, now).await?,
+                None => self.finish(&session, Ending::by_itself(ErrorCode::SessionEnded), now).await?,
             }
         }
         self.store.see_time(now).await?;
@@ -381,7 +414,7 @@ impl App {
         self.store.sweep_uploads(stale, at_start).await?;
         self.store.sweep_reservations(now).await?;
         self.store.sweep_doomed(now).await?;
-        self.finish_revoked().await?;
+        self.finish_revoked(None).await?;
         for account in self.store.doomed_accounts().await? {
             self.finish_account(&account).await?;
         }
@@ -414,7 +447,7 @@ impl App {
         };
         match session.ended.or_else(|| self.lapsed(&session, now)) {
             Some(code) => {
-                self.finish(&session, code, None, now).await?;
+                self.finish(&session, Ending::by_itself(code), now).await?;
                 self.metrics.swept_sessions.inc();
                 Ok(())
             }

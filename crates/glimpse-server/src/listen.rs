@@ -128,6 +128,9 @@ pub enum TlsError {
     /// The key does not fit the certificate, or the like.
     #[error("the certificate and the key cannot be used together: {0}")]
     Pair(#[from] rustls::Error),
+    /// Nobody's certificate could be checked.
+    #[error("this machine knows no certificate authorities; install them (ca-certificates), or name a file in push_ca")]
+    NoAuthorities,
 }
 
 /// TLS 1.2 and 1.3 by rustls with ring, offering HTTP/2 and HTTP/1.1.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use glimpse_server::{BackupPlan, KeyFile, LogFormat, Settings, SystemClock};
+use glimpse_server::{BackupPlan, KeyFile, LogFormat, PushKey, Settings, SystemClock};
 use tracing_subscriber::EnvFilter;
 
 type Failure = Box<dyn std::error::Error>;
@@ -61,6 +61,11 @@ enum Act {
     },
     /// Write a fresh server key file, readable by its owner alone.
     Keygen {
+        /// Where; never overwritten, and never inside the data folder.
+        file: PathBuf,
+    },
+    /// Write a fresh key for Web Push, readable by its owner alone. Every device subscribes anew after a change of it.
+    PushKey {
         /// Where; never overwritten, and never inside the data folder.
         file: PathBuf,
     },
@@ -158,6 +163,7 @@ async fn run(act: Act) -> Result<(), Failure> {
         }
         Act::Restore { flags, from, shares_from } => restore(&flags.settings()?, &from, &shares_from).await,
         Act::Keygen { file } => keygen(&file),
+        Act::PushKey { file } => push_key(&file),
     }
 }
 
@@ -218,6 +224,11 @@ fn log(settings: &Settings) -> Result<(), Failure> {
 fn keygen(file: &Path) -> Result<(), Failure> {
     KeyFile::generate(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     say("written; back it up apart from the data folder: without it no record can be opened")
+}
+
+fn push_key(file: &Path) -> Result<(), Failure> {
+    PushKey::generate(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    say("written; name it in push_key_file, and whom push providers may write to in push_contact")
 }
 
 fn say(line: &str) -> Result<(), Failure> {

@@ -22,6 +22,12 @@ pub(crate) struct RefusalLabels {
     pub(crate) code: &'static str,
 }
 
+/// Labels of one push.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct PushLabels {
+    pub(crate) outcome: &'static str,
+}
+
 /// The server's own counters; each server has its own registry, so that several can live in one process.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -38,6 +44,7 @@ pub(crate) struct Metrics {
     pub(crate) throttled: Counter,
     pub(crate) refused_devices: Family<RefusalLabels, Counter>,
     pub(crate) swept_sessions: Counter,
+    pub(crate) pushes: Family<PushLabels, Counter>,
 }
 
 impl Metrics {
@@ -56,6 +63,7 @@ impl Metrics {
             throttled: Counter::default(),
             refused_devices: Family::default(),
             swept_sessions: Counter::default(),
+            pushes: Family::default(),
         };
         metrics.registered()
     }
@@ -76,6 +84,7 @@ impl Metrics {
             "Requests of devices that were taken out, are held back or turned up twice, by route template and code";
         registry.register("refused_devices", refused, self.refused_devices.clone());
         registry.register("swept_sessions", "Sessions destroyed by the sweep", self.swept_sessions.clone());
+        registry.register("pushes", "Pushes to devices, by what became of each", self.pushes.clone());
         self
     }
 

@@ -21,6 +21,7 @@ use crate::listen::{self, Listening, TlsError};
 use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::push::{self, PushKeyError, Pushes};
 use crate::settings::{Settings, SettingsError};
 use crate::site::{Site, SiteError};
 use crate::store::Store;
@@ -41,6 +42,9 @@ pub enum StartError {
     /// See [`TlsError`].
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// See [`PushKeyError`].
+    #[error(transparent)]
+    PushKey(#[from] PushKeyError),
     /// The data folder cannot be made or used.
     #[error("cannot use the data folder {path}: {source}")]
     Data {
@@ -102,6 +106,12 @@ impl RunningServer {
         self.app.sweep(false).await
     }
 
+    /// Returns when every push that is due by the clock was sent or has failed. For tests, which know then that there is no
+    /// other.
+    pub async fn pushed(&self) {
+        self.app.pushed().await;
+    }
+
     /// Stops accepting, lets open requests finish, closes sockets and databases.
     pub async fn stop(mut self) {
         self.app.stop.cancel();
@@ -141,6 +151,7 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
     }
     settings.site.as_deref().map(Site::load).transpose()?;
     KeyFile::read(&settings.key_file, &settings.data)?;
+    Pushes::of(settings)?;
     Ok(())
 }
 
@@ -158,6 +169,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
     // The folder first: whether the key file lies inside it can only be asked of a folder that exists.
     Store::make_folder(&settings.data)?;
     let keys = KeyFile::read(&settings.key_file, &settings.data)?;
+    let pushes = Pushes::of(&settings)?;
     let store = Store::open(&settings.data).await?;
 
     let (listener, address) = bind(settings.listen).await?;
@@ -179,6 +191,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
         metrics: Metrics::new(),
         rates,
         site,
+        pushes,
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         settings,
@@ -209,11 +222,17 @@ async fn run(
             listen::serve(listener, None, metrics_router(&app), listening.clone(), app.stop.clone()).await;
         }
     };
-    tokio::join!(api, metrics, sweeping(&app));
-    app.tasks.close();
-    if tokio::time::timeout(listening.drain, app.tasks.wait()).await.is_err() {
-        tracing::warn!("some sockets did not close in time");
-    }
+    let requests_over = CancellationToken::new();
+    let serving = async {
+        tokio::join!(api, metrics, sweeping(&app));
+        requests_over.cancel();
+        app.tasks.close();
+        if tokio::time::timeout(listening.drain, app.tasks.wait()).await.is_err() {
+            tracing::warn!("some sockets did not close in time");
+        }
+    };
+    // Longer than the requests, so that what the last of them did is told as well.
+    tokio::join!(serving, push::run(&app, requests_over.clone(), listening.drain));
     // The cause of a failure is logged where it arises; those sessions then end with the next start.
     let _ = app.store.see_time(app.clock.now()).await;
     let _ = app.store.keep_mailboxes(&app.mailboxes.keep()).await;

@@ -40,6 +40,16 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What is logged, in the notation of `tracing` (`info`, `glimpse_server=debug`). Default `info`.
     pub log_level: String,
+    /// The private key of Web Push, which `glimpse-server push-key` writes; kept as the key file is. Default: no pushes.
+    pub push_key_file: Option<PathBuf>,
+    /// Whom a push provider may write to when something is amiss, as `mailto:ops@glimpse.example` or an `https` URL; it goes
+    /// with every push. Together with `push_key_file`.
+    pub push_contact: Option<String>,
+    /// Origins of push services of your own, such as `https://push.lan:8443`, which may lie at private addresses and at other
+    /// ports than 443. Every device may have this server call what is listed here. Default: none.
+    pub push_inside: Vec<String>,
+    /// Certificates in PEM that push services may go back to, beside those that the machine trusts. Default: none.
+    pub push_ca: Option<PathBuf>,
     /// Sizes, counts and rates.
     pub limits: Limits,
 }
@@ -122,6 +132,14 @@ pub struct Limits {
     pub submissions_per_writer: u32,
     /// Submissions of one address, by whatever writers.
     pub submissions_per_address: u32,
+    /// Pushes to one device. What happens in between is told by one.
+    pub pushes_per_device: u32,
+    /// Devices that are to hear of something, at one time.
+    pub pushes_waiting: usize,
+    /// Pushes that are being sent at one time; one account has at most an eighth of the places.
+    pub pushes_at_once: usize,
+    /// Seconds that one push may take.
+    pub push_seconds: u64,
     /// Seconds after which an upload that nobody published is swept.
     pub staged_upload_seconds: u64,
     /// Seconds for which a device's token is valid.
@@ -145,6 +163,10 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             log_format: LogFormat::Json,
             log_level: "info".to_owned(),
+            push_key_file: None,
+            push_contact: None,
+            push_inside: Vec::new(),
+            push_ca: None,
             limits: Limits::default(),
         }
     }
@@ -185,6 +207,10 @@ impl Default for Limits {
             releases_per_device: 2_000,
             submissions_per_writer: 60,
             submissions_per_address: 120,
+            pushes_per_device: 6,
+            pushes_waiting: 10_000,
+            pushes_at_once: 64,
+            push_seconds: 10,
             staged_upload_seconds: 3_600,
             token_seconds: 24 * 3_600,
             idle_seconds: 15 * 60,
@@ -281,6 +307,30 @@ impl Settings {
                 "limits.page, limits.connections and limits.connections_per_address must be at least 1",
             ));
         }
+        self.check_push()
+    }
+
+    fn check_push(&self) -> Result<(), SettingsError> {
+        if self.push_key_file.is_some() != self.push_contact.is_some() {
+            return Err(SettingsError::Contradiction(
+                "push_key_file and push_contact belong together; give both or neither",
+            ));
+        }
+        let reachable = |contact: &String| contact.starts_with("mailto:") || contact.starts_with("https://");
+        if !self.push_contact.iter().all(reachable) {
+            return Err(SettingsError::Contradiction(
+                "push_contact is written as mailto:ops@glimpse.example or as an https URL",
+            ));
+        }
+        if self.push_inside.iter().any(|origin| !is_origin(origin) || !origin.starts_with("https://")) {
+            return Err(SettingsError::Contradiction("push_inside lists origins, such as https://push.lan:8443"));
+        }
+        let Limits { pushes_per_device, pushes_waiting, pushes_at_once, push_seconds, .. } = self.limits;
+        if pushes_per_device == 0 || pushes_waiting == 0 || pushes_at_once == 0 || push_seconds == 0 {
+            return Err(SettingsError::Contradiction(
+                "limits.pushes_per_device, pushes_waiting, pushes_at_once and push_seconds must be at least 1",
+            ));
+        }
         Ok(())
     }
 }
@@ -299,6 +349,10 @@ const NAMES: &[&str] = &[
     "trusted_proxies",
     "log_format",
     "log_level",
+    "push_key_file",
+    "push_contact",
+    "push_inside",
+    "push_ca",
 ];
 
 fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
@@ -311,16 +365,17 @@ fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
 
 fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text: &str) {
     // Lists may be written as `a,b`; everything else is a TOML value if it parses as one, and a string if it does not.
-    let value =
-        if matches!(key.as_str(), "public_origins" | "allow_origins" | "trusted_proxies") && !text.starts_with('[') {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
-        } else {
-            match text.parse::<i64>() {
-                Ok(number) => toml::Value::Integer(number),
-                Err(_) => toml::Value::String(text.to_owned()),
-            }
-        };
+    let value = if matches!(key.as_str(), "public_origins" | "allow_origins" | "trusted_proxies" | "push_inside")
+        && !text.starts_with('[')
+    {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
+    } else {
+        match text.parse::<i64>() {
+            Ok(number) => toml::Value::Integer(number),
+            Err(_) => toml::Value::String(text.to_owned()),
+        }
+    };
     match section {
         None => {
             table.insert(key, value);
@@ -403,5 +458,24 @@ mod tests {
         assert!(Settings::load(None, none(), &strings(&[("tls_cert", "a.pem")])).is_err());
         assert!(Settings::load(None, none(), &strings(&[("allow_origins", "*")])).is_err());
         assert!(Settings::load(None, none(), &strings(&[("tls_cert", "a.pem"), ("tls_key", "b.pem")])).is_ok());
+    }
+
+    #[test]
+    fn a_push_key_has_somebody_behind_it() {
+        let load = |pairs: &[(&str, &str)]| Settings::load(None, std::iter::empty(), &strings(pairs));
+        let whole = [("push_key_file", "push.pem"), ("push_contact", "mailto:ops@glimpse.example")];
+        assert_eq!(load(&whole).expect("valid").push_contact.as_deref(), Some("mailto:ops@glimpse.example"));
+        for bad in [
+            [whole[0], ("log_level", "info")],
+            [whole[1], ("log_level", "info")],
+            [whole[0], ("push_contact", "ops@glimpse.example")],
+            [("push_inside", "http://push.lan"), ("log_level", "info")],
+            [("push_inside", "https://push.lan/path"), ("log_level", "info")],
+            [("limits.pushes_per_device", "0"), ("log_level", "info")],
+        ] {
+            assert!(load(&bad).is_err(), "{bad:?}");
+        }
+        let inside = load(&[("push_inside", "https://push.lan:8443,https://10.0.0.1")]).expect("valid").push_inside;
+        assert_eq!(inside, ["https://push.lan:8443", "https://10.0.0.1"]);
     }
 }

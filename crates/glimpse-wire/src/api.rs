@@ -12,6 +12,8 @@
 //! | `PUT /v1/account/names/{device}` | device | [`DeviceName`] → 204 |
 //! | `DELETE /v1/account/recovery` | device | [`SignedJson`] of [`crate::account::Veto`] → 204 |
 //! | `PUT /v1/account/checkpoint` | device | [`SignedJson`] of [`crate::record::Checkpoint`] → 204 |
+//! | `PUT /v1/account/push` | device | [`PushSubscription`] → 204 |
+//! | `DELETE /v1/account/push` | device | → 204 |
 //! | `GET /v1/kits/{kit}` | anyone, throttled | → [`KitAccount`] |
 //! | `POST /v1/recoveries` | recovery kit by signature | [`SignedJson`] of [`crate::account::RecoveryRequest`] → [`Recovering`] |
 //! | `POST /v1/accounts/{account}/recover` | recovery kit by signature | [`AppendLink`] → [`Appended`] |
@@ -49,6 +51,7 @@
 
 mod accounts;
 mod mailboxes;
+mod push;
 mod sessions;
 mod shares;
 mod sign_in;
@@ -62,6 +65,7 @@ pub use accounts::{
     Doubled, KitAccount, Recovering,
 };
 pub use mailboxes::{Claim, Claimed, Mailbox, OpenMailbox, PurposeWord};
+pub use push::PushSubscription;
 pub use sessions::{Receipts, SessionSummary, Sessions};
 pub use shares::{MintRequest, Minted, Share, ShareScope, WriterMint};
 pub use sign_in::{Challenge, ChallengeRequest, SignIn, Token};
@@ -99,6 +103,10 @@ pub struct Info {
     pub now: UnixMillis,
     /// Largest content of one record, in bytes, as this server sets it.
     pub max_content: u64,
+    /// The key that the server names to push providers, an uncompressed P-256 point of [`crate::limits::PUSH_KEY_LEN`]
+    /// bytes (RFC 8292 section 3.2); absent where it pushes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push_key: Option<Bytes>,
 }
 
 /// A [`crate::account::Signed`] in JSON.

@@ -34,6 +34,14 @@ pub const MAX_DEVICES: usize = 32;
 pub const MAX_PINS: usize = 64;
 /// Longest time for which a policy holds something back, in milliseconds: thirty days.
 pub const MAX_HELD_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// The URL of a push subscription, in bytes.
+pub const MAX_PUSH_ENDPOINT: usize = 2 * 1024;
+/// A public key of Web Push, in bytes: an uncompressed point of P-256.
+pub const PUSH_KEY_LEN: usize = 65;
+/// The authentication secret of a push subscription, in bytes.
+pub const PUSH_AUTH_LEN: usize = 16;
+/// What a push says, in bytes: an id drawn at random, and nothing else.
+pub const PUSH_ID_LEN: usize = 16;
 /// A signed statement, in bytes, where it travels as CBOR.
 pub const MAX_SIGNED: usize = 4 * 1024;
 /// A seed wrapped to a device, in bytes, generously.

@@ -1,12 +1,14 @@
 //! Whether the page can be used by those who do not see it, or see it in their own way, or only have keys or a small screen:
 //! names of all controls, contrast, focus, sizes, width, headings. Each screen is looked at in light and dark, wide and at
-//! 360 px, in English and Arabic; a picture of each look is left in `target/tmp/access/`.
+//! 360 px, in English and Arabic; a picture of each look is left in `target/tmp/access/`. In Firefox
+//! too, but for the names.
 
+use std::borrow::Borrow;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
-use e2e::browser::Browser;
+use e2e::browser::{Browser, Chromium};
 use e2e::device::field;
 use e2e::devtools::{DevTools, Session};
 use e2e::program::root;
@@ -37,36 +39,52 @@ const NAMED: [&str; 14] = [
     "DisclosureTriangle",
 ];
 
-/// The page under the debugger.
-pub(crate) struct Look {
-    tools: DevTools,
-    page: Session,
-    found: Vec<String>,
-    looks: usize,
-    /// Another judge, where there is one: an expression, a promise of the list of what it found.
-    second: Option<String>,
+/// Who looks: Chromium's debugger can show a page in any way, and has a tree of what is told to those who do not see; Firefox
+/// was started light or dark.
+#[expect(clippy::large_enum_variant, reason = "there is one in a test")]
+enum Eyes<'a> {
+    Chromium(DevTools, Session),
+    Firefox(&'a Browser, bool),
 }
 
-impl Look {
-    async fn at(browser: &Browser) -> Result<Self> {
+/// What is on the screen.
+pub(crate) struct Look<'a> {
+    eyes: Eyes<'a>,
+    /// Another judge, where there is one: an expression, a promise of the list of what it found.
+    second: Option<String>,
+    found: Vec<String>,
+    looks: usize,
+}
+
+impl<'a> Look<'a> {
+    async fn at(browser: &Chromium) -> Result<Self> {
         let mut tools = browser.devtools().await?;
         let page = tools.page().await?;
-        Ok(Self { tools, page, found: Vec::new(), looks: 0, second: None })
+        Ok(Self { eyes: Eyes::Chromium(tools, page), found: Vec::new(), looks: 0, second: None })
     }
 
-    pub(crate) async fn with_second(browser: &Browser, judge: String) -> Result<Self> {
+    pub(crate) async fn with_second(browser: &Chromium, judge: String) -> Result<Self> {
         Ok(Self { second: Some(judge), ..Self::at(browser).await? })
+    }
+
+    const fn in_firefox(browser: &'a Browser, dark: bool) -> Self {
+        Self { eyes: Eyes::Firefox(browser, dark), found: Vec::new(), looks: 0, second: None }
     }
 
     /// Everything that is wrong with what is on the screen.
     pub(crate) async fn audit(&mut self) -> Result<Vec<String>> {
-        let found = self.tools.evaluate(&self.page, AUDIT).await?;
-        let mut found: Vec<String> = serde_json::from_value(found)?;
+        let (tools, page) = match &mut self.eyes {
+            Eyes::Chromium(tools, page) => (tools, page),
+            Eyes::Firefox(browser, _) => {
+                return Ok(serde_json::from_value(browser.run(&format!("const found = {AUDIT} return found")).await?)?);
+            }
+        };
+        let mut found: Vec<String> = serde_json::from_value(tools.evaluate(page, AUDIT).await?)?;
         if let Some(judge) = &self.second {
-            let more: Vec<String> = serde_json::from_value(self.tools.evaluate(&self.page, judge).await?)?;
+            let more: Vec<String> = serde_json::from_value(tools.evaluate(page, judge).await?)?;
             found.extend(more);
         }
-        let tree = self.tools.call(Some(&self.page), "Accessibility.getFullAXTree", json!({})).await?;
+        let tree = tools.call(Some(page), "Accessibility.getFullAXTree", json!({})).await?;
         for node in tree.get("nodes").and_then(Value::as_array).context("no tree")? {
             let word = |name: &str| node.pointer(&format!("/{name}/value")).and_then(Value::as_str).unwrap_or_default();
             let ignored = node.get("ignored") == Some(&json!(true));
@@ -78,22 +96,31 @@ impl Look {
     }
 
     async fn emulate(&mut self, dark: bool, narrow: bool) -> Result<()> {
-        let scheme = json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
-        // Nothing moves while it is measured.
-        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
-        let media = json!({ "features": [scheme, still] });
-        self.tools.call(Some(&self.page), "Emulation.setEmulatedMedia", media).await?;
         let (width, height) = if narrow { (360, 740) } else { (1280, 900) };
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.tools.call(Some(&self.page), "Emulation.setDeviceMetricsOverride", size).await?;
+        match &mut self.eyes {
+            Eyes::Chromium(tools, page) => {
+                let scheme = json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
+                // Nothing moves while it is measured.
+                let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+                let media = json!({ "features": [scheme, still] });
+                tools.call(Some(page), "Emulation.setEmulatedMedia", media).await?;
+                let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+                tools.call(Some(page), "Emulation.setDeviceMetricsOverride", size).await?;
+            }
+            Eyes::Firefox(browser, _) => browser.bidi().context("no debugger")?.resize(width, height).await?,
+        }
         Ok(())
     }
 
-    /// Looks at a screen in light and dark, wide and narrow.
+    /// Looks at a screen in light and dark, wide and narrow, as far as these eyes can.
     pub(crate) async fn screen(&mut self, name: &str) -> Result<()> {
         for (dark, narrow) in [(false, false), (true, false), (true, true), (false, true)] {
+            if matches!(self.eyes, Eyes::Firefox(_, other) if other != dark) {
+                continue;
+            }
             self.emulate(dark, narrow).await?;
-            let look = format!("{name}{}{}", if dark { "-dark" } else { "" }, if narrow { "-360" } else { "" });
+            let by = if matches!(self.eyes, Eyes::Firefox(..)) { "firefox-" } else { "" };
+            let look = format!("{by}{name}{}{}", if dark { "-dark" } else { "" }, if narrow { "-360" } else { "" });
             let found = self.audit().await?;
             self.found.extend(found.into_iter().map(|each| format!("{look}: {each}")));
             self.picture(&look).await?;
@@ -105,9 +132,14 @@ impl Look {
     async fn picture(&mut self, look: &str) -> Result<()> {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("access");
         std::fs::create_dir_all(&folder)?;
-        let taken = self.tools.call(Some(&self.page), "Page.captureScreenshot", json!({ "format": "png" })).await?;
-        let png = taken.get("data").and_then(Value::as_str).context("no picture")?;
-        let png = Base64::decode_vec(png).map_err(|_| anyhow::anyhow!("no base64"))?;
+        let png = match &mut self.eyes {
+            Eyes::Chromium(tools, page) => {
+                let taken = tools.call(Some(page), "Page.captureScreenshot", json!({ "format": "png" })).await?;
+                let png = taken.get("data").and_then(Value::as_str).context("no picture")?;
+                Base64::decode_vec(png).map_err(|_| anyhow::anyhow!("no base64"))?
+            }
+            Eyes::Firefox(browser, _) => browser.driver.screenshot_as_png().await?,
+        };
         std::fs::write(folder.join(format!("{look}.png")), png)?;
         Ok(())
     }
@@ -123,7 +155,7 @@ impl Look {
 #[tokio::test]
 async fn the_audit_finds_what_is_wrong() -> Result<()> {
     let server = Server::start().await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     browser.go(&server.url()).await?;
     browser.screen("enter").await?;
     let mut look = Look::at(&browser).await?;
@@ -152,26 +184,63 @@ async fn the_audit_finds_what_is_wrong() -> Result<()> {
 #[tokio::test]
 async fn everybody_can_type_a_code_and_read_why_it_did_not_work() -> Result<()> {
     let stage = Stage::new().await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.screen("enter").await?;
     let mut look = Look::at(&stage.browser).await?;
+    type_a_code(&stage, &mut look).await?;
+    look.done();
+    Ok(())
+}
+
+async fn type_a_code(stage: &Stage<impl Borrow<Browser>>, look: &mut Look<'_>) -> Result<()> {
+    let browser = stage.browser.borrow();
+    browser.go(&stage.url()).await?;
+    browser.screen("enter").await?;
     for language in ["en", "ar", "de"] {
-        stage.browser.speak(language).await?;
+        browser.speak(language).await?;
         look.screen(&format!("enter-{language}")).await?;
     }
-    stage.browser.speak("en").await?;
-    stage.browser.type_code("417 203 9187").await?;
-    stage.browser.reads("This code has a typing slip.").await?;
+    browser.speak("en").await?;
+    browser.type_code("417 203 9187").await?;
+    browser.reads("This code has a typing slip.").await?;
     look.screen("enter-mistyped").await?;
-    stage.browser.show_facts().await?;
+    browser.show_facts().await?;
     look.screen("facts").await?;
-    look.done();
     Ok(())
 }
 
 #[tokio::test]
 async fn everybody_can_compare_the_words_and_find_and_read_records() -> Result<()> {
     let stage = Stage::new().await?;
+    let mut look = Look::at(&stage.browser).await?;
+    compare_and_read(&stage, &mut look).await?;
+    look.done();
+    Ok(())
+}
+
+mod firefox {
+    use super::{Browser, Look, Result, Stage, compare_and_read, type_a_code};
+
+    async fn all_screens(dark: bool) -> Result<()> {
+        let stage = Stage::around(Browser::firefox_still(dark)).await?;
+        let mut look = Look::in_firefox(&stage.browser, dark);
+        type_a_code(&stage, &mut look).await?;
+        compare_and_read(&stage, &mut look).await?;
+        look.done();
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn everybody_can_use_every_screen_in_the_light() -> Result<()> {
+        all_screens(false).await
+    }
+
+    #[tokio::test]
+    async fn everybody_can_use_every_screen_in_the_dark() -> Result<()> {
+        all_screens(true).await
+    }
+}
+
+async fn compare_and_read(stage: &Stage<impl Borrow<Browser>>, look: &mut Look<'_>) -> Result<()> {
+    let browser = stage.browser.borrow();
     for file in SAMPLE {
         stage.device.add(&root()?.join("examples").join(file)).await?;
     }
@@ -179,38 +248,36 @@ async fn everybody_can_compare_the_words_and_find_and_read_records() -> Result<(
     stage.device.add_bytes("firmware.bin", [0_u8, 159, 146, 150, 0, 1, 2, 3]).await?;
     let long = "a-title-that-is-so-long-that-it-fits-no-narrow-screen-and-has-no-place-to-break.txt";
     stage.device.add_bytes(long, "x".repeat(400)).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.screen("enter").await?;
-    let mut look = Look::at(&stage.browser).await?;
+    browser.go(&stage.url()).await?;
+    browser.screen("enter").await?;
     let mut lending = stage.device.lend(&["--everything", "--save"]).await?;
-    stage.browser.type_code(&lending.code).await?;
-    let words = stage.browser.words().await?;
+    browser.type_code(&lending.code).await?;
+    let words = browser.words().await?;
     for language in ["en", "ar"] {
-        stage.browser.speak(language).await?;
+        browser.speak(language).await?;
         look.screen(&format!("wait-{language}")).await?;
     }
     let granted = lending.approve(&words).await?;
-    stage.browser.screen("session").await?;
+    browser.screen("session").await?;
     let records = granted.get("records").and_then(Value::as_array).context("records")?.clone();
     for language in ["ar", "en"] {
-        stage.browser.speak(language).await?;
+        browser.speak(language).await?;
         look.screen(&format!("list-{language}")).await?;
         for record in &records {
             let title = record.get("title").and_then(Value::as_str).context("title")?;
-            stage.browser.open(title).await?;
+            browser.open(title).await?;
             until("the charts are drawn", async || {
                 let drawn = "return [...document.querySelectorAll('figure.chart')].every(f => f.querySelector('.plot path, .plot rect'))";
-                (stage.browser.run(drawn).await.ok()? == json!(true)).then_some(())
+                (browser.run(drawn).await.ok()? == json!(true)).then_some(())
             })
             .await?;
             look.screen(&format!("{title:.12}-{language}")).await?;
-            stage.browser.run("document.querySelector('.record-head .close').click()").await?;
+            browser.run("document.querySelector('.record-head .close').click()").await?;
         }
     }
     lending.end().await?;
-    stage.browser.reason().await?;
+    browser.reason().await?;
     look.screen("ended").await?;
-    look.done();
     Ok(())
 }
 
@@ -253,7 +320,8 @@ async fn without_colours_the_lines_of_a_chart_differ_by_their_dashes() -> Result
     assert_eq!(stage.browser.run(script).await?, json!([3, 3, 1]), "control: by colour, where there are colours");
     let mut look = Look::at(&stage.browser).await?;
     let media = json!({ "features": [{ "name": "forced-colors", "value": "active" }] });
-    look.tools.call(Some(&look.page), "Emulation.setEmulatedMedia", media).await?;
+    let Eyes::Chromium(tools, page) = &mut look.eyes else { anyhow::bail!("Firefox is not told so in a session") };
+    tools.call(Some(page), "Emulation.setEmulatedMedia", media).await?;
     assert_eq!(stage.browser.run(script).await?, json!([3, 1, 3]));
     look.picture("forced-colors").await
 }

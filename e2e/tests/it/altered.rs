@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use base64ct::{Base64, Encoding as _};
+use e2e::program::dist;
 use e2e::proxy::{Answer, Asked, Proxy, Tamper, without};
 use e2e::server::Server;
+use sha2::{Digest as _, Sha384};
 
 type Edit = Box<dyn Fn(&Asked, Answer) -> Option<Answer> + Send + Sync>;
 
@@ -59,7 +62,6 @@ pub(crate) fn without_policy(answer: &mut Answer) {
 pub(crate) fn without_protection(answer: &mut Answer) {
     without_policy(answer);
     for name in [
-        "integrity-policy",
         "connection-allowlist",
         "cross-origin-opener-policy",
         "cross-origin-embedder-policy",
@@ -67,5 +69,41 @@ pub(crate) fn without_protection(answer: &mut Answer) {
         "x-frame-options",
     ] {
         without(answer, name);
+    }
+}
+
+/// A file of the build as somebody else would have made it, who pins it as the builder pins his.
+pub(crate) struct Rebuilt {
+    name: String,
+    before: String,
+    after: String,
+    bytes: Vec<u8>,
+}
+
+impl Rebuilt {
+    /// Changes the asset whose name starts so.
+    pub(crate) fn new(start: &str, edit: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Result<Self> {
+        let named = |file: std::fs::DirEntry| {
+            let name = file.file_name().into_string().ok()?;
+            (name.starts_with(start) && !name.ends_with(".br")).then_some(name)
+        };
+        let folder = dist()?.join("assets");
+        let name = std::fs::read_dir(&folder)?.find_map(|file| named(file.ok()?)).with_context(|| start.to_owned())?;
+        let pin = |bytes: &[u8]| format!("sha384-{}", Base64::encode_string(&Sha384::digest(bytes)));
+        let built = std::fs::read(folder.join(&name))?;
+        let before = pin(&built);
+        let bytes = edit(built);
+        Ok(Self { name, before, after: pin(&bytes), bytes })
+    }
+
+    /// Puts it in the place of the builder's, and its hash in the page.
+    pub(crate) fn put(&self, asked: &Asked, answer: &mut Answer) {
+        if is_page(asked) {
+            edit_policy(answer, |policy| policy.replace(&self.before, &self.after));
+            edit_html(answer, |html| html.replace(&self.before, &self.after));
+        }
+        if asked.path.ends_with(&self.name) {
+            answer.body.clone_from(&self.bytes);
+        }
     }
 }

@@ -2,18 +2,20 @@
 
 use anyhow::{Context as _, Result};
 use axum::http::StatusCode;
+use e2e::browser::Kind;
 use e2e::device::field;
 use e2e::server::Server;
 use e2e::stage::Stage;
 use serde_json::json;
 
+in_both!(markup_in_a_record_is_text_and_runs_nothing,);
+
 /// Markup and scripts in every place that a record has.
 const HOSTILE: &str = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'><svg onload='window.ran = 3'>\
     <iframe srcdoc='<script>parent.ran = 4</script>'></iframe>{{7*7}}";
 
-#[tokio::test]
-async fn markup_in_a_record_is_text_and_runs_nothing() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn markup_in_a_record_is_text_and_runs_nothing(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     let csv = format!("when,what\n2026-01-01,\"{}\"\n2026-01-02,=1+1\n", HOSTILE.replace('"', "'"));
     let fhir = json!({ "resourceType": "Patient", "name": [{ "text": HOSTILE }], "text": { "status": "generated",
         "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{HOSTILE}</div>") } });

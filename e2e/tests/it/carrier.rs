@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use axum::http::{HeaderMap, Method, header};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::{Device, field};
 use e2e::program::root;
 use e2e::proxy::{Answer, Asked, Honest, Proxy, Seen, Tamper};
@@ -85,7 +85,7 @@ async fn a_carrier_learns_nothing_that_opens_or_speaks_for_the_watch() -> Result
     let shown = wrist.watch.run(&["show", &record]).await?;
     assert_eq!(field(shown.first().context("nothing is shown")?, "text")?, SECRET);
     let written = wrist.watch.add_bytes("second.txt", format!("{SECRET} {SECRET}")).await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let mut lending = wrist.watch.lend(&["--everything"]).await?;
     browser.go(&wrist.server.url()).await?;
     browser.type_code(&lending.code).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::{Lending, field};
 use e2e::stage::Stage;
 use e2e::wait::{until, within};
@@ -24,7 +24,7 @@ enum Step {
 const STEPS: [Step; 4] = [Step::CodeShown, Step::WordsShown, Step::Granted, Step::Opened];
 
 /// Plays the story up to a step.
-async fn play(stage: &Stage, browser: &Browser, until: Step) -> Result<Lending> {
+async fn play(stage: &Stage, browser: &Chromium, until: Step) -> Result<Lending> {
     let mut lending = stage.device.lend(&["--everything"]).await?;
     browser.go(&stage.url()).await?;
     browser.screen("enter").await?;
@@ -47,7 +47,7 @@ async fn play(stage: &Stage, browser: &Browser, until: Step) -> Result<Lending> 
 
 /// A code that was shown before the kill opens nothing after it, whatever it had come to.
 async fn code_is_dead(stage: &Stage, code: &str) -> Result<()> {
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let (mut tools, page, worker) = go_with(&browser, &stage.url(), "true").await?;
     tools.follow(&page, false).await?;
     browser.type_code(code).await?;
@@ -109,7 +109,7 @@ async fn t096_a_killed_browser_leaves_nothing_to_use() -> Result<()> {
     let stage = Stage::new().await?;
     let record = stage.device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
     for step in STEPS {
-        let browser = Browser::start().await?;
+        let browser = Chromium::start().await?;
         let mut lending = play(&stage, &browser, step).await.with_context(|| format!("{step:?}"))?;
         drop(browser);
         if step != Step::CodeShown {

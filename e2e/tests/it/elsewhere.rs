@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use axum::http::StatusCode;
-use e2e::browser::Browser;
+use e2e::browser::{Browser, Kind};
 use e2e::device::Device;
 use e2e::program::root;
 use e2e::proxy::{Answer, Asked, Proxy, Tamper};
 use e2e::server::{Server, free_port};
 use tokio::process::Command;
+
+in_both!(a_page_on_a_plain_static_host_talks_to_a_server_that_lists_its_origin,);
 
 /// A plain static host: it knows files and their types, and sends no header of its own.
 struct PlainHost(HashMap<String, (&'static str, Vec<u8>)>);
@@ -76,15 +78,14 @@ impl Tamper for PlainHost {
     }
 }
 
-#[tokio::test]
-async fn a_page_on_a_plain_static_host_talks_to_a_server_that_lists_its_origin() -> Result<()> {
+async fn a_page_on_a_plain_static_host_talks_to_a_server_that_lists_its_origin(kind: Kind) -> Result<()> {
     let port = free_port()?;
     let server = Server::with(&["--allow-origins", &format!("http://127.0.0.1:{port}")]).await?;
     let files: Arc<dyn Tamper> = Arc::new(PlainHost::new(&server.url()).await?);
     let host = Proxy::start(port, "http://127.0.0.1:1", Arc::clone(&files)).await?;
     let device = Device::create(&server.url()).await?;
     device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
-    let browser = Browser::start().await?;
+    let browser = Browser::start(kind).await?;
     let mut lending = device.lend(&["--everything"]).await?;
     browser.go(&host.url()).await?;
     browser.type_code(&lending.code).await?;

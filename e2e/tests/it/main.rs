@@ -5,6 +5,9 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+#[macro_use]
+mod both;
+
 mod access;
 mod altered;
 mod bad_input;
@@ -25,6 +28,7 @@ mod peers;
 mod phone;
 mod phone_access;
 mod phone_attacks;
+mod phone_storage;
 mod ready;
 mod reproducible;
 mod requests;

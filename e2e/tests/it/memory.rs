@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use e2e::browser::Kind;
 use e2e::device::Lending;
 use e2e::devtools::{DevTools, Session};
 use e2e::proxy::{Answer, Asked, Honest, Seen, Tamper};
@@ -15,6 +16,8 @@ use e2e::wait::{PATIENCE, until, within};
 use serde_json::{Value, json};
 
 use crate::ending::{go_with, lend_here};
+
+in_both!(t076_a_reader_that_was_altered_on_the_way_is_named_in_its_record_and_the_session_stays,);
 
 const SECRET: &str = "The spare key lies under the third flower pot.";
 const TITLE: &str = "zinnia-hollyhock-delphinium";
@@ -302,10 +305,11 @@ async fn t091_a_reader_that_traps_takes_its_own_record_with_it_and_nothing_else(
     Ok(())
 }
 
-#[tokio::test]
-async fn t076_a_reader_that_was_altered_on_the_way_is_named_in_its_record_and_the_session_stays() -> Result<()> {
+async fn t076_a_reader_that_was_altered_on_the_way_is_named_in_its_record_and_the_session_stays(
+    kind: Kind,
+) -> Result<()> {
     let altered = Arc::new(AtomicBool::new(true));
-    let stage = Stage::behind(Arc::new(AltersReader(Arc::clone(&altered)))).await?;
+    let stage = Stage::with_behind(kind, Arc::new(AltersReader(Arc::clone(&altered)))).await?;
     stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
     let mut look = stage.lend(&["--everything"]).await?;
     stage.browser.open(TITLE).await?;

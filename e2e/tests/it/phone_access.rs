@@ -20,7 +20,7 @@ fn axe() -> Result<String> {
 }
 
 /// A screen in both directions.
-async fn both_ways(phone: &Phone, look: &mut Look, name: &str) -> Result<()> {
+async fn both_ways(phone: &Phone, look: &mut Look<'_>, name: &str) -> Result<()> {
     for language in ["ar", "en"] {
         phone.browser.speak(language).await?;
         look.screen(&format!("phone-{name}-{language}")).await?;

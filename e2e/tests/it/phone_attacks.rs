@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use axum::http::StatusCode;
 use base64ct::{Base64, Encoding as _};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
+use e2e::devtools::{DevTools, Session};
 use e2e::phone::{PASSPHRASE, Phone};
 use e2e::program::dist;
 use e2e::proxy::{Answer, Proxy};
@@ -20,7 +21,31 @@ use crate::delivery::attempts;
 use crate::ending::{go_with, leave_and_come_back};
 use crate::memory::{FAULTS, WATCH_RANDOMNESS, files_below, found};
 use crate::phone::{Pair, SECRET, TITLE, with_line};
-use crate::requests::{asked, foreign, go_listed};
+use crate::requests::foreign;
+
+/// Addresses that a page or a Worker asked for so far, WebSockets included.
+async fn asked(tools: &mut DevTools, of: &Session) -> Result<Vec<String>> {
+    let requests = tools.events_of(of, "Network.requestWillBeSent").await?;
+    let sockets = tools.events_of(of, "Network.webSocketCreated").await?;
+    let requests = requests.iter().filter_map(|event| event.pointer("/request/url"));
+    let sockets = sockets.iter().filter_map(|event| event.get("url"));
+    Ok(requests.chain(sockets).filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// Loads a page whose requests, and those of its Worker, are listed from the first one on.
+async fn go_listed(browser: &Chromium, url: &str) -> Result<(DevTools, Session, Session)> {
+    // What a window shows before it shows anything is the browser's own and asks for much.
+    browser.go("about:blank").await?;
+    let mut tools = browser.devtools().await?;
+    let page = tools.page().await?;
+    tools.call(Some(&page), "Network.enable", json!({})).await?;
+    tools.follow(&page, true).await?;
+    browser.go(url).await?;
+    let worker = tools.attached().await?;
+    tools.call(Some(&worker), "Network.enable", json!({})).await?;
+    tools.call(Some(&worker), "Runtime.runIfWaitingForDebugger", json!({})).await?;
+    Ok((tools, page, worker))
+}
 
 /// How many sessions the phone has begun, by the requests that it sent.
 fn begun(pair: &Pair) -> usize {
@@ -131,7 +156,7 @@ async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
 #[tokio::test]
 async fn t078_another_wasm_of_the_phone_that_would_run_is_refused() -> Result<()> {
     let server = Server::start().await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let proxy = swapping(&server, true).await?;
     browser.go(&format!("{}/device", proxy.url())).await?;
     browser.screen("refused").await?;
@@ -158,7 +183,7 @@ async fn t081_on_the_phone_strings_do_not_become_script() -> Result<()> {
         "trustedTypes.createPolicy('glimpse-worker', { createScriptURL: s => s })",
     ];
     let server = Server::start().await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     browser.go(&format!("{}/device", server.url())).await?;
     browser.screen("start").await?;
     assert_eq!(attempts(&browser, &sinks).await?, ["TypeError"; 5]);
@@ -178,7 +203,7 @@ async fn t081_on_the_phone_strings_do_not_become_script() -> Result<()> {
 #[tokio::test]
 async fn t083_the_phone_cannot_be_framed_or_held_by_an_opener() -> Result<()> {
     let server = Server::start().await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let loose = altered(&server, |asked, mut answer| {
         if is_page(asked) {
             without_protection(&mut answer);
@@ -217,7 +242,7 @@ async fn t083_the_phone_cannot_be_framed_or_held_by_an_opener() -> Result<()> {
 #[tokio::test]
 async fn t083_the_phone_may_use_a_camera_and_passkeys_and_nothing_else() -> Result<()> {
     let server = Server::start().await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let allowed = "document.featurePolicy.allowedFeatures()\
         .filter(name => document.featurePolicy.getAllowlistForFeature(name).length > 0)";
     let policy = async |path: &str| -> Result<String> {
@@ -260,7 +285,7 @@ async fn t087_every_request_of_the_phone_goes_to_its_own_origin() -> Result<()> 
     phone.browser.open(TITLE).await?;
     phone.browser.speak("ar").await?;
     phone.browser.speak("en").await?;
-    let viewer = Browser::start().await?;
+    let viewer = Chromium::start().await?;
     phone.lend_to(&viewer, &server.url(), &[TITLE]).await?;
     viewer.open(TITLE).await?;
     phone.browser.tap("end").await?;
@@ -274,9 +299,10 @@ async fn t087_every_request_of_the_phone_goes_to_its_own_origin() -> Result<()> 
     assert!(of_worker.iter().any(|url| url.contains("/v1/")), "the Worker's are listed: {of_worker:#?}");
     for (request, _) in line.exchanges() {
         let listed = all.iter().any(|url| url.ends_with(&request.path));
-        // The icon is asked for by the browser's own frame around the page.
-        let icon = request.path == "/favicon.ico" || request.path.contains("/icon-");
-        assert!(listed || icon, "{} is not in the list", request.path);
+        // The icon is asked for by the browser's own frame around the page, and files of the build by the service worker.
+        let files =
+            request.path == "/favicon.ico" || request.path.starts_with("/assets/") || !request.path.contains("/v1/");
+        assert!(listed || files, "{} is not in the list", request.path);
     }
     Ok(())
 }
@@ -286,7 +312,7 @@ async fn t088_on_the_phone_eval_stays_blocked_and_wasm_needs_its_one_permission(
     let evals = ["eval('1')", "new Function('return 1')()"];
     let module = "new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))";
     let server = Server::start().await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     browser.go(&format!("{}/device", server.url())).await?;
     browser.screen("start").await?;
     assert_eq!(attempts(&browser, &evals).await?, ["EvalError", "EvalError"]);
@@ -382,9 +408,12 @@ async fn t090_nothing_that_the_phone_keeps_or_says_can_be_read_without_the_passp
     phone.over().await?;
     let words = [SECRET, TITLE, PASSPHRASE, &code];
 
-    let stored = "Promise.all([caches.keys(), navigator.serviceWorker.getRegistrations()]) \
-        .then(all => done(JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, history.state, name, ...all])))";
-    assert_eq!(phone.browser.run_async(stored).await?, json!(r#"["",{},{},null,"",[],[]]"#), "beside the database");
+    let stored = "JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, history.state, name])";
+    assert_eq!(
+        phone.browser.value(stored).await?,
+        json!(r#"["",{},{},null,""]"#),
+        "beside the database and the build's files"
+    );
     phone.browser.run("console.log('planted in the console')").await?;
     let console = phone.browser.console().await?.join("\n");
     assert!(console.contains("planted in the console"), "control");

@@ -1,7 +1,7 @@
 //! What people do, from the code to the wiped page.
 
 use anyhow::{Context as _, Result};
-use e2e::browser::Browser;
+use e2e::browser::{Browser, Kind};
 pub(crate) use e2e::code::wrong;
 use e2e::device::{Receiving, field, is};
 use e2e::program::root;
@@ -9,9 +9,21 @@ use e2e::stage::Stage;
 use e2e::wait::until;
 use serde_json::{Value, json};
 
-#[tokio::test]
-async fn a_note_is_lent_read_and_gone() -> Result<()> {
-    let stage = Stage::new().await?;
+in_both!(
+    a_note_is_lent_read_and_gone,
+    every_kind_of_the_sample_record_is_shown,
+    a_copy_that_may_be_saved_is_saved_as_it_was,
+    a_wrong_code_is_told_on_both_screens_and_is_used_up,
+    t019_a_second_browser_with_the_same_code_is_refused,
+    declining_shares_nothing_and_says_so,
+    zooming_into_a_long_series_brings_what_was_thinned_away,
+    a_code_that_is_sent_before_the_page_is_ready_is_not_lost,
+    another_language_leaves_what_was_typed,
+    what_may_not_be_saved_and_is_too_large_to_show_says_so_and_offers_nothing,
+);
+
+async fn a_note_is_lent_read_and_gone(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     stage.device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
     let mut look = stage.lend(&["--everything"]).await?;
     stage.browser.open("note").await?;
@@ -26,9 +38,8 @@ async fn a_note_is_lent_read_and_gone() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn every_kind_of_the_sample_record_is_shown() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn every_kind_of_the_sample_record_is_shown(browser: Kind) -> Result<()> {
+    let stage = Stage::with(browser).await?;
     for file in [
         "note.txt",
         "heart-rate.csv",
@@ -68,6 +79,9 @@ async fn every_kind_of_the_sample_record_is_shown() -> Result<()> {
         let folded =
             stage.browser.run("return document.querySelectorAll('.body details.fields:not([open])').length").await?;
         assert_eq!(folded != json!(0), field(record, "title")? == "lab-results", "what a table has already is folded");
+        if kind == "pdf" && browser == Kind::Firefox {
+            letter_is_drawn(&stage.browser).await?;
+        }
         kinds.push(kind);
     }
     kinds.sort();
@@ -76,9 +90,34 @@ async fn every_kind_of_the_sample_record_is_shown() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_wrong_code_is_told_on_both_screens_and_is_used_up() -> Result<()> {
-    let stage = Stage::new().await?;
+/// The viewer of PDF that Firefox has is a page, so that one can look into it.
+async fn letter_is_drawn(browser: &Browser) -> Result<()> {
+    browser.driver.enter_frame(0).await?;
+    let text = "return document.querySelector('.textLayer')?.textContent ?? ''";
+    let drawn = until("the letter can be read", async || {
+        browser.run(text).await.ok()?.as_str()?.contains("Brightwell General Hospital").then_some(())
+    });
+    drawn.await?;
+    Ok(browser.driver.enter_parent_frame().await?)
+}
+
+async fn a_copy_that_may_be_saved_is_saved_as_it_was(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
+    let photo = root()?.join("examples/photo.jpg");
+    stage.device.add(&photo).await?;
+    let _look = stage.lend(&["--everything", "--save"]).await?;
+    stage.browser.open("photo").await?;
+    stage.browser.press("save").await?;
+    let saved = until("a file is saved", async || {
+        let bytes = std::fs::read(stage.browser.downloads().join("photo.jpg")).ok()?;
+        (!bytes.is_empty()).then_some(bytes)
+    });
+    assert_eq!(saved.await?, std::fs::read(photo)?);
+    Ok(())
+}
+
+async fn a_wrong_code_is_told_on_both_screens_and_is_used_up(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     stage.device.add_bytes("note.txt", "x").await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
     stage.browser.go(&stage.url()).await?;
@@ -96,12 +135,11 @@ async fn a_wrong_code_is_told_on_both_screens_and_is_used_up() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn t019_a_second_browser_with_the_same_code_is_refused() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn t019_a_second_browser_with_the_same_code_is_refused(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     stage.device.add_bytes("note.txt", "x").await?;
     let look = stage.lend(&["--everything"]).await?;
-    let second = Browser::start().await?;
+    let second = Browser::start(kind).await?;
     second.go(&stage.url()).await?;
     second.type_code(&look.lending.code).await?;
     let told = second.failure().await?;
@@ -129,9 +167,8 @@ async fn a_terminal_receives_what_was_lent() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn declining_shares_nothing_and_says_so() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn declining_shares_nothing_and_says_so(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     stage.device.add_bytes("note.txt", "x").await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
     stage.browser.go(&stage.url()).await?;
@@ -155,9 +192,8 @@ fn one_day() -> String {
 /// How many points the line of the chart has.
 const POINTS: &str = "return document.querySelector('.plot path.line').getAttribute('d').match(/[ML]/g).length";
 
-#[tokio::test]
-async fn zooming_into_a_long_series_brings_what_was_thinned_away() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn zooming_into_a_long_series_brings_what_was_thinned_away(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     stage.device.add_bytes("pulse.csv", one_day()).await?;
     let _look = stage.lend(&["--everything"]).await?;
     stage.browser.open("pulse").await?;
@@ -191,18 +227,14 @@ async fn zooming_into_a_long_series_brings_what_was_thinned_away() -> Result<()>
 }
 
 /// Holds the viewer's module back until the page's `release()` is called.
-const LATE: &str = "{ const real = fetch; globalThis.fetch = async (...given) => { \
+const LATE: &str = "const real = fetch; globalThis.fetch = async (...given) => { \
     if (String(given[0]).includes('glimpse-web_bg')) await new Promise(go => { globalThis.release = go }); \
-    return real(...given) } }";
+    return real(...given) }";
 
-#[tokio::test]
-async fn a_code_that_is_sent_before_the_page_is_ready_is_not_lost() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn a_code_that_is_sent_before_the_page_is_ready_is_not_lost(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     stage.device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
-    let mut tools = stage.browser.devtools().await?;
-    let page = tools.page().await?;
-    tools.call(Some(&page), "Page.enable", json!({})).await?;
-    tools.call(Some(&page), "Page.addScriptToEvaluateOnNewDocument", json!({ "source": LATE })).await?;
+    stage.browser.run_first(LATE).await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
     stage.browser.go(&stage.url()).await?;
     until("the module is asked for", async || {
@@ -221,9 +253,8 @@ async fn a_code_that_is_sent_before_the_page_is_ready_is_not_lost() -> Result<()
     Ok(())
 }
 
-#[tokio::test]
-async fn another_language_leaves_what_was_typed() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn another_language_leaves_what_was_typed(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     stage.device.add_bytes("note.txt", "x").await?;
     stage.device.add_bytes("letter.txt", "x").await?;
     stage.browser.go(&stage.url()).await?;
@@ -247,9 +278,8 @@ async fn another_language_leaves_what_was_typed() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn what_may_not_be_saved_and_is_too_large_to_show_says_so_and_offers_nothing() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn what_may_not_be_saved_and_is_too_large_to_show_says_so_and_offers_nothing(kind: Kind) -> Result<()> {
+    let stage = Stage::with(kind).await?;
     stage.device.add_bytes("log.txt", vec![b'x'; 64 * 1024 * 1024 + 1]).await?;
     let _look = stage.lend(&["--everything"]).await?;
     stage.browser.choose("log").await?;

@@ -1,15 +1,13 @@
 //! Another wasm in the place of the page's own: row 78.
 
 use anyhow::{Context as _, Result};
-use axum::http::StatusCode;
-use base64ct::{Base64, Encoding as _};
-use e2e::browser::Browser;
-use e2e::program::dist;
+use e2e::browser::{Browser, Kind};
 use e2e::proxy::Proxy;
 use e2e::server::Server;
-use sha2::{Digest as _, Sha384};
 
-use crate::altered::{altered, edit_html, edit_policy, is_page};
+use crate::altered::{Rebuilt, altered};
+
+in_both!(t078_another_wasm_that_would_run_is_refused,);
 
 /// The same module with a section more, which every engine reads over: valid, and it runs as the other does.
 fn another(wasm: &[u8]) -> Vec<u8> {
@@ -22,28 +20,19 @@ fn is_wasm(path: &str) -> bool {
 
 /// Serves another wasm; with `pinned` the page pins what its builder published, without it what is served.
 async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
-    let files = std::fs::read_dir(dist()?.join("assets"))?.filter_map(|entry| Some(entry.ok()?.path()));
-    let wasm = files.into_iter().find(|path| is_wasm(&path.display().to_string())).context("no wasm")?;
-    let wasm = std::fs::read(wasm)?;
-    let hash = |bytes: &[u8]| format!("sha384-{}", Base64::encode_string(&Sha384::digest(bytes)));
-    let (before, after) = (hash(&wasm), hash(&another(&wasm)));
+    let wasm = Rebuilt::new("glimpse-web_bg-", |wasm| another(&wasm))?;
     altered(server, move |asked, mut answer| {
-        if is_wasm(&asked.path) && answer.status == StatusCode::OK {
-            answer.body = another(&answer.body);
-        }
-        if is_page(asked) && !pinned {
-            edit_policy(&mut answer, |policy| policy.replace(&before, &after));
-            edit_html(&mut answer, |html| html.replace(&before, &after));
+        if !pinned || is_wasm(&asked.path) {
+            wasm.put(asked, &mut answer);
         }
         Some(answer)
     })
     .await
 }
 
-#[tokio::test]
-async fn t078_another_wasm_that_would_run_is_refused() -> Result<()> {
+async fn t078_another_wasm_that_would_run_is_refused(kind: Kind) -> Result<()> {
     let server = Server::start().await?;
-    let browser = Browser::start().await?;
+    let browser = Browser::start(kind).await?;
     let proxy = swapping(&server, true).await?;
     browser.go(&proxy.url()).await?;
     browser.screen("refused").await?;

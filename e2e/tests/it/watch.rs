@@ -4,7 +4,7 @@
 //! the phone's `glimpse relay`.
 
 use anyhow::{Context as _, Result};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::{Device, Lending, field, is};
 use e2e::watch::Wrist;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const SECRET: &str = "The spare key lies under the third flower pot.";
 
 /// Lends from a device to a browser at the server's own page, until the session is on the screen.
-async fn lend(wrist: &Wrist, device: &Device, browser: &Browser) -> Result<(Lending, Value)> {
+async fn lend(wrist: &Wrist, device: &Device, browser: &Chromium) -> Result<(Lending, Value)> {
     let mut lending = device.lend(&["--everything", "--for", "10"]).await?;
     browser.go(&wrist.server.url()).await?;
     browser.type_code(&lending.code).await?;
@@ -43,7 +43,7 @@ async fn a_watch_joins_looks_lends_and_ends_through_the_phone_alone() -> Result<
     let shown = wrist.watch.run(&["show", &record]).await?;
     assert_eq!(field(shown.first().context("nothing is shown")?, "text")?, SECRET);
 
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let (mut lending, granted) = lend(&wrist, &wrist.watch, &browser).await?;
     let left = granted.get("expires_in").and_then(Value::as_u64).context("no time left")?;
     assert!((1..=600_000).contains(&left), "{left} ms are left of ten minutes");
@@ -81,7 +81,7 @@ async fn a_session_goes_on_when_the_phone_vanishes_and_comes_back() -> Result<()
     wrist.phone.add_bytes("other.txt", "Water the plants.").await?;
     let mut relay = wrist.relay().await?;
     wrist.link().await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let (mut lending, _) = lend(&wrist, &wrist.watch, &browser).await?;
     browser.open("note").await?;
     lending.event("opened").await?;
@@ -106,7 +106,7 @@ async fn a_pairing_ends_by_name_on_both_sides_when_the_phone_vanishes() -> Resul
     wrist.phone.add_bytes("note.txt", SECRET).await?;
     let mut relay = wrist.relay().await?;
     wrist.link().await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let mut lending = wrist.watch.lend(&["--everything"]).await?;
     browser.go(&wrist.server.url()).await?;
     browser.type_code(&lending.code).await?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::{Device, Lending, field};
 use e2e::program::Program;
 use e2e::proxy::{Answer, Asked, Proxy, Tamper};
@@ -94,7 +94,7 @@ async fn a_pairing_takes_at_most_12_mib_above_its_start() -> Result<()> {
     join.event("joined").await?;
     link.event("linked").await?;
 
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let mut lending = scales.weigh(&wrist.watch, &["lend", "--everything"])?;
     let code = field(&lending.event("code").await?, "code")?;
     browser.go(&wrist.server.url()).await?;

@@ -1,6 +1,7 @@
 // Before the keys are there: founding an account, or unlocking it.
 
 import { fill, h, say } from "../../dom.js";
+import { ask, whyNot } from "../passkey.js";
 import { t } from "../../text.js";
 
 /** The least that a passphrase may have; the Worker checks it again. */
@@ -12,7 +13,7 @@ export class Gate {
   #form = h("div");
   #kind = "";
   #go = /** @type {HTMLButtonElement} */ (h("button", { type: "submit", class: "primary wide", id: "gate-go" }));
-  /** @type {HTMLInputElement | null} */
+  /** @type {HTMLElement | null} */
   #first = null;
   element = h("section", { class: "screen narrow gate" });
 
@@ -31,7 +32,7 @@ export class Gate {
     if (snapshot.screen !== this.#kind) {
       this.#kind = snapshot.screen;
       if (snapshot.screen === "start") this.#start();
-      else this.#locked(snapshot.name);
+      else this.#locked(snapshot.name, snapshot.passkey);
       this.focus();
     }
     const busy = Boolean(snapshot.busy);
@@ -59,8 +60,8 @@ export class Gate {
     fill(this.#form, h("p", { class: "lead" }, t("start.lead")), form, h("p", { class: "assurance" }, t("start.assurance")));
   }
 
-  /** @param {string} name */
-  #locked(name) {
+  /** @param {string} name @param {import("../passkey.js").Passkey | null} passkey */
+  #locked(name, passkey) {
     say(this.#heading, name ? t("locked.title.of", { name }) : t("locked.title"));
     const pass = field("passphrase", "password", "locked.passphrase", { autocomplete: "current-password" });
     const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...pass.all, this.#go);
@@ -70,8 +71,25 @@ export class Gate {
       this.#send({ type: "unlock", passphrase: pass.input.value });
       pass.input.value = "";
     });
-    this.#first = pass.input;
-    fill(this.#form, form);
+    if (!passkey) {
+      this.#first = pass.input;
+      return fill(this.#form, form);
+    }
+    // The passkey first, and the passphrase behind it.
+    const wrong = h("p", { class: "field-error", role: "alert" });
+    const by = h("button", { type: "button", class: "primary wide", id: "gate-passkey" }, t("set.unlock.passkey"));
+    by.addEventListener("click", async () => {
+      say(wrong, "");
+      try {
+        const secret = await ask(passkey);
+        this.#send({ type: "keyed", told: { type: "unlock" }, secret }, [secret]);
+      } catch (error) {
+        say(wrong, t(whyNot(error)));
+      }
+    });
+    this.#go.className = "plain wide";
+    this.#first = by;
+    fill(this.#form, h("div", { class: "card-form" }, by, wrong), h("p", { class: "lead or" }, t("set.unlock.or")), form);
   }
 
   /** @param {HTMLElement} place @param {string} key @param {HTMLInputElement} input */

@@ -116,11 +116,7 @@ class Code {
 
   /** @param {import("../app.js").Send} send */
   constructor(send) {
-    const again = button("code-again", "plain", "code.again", () => {
-      // The code that stands here is burnt first; then there is another for the same.
-      send({ type: "cancel-code" });
-      send({ type: "lend-again" });
-    });
+    const again = button("code-again", "plain", "code.again", () => send({ type: "lend-again" }));
     const cancel = button("cancel", "plain", "cancel", () => send({ type: "cancel-code" }));
     this.parts = [h("p", { class: "lead" }, t("code.lead")), this.#site, this.#code, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, h("p", { class: "notice warn" }, t("code.warning")), h("div", { class: "choices" }, again, cancel)];
   }
@@ -254,9 +250,10 @@ class Over {
 
   /** @param {Record<string, any>} snapshot */
   draw({ lending }) {
-    const { ran, reason, wait, left } = lending;
+    const { ran, reason, wait, left, outOfSight } = lending;
     say(this.heading, t(ran ? "over.title" : "over.nothing"));
     if (left) fill(this.#why, t(ran ? "over.you-ended" : "over.you-left"));
+    else if (outOfSight) fill(this.#why, t("over.out-of-sight"));
     else fill(this.#why, ...troubleText({ key: reason, wait }));
     say(this.#again, t(ran ? "over.again" : "over.new-code"));
     const facts = ran ? [t("over.opened", { count: ran.opened }), t(ran.told ? "over.told" : "over.untold"), ran.holds === false && t("over.broken"), ran.missing && t("over.missing")] : [];

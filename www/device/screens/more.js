@@ -3,9 +3,10 @@
 import { fill, h, say } from "../../dom.js";
 import { t } from "../../text.js";
 import { icon } from "../../screens/icons.js";
+import { openWatch } from "../companion.js";
 
 /** Where they lead, in the order of the list. @type {{ to: string, icon: string }[]} */
-const PLACES = [];
+const PLACES = [{ to: "settings", icon: "lock" }];
 
 export class Screen {
   #heading = h("h1", { tabIndex: -1 });
@@ -15,8 +16,9 @@ export class Screen {
   constructor(send) {
     say(this.#heading, t("more.title"));
     const way = (/** @type {{ to: string, icon: string }} */ place) => h("li", {}, h("button", { type: "button", id: `more-${place.to}`, onclick: () => send({ type: "go", to: place.to }) }, icon(place.icon), h("span", {}, t(`more.${place.to}`))));
+    const watch = h("button", { type: "button", class: "plain wide", id: "more-watch", onclick: openWatch }, t("more.watch"));
     const lock = h("button", { type: "button", class: "plain wide", id: "lock", onclick: () => send({ type: "lock" }) }, t("more.lock"));
-    fill(this.element, this.#heading, h("ul", { class: "ways" }, ...PLACES.map(way)), lock);
+    fill(this.element, this.#heading, h("ul", { class: "ways" }, ...PLACES.map(way)), watch, lock);
   }
 
   focus() {

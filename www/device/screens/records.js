@@ -43,15 +43,15 @@ export class Screen {
   }
 
   /** @param {Record<string, any>} snapshot */
-  draw({ list, record, name, fresh, busy }) {
+  draw({ list, record, name, fresh, online, busy }) {
     say(this.#heading, name ? t("records.title.of", { name }) : t("records.title"));
     if (!this.#drawn) this.#search.value = list.query;
     this.#drawn = true;
     this.#drawKinds(list);
     const { total, matching } = list;
     const count = total === matching ? t("list.count", { count: total }) : t("list.matching", { count: matching, total: number(total) });
-    say(this.#count, fresh ? count : `${count} · ${t("records.looking")}`);
-    this.#list.draw({ ...list, empty: total === 0 ? (fresh ? "records.none" : "records.looking") : "list.nothing" }, record?.unit ?? null);
+    say(this.#count, fresh ? count : `${count} · ${t(online ? "records.looking" : "set.offline.list")}`);
+    this.#list.draw({ ...list, empty: total === 0 ? (fresh ? "records.none" : online ? "records.looking" : "set.offline.none") : "list.nothing" }, record?.unit ?? null);
     this.#record.draw(record);
     this.#tools.hidden = record?.phase !== "shown" && record?.phase !== "failed";
     for (const button of this.#tools.querySelectorAll("button")) button.disabled = Boolean(busy);

@@ -6,11 +6,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 
 /// Sent with every file of the page.
+///
+/// `Integrity-Policy` is not among them: a policy of hashes leaves it nothing to refuse, and Firefox would hold its own viewer
+/// of PDF to it.
 const EVERYWHERE: &[(&str, &str)] = &[
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-embedder-policy", "require-corp"),
     ("cross-origin-resource-policy", "same-origin"),
-    ("integrity-policy", "blocked-destinations=(script)"),
     ("origin-agent-cluster", "?1"),
     (
         "permissions-policy",
@@ -29,7 +31,9 @@ const EVERYWHERE: &[(&str, &str)] = &[
 ];
 
 /// The page of the linked device.
-const DEVICE: &str = "device.html";
+pub(super) const DEVICE: &str = "device.html";
+/// The service worker of that page.
+pub(super) const SERVICE_WORKER: &str = "device-sw.js";
 /// What that page may ask the browser for, and no other: a camera to scan with, keys that a passkey wraps.
 const DEVICE_MAY: [&str; 3] = ["camera", "publickey-credentials-create", "publickey-credentials-get"];
 
@@ -81,6 +85,7 @@ impl Manifest {
             "png" => "image/png",
             "svg" => "image/svg+xml",
             "wasm" => "application/wasm",
+            "webmanifest" => "application/manifest+json",
             _ => bail!("{path}: no content type is known for this extension"),
         };
         let mut own = BTreeMap::from([
@@ -90,6 +95,14 @@ impl Manifest {
         if extension == "svg" {
             // An image that a person opens by its own address is a document.
             own.insert("content-security-policy", "default-src 'none'; frame-ancestors 'none'".to_owned());
+        }
+        if path == SERVICE_WORKER {
+            // Its name stays, so it is asked for anew; it fetches what it keeps, and can load nothing else.
+            own.insert("cache-control", "no-store".to_owned());
+            own.insert(
+                "content-security-policy",
+                "default-src 'none'; connect-src 'self'; frame-ancestors 'none'".to_owned(),
+            );
         }
         self.assets.insert(path.to_owned(), own);
         Ok(())
@@ -103,13 +116,18 @@ impl Manifest {
 /// The policy of a page whose scripts are exactly those with these hashes.
 ///
 /// `'self'` in `connect-src` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8).
-pub(super) fn content_security_policy(scripts: &BTreeSet<&str>, server: Option<&str>) -> String {
+pub(super) fn content_security_policy(name: &str, scripts: &BTreeSet<&str>, server: Option<&str>) -> String {
     let hashes: Vec<String> = scripts.iter().map(|hash| format!("'{hash}'")).collect();
     let elsewhere = server.map(|origin| format!(" {origin} {}", socket_origin(origin))).unwrap_or_default();
+    // A service worker has an address; which one, the second policy of trusted types says.
+    let (workers, types) = match name {
+        DEVICE => ("worker-src blob: 'self'; manifest-src 'self'", "trusted-types glimpse-worker glimpse-offline"),
+        _ => ("worker-src blob:", "trusted-types glimpse-worker"),
+    };
     [
         "default-src 'none'".to_owned(),
         format!("script-src {} 'wasm-unsafe-eval'", hashes.join(" ")),
-        "worker-src blob:".to_owned(),
+        workers.to_owned(),
         format!("connect-src 'self'{elsewhere}"),
         "style-src 'self'".to_owned(),
         "img-src 'self' blob:".to_owned(),
@@ -118,7 +136,7 @@ pub(super) fn content_security_policy(scripts: &BTreeSet<&str>, server: Option<&
         "form-action 'none'".to_owned(),
         "frame-ancestors 'none'".to_owned(),
         "require-trusted-types-for 'script'".to_owned(),
-        "trusted-types glimpse-worker".to_owned(),
+        types.to_owned(),
     ]
     .join("; ")
 }

@@ -11,6 +11,7 @@ fn files(index: &str) -> BTreeMap<String, Vec<u8>> {
         ("www/chart.js", "import { x } from \"./dom.js\";\n"),
         ("www/worker.js", "self.onmessage = null;\n"),
         ("www/device/worker.js", "self.onmessage = 3;\n"),
+        ("www/watch/worker.js", "self.onmessage = 4;\n"),
         ("glimpse-web.js", "let wasm_bindgen = 1;"),
         ("glimpse-phone.js", "let wasm_bindgen = 3;"),
         (READER_GLUE, "let wasm_bindgen = 2;"),
@@ -27,11 +28,11 @@ const INDEX: &str = "<!doctype html>\n<html lang=\"en\"><head>\n<!-- a remark --
 
 fn page(index: &str, server: Option<&str>) -> Result<(Page, Assets)> {
     let (pages, assets) = sort_out(files(index))?;
-    Ok((pin_page(&pages["index.html"], &assets, "b1d", server)?, assets))
+    Ok((pin_page("index.html", &pages["index.html"], &assets, "b1d", server)?, assets))
 }
 
 #[test]
-fn each_worker_is_one_script_of_three() {
+fn each_worker_is_one_script() {
     let mut files = files(INDEX);
     join_workers(&mut files).unwrap();
     assert!(!files.keys().any(|name| name.starts_with("glimpse-")));
@@ -44,6 +45,7 @@ fn each_worker_is_one_script_of_three() {
             )
         );
     }
+    assert_eq!(String::from_utf8_lossy(&files["www/watch/worker.js"]), "let wasm_bindgen = 3;\nself.onmessage = 4;\n");
     assert!(join_workers(&mut files).is_err(), "glue is missing");
 }
 

@@ -93,7 +93,7 @@ impl WebSocket {
 }
 
 /// The bytes of a binary frame, where there is room for them. The protocol has binary frames only.
-fn frame(event: &MessageEvent, waiting: &Cell<usize>) -> Option<Vec<u8>> {
+pub(super) fn frame(event: &MessageEvent, waiting: &Cell<usize>) -> Option<Vec<u8>> {
     let buffer: ArrayBuffer = event.data().dyn_into().ok()?;
     let length = usize::try_from(buffer.byte_length()).ok().filter(|length| *length <= MAX_FRAME)?;
     let more = waiting.get().saturating_add(cost(length));
@@ -104,7 +104,7 @@ fn frame(event: &MessageEvent, waiting: &Cell<usize>) -> Option<Vec<u8>> {
     Some(js_sys::Uint8Array::new(&buffer).to_vec())
 }
 
-const fn cost(length: usize) -> usize {
+pub(super) const fn cost(length: usize) -> usize {
     length.saturating_add(FRAME_COST)
 }
 

@@ -24,6 +24,7 @@ mod linking;
 mod listings;
 mod lost;
 mod meddling;
+mod pushing;
 mod records;
 mod recovering;
 mod revoking;

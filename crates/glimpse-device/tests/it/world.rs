@@ -30,6 +30,12 @@ impl World {
         Self { server: TestServer::start_with(clock, |_| {}).await, folder: ScratchFolder::new().unwrap() }
     }
 
+    /// With other settings.
+    pub(crate) async fn changed(change: impl FnOnce(&mut glimpse_server::Settings)) -> Self {
+        let clock = std::sync::Arc::new(glimpse_server::SystemClock::new());
+        Self { server: TestServer::start_with(clock, change).await, folder: ScratchFolder::new().unwrap() }
+    }
+
     /// Where more happens in a minute than a person does.
     pub(crate) async fn unthrottled() -> Self {
         let clock = std::sync::Arc::new(glimpse_server::SystemClock::new());

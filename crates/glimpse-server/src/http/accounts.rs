@@ -19,11 +19,17 @@ use super::auth::{Device, From, Linked, note_refusal, token_hash};
 use super::extract::{Json, Path, Query};
 use crate::app::App;
 use crate::problem::Answer;
+use crate::push::Pushes;
 use crate::store::random;
 
 /// `GET /v1/info`
 pub(super) async fn info(State(app): State<Arc<App>>) -> JsonAnswer<Info> {
-    JsonAnswer(Info { suite: SUITE, now: app.clock.now(), max_content: app.settings.limits.content_bytes })
+    JsonAnswer(Info {
+        suite: SUITE,
+        now: app.clock.now(),
+        max_content: app.settings.limits.content_bytes,
+        push_key: app.pushes.as_ref().map(Pushes::public_key),
+    })
 }
 
 /// `POST /v1/accounts`

@@ -7,6 +7,7 @@ mod extract;
 pub(crate) mod guard;
 mod links;
 mod mailboxes;
+mod push;
 mod records;
 mod recovery;
 mod sessions;
@@ -61,6 +62,7 @@ fn api() -> Router<Arc<App>> {
         .route("/v1/account/names/{device}", put(accounts::put_name))
         .route("/v1/account/recovery", delete(recovery::veto))
         .route("/v1/account/checkpoint", put(checkpoints::put))
+        .route("/v1/account/push", put(push::subscribe).delete(push::unsubscribe))
         .route("/v1/chains/{account}", get(accounts::chain))
         .route("/v1/kits/{kit}", get(recovery::kit))
         .route("/v1/recoveries", post(recovery::ask))

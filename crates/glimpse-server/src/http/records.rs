@@ -248,6 +248,7 @@ pub(super) async fn submit(State(app): State<Arc<App>>, Bearer(token): Bearer, b
         return Err(ErrorCode::Unauthorised.into());
     }
     put(&app, None, &envelope, &bytes).await?;
+    app.wake_others(&header.account, None);
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -17,7 +17,7 @@ use super::transfer::to_the_end;
 use crate::app::App;
 use crate::chains::{Adder, Offered};
 use crate::problem::Answer;
-use crate::store::RecoveryAsked;
+use crate::store::{RecoveryAsked, RecoveryStands};
 
 /// `GET /v1/kits/{kit}`
 pub(super) async fn kit(
@@ -62,7 +62,11 @@ pub(super) async fn ask(
     }
     let announced = chain.policy_at(now).recovering;
     let asked = RecoveryAsked { account: request.account, kit: kit.id(), device: id, signed: &signed, announced };
-    Ok(JsonAnswer(app.store.ask_recovery(&asked, now).await?))
+    let RecoveryStands { recovering, is_new } = app.store.ask_recovery(&asked, now).await?;
+    if is_new {
+        app.wake_others(&request.account, None);
+    }
+    Ok(JsonAnswer(recovering))
 }
 
 /// `DELETE /v1/account/recovery`
@@ -77,6 +81,7 @@ pub(super) async fn veto(
         return Err(ErrorCode::Malformed.into());
     }
     app.store.veto_recovery(&device, &veto.device).await?;
+    app.wake_others(&device.account, Some(device.device));
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -56,7 +56,9 @@ impl Store {
             .bind(account.0.as_slice())
             .execute(&mut *tx)
             .await?;
-        sqlx::query("DELETE FROM tokens WHERE account = ?").bind(account.0.as_slice()).execute(&mut *tx).await?;
+        for sql in ["DELETE FROM tokens WHERE account = ?", "DELETE FROM push_subscriptions WHERE account = ?"] {
+            sqlx::query(sql).bind(account.0.as_slice()).execute(&mut *tx).await?;
+        }
         tx.commit().await?;
         if doomed.rows_affected() == 1 { Ok(()) } else { Err(ErrorCode::NotFound.into()) }
     }

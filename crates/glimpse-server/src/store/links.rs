@@ -158,6 +158,7 @@ async fn follow_devices(tx: &mut SqliteConnection, chain: &Chain, seq: u64, held
         for sql in [
             "DELETE FROM names WHERE account = ? AND device = ?",
             "DELETE FROM head_statements WHERE account = ? AND device = ?",
+            "DELETE FROM push_subscriptions WHERE account = ? AND device = ?",
         ] {
             sqlx::query(sql).bind(account.0.as_slice()).bind(member.id.0.as_slice()).execute(&mut *tx).await?;
         }

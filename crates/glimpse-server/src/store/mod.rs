@@ -1,7 +1,7 @@
 //! What outlives a request: three SQLite files and two folders of blobs.
 //!
 //! ```text
-//! data/main.db       accounts, devices, tokens, chains, records, receipts      back up
+//! data/main.db       accounts, devices, tokens, chains, records, receipts, push subscriptions      back up
 //! data/shares.db     r of each record version, and nothing else                back up apart, with a short retention
 //! data/sessions.db   live sessions, units and their r, tombstones              never back up
 //! data/blobs/        sealed content of record versions                         back up
@@ -17,6 +17,7 @@ mod deletion;
 mod devices;
 mod links;
 mod log;
+mod push;
 mod receipts;
 mod records;
 mod recovery;
@@ -29,7 +30,7 @@ pub(crate) use devices::{Member, SignedIn};
 pub(crate) use links::{HeldAnew, NewLink};
 pub(crate) use receipts::Entry;
 pub(crate) use records::State;
-pub(crate) use recovery::RecoveryAsked;
+pub(crate) use recovery::{RecoveryAsked, RecoveryStands};
 pub(crate) use sessions::Session;
 pub(crate) use shares::VersionScope;
 pub(crate) use units::{NewUnit, Unit, UnitScope};
@@ -105,6 +106,7 @@ impl Store {
             include_str!("main.log.sql"),
             include_str!("main.account.sql"),
             include_str!("main.kits.sql"),
+            include_str!("main.push.sql"),
         ];
         let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;

@@ -23,6 +23,14 @@ pub(crate) struct RecoveryAsked<'r> {
     pub(crate) announced: u64,
 }
 
+/// How a recovery that was asked for stands.
+#[derive(Debug)]
+pub(crate) struct RecoveryStands {
+    pub(crate) recovering: Recovering,
+    /// Nobody had asked for it before.
+    pub(crate) is_new: bool,
+}
+
 impl Store {
     /// Whose kit this is.
     pub(crate) async fn kit_account(&self, kit: &DeviceId) -> Answer<AccountId> {
@@ -53,7 +61,7 @@ impl Store {
     }
 
     /// Begins a recovery, or tells how the one of this device stands.
-    pub(crate) async fn ask_recovery(&self, asked: &RecoveryAsked<'_>, now: UnixMillis) -> Answer<Recovering> {
+    pub(crate) async fn ask_recovery(&self, asked: &RecoveryAsked<'_>, now: UnixMillis) -> Answer<RecoveryStands> {
         let account = asked.account.0.as_slice();
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let kit: Option<i64> = sqlx::query_scalar("SELECT 1 FROM kits WHERE account = ? AND kit = ?")
@@ -63,9 +71,9 @@ impl Store {
             .await?;
         // Replaced since its signature was checked.
         kit.ok_or(ErrorCode::Unauthorised)?;
-        let due = match find(&mut tx, &asked.account, &asked.device).await? {
-            Some(due) => due,
-            None => begin(&mut tx, asked, now).await?,
+        let (due, is_new) = match find(&mut tx, &asked.account, &asked.device).await? {
+            Some(due) => (due, false),
+            None => (begin(&mut tx, asked, now).await?, true),
         };
         let wrap: Option<Vec<u8>> = if due.0 <= now.0 {
             sqlx::query_scalar("SELECT wrap FROM wraps WHERE account = ? AND device = ?")
@@ -77,7 +85,7 @@ impl Store {
             None
         };
         tx.commit().await?;
-        Ok(Recovering { due, now, wrap: wrap.map(Bytes) })
+        Ok(RecoveryStands { recovering: Recovering { due, now, wrap: wrap.map(Bytes) }, is_new })
     }
 
     /// Stops the recovery that would begin anew with `device`, for good.

@@ -145,14 +145,15 @@ impl Store {
     }
 
     /// Turns a session into its tombstone. From here on everyone is told `reason`, whatever else happens; the first reason stays.
+    /// True when it lived until now.
     pub(crate) async fn mark_ended(
         &self,
         session: &SessionId,
         reason: ErrorCode,
         statement: Option<&Signed>,
         now: UnixMillis,
-    ) -> Answer<()> {
-        sqlx::query(
+    ) -> Answer<bool> {
+        let ended = sqlx::query(
             "UPDATE sessions SET ended = ?, reason = ?, statement = ?, signature = ? WHERE session = ? AND ended IS NULL",
         )
         .bind(int(now.0))
@@ -162,7 +163,7 @@ impl Store {
         .bind(session.0.as_slice())
         .execute(&self.sessions)
         .await?;
-        Ok(())
+        Ok(ended.rows_affected() == 1)
     }
 
     /// The signed End of a tombstone, if somebody signed one.

@@ -204,7 +204,7 @@ async fn a_clock_that_went_back_over_a_restart_lengthens_no_session() {
 }
 
 /// A writer's request for a share, signed, and the header of what it would write.
-async fn writer_mint(phone: &Phone, key: &ed25519_dalek::SigningKey, length: u64) -> (Header, Said) {
+pub(crate) async fn writer_mint(phone: &Phone, key: &ed25519_dalek::SigningKey, length: u64) -> (Header, Said) {
     let header = Header { author: preimage::writer_id(&public(key)), ..phone.header(RecordId(random()), None, length) };
     let ask = WriterMint {
         suite: SUITE,

@@ -260,7 +260,7 @@ async fn a_flag_beats_the_environment_which_beats_the_file() {
 }
 
 /// A process that does not outlive its test.
-struct Running(std::process::Child);
+pub(crate) struct Running(pub(crate) std::process::Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

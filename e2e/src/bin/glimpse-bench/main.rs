@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::{Device, Lending, field};
 use e2e::devtools::{DevTools, Session};
 use e2e::server::Server;
@@ -100,7 +100,7 @@ async fn bytes_to_first_use() -> Result<()> {
     let server = Server::start().await?;
     let device = Device::create(&server.url()).await?;
     let record = device.add_bytes("note.txt", "Take the blue one in the morning.\n").await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let mut tools = browser.devtools().await?;
     let page = tools.page().await?;
     tools.call(Some(&page), "Network.enable", json!({})).await?;
@@ -230,7 +230,7 @@ struct Run {
 }
 
 /// Lends one record, opens it in the browser, ends the session.
-async fn run(browser: &Browser, url: &str, device: &Device, record: &str) -> Result<Run> {
+async fn run(browser: &Chromium, url: &str, device: &Device, record: &str) -> Result<Run> {
     let mut lending: Lending = device.lend(&[record, "--for", "15"]).await?;
     let mut tools = browser.devtools().await?;
     let page = tools.page().await?;
@@ -265,7 +265,7 @@ async fn first_record(samples: usize) -> Result<()> {
     let server = Server::with(&ROOMY).await?;
     let device = Device::create(&server.url()).await?;
     let record = device.add_bytes("note.txt", "Take the blue one in the morning.\n").await?;
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     // The first run fills caches, and is not counted.
     run(&browser, &server.url(), &device, &record).await?;
     let (mut whole, mut pairing, mut granting, mut opening) = (vec![], vec![], vec![], vec![]);
@@ -306,7 +306,7 @@ async fn large_record(samples: usize) -> Result<()> {
     let context = json!({ "samples": 1, "includes": "start of the command, Argon2 of its passphrase, download" });
     tell("showing_64_mib_on_device", rounded(rate(millis(start.elapsed()))), "MB/s", context);
     ensure!(tokio::fs::read(&out).await? == content, "what was opened is not what was sealed");
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let mut rates = Vec::new();
     for _ in 0..samples {
         let run = run(&browser, &server.url(), &device, &record).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::Device;
 use e2e::devtools::{DevTools, Session};
 use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
@@ -138,7 +138,7 @@ async fn hidden(phone: &Phone, server: &Server) -> Result<()> {
     phone.browser.shows(".record-row").await?;
     tools.evaluate(&worker, COUNT).await?;
     counted(phone, &mut tools, &worker, "phone_wakeups_hidden").await?;
-    let viewer = Browser::start().await?;
+    let viewer = Chromium::start().await?;
     phone.go("lend").await?;
     phone.browser.shows(".record-row").await?;
     phone.browser.run("document.querySelector('.record-row').click()").await?;

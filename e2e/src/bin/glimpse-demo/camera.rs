@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use base64ct::{Base64, Encoding as _};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::field;
 use e2e::devtools::{DevTools, Session};
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(crate) struct Camera {
 
 impl Camera {
     /// Keeps its pictures in a folder that it empties first.
-    pub(crate) async fn new(browser: &Browser, folder: &Path) -> Result<Self> {
+    pub(crate) async fn new(browser: &Chromium, folder: &Path) -> Result<Self> {
         if folder.exists() {
             std::fs::remove_dir_all(folder)?;
         }
@@ -31,7 +31,7 @@ impl Camera {
     }
 
     /// Keeps its pictures beside those of another camera.
-    pub(crate) async fn beside(browser: &Browser, folder: &Path) -> Result<Self> {
+    pub(crate) async fn beside(browser: &Chromium, folder: &Path) -> Result<Self> {
         let mut tools = browser.devtools().await?;
         let page = tools.page().await?;
         Ok(Self {

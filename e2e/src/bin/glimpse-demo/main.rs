@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::{Device, field};
 use e2e::program::root;
 use e2e::scan::Needle;
@@ -122,7 +122,7 @@ async fn unattended() -> Result<()> {
     laps.lap("account_created");
     add_sample(&device).await?;
     laps.lap("sample_record_added");
-    let browser = Browser::start().await?;
+    let browser = Chromium::start().await?;
     let folder = root()?.join("target/demo");
     let mut camera = Camera::new(&browser, &folder).await?;
     laps.lap("browser_started");
@@ -182,7 +182,7 @@ const SENTENCES: [&str; 3] = ["is the cough from the ramipril", "Harbour Cinema"
 /// Ends from the device, and looks for what the page kept: nothing on the screen, no Worker, no sentence in
 /// the heap, nothing stored.
 async fn wiped_after_the_end(
-    browser: &Browser,
+    browser: &Chromium,
     camera: &mut Camera,
     records: &[Value],
     end: impl AsyncFnOnce() -> Result<Value>,

@@ -1,7 +1,7 @@
 //! The phone page: the story for a person to play, and pictures of each of its screens.
 
 use anyhow::Result;
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::Device;
 use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
 use e2e::program::root;
@@ -44,7 +44,7 @@ pub(crate) async fn unattended() -> Result<()> {
     let device = Device::named(&server.url(), "Mara Lind").await?;
     add_sample(&device).await?;
     let url = server.url();
-    let (phone, viewer) = tokio::try_join!(Phone::blank(&url), Browser::start())?;
+    let (phone, viewer) = tokio::try_join!(Phone::blank(&url), Chromium::start())?;
     let mut camera = Camera::new(&phone.browser, &folder).await?;
     let mut views = Views { phone: &phone, camera: &mut camera };
     views.of("start").await?;

@@ -1,7 +1,7 @@
 //! The screens of a look that goes well, in their sizes, colours and languages.
 
 use anyhow::Result;
-use e2e::browser::Browser;
+use e2e::browser::Chromium;
 use e2e::device::field;
 use e2e::wait::until;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::camera::Camera;
 
 /// The first screen in its sizes, colours and languages, and a typing slip.
-pub(crate) async fn views_of_the_entry(browser: &Browser, camera: &mut Camera) -> Result<()> {
+pub(crate) async fn views_of_the_entry(browser: &Chromium, camera: &mut Camera) -> Result<()> {
     camera.take("enter").await?;
     camera.scheme("dark").await?;
     camera.take("enter-dark").await?;
@@ -45,7 +45,7 @@ pub(crate) async fn views_of_the_entry(browser: &Browser, camera: &mut Camera) -
 }
 
 /// The session in its sizes and colours.
-pub(crate) async fn views_of_the_session(browser: &Browser, camera: &mut Camera, first: &Value) -> Result<()> {
+pub(crate) async fn views_of_the_session(browser: &Chromium, camera: &mut Camera, first: &Value) -> Result<()> {
     camera.scheme("dark").await?;
     browser.open(&field(first, "title")?).await?;
     camera.take("session-dark").await?;
@@ -77,7 +77,7 @@ pub(crate) async fn views_of_the_end(camera: &mut Camera) -> Result<()> {
 }
 
 /// Waits until the picture, the chart or the document that a kind of record brings is there.
-pub(crate) async fn drawn(browser: &Browser, kind: &str) -> Result<()> {
+pub(crate) async fn drawn(browser: &Chromium, kind: &str) -> Result<()> {
     let there = match kind {
         "image" => "const i = document.querySelector('.image img'); return !!i?.complete && i.naturalWidth > 0",
         "pdf" => "return !!document.querySelector('iframe.pdf')",

@@ -1,0 +1,194 @@
+//! Where a lending is, and how the page draws it.
+
+use std::collections::BTreeSet;
+
+use glimpse_core::Monotonic;
+use glimpse_device::lend::Event;
+use glimpse_page::announce::Announcement;
+use glimpse_page::data;
+use glimpse_page::list::List;
+use glimpse_wire::RecordId;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::running::{Asked, Ran, Row, Running};
+use super::{Lending, Parting};
+use crate::trouble::Trouble;
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The records are being opened, the server asked for a mailbox.
+    Starting,
+    Code {
+        code: Zeroizing<String>,
+        site: String,
+        until: Monotonic,
+        connecting: bool,
+    },
+    Asking {
+        peer: Peer,
+        words: Vec<String>,
+        until: Monotonic,
+    },
+    /// The person said yes, and the session is being made.
+    Granting,
+    Running(Box<Running>),
+    Over {
+        /// The reason, by key of the catalogue.
+        key: &'static str,
+        wait: Option<u64>,
+        /// What ran, if anything did.
+        ran: Option<Ran>,
+        parting: Option<Parting>,
+    },
+}
+
+/// Who is at the other end, as claimed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Peer {
+    origin: String,
+    program: String,
+    build: String,
+}
+
+/// The lending, as the page draws it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LendingView<'a> {
+    stage: &'static str,
+    minutes: u32,
+    save: bool,
+    records: usize,
+    /// Ticked records that are not lent yet.
+    more: usize,
+    seconds_left: Option<u64>,
+    code: Option<&'a str>,
+    site: Option<&'a str>,
+    connecting: bool,
+    peer: Option<&'a Peer>,
+    words: &'a [String],
+    rows: &'a [Row],
+    budget: u32,
+    opened: u32,
+    connected: bool,
+    viewer: bool,
+    asked: Option<&'a Asked>,
+    session_trouble: Option<&'a Trouble>,
+    reason: Option<&'static str>,
+    wait: Option<u64>,
+    /// The person here broke it off.
+    left: bool,
+    /// The page was not in sight.
+    out_of_sight: bool,
+    ran: Option<&'a Ran>,
+}
+
+impl Lending {
+    pub(crate) const fn counts_down(&self) -> bool {
+        matches!(self.stage, Stage::Code { .. } | Stage::Asking { .. } | Stage::Running(_))
+    }
+
+    /// Whether something is under way that needs the keys.
+    pub(crate) const fn is_live(&self) -> bool {
+        !matches!(self.stage, Stage::Over { .. })
+    }
+
+    pub(crate) fn view(&self, list: &List<RecordId>, now: Monotonic) -> LendingView<'_> {
+        // Rounded up: the last second is shown as one.
+        let left = |until: &Monotonic| Some(now.until(*until).div_ceil(1_000));
+        let mut view = LendingView {
+            stage: "starting",
+            minutes: self.wish.minutes,
+            save: self.wish.save,
+            records: self.wish.records.len(),
+            more: 0,
+            seconds_left: None,
+            code: None,
+            site: None,
+            connecting: false,
+            peer: None,
+            words: &[],
+            rows: &[],
+            budget: 0,
+            opened: 0,
+            connected: true,
+            viewer: true,
+            asked: None,
+            session_trouble: None,
+            reason: None,
+            wait: None,
+            left: false,
+            out_of_sight: false,
+            ran: None,
+        };
+        match &self.stage {
+            Stage::Starting => {}
+            Stage::Granting => view.stage = "granting",
+            Stage::Code { code, site, until, connecting } => {
+                (view.stage, view.seconds_left) = ("code", left(until));
+                (view.code, view.site) = (Some(code.as_str()), Some(site.as_str()));
+                view.connecting = *connecting;
+            }
+            Stage::Asking { peer, words, until } => {
+                (view.stage, view.seconds_left) = ("asking", left(until));
+                (view.peer, view.words) = (Some(peer), words);
+            }
+            Stage::Running(running) => {
+                (view.stage, view.seconds_left) = ("running", left(&running.until));
+                (view.rows, view.records) = (&running.rows, running.rows.len());
+                let lent: BTreeSet<RecordId> = running.rows.iter().map(|row| row.record).collect();
+                view.more = list.chosen().iter().filter(|record| !lent.contains(record)).count();
+                (view.budget, view.opened) = (running.budget, running.opened);
+                (view.connected, view.viewer) = (running.connected, running.viewer);
+                (view.asked, view.session_trouble) = (running.asked.as_ref(), running.trouble.as_ref());
+            }
+            Stage::Over { key, wait, ran, parting } => {
+                (view.stage, view.reason, view.wait) = ("over", Some(*key), *wait);
+                (view.ran, view.left) = (ran.as_ref(), *parting == Some(Parting::Left));
+                view.out_of_sight = *parting == Some(Parting::OutOfSight);
+            }
+        }
+        view
+    }
+
+    /// Takes what happened, and gives what a screen reader is to say.
+    pub(super) fn event(&mut self, event: Event, now: Monotonic) -> Option<Announcement> {
+        match (event, &mut self.stage) {
+            (Event::Code { code, site, expires_in }, _) => {
+                self.stage = Stage::Code { code, site, until: now.plus(expires_in), connecting: false };
+                Some(Announcement::polite("say.code"))
+            }
+            (Event::Connecting, Stage::Code { connecting, .. }) => {
+                *connecting = true;
+                None
+            }
+            (Event::Peer { peer, words, expires_in, .. }, _) => {
+                let peer = Peer {
+                    origin: data::line(&peer.origin),
+                    program: data::line(&peer.program),
+                    build: data::line(&peer.build),
+                };
+                let words = words.iter().map(ToString::to_string).collect();
+                self.stage = Stage::Asking { peer, words, until: now.plus(expires_in) };
+                Some(Announcement::urgent("say.asking"))
+            }
+            (Event::Granted { expires_in, budget, records, .. }, _) => {
+                let rows = records.iter().map(Row::of).collect();
+                self.stage = Stage::Running(Box::new(Running {
+                    until: now.plus(expires_in),
+                    budget,
+                    rows,
+                    opened: 0,
+                    connected: true,
+                    viewer: true,
+                    asked: None,
+                    trouble: None,
+                }));
+                Some(Announcement::polite("say.granted"))
+            }
+            (event, Stage::Running(running)) => running.event(event, now),
+            _ => None,
+        }
+    }
+}

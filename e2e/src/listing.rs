@@ -1,0 +1,70 @@
+//! Every request of a page and its Worker, as the browser lists them.
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::bidi::BiDi;
+use crate::browser::{Browser, Kind};
+use crate::devtools::{DevTools, Session};
+
+/// A list that grows while the page is open.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a test")]
+pub enum Listing<'a> {
+    /// As DevTools tells it, of the page and of its Worker.
+    Chromium(DevTools, [Session; 2]),
+    /// As WebDriver BiDi tells it, with what was told so far.
+    Firefox(&'a BiDi, Vec<String>),
+}
+
+impl Browser {
+    /// Loads a page whose requests, and those of its Worker, are listed from the first one on.
+    ///
+    /// # Errors
+    /// When the browser could not be told, or the page has no Worker.
+    pub async fn go_listed(&self, url: &str) -> Result<Listing<'_>> {
+        // What a window shows before it shows anything is the browser's own and asks for much.
+        self.go("about:blank").await?;
+        if self.kind() == Kind::Firefox {
+            let bidi = self.bidi().context("no debugger")?;
+            let _before = bidi.requests().await?;
+            self.go(url).await?;
+            return Ok(Listing::Firefox(bidi, Vec::new()));
+        }
+        let mut tools = self.connect_devtools().await?;
+        let page = tools.page().await?;
+        tools.call(Some(&page), "Network.enable", json!({})).await?;
+        tools.follow(&page, true).await?;
+        self.go(url).await?;
+        let worker = tools.attached().await?;
+        tools.call(Some(&worker), "Network.enable", json!({})).await?;
+        tools.call(Some(&worker), "Runtime.runIfWaitingForDebugger", json!({})).await?;
+        Ok(Listing::Chromium(tools, [page, worker]))
+    }
+}
+
+impl Listing<'_> {
+    /// Addresses so far, in no order, WebSockets included.
+    ///
+    /// # Errors
+    /// When the browser could not be asked.
+    pub async fn all(&mut self) -> Result<Vec<String>> {
+        match self {
+            Self::Chromium(tools, sessions) => {
+                let mut all = Vec::new();
+                for session in sessions {
+                    let requests = tools.events_of(session, "Network.requestWillBeSent").await?;
+                    let sockets = tools.events_of(session, "Network.webSocketCreated").await?;
+                    let requests = requests.iter().filter_map(|event| event.pointer("/request/url"));
+                    let sockets = sockets.iter().filter_map(|event| event.get("url"));
+                    all.extend(requests.chain(sockets).filter_map(Value::as_str).map(str::to_owned));
+                }
+                Ok(all)
+            }
+            Self::Firefox(bidi, so_far) => {
+                so_far.extend(bidi.requests().await?);
+                Ok(so_far.clone())
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+// Keeps the files of this build for when there is no connection, and says when another build is there.
+
+/** Its own file, under a name that stays. */
+const WORKER = "/device-sw.js";
+const SCOPE = "/device";
+
+/** @param {() => void} newer called when the server has another build than this page */
+export async function keepForOffline(newer) {
+  const workers = navigator.serviceWorker;
+  if (!workers) return;
+  const build = document.querySelector('meta[name="glimpse-build"]')?.getAttribute("content") ?? "";
+  const rules = {
+    /** @param {string} url */
+    createScriptURL(url) {
+      if (url !== WORKER) throw new TypeError("only the page's own service worker");
+      return url;
+    },
+  };
+  const types = /** @type {any} */ (globalThis).trustedTypes;
+  const url = types?.createPolicy("glimpse-offline", rules).createScriptURL(WORKER) ?? WORKER;
+  workers.addEventListener("message", ({ data }) => data?.type === "here" && data.build !== build && newer());
+  workers.startMessages();
+  try {
+    const registration = await workers.register(url, { scope: SCOPE, updateViaCache: "none" });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) registration.update().catch(() => {});
+    });
+  } catch {
+    // Without it the page needs a connection to open, and nothing else is different.
+  }
+}
