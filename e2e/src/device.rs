@@ -10,6 +10,9 @@ use tokio::process::Command;
 
 use crate::program::{Program, own};
 
+/// What lies under the keys of every device here.
+pub const PASSPHRASE: &str = "four walls and a door";
+
 /// An account and its one device, in a home of its own.
 #[derive(Debug)]
 pub struct Device {
@@ -42,7 +45,7 @@ impl Device {
     /// The operating system's.
     pub async fn blank(server: &str) -> Result<Self> {
         let device = Self { server: server.to_owned(), folder: tempfile::tempdir()? };
-        write_private(&device.passphrase_file(), "four walls and a door").await?;
+        write_private(&device.passphrase_file(), PASSPHRASE).await?;
         Ok(device)
     }
 

@@ -14,6 +14,7 @@ pub mod frames;
 pub mod linking;
 pub mod listing;
 pub mod page;
+pub mod phone;
 pub mod program;
 pub mod proxy;
 pub mod scan;

@@ -74,7 +74,11 @@ class App {
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
     addEventListener("online", () => this.#send({ type: "refresh" }));
     carryFor((port) => this.#engine?.send({ type: "companion", port }, [port]));
-    addEventListener("pagehide", () => this.#engine?.stop());
+    addEventListener("pagehide", () => {
+      this.#engine?.stop();
+      // A page that the browser keeps for its Back button would come back with what it showed.
+      document.body.replaceChildren();
+    });
     addEventListener("pageshow", (event) => event.persisted && location.reload());
   }
 

@@ -28,7 +28,6 @@ export class List {
   constructor(send, { choosing = false } = {}) {
     this.#send = send;
     this.#choosing = choosing;
-    if (choosing) this.element.setAttribute("aria-multiselectable", "true");
     this.element.addEventListener("scroll", () => this.#window(), { passive: true });
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.element.addEventListener("focus", () => this.#mark());
@@ -48,6 +47,10 @@ export class List {
     }
     this.#list = list;
     this.#open = open;
+    // A list of options has some: with none it is a place where a sentence stands.
+    this.element.setAttribute("role", list.matching > 0 ? "listbox" : "group");
+    if (this.#choosing && list.matching > 0) this.element.setAttribute("aria-multiselectable", "true");
+    else this.element.removeAttribute("aria-multiselectable");
     this.#rows.style.blockSize = `${list.matching * ROW}px`;
     fill(this.#rows, ...list.rows.map((/** @type {Record<string, any>} */ row, /** @type {number} */ at) => this.#row(row, list.first + at)));
     if (list.matching === 0) fill(this.#rows, h("p", { class: "empty" }, t(list.empty ?? (list.total === 0 ? "list.waiting" : "list.nothing"))));

@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::run::{check, command};
+use crate::run::{check, command, find};
 use crate::{page, tools};
 
-/// Runs the demo; with `headless`, Chromium takes the place of the person.
+/// Runs the demo; with `headless`, Chromium takes the place of the person, and with `phone` the page `/device` that of the
+/// terminal.
 ///
 /// # Errors
 ///
 /// Fails when something cannot be installed or built, and when the story does not go as it must.
-pub(crate) fn run(root: &Path, headless: bool) -> Result<()> {
+pub(crate) fn run(root: &Path, headless: bool, phone: bool) -> Result<()> {
     println!(
         "The first run builds everything: about fifteen minutes on two cores where Trunk and wasm-bindgen have to be"
     );
@@ -34,8 +35,13 @@ pub(crate) fn run(root: &Path, headless: bool) -> Result<()> {
     if let Some(browser) = tools::chromium() {
         demo.env("GLIMPSE_CHROMIUM", browser);
     }
-    if headless {
-        demo.arg("--headless");
+    if let Some(driver) = find("chromedriver") {
+        demo.env("CHROMEDRIVER", driver);
+    }
+    for (flag, wanted) in [("--headless", headless), ("--phone", phone)] {
+        if wanted {
+            demo.arg(flag);
+        }
     }
     let status = demo.status()?;
     if !status.success() {

@@ -12,6 +12,8 @@ use crate::{page, tidy, tools};
 const WASM: &str = "wasm32-unknown-unknown";
 /// What the names of the tests against the peers in Python have in common, and no other test has.
 const OF_PYTHON: &str = "in_python";
+/// The same of those that need axe-core.
+const WITH_AXE: &str = "with_axe";
 /// The same of those in Firefox.
 const OF_FIREFOX: &str = "firefox::";
 
@@ -103,6 +105,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 fn native(root: &Path) -> Result<Outcome> {
     let python = tools::python_peers(root)?;
     let firefox = tools::for_firefox(root)?;
+    let axe = tools::axe(root)?;
     let mut test = cargo(root);
     let mut left_out = Vec::new();
     match &python {
@@ -110,6 +113,12 @@ fn native(root: &Path) -> Result<Outcome> {
             test.env("GLIMPSE_PYTHON", python);
         }
         None => left_out.push((OF_PYTHON, "the tests against the independent peers in Python, which is not there")),
+    }
+    match &axe {
+        Some(axe) => {
+            test.env("GLIMPSE_AXE", axe);
+        }
+        None => left_out.push((WITH_AXE, "the look of axe-core at the phone page, which cannot be fetched")),
     }
     match &firefox {
         Some(tools::Firefox { browser, driver }) => {

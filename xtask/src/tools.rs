@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use base64ct::{Base64, Encoding as _};
+use sha2::{Digest as _, Sha384};
 
 use crate::run::{check, command, find, output};
 
@@ -121,6 +123,42 @@ fn install_peers(root: &Path) -> Result<PathBuf> {
     // Asks nobody when everything is there.
     check(&mut pip)?;
     Ok(python)
+}
+
+/// What looks at the pages as those look who do not see them, beside the project's own audit.
+const AXE: (&str, &str) = ("4.14.1", "xt1SFg49QaDwsyt0Xfs2XAyBtYPClXl3X2q5OOLeGAUmq9jZTYIMdztpF99WdhiH");
+
+/// The script of axe-core, fetched once from the npm registry and pinned by its bytes. Without npm this is a loud line, and
+/// an error in CI.
+pub(crate) fn axe(root: &Path) -> Result<Option<PathBuf>> {
+    match fetch_axe(root) {
+        Ok(script) => Ok(Some(script)),
+        Err(error) if std::env::var_os("CI").is_some() => Err(error),
+        Err(error) => {
+            println!("WARNING: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+fn fetch_axe(root: &Path) -> Result<PathBuf> {
+    let (version, hash) = AXE;
+    let folder = root.join("target/tools");
+    let script = folder.join("package/axe.min.js");
+    let as_pinned = || fs::read(&script).is_ok_and(|bytes| Base64::encode_string(&Sha384::digest(bytes)) == hash);
+    if !as_pinned() {
+        find("npm").context("npm is not installed, and fetches axe-core")?;
+        fs::create_dir_all(&folder)?;
+        let destination = folder.display().to_string();
+        let package = format!("axe-core@{version}");
+        output(command("npm", root).args(["pack", "--silent", &package, "--pack-destination", &destination]))?;
+        let packed = folder.join(format!("axe-core-{version}.tgz")).display().to_string();
+        check(command("tar", root).args(["-xzf", &packed, "-C", &destination, "package/axe.min.js"]))?;
+        if !as_pinned() {
+            bail!("axe-core {version} is not the one that this project has read");
+        }
+    }
+    Ok(script)
 }
 
 fn wasm_target(root: &Path) -> Result<()> {

@@ -58,7 +58,7 @@ impl<'a> Snapshot<'a> {
             list: open.then(|| state.list.view()),
             fresh: state.fresh,
             record: state.opened.as_ref().and_then(|opened| opened.view(&state.list)),
-            lending: state.lending.as_ref().map(|lending| lending.view(now)),
+            lending: state.lending.as_ref().map(|lending| lending.view(&state.list, now)),
             busy: state.busy,
             trouble: state.trouble.as_ref(),
             announcement: state.announcement(),

@@ -48,8 +48,10 @@ enum Eyes<'a> {
 }
 
 /// What is on the screen.
-struct Look<'a> {
+pub(crate) struct Look<'a> {
     eyes: Eyes<'a>,
+    /// Another judge, where there is one: an expression, a promise of the list of what it found.
+    second: Option<String>,
     found: Vec<String>,
     looks: usize,
 }
@@ -58,15 +60,19 @@ impl<'a> Look<'a> {
     async fn at(browser: &Chromium) -> Result<Self> {
         let mut tools = browser.devtools().await?;
         let page = tools.page().await?;
-        Ok(Self { eyes: Eyes::Chromium(tools, page), found: Vec::new(), looks: 0 })
+        Ok(Self { eyes: Eyes::Chromium(tools, page), found: Vec::new(), looks: 0, second: None })
+    }
+
+    pub(crate) async fn with_second(browser: &Chromium, judge: String) -> Result<Self> {
+        Ok(Self { second: Some(judge), ..Self::at(browser).await? })
     }
 
     const fn in_firefox(browser: &'a Browser, dark: bool) -> Self {
-        Self { eyes: Eyes::Firefox(browser, dark), found: Vec::new(), looks: 0 }
+        Self { eyes: Eyes::Firefox(browser, dark), found: Vec::new(), looks: 0, second: None }
     }
 
     /// Everything that is wrong with what is on the screen.
-    async fn audit(&mut self) -> Result<Vec<String>> {
+    pub(crate) async fn audit(&mut self) -> Result<Vec<String>> {
         let (tools, page) = match &mut self.eyes {
             Eyes::Chromium(tools, page) => (tools, page),
             Eyes::Firefox(browser, _) => {
@@ -74,6 +80,10 @@ impl<'a> Look<'a> {
             }
         };
         let mut found: Vec<String> = serde_json::from_value(tools.evaluate(page, AUDIT).await?)?;
+        if let Some(judge) = &self.second {
+            let more: Vec<String> = serde_json::from_value(tools.evaluate(page, judge).await?)?;
+            found.extend(more);
+        }
         let tree = tools.call(Some(page), "Accessibility.getFullAXTree", json!({})).await?;
         for node in tree.get("nodes").and_then(Value::as_array).context("no tree")? {
             let word = |name: &str| node.pointer(&format!("/{name}/value")).and_then(Value::as_str).unwrap_or_default();
@@ -103,7 +113,7 @@ impl<'a> Look<'a> {
     }
 
     /// Looks at a screen in light and dark, wide and narrow, as far as these eyes can.
-    async fn screen(&mut self, name: &str) -> Result<()> {
+    pub(crate) async fn screen(&mut self, name: &str) -> Result<()> {
         for (dark, narrow) in [(false, false), (true, false), (true, true), (false, true)] {
             if matches!(self.eyes, Eyes::Firefox(_, other) if other != dark) {
                 continue;
@@ -134,7 +144,7 @@ impl<'a> Look<'a> {
         Ok(())
     }
 
-    fn done(self) {
+    pub(crate) fn done(self) {
         assert!(self.looks > 0);
         let mut found = self.found;
         found.dedup();

@@ -45,6 +45,8 @@
     if (!unseen(element) && !inText && (box.width < 24 || box.height < 24)) say("target", element, `${box.width.toFixed(0)} by ${box.height.toFixed(0)}`);
   }
   const focused = document.activeElement;
+  // What has the focus by a press of the mouse shows it by a key only; it is looked at as the others are.
+  focused?.blur?.();
   for (const element of controls.filter((each) => !each.matches(":disabled, [role='option']") && document.querySelector("dialog[open]")?.contains(each) !== false)) {
     element.focus({ focusVisible: true, preventScroll: true });
     if (document.activeElement !== element) { say("focus", element, "takes none"); continue; }

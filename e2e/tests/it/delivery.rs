@@ -281,7 +281,7 @@ async fn t078_a_swapped_wasm_is_refused_by_fetch(kind: Kind) -> Result<()> {
 }
 
 /// Runs each expression away from the driver, which lifts `unsafe-eval` while it evaluates, and tells what it threw.
-async fn attempts(browser: &Browser, expressions: &[&str]) -> Result<Vec<Value>> {
+pub(crate) async fn attempts(browser: &Browser, expressions: &[&str]) -> Result<Vec<Value>> {
     let mut told = Vec::new();
     for expression in expressions {
         let script = format!(

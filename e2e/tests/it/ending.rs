@@ -356,7 +356,7 @@ async fn t066_control_what_a_page_that_does_not_wipe_itself_brings_back(kind: Ki
 }
 
 /// Goes to another page and presses Back.
-async fn leave_and_come_back(browser: &Browser, elsewhere: &str) -> Result<()> {
+pub(crate) async fn leave_and_come_back(browser: &Browser, elsewhere: &str) -> Result<()> {
     let here = browser.run("return location.pathname").await?;
     browser.go(elsewhere).await?;
     browser.driver.back().await?;

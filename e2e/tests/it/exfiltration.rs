@@ -53,7 +53,12 @@ use Stop::{List, Mute, Policy, Types};
 /// A name, what stops it, and a script.
 type Way = (&'static str, Stop, &'static str);
 
-in_both!(t082_the_page_can_carry_nothing_out, t082_nor_can_the_worker, t082_leaving_is_not_stopped_in_every_case,);
+in_both!(
+    t082_the_page_can_carry_nothing_out,
+    t082_nor_can_the_page_of_the_phone,
+    t082_nor_can_the_worker,
+    t082_leaving_is_not_stopped_in_every_case,
+);
 
 /// Every way out that a page has, short of leaving, each with its own path at the collector `C`, or a port of its own.
 const OF_PAGE: &[Way] = &[
@@ -303,6 +308,14 @@ fn walls(kind: Kind) -> impl Iterator<Item = (bool, bool, bool)> {
 }
 
 async fn t082_the_page_can_carry_nothing_out(kind: Kind) -> Result<()> {
+    page_carries_nothing_out(kind, "", "enter").await
+}
+
+async fn t082_nor_can_the_page_of_the_phone(kind: Kind) -> Result<()> {
+    page_carries_nothing_out(kind, "/device", "start").await
+}
+
+async fn page_carries_nothing_out(kind: Kind, path: &str, first: &str) -> Result<()> {
     let (server, browser) = begin(kind).await?;
     for (policy, list, holds) in walls(kind) {
         // Control: without protection every way is open, and each is seen outside. The policy alone stops all but some, and
@@ -310,15 +323,15 @@ async fn t082_the_page_can_carry_nothing_out(kind: Kind) -> Result<()> {
         let arrives = names(&of_page(kind), |stop| !holds && (!policy || stop == List));
         let page = walled(&server, policy, list).await?;
         let outside = Outside::new().await?;
-        browser.go(&page.url()).await?;
-        browser.screen("enter").await?;
+        browser.go(&format!("{}{path}", page.url())).await?;
+        browser.screen(first).await?;
         let violations = try_page(&browser, &outside).await?;
         outside.gets_only(&arrives).await.with_context(|| format!("policy {policy}, list {list}"))?;
         if policy {
             reported(&of_page(kind), &violations);
         }
         // The page is still there and answers.
-        browser.screen("enter").await?;
+        browser.screen(first).await?;
     }
     Ok(())
 }

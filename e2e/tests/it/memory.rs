@@ -161,7 +161,7 @@ async fn t090_nothing_secret_is_stored_logged_or_put_into_an_address() -> Result
     Ok(())
 }
 
-fn files_below(folder: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
+pub(crate) fn files_below(folder: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)?.filter_map(Result::ok) {
         let path = entry.path();
@@ -187,7 +187,7 @@ fn traffic(stage: &Stage) -> Result<String> {
 }
 
 /// Counts the calls that wasm makes to the browser, and lets the one with number `failAt` fail.
-const FAULTS: &str = "{ const Real = WebAssembly.Instance; globalThis.calls = 0; globalThis.failAt = 0; \
+pub(crate) const FAULTS: &str = "{ const Real = WebAssembly.Instance; globalThis.calls = 0; globalThis.failAt = 0; \
     WebAssembly.Instance = function (module, imports) { \
       for (const group of Object.values(imports)) for (const [name, call] of Object.entries(group)) \
         if (typeof call === 'function') group[name] = (...given) => { \

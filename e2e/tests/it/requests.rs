@@ -36,7 +36,7 @@ const PDF_VIEWERS: [&str; 3] =
     ["chrome-extension://mhjfbmdgcfjbbpaeojofohoefgiehjai/", "resource://pdf.js/", "data:font/"];
 
 /// Addresses that are not the origin's own; a `blob:` is made in the page and leaves nothing on the network.
-fn foreign(all: &[String], origin: &str) -> BTreeSet<String> {
+pub(crate) fn foreign(all: &[String], origin: &str) -> BTreeSet<String> {
     let socket = origin.replacen("http", "ws", 1);
     let own = |url: &&String| {
         let after = |start: &str| url.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));

@@ -24,12 +24,13 @@ export class Screen {
     this.#send = send;
     say(this.#heading, t("add.title"));
     this.#title = field("title", "text", "add.name", { maxLength: 200, autocomplete: "off" });
-    this.#text = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "text", rows: 5, spellcheck: true }));
+    this.#text = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "text", rows: 5, spellcheck: true, autocomplete: "off" }));
     const file = this.#picker("file", "add.file", {});
     const photo = this.#picker("photo", "add.photo", { accept: "image/*", capture: "environment" });
     this.#never = tick("never", "add.never");
     this.#sensitive = tick("sensitive", "add.sensitive");
-    const form = h("form", { class: "card-form", novalidate: "" }, ...this.#title.all, h("label", { for: "text" }, t("add.text")), this.#text, h("p", { class: "hint" }, t("add.or")), h("div", { class: "choices" }, file, photo), this.#chosen, this.#never.all, this.#sensitive.all, this.#wrong, this.#bar, this.#go);
+    // Without it a browser writes what stands in a form to its own disk, to bring it back after a crash.
+    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...this.#title.all, h("label", { for: "text" }, t("add.text")), this.#text, h("p", { class: "hint" }, t("add.or")), h("div", { class: "choices" }, file, photo), this.#chosen, this.#never.all, this.#sensitive.all, this.#wrong, this.#bar, this.#go);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#keep();

@@ -46,7 +46,7 @@ export class Gate {
     const first = field("passphrase", "password", "start.passphrase", { autocomplete: "new-password", minLength: SHORTEST });
     const again = field("again", "password", "start.again", { autocomplete: "new-password" });
     const wrong = h("p", { class: "field-error", role: "alert" });
-    const form = h("form", { class: "card-form", novalidate: "" }, ...name.all, h("p", { class: "hint" }, t("start.name.hint")), ...first.all, h("p", { class: "hint" }, t("start.passphrase.hint")), ...again.all, wrong, this.#go);
+    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...name.all, h("p", { class: "hint" }, t("start.name.hint")), ...first.all, h("p", { class: "hint" }, t("start.passphrase.hint")), ...again.all, wrong, this.#go);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if ([...first.input.value].length < SHORTEST) return this.#refuse(wrong, "start.short", first.input);
@@ -65,7 +65,7 @@ export class Gate {
   #locked(name, passkey) {
     say(this.#heading, name ? t("locked.title.of", { name }) : t("locked.title"));
     const pass = field("passphrase", "password", "locked.passphrase", { autocomplete: "current-password" });
-    const form = h("form", { class: "card-form", novalidate: "" }, ...pass.all, this.#go);
+    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...pass.all, this.#go);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!pass.input.value) return pass.input.focus();

@@ -6,6 +6,7 @@ import { icon } from "../../screens/icons.js";
 import { kindName } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
 import { troubleText } from "../words.js";
+import { More } from "./lend-more.js";
 
 /** What a person is offered, in minutes; the middle is not more than most need. */
 const MINUTES = [5, 15, 60, 120];
@@ -181,6 +182,7 @@ class Running {
   #asked = h("div", { class: "notice", hidden: true });
   #trouble = h("div", { class: "notice bad", hidden: true });
   #rows = h("ul", { class: "lent" });
+  #more;
   #send;
   #key = "";
   parts;
@@ -191,12 +193,14 @@ class Running {
     const end = button("end", "danger wide", "running.end", () => send({ type: "end" }));
     const extend = button("extend", "plain", "running.extend", () => send({ type: "extend", minutes: 15 }));
     const shorten = button("shorten", "plain", "running.shorten", () => send({ type: "shorten", minutes: 1 }));
-    this.parts = [h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten), h("h2", {}, t("running.records")), this.#rows];
+    this.#more = new More(send);
+    this.parts = [h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten), this.#more.element, h("h2", {}, t("running.records")), this.#rows];
   }
 
   /** @param {Record<string, any>} snapshot */
-  draw({ lending }) {
+  draw({ lending, list }) {
     say(this.#left, clock(lending.secondsLeft));
+    this.#more.draw(list, lending.more);
     this.#left.dataset.level = lending.secondsLeft <= 30 ? "last" : lending.secondsLeft <= 120 ? "soon" : "calm";
     say(this.#state, !lending.connected ? t("running.offline") : !lending.viewer ? t("running.away") : t("running.opened", { count: lending.opened }));
     this.#drawAsked(lending.asked);
@@ -217,7 +221,7 @@ class Running {
     if (!asked) return fill(this.#asked);
     const minutes = asked.minutes;
     const what = minutes ? [t("running.asks-time", { count: minutes })] : parts("running.asks-record", { text: asked.text });
-    const yes = minutes && button("give-time", "primary", "running.give", () => this.#send({ type: "extend", minutes }));
+    const yes = minutes ? button("give-time", "primary", "running.give", () => this.#send({ type: "extend", minutes })) : button("give-record", "primary", "running.choose", () => this.#more.open());
     const no = button("refuse", "plain", "running.refuse", () => this.#send({ type: "refuse" }));
     fill(this.#asked, h("p", {}, ...what), h("div", { class: "choices" }, no, yes));
   }

@@ -1,9 +1,13 @@
 //! Where a lending is, and how the page draws it.
 
+use std::collections::BTreeSet;
+
 use glimpse_core::Monotonic;
 use glimpse_device::lend::Event;
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
+use glimpse_page::list::List;
+use glimpse_wire::RecordId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -56,6 +60,8 @@ pub(crate) struct LendingView<'a> {
     minutes: u32,
     save: bool,
     records: usize,
+    /// Ticked records that are not lent yet.
+    more: usize,
     seconds_left: Option<u64>,
     code: Option<&'a str>,
     site: Option<&'a str>,
@@ -88,7 +94,7 @@ impl Lending {
         !matches!(self.stage, Stage::Over { .. })
     }
 
-    pub(crate) fn view(&self, now: Monotonic) -> LendingView<'_> {
+    pub(crate) fn view(&self, list: &List<RecordId>, now: Monotonic) -> LendingView<'_> {
         // Rounded up: the last second is shown as one.
         let left = |until: &Monotonic| Some(now.until(*until).div_ceil(1_000));
         let mut view = LendingView {
@@ -96,6 +102,7 @@ impl Lending {
             minutes: self.wish.minutes,
             save: self.wish.save,
             records: self.wish.records.len(),
+            more: 0,
             seconds_left: None,
             code: None,
             site: None,
@@ -130,6 +137,8 @@ impl Lending {
             Stage::Running(running) => {
                 (view.stage, view.seconds_left) = ("running", left(&running.until));
                 (view.rows, view.records) = (&running.rows, running.rows.len());
+                let lent: BTreeSet<RecordId> = running.rows.iter().map(|row| row.record).collect();
+                view.more = list.chosen().iter().filter(|record| !lent.contains(record)).count();
                 (view.budget, view.opened) = (running.budget, running.opened);
                 (view.connected, view.viewer) = (running.connected, running.viewer);
                 (view.asked, view.session_trouble) = (running.asked.as_ref(), running.trouble.as_ref());

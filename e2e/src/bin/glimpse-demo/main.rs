@@ -2,10 +2,12 @@
 //!
 //! Without arguments a person types the code into a browser and approves in the terminal. With `--headless` Chromium
 //! types it, everything is opened and photographed, the device ends the session, and the page is checked for what is left.
+//! With `--phone` the device is the phone page: a person plays both windows, or Chromium does.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on its terminal")]
 
 mod camera;
+mod phone;
 mod troubles;
 mod views;
 
@@ -26,8 +28,13 @@ use crate::views::{drawn, views_of_the_end, views_of_the_entry, views_of_the_ses
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let headless = std::env::args().any(|argument| argument == "--headless");
-    let outcome = if headless { unattended().await } else { attended().await };
+    let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let outcome = match (asked("--phone"), asked("--headless")) {
+        (false, false) => attended().await,
+        (false, true) => unattended().await,
+        (true, false) => phone::attended().await,
+        (true, true) => phone::unattended().await,
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on its terminal")]
 
+mod phone;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -49,7 +51,11 @@ async fn main() -> Result<()> {
     if wanted("long-list") {
         outcomes.push(told_if_failed("a long list", long_list(if quick { 1_000 } else { 10_000 })).await);
     }
-    ensure!(!outcomes.is_empty(), "no such figure: bytes, first-record, large-record, long-list");
+    if wanted("phone") {
+        let (samples, records) = if quick { (3, 1_000) } else { (5, 10_000) };
+        outcomes.push(told_if_failed("the phone page", phone::phone(samples, records)).await);
+    }
+    ensure!(!outcomes.is_empty(), "no such figure: bytes, first-record, large-record, long-list, phone");
     ensure!(outcomes.iter().all(|taken| *taken), "some figures could not be taken");
     Ok(())
 }
@@ -313,10 +319,8 @@ async fn large_record(samples: usize) -> Result<()> {
 /// Files that one `glimpse add` is given.
 const AT_ONCE: usize = 500;
 
-/// Lists many records on the device, with its copy of the listing and without.
-async fn long_list(records: usize) -> Result<()> {
-    let server = Server::with(&ROOMY).await?;
-    let device = Device::create(&server.url()).await?;
+/// Adds so many small notes, as a person would with a folder full of them.
+async fn add_notes(device: &Device, records: usize) -> Result<()> {
     let start = Instant::now();
     for first in (0..records).step_by(AT_ONCE) {
         let mut names = Vec::new();
@@ -329,6 +333,15 @@ async fn long_list(records: usize) -> Result<()> {
         device.run(&arguments).await?;
         eprintln!("   {} added after {:.0} s", first.saturating_add(names.len()), start.elapsed().as_secs_f64());
     }
+    Ok(())
+}
+
+/// Lists many records on the device, with its copy of the listing and without.
+async fn long_list(records: usize) -> Result<()> {
+    let server = Server::with(&ROOMY).await?;
+    let device = Device::create(&server.url()).await?;
+    let start = Instant::now();
+    add_notes(&device, records).await?;
     let each = millis(start.elapsed()) / f64::from(u32::try_from(records)?);
     tell("adding_small_record", rounded(each), "ms", json!({ "records": records, "at_once": AT_ONCE }));
     let (mut warm, mut cold) = (Vec::new(), Vec::new());

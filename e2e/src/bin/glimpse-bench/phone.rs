@@ -1,0 +1,181 @@
+//! The phone page: what it fetches, how long a person waits, how it scrolls, what it does while nobody looks.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::browser::Chromium;
+use e2e::device::Device;
+use e2e::devtools::{DevTools, Session};
+use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
+use e2e::server::Server;
+use e2e::wait::within;
+use serde_json::{Value, json};
+
+use crate::{Fetched, ROOMY, add_notes, median, rounded, tell};
+
+/// How long a page that nobody looks at is watched.
+const HIDDEN: Duration = Duration::from_secs(20);
+
+/// Counts what wakes a Worker up: timers that fire, and what it says to the page.
+const COUNT: &str = "{ globalThis.fired = 0; globalThis.said = 0; const later = self.setTimeout.bind(self), say = self.postMessage.bind(self); \
+    self.setTimeout = (then, ...rest) => later((...given) => { fired += 1; then(...given) }, ...rest); \
+    self.postMessage = (...given) => { said += 1; say(...given) } } true";
+
+pub(crate) async fn phone(samples: usize, records: usize) -> Result<()> {
+    let server = Server::with(&ROOMY).await?;
+    let device = Device::create(&server.url()).await?;
+    add_notes(&device, records).await?;
+    // The terminal's copy of the listing moves in with it.
+    device.run(&["ls"]).await?;
+    let phone = Phone::blank(&server.url()).await?;
+    phone.move_in(&device).await?;
+    let mut tools = phone.browser.devtools().await?;
+    let page = tools.page().await?;
+
+    bytes(&phone, &mut tools, &page).await?;
+    unlocking(&phone, &mut tools, &page, samples, records).await?;
+    scrolling(&phone, &mut tools, &page, records).await?;
+    lending(&phone, &mut tools, &page, samples).await?;
+    drop(tools);
+    hidden(&phone, &server).await
+}
+
+/// Everything that the page fetches until the list of records stands; calls of the API are the Worker's own.
+async fn bytes(phone: &Phone, tools: &mut DevTools, page: &Session) -> Result<()> {
+    phone.browser.go("about:blank").await?;
+    tools.call(Some(page), "Network.enable", json!({})).await?;
+    tools.call(Some(page), "Network.clearBrowserCache", json!({})).await?;
+    phone.load("locked").await?;
+    phone.browser.write("passphrase", TERMINAL_PASSPHRASE).await?;
+    phone.browser.tap("gate-go").await?;
+    phone.browser.shows(".record-row").await?;
+    let mut fetched = Fetched::default();
+    fetched.add(tools).await?;
+    ensure!(["html", "js", "json", "wasm"].iter().all(|kind| fetched.kinds.contains_key(*kind)), "{:?}", fetched.kinds);
+    fetched.tell("phone_bytes_to_list", json!({}))?;
+    tools.call(Some(page), "Network.disable", json!({})).await?;
+    Ok(())
+}
+
+fn at(times: &Value, name: &str) -> Result<f64> {
+    times.get(name).and_then(Value::as_f64).with_context(|| format!("{name} in {times}"))
+}
+
+/// From the press on the button: until the first record is drawn, which comes from the copy on the device, and until what the
+/// server says is drawn.
+async fn unlocking(phone: &Phone, tools: &mut DevTools, page: &Session, samples: usize, records: usize) -> Result<()> {
+    const PRESS: &str = "new Promise(done => { const at = { start: performance.now() }; \
+        const look = () => { const count = document.getElementById('count')?.textContent ?? ''; \
+          if (!at.listed && document.querySelector('.record-row')) at.listed = performance.now(); \
+          if (at.listed && count && !count.includes('\u{b7}')) { at.fresh = performance.now(); done(at) } \
+          else requestAnimationFrame(look) }; \
+        document.getElementById('gate-go').click(); look() })";
+    let (mut listed, mut fresh) = (Vec::new(), Vec::new());
+    for _ in 0..samples {
+        phone.load("locked").await?;
+        phone.browser.write("passphrase", TERMINAL_PASSPHRASE).await?;
+        let times = tools.evaluate(page, PRESS).await?;
+        let start = at(&times, "start")?;
+        listed.push(at(&times, "listed")? - start);
+        fresh.push(at(&times, "fresh")? - start);
+    }
+    let context = json!({ "records": records, "samples": samples, "includes": "Argon2 of the passphrase" });
+    tell("phone_unlock_to_list", median(&mut listed)?, "ms", context.clone());
+    tell("phone_unlock_to_fresh_list", median(&mut fresh)?, "ms", context);
+    Ok(())
+}
+
+/// Times between frames while a list is drawn past, five screens a second.
+async fn scrolling(phone: &Phone, tools: &mut DevTools, page: &Session, records: usize) -> Result<()> {
+    const SCROLL: &str = "new Promise(done => { const list = document.getElementById('records'); const times = []; let gaps = 0, before = 0; \
+        const box = list.getBoundingClientRect(); const x = box.left + box.width / 2, y = box.top + box.height / 2; \
+        const step = (now) => { if (before) times.push(now - before); before = now; \
+          if (!document.elementFromPoint(x, y)?.closest('.record-row')) gaps += 1; \
+          list.scrollTop += 53; \
+          if (times.length < 300) requestAnimationFrame(step); \
+          else { times.sort((a, b) => a - b); done({ median: times[150], p95: times[285], max: times[299], gaps }) } }; \
+        requestAnimationFrame(step) })";
+    phone.browser.shows(".record-row").await?;
+    let times = tools.evaluate(page, SCROLL).await?;
+    let context = json!({
+        "records": records, "frames": 300, "median": rounded(at(&times, "median")?), "max": rounded(at(&times, "max")?),
+        "frames_without_rows": times.get("gaps"), "aim": 34,
+    });
+    tell("phone_scroll_frame_p95", rounded(at(&times, "p95")?), "ms", context);
+    Ok(())
+}
+
+/// From the press on "Show a code" until it stands there, for one ticked record.
+async fn lending(phone: &Phone, tools: &mut DevTools, page: &Session, samples: usize) -> Result<()> {
+    const PRESS: &str = "new Promise(done => { const start = performance.now(); \
+        const look = () => document.querySelector('.big-code')?.textContent ? done(performance.now() - start) : requestAnimationFrame(look); \
+        document.getElementById('lend-go').click(); look() })";
+    let mut times = Vec::new();
+    phone.go("lend").await?;
+    phone.browser.shows(".record-row").await?;
+    for _ in 0..samples {
+        phone.browser.shows("#lend-go").await?;
+        phone.browser.run("document.querySelector('.record-row').click()").await?;
+        phone.browser.shows("#lend-go:not(:disabled)").await?;
+        times.push(tools.evaluate(page, PRESS).await?.as_f64().context("a time")?);
+        phone.browser.tap("cancel").await?;
+        phone.over().await?;
+        phone.browser.tap("over-close").await?;
+    }
+    tell("phone_lend_to_code", median(&mut times)?, "ms", json!({ "samples": samples, "aim": 300 }));
+    Ok(())
+}
+
+/// What the Worker does while the page is hidden: with nothing under way, and with a session that nobody uses.
+async fn hidden(phone: &Phone, server: &Server) -> Result<()> {
+    phone.browser.go("about:blank").await?;
+    let mut tools = phone.browser.devtools().await?;
+    let page = tools.page().await?;
+    phone.browser.go(phone.url()).await?;
+    let worker = tools.worker(&page).await?;
+    phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
+    phone.browser.screen("records").await?;
+    phone.browser.shows(".record-row").await?;
+    tools.evaluate(&worker, COUNT).await?;
+    counted(phone, &mut tools, &worker, "phone_wakeups_hidden").await?;
+    let viewer = Chromium::start().await?;
+    phone.go("lend").await?;
+    phone.browser.shows(".record-row").await?;
+    phone.browser.run("document.querySelector('.record-row').click()").await?;
+    phone.browser.shows("#lend-go:not(:disabled)").await?;
+    phone.browser.tap("lend-go").await?;
+    let code = phone.code().await?;
+    viewer.go(&server.url()).await?;
+    viewer.type_code(&code).await?;
+    let words = viewer.words().await?;
+    phone.pairs().await?;
+    phone.pick(&words).await?;
+    viewer.screen("session").await?;
+    counted(phone, &mut tools, &worker, "phone_wakeups_hidden_in_session").await?;
+    phone.browser.tap("end").await?;
+    phone.over().await?;
+    Ok(())
+}
+
+/// Lets time go by in which nothing is done.
+async fn passed(time: Duration) {
+    // What never happens is waited for.
+    let _never = within(time, "nothing", async || None::<()>).await;
+}
+
+async fn counted(phone: &Phone, tools: &mut DevTools, worker: &Session, figure: &str) -> Result<()> {
+    let own = phone.browser.driver.window().await?;
+    let other = phone.browser.driver.new_tab().await?;
+    phone.browser.driver.switch_to_window(other).await?;
+    // What was begun before the page was hidden comes to its end.
+    passed(Duration::from_secs(3)).await;
+    tools.evaluate(worker, "fired = said = 0").await?;
+    passed(HIDDEN).await;
+    let count = tools.evaluate(worker, "[fired, said]").await?;
+    phone.browser.driver.close_window().await?;
+    phone.browser.driver.switch_to_window(own).await?;
+    let number = |at: usize| count.get(at).and_then(Value::as_u64).context("a count");
+    let context = json!({ "seconds": HIDDEN.as_secs(), "messages_to_page": number(1)? });
+    tell(figure, number(0)?, "timers", context);
+    Ok(())
+}

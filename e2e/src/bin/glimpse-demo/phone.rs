@@ -1,0 +1,130 @@
+//! The phone page: the story for a person to play, and pictures of each of its screens.
+
+use anyhow::Result;
+use e2e::browser::Chromium;
+use e2e::device::Device;
+use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
+use e2e::program::root;
+use e2e::server::Server;
+use serde_json::json;
+
+use crate::add_sample;
+use crate::camera::Camera;
+
+/// What to do, in which window.
+pub(crate) async fn attended() -> Result<()> {
+    let server = Server::start().await?;
+    let url = server.url();
+    println!(
+        "
+You need two windows: one is your phone, the other is a screen that is not yours (a private window will do).
+
+  1. Phone:  open {url}/device
+             found an account: a name, and a passphrase that you remember for a minute
+  2. Phone:  \"Add\" two or three records: write something, or choose files of {}
+  3. Phone:  \"Lend a look\", tick what may be seen, \"Show a code\"
+  4. Screen: open {url} and type the code
+  5. Phone:  pick the two words that stand on the screen, \"Approve\"
+  6. Screen: open a record, ask for more time, ask for a record; the phone shows each of it as it happens
+  7. Phone:  answer, and \"End it now\": the screen is empty at once
+  8. Phone:  reload: it is locked, and opens with the passphrase
+
+Press Enter here when you are done: the server stops, and everything that it held is gone.",
+        root()?.join("examples").display()
+    );
+    let enter = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    enter.await??;
+    Ok(())
+}
+
+/// Every screen in its colours, sizes and directions.
+pub(crate) async fn unattended() -> Result<()> {
+    let folder = root()?.join("target/demo-phone");
+    let server = Server::start().await?;
+    let device = Device::named(&server.url(), "Mara Lind").await?;
+    add_sample(&device).await?;
+    let url = server.url();
+    let (phone, viewer) = tokio::try_join!(Phone::blank(&url), Chromium::start())?;
+    let mut camera = Camera::new(&phone.browser, &folder).await?;
+    let mut views = Views { phone: &phone, camera: &mut camera };
+    views.of("start").await?;
+
+    // The account of the terminal goes on here, with the sample record in it.
+    phone.move_in(&device).await?;
+    phone.load("locked").await?;
+    views.of("locked").await?;
+    phone.type_passphrase("not the right one").await?;
+    phone.browser.shows("#trouble .notice").await?;
+    views.of("wrong-passphrase").await?;
+    phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
+    phone.browser.lists("For the appointment").await?;
+    views.of("records").await?;
+    phone.browser.open("For the appointment").await?;
+    views.of("record").await?;
+    phone.browser.tap("delete").await?;
+    views.camera.take("delete").await?;
+    phone.browser.run("document.querySelector('.ask-dialog').close()").await?;
+    phone.go("add").await?;
+    views.of("add").await?;
+    phone.go("more").await?;
+    views.of("more").await?;
+
+    phone.go("lend").await?;
+    phone.tick(&["For the appointment", "Ramipril"]).await?;
+    views.of("choose").await?;
+    phone.browser.tap("lend-go").await?;
+    let code = phone.code().await?;
+    views.of("code").await?;
+    viewer.go(&server.url()).await?;
+    viewer.type_code(&code).await?;
+    let words = viewer.words().await?;
+    phone.pairs().await?;
+    views.of("asking").await?;
+    phone.pick(&words).await?;
+    phone.browser.shows("#end").await?;
+    viewer.open("Ramipril").await?;
+    phone.browser.shows(".lent .viewing").await?;
+    views.of("running").await?;
+    viewer.run("document.querySelector('details.ask').open = true").await?;
+    viewer.write("ask", "the letter from the cardiologist\u{e007}").await?;
+    phone.browser.shows("#give-record").await?;
+    views.of("asked-for-a-record").await?;
+    phone.browser.tap("give-record").await?;
+    phone.browser.shows("#lend-more").await?;
+    views.camera.take("lend-more").await?;
+    phone.browser.tap("end").await?;
+    phone.over().await?;
+    views.of("over").await?;
+    viewer.reason().await?;
+    phone.browser.tap("again").await?;
+    phone.code().await?;
+    phone.browser.tap("cancel").await?;
+    phone.over().await?;
+    views.of("broken-off").await?;
+
+    println!("\n{} screenshots in target/demo-phone/\n", camera.taken.len());
+    println!("{}", json!({ "demo": "phone, headless", "screenshots": camera.taken.len() }));
+    Ok(())
+}
+
+/// Pictures of a screen from all sides.
+struct Views<'a> {
+    phone: &'a Phone,
+    camera: &'a mut Camera,
+}
+
+impl Views<'_> {
+    async fn of(&mut self, screen: &str) -> Result<()> {
+        self.camera.resize(Some((390, 780))).await?;
+        self.camera.take(screen).await?;
+        self.camera.scheme("dark").await?;
+        self.camera.take(&format!("{screen}-dark")).await?;
+        self.camera.scheme("light").await?;
+        self.camera.resize(Some((360, 740))).await?;
+        self.camera.take(&format!("{screen}-360")).await?;
+        self.phone.browser.speak("ar").await?;
+        self.camera.take(&format!("{screen}-ar")).await?;
+        self.phone.browser.speak("en").await?;
+        self.camera.resize(Some((390, 780))).await
+    }
+}

@@ -1,0 +1,117 @@
+//! Whether the phone page can be used by those who do not see it, or have only keys or a small screen: the project's own
+//! audit and axe-core, on each screen, in light and dark, wide and at 360 px, from left to right and from right to left.
+
+use anyhow::{Context as _, Result};
+use e2e::phone::{PASSPHRASE, Phone};
+use serde_json::json;
+
+use crate::access::Look;
+use crate::phone::Pair;
+
+/// The script of axe-core and a look with it, as a promise of what it found.
+fn axe() -> Result<String> {
+    let path = std::env::var_os("GLIMPSE_AXE").context("GLIMPSE_AXE names no axe.min.js: run by cargo xtask test")?;
+    let script = std::fs::read_to_string(path)?;
+    // Of what it cannot judge it says so, and that is no finding.
+    Ok(format!(
+        "{script}; axe.run(document, {{ resultTypes: ['violations'] }}).then(({{ violations }}) => violations.flatMap(\
+         ({{ id, help, nodes }}) => nodes.map(node => `axe ${{id}}: ${{help}} ${{node.html.slice(0, 120)}}`)))"
+    ))
+}
+
+/// A screen in both directions.
+async fn both_ways(phone: &Phone, look: &mut Look<'_>, name: &str) -> Result<()> {
+    for language in ["ar", "en"] {
+        phone.browser.speak(language).await?;
+        look.screen(&format!("phone-{name}-{language}")).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_axe_core_would_say_is_heard_with_axe() -> Result<()> {
+    let pair = Pair::new().await?;
+    let mut look = Look::with_second(&pair.phone.browser, axe()?).await?;
+    assert_eq!(look.audit().await?, Vec::<String>::new(), "control");
+    let fault = "const image = new Image(); image.src = 'assets/x.svg'; document.getElementById('main').append(image); return true";
+    assert_eq!(pair.phone.browser.run(fault).await?, json!(true));
+    let found = look.audit().await?;
+    assert!(found.iter().any(|each| each.starts_with("axe image-alt")), "{found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn everybody_can_found_unlock_add_and_read_with_axe() -> Result<()> {
+    let server = e2e::server::Server::start().await?;
+    let phone = Phone::blank(&server.url()).await?;
+    let mut look = Look::with_second(&phone.browser, axe()?).await?;
+    both_ways(&phone, &mut look, "start").await?;
+    phone.browser.write("passphrase", "short").await?;
+    phone.browser.tap("gate-go").await?;
+    phone.browser.reads("At least 8 characters.").await?;
+    look.screen("phone-start-short").await?;
+    phone.found("Mara Lind").await?;
+    both_ways(&phone, &mut look, "empty").await?;
+    phone.go("add").await?;
+    both_ways(&phone, &mut look, "add").await?;
+    phone
+        .add("a-title-that-is-so-long-that-it-fits-no-narrow-screen-and-has-no-place-to-break", &"x".repeat(400))
+        .await?;
+    phone.add("Blood pressure", "120 over 80").await?;
+    both_ways(&phone, &mut look, "list").await?;
+    phone.browser.open("Blood pressure").await?;
+    both_ways(&phone, &mut look, "record").await?;
+    phone.browser.tap("delete").await?;
+    look.screen("phone-delete").await?;
+    phone.browser.run("document.querySelector('.ask-dialog').close()").await?;
+    phone.go("more").await?;
+    both_ways(&phone, &mut look, "more").await?;
+    phone.lock().await?;
+    both_ways(&phone, &mut look, "locked").await?;
+    phone.type_passphrase(&format!("not {PASSPHRASE}")).await?;
+    phone.browser.reads("That is not the passphrase of this device.").await?;
+    both_ways(&phone, &mut look, "wrong").await?;
+    look.done();
+    Ok(())
+}
+
+#[tokio::test]
+async fn everybody_can_lend_approve_watch_and_end_with_axe() -> Result<()> {
+    let pair = Pair::new().await?;
+    let (phone, viewer) = (&pair.phone, &pair.viewer);
+    let mut look = Look::with_second(&phone.browser, axe()?).await?;
+    phone.go("lend").await?;
+    both_ways(phone, &mut look, "choose").await?;
+    phone.go("records").await?;
+    let code = phone.lend(&["Shopping"]).await?;
+    look.screen("phone-code-en").await?;
+    viewer.go(&pair.site()).await?;
+    viewer.type_code(&code).await?;
+    let words = viewer.words().await?;
+    phone.pairs().await?;
+    both_ways(phone, &mut look, "asking").await?;
+    phone.pick(&words).await?;
+    phone.browser.shows("#end").await?;
+    viewer.open("Shopping").await?;
+    pair.mirrored("Shopping", "On their screen").await?;
+    both_ways(phone, &mut look, "running").await?;
+    viewer.press("more-time").await?;
+    phone.browser.reads("They ask for").await?;
+    both_ways(phone, &mut look, "running-asked").await?;
+    phone.browser.tap("more-open").await?;
+    look.screen("phone-running-more").await?;
+    pair.line.cut();
+    phone.browser.reads("No connection. Time goes on").await?;
+    both_ways(phone, &mut look, "running-offline").await?;
+    pair.line.mend();
+    phone.browser.tap("end").await?;
+    phone.over().await?;
+    both_ways(phone, &mut look, "over").await?;
+    phone.browser.tap("again").await?;
+    phone.code().await?;
+    phone.browser.tap("cancel").await?;
+    phone.over().await?;
+    both_ways(phone, &mut look, "over-nothing").await?;
+    look.done();
+    Ok(())
+}

@@ -1,0 +1,53 @@
+// Records that are lent on top, while somebody looks.
+
+import { h, say } from "../../dom.js";
+import { t } from "../../text.js";
+import { List } from "../../screens/list.js";
+
+export class More {
+  #send;
+  #list;
+  #search;
+  #go;
+  #fold;
+  #opener;
+  element;
+
+  /** @param {import("../app.js").Send} send */
+  constructor(send) {
+    this.#send = send;
+    this.#list = new List(send, { choosing: true });
+    this.#search = /** @type {HTMLInputElement} */ (h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" }));
+    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
+    this.#go = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "primary wide", id: "lend-more", onclick: () => this.#lend() }));
+    this.#fold = h("div", { class: "chooser", id: "more-box", hidden: true }, h("div", { class: "finder" }, this.#search), this.#list.element, this.#go);
+    this.#opener = h("button", { type: "button", class: "plain wide", id: "more-open", "aria-expanded": "false", "aria-controls": "more-box", onclick: () => (this.#fold.hidden ? this.open() : this.#close()) }, t("running.more"));
+    this.element = h("div", { class: "lend-more" }, this.#opener, this.#fold);
+  }
+
+  /** Shows what there is to choose from. */
+  open() {
+    this.#fold.hidden = false;
+    this.#opener.setAttribute("aria-expanded", "true");
+    this.#search.focus();
+  }
+
+  #close() {
+    this.#fold.hidden = true;
+    this.#opener.setAttribute("aria-expanded", "false");
+  }
+
+  #lend() {
+    this.#send({ type: "lend-more" });
+    this.#close();
+    this.#opener.focus();
+  }
+
+  /** @param {Record<string, any>} list @param {number} more how many are ticked and not lent */
+  draw(list, more) {
+    this.#list.draw({ ...list, empty: "list.nothing" }, null);
+    if (this.#search.value !== list.query && document.activeElement !== this.#search) this.#search.value = list.query;
+    this.#go.disabled = more === 0;
+    say(this.#go, more === 0 ? t("running.more.none") : t("running.more.go", { count: more }));
+  }
+}
