@@ -7,12 +7,15 @@
 //! Invariant: keys are in here and go nowhere else. A snapshot holds what is on the screen.
 #![forbid(unsafe_code)]
 
+mod devices;
 mod face;
 mod intent;
 mod lending;
+mod linking;
 mod phone;
 mod records;
 mod snapshot;
+mod square;
 mod state;
 mod trouble;
 
@@ -21,6 +24,7 @@ mod worker;
 
 pub use face::{Face, Kinds};
 pub use intent::{Intent, Secret};
+pub use linking::Form;
 pub use phone::{Phone, Spawn};
 pub use records::NewFile;
 pub use snapshot::Snapshot;

@@ -12,12 +12,13 @@ use glimpse_device::{Device, DeviceError, Ground, Local};
 use crate::face::Face;
 use crate::intent::{Intent, Secret};
 use crate::lending::Act;
+use crate::linking::Step;
 use crate::snapshot::Snapshot;
 use crate::state::{Busy, Gate, Place, State};
 use crate::trouble::Trouble;
 
 /// The least that a passphrase may have, in characters.
-const MIN_PASSPHRASE: usize = 8;
+pub(crate) const MIN_PASSPHRASE: usize = 8;
 /// How often a countdown is drawn, in milliseconds.
 const TICK: u64 = 1_000;
 
@@ -60,6 +61,11 @@ impl Phone {
                 Ok(Some(profile)) if profile.confirmed => {
                     state.gate = Gate::Locked;
                     state.name = profile.name;
+                }
+                Ok(Some(profile)) if profile.joins() => {
+                    state.gate = Gate::Empty;
+                    state.joining = true;
+                    state.resumable = true;
                 }
                 // What was begun and never confirmed is gone on with by doing the same again.
                 Ok(_) => state.gate = Gate::Empty,
@@ -105,6 +111,18 @@ impl Phone {
             Intent::Refuse => self.act(Act::Refuse),
             Intent::End => self.act(Act::End),
             Intent::CloseLending => self.close_lending(),
+            Intent::Link { form, code } => self.link(form, code.as_ref()),
+            Intent::Joining { wanted } => self.joining(wanted),
+            Intent::Join { form, code, name, passphrase } => self.join(form, code.as_ref(), name, passphrase),
+            Intent::Resume { passphrase } => self.resume(passphrase),
+            Intent::LinkApprove { words } => self.step(Step::Approve(words)),
+            Intent::LinkNone => self.step(Step::NoneOfThese),
+            Intent::LinkCancel => self.step(Step::Cancel),
+            Intent::LinkSecond { signed } => self.step(Step::Second(signed)),
+            Intent::CloseLinking => self.close_linking(),
+            Intent::RenameDevice { device, name } => self.rename_device(&device, name),
+            Intent::RevokeDevice { device } => self.revoke_device(&device),
+            Intent::VetoRecovery => self.veto_recovery(),
             Intent::Visible { visible } => self.visible(visible),
             Intent::Dismiss => self.change(|state| state.trouble = None),
         }
@@ -210,7 +228,7 @@ impl Phone {
     }
 
     /// The keys are there: first what was kept here, then what the server says.
-    fn unlocked(&self, device: Device) {
+    pub(crate) fn unlocked(&self, device: Device) {
         let name = device.name().to_owned();
         self.0.device.replace(Some(Rc::new(device)));
         self.change(|state| {
@@ -259,6 +277,9 @@ impl Phone {
             state.place = to;
             state.trouble = None;
         });
+        if to == Place::Devices {
+            self.look_at_devices();
+        }
     }
 
     /// Puts the keys away, unless something would break off by it.

@@ -9,5 +9,7 @@
     reason = "a test that meets what it does not expect has failed, and says where"
 )]
 
+mod devices;
 mod lending;
+mod linking;
 mod world;
