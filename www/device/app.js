@@ -27,6 +27,9 @@ const LATER = {
   add: () => import("./screens/add.js"),
   lend: () => import("./screens/lend.js"),
   more: () => import("./screens/more.js"),
+  devices: () => import("./screens/devices.js"),
+  link: () => import("./screens/link.js"),
+  join: () => import("./screens/join.js"),
 };
 
 class App {
@@ -65,7 +68,7 @@ class App {
       /** @type {HTMLSelectElement} */ (byId("language")).value = language;
       await choose(language);
       if (!able()) throw new Stop("unsupported-browser");
-      this.#engine = await Engine.load(["open", "go", "add"]);
+      this.#engine = await Engine.load(["open", "go", "add", "frame"]);
       this.#run();
     } catch (error) {
       this.#refuse(error instanceof Stop ? error.code : "internal");
@@ -147,7 +150,7 @@ class App {
     if (!snapshot.online) say(banner, t("device.offline"));
     this.#drawTrouble(snapshot.trouble);
     this.#screen?.draw(snapshot);
-    const live = snapshot.lending && snapshot.lending.stage !== "over";
+    const live = [snapshot.lending, snapshot.linking].some((each) => each && each.stage !== "over");
     (live || snapshot.busy ? addEventListener : removeEventListener)("beforeunload", ask);
     const heard = snapshot.announcement;
     if (heard && heard.number !== this.#spoken) {

@@ -12,7 +12,7 @@ const PLACES = [
 ];
 
 /** Places that are reached by way of "more". */
-const BEHIND_MORE = new Set(["more"]);
+const BEHIND_MORE = new Set(["more", "devices", "link"]);
 
 export class Nav {
   #element;

@@ -16,6 +16,7 @@ const PATHS = {
   file: "M6 2.5h8l4.5 4.5v14.5H6zM14 2.5V7h4.5",
   list: "M8 6h13M8 12h13M8 18h13M3.5 6h.01M3.5 12h.01M3.5 18h.01",
   plus: "M12 4.5v15M4.5 12h15",
+  phone: "M7.5 2.5h9v19h-9zM11 18.5h2",
   more: "M5 12h.01M12 12h.01M19 12h.01",
 };
 

@@ -56,7 +56,7 @@ export class Gate {
       first.input.value = again.input.value = "";
     });
     this.#first = name.input;
-    fill(this.#form, h("p", { class: "lead" }, t("start.lead")), form, h("p", { class: "assurance" }, t("start.assurance")));
+    fill(this.#form, h("p", { class: "lead" }, t("start.lead")), form, h("p", { class: "assurance" }, t("start.assurance")), h("button", { type: "button", class: "plain wide", id: "to-join", onclick: () => this.#send({ type: "joining", wanted: true }) }, t("join.way")));
   }
 
   /** @param {string} name */

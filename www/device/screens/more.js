@@ -5,7 +5,9 @@ import { t } from "../../text.js";
 import { icon } from "../../screens/icons.js";
 
 /** Where they lead, in the order of the list. @type {{ to: string, icon: string }[]} */
-const PLACES = [];
+const PLACES = [
+  { to: "devices", icon: "phone" },
+];
 
 export class Screen {
   #heading = h("h1", { tabIndex: -1 });
