@@ -140,7 +140,7 @@ class Code {
     say(this.#state, !linking.connected ? t("link.offline") : linking.connecting ? t("link.connecting") : t("link.waiting"));
     if (this.#drawn === linking.code) return;
     this.#drawn = linking.code;
-    const digits = h("p", { class: linking.square ? "long-code" : "big-code", dir: "ltr", translate: "no", "aria-label": [...linking.code.replaceAll(" ", "")].join(" ") });
+    const digits = h("p", { class: linking.square ? "long-code" : "big-code", dir: "ltr", translate: false, "aria-label": [...linking.code.replaceAll(" ", "")].join(" ") });
     fill(digits, ...linking.code.split(" ").flatMap((/** @type {string} */ group, /** @type {number} */ at) => [at > 0 && " ", h("span", {}, group)]));
     if (!linking.square) return fill(this.#place, digits);
     fill(this.#place, drawSquare(linking.square), h("details", {}, h("summary", {}, t("link.no-camera")), digits));
@@ -149,7 +149,7 @@ class Code {
 
 class Words {
   heading = heading("link.words.title");
-  #words = h("p", { class: "big-words", lang: "en", dir: "ltr", translate: "no" });
+  #words = h("p", { class: "big-words", lang: "en", dir: "ltr", translate: false });
   #left = timer();
   parts;
 
@@ -215,7 +215,7 @@ class Asked {
     fill(this.#warnings, same, held, crowded && h("p", { class: "notice bad" }, t("link.crowded")));
     const choice = (/** @type {string} */ each) => {
       const input = h("input", { type: "radio", name: "words", value: each, checked: each === this.#picked, onchange: () => ((this.#picked = each), (this.#yes.disabled = false)) });
-      return h("label", { lang: "en", dir: "ltr", translate: "no" }, input, h("span", {}, each));
+      return h("label", { lang: "en", dir: "ltr", translate: false }, input, h("span", {}, each));
     };
     fill(this.#words, ...words.map(choice));
   }

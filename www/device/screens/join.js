@@ -11,7 +11,7 @@ const SHORTEST = 8;
 class Choose {
   heading = h("h1", { tabIndex: -1 }, t("join.title"));
   #code;
-  #resume = h("section", { class: "card-form", hidden: true });
+  #resume = h("form", { class: "card-form", hidden: true });
   #resumeGo;
   parts;
 
@@ -32,13 +32,16 @@ class Choose {
       send({ type: "join", form, code, name: name.input.value, passphrase: first.input.value });
     };
     this.#code = new CodeForm(send, go, { show: "join.show.title", type: "join.type.title", hint: "join.type.hint" });
-    const form = h("section", { class: "card-form" }, ...name.all, h("p", { class: "hint" }, t("join.name.hint")), ...first.all, h("p", { class: "hint" }, t("start.passphrase.hint")), ...again.all, wrong);
+    // A form, so that a browser that keeps passphrases knows what it sees; nothing is sent by it.
+    const stay = (/** @type {Event} */ event) => event.preventDefault();
+    const form = h("form", { class: "card-form", onsubmit: stay }, ...name.all, h("p", { class: "hint" }, t("join.name.hint")), ...first.all, h("p", { class: "hint" }, t("start.passphrase.hint")), ...again.all, wrong);
     const old = field("resume-passphrase", "password", "join.resume.passphrase", { autocomplete: "current-password" });
     this.#resumeGo = button("resume-go", "primary wide", "join.resume.go", () => {
       if (!old.input.value) return old.input.focus();
       send({ type: "resume", passphrase: old.input.value });
       old.input.value = "";
     });
+    this.#resume.addEventListener("submit", (event) => (stay(event), this.#resumeGo.click()));
     fill(this.#resume, h("h2", {}, t("join.resume.title")), h("p", { class: "hint" }, t("join.resume.hint")), ...old.all, this.#resumeGo);
     const back = button("join-back", "quiet", "join.back", () => send({ type: "joining", wanted: false }));
     this.parts = [h("p", { class: "lead" }, t("join.lead")), this.#resume, form, ...this.#code.parts, back];
