@@ -27,6 +27,7 @@ mod tests {
     const TEXT: &str = "GLIMPSE:LINK:417203918600123456789012345678901234567";
 
     /// A code as a camera sees it: `zoom` pixels a module, grey on grey, off the middle.
+    #[expect(clippy::arithmetic_side_effects, reason = "small numbers of this test")]
     fn frame(text: &str, zoom: usize, dark: u8, light: u8) -> (usize, Vec<u8>) {
         let code = QrCode::encode_text(text, QrCodeEcc::Medium).unwrap();
         let size = usize::try_from(code.size()).unwrap();
