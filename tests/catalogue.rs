@@ -194,9 +194,7 @@ fn made_up(sources: &[(PathBuf, String)]) -> BTreeSet<(&str, &str)> {
         Some((before, rest.split_once('}')?.1))
     });
     let is_key = |before: &str, after: &str| before.ends_with('.') || (before.is_empty() && after.starts_with('.'));
-    parts
-        .filter(|(before, after)| is_key(before, after) && !before.contains(|at: char| at == ' ' || at == '\n'))
-        .collect()
+    parts.filter(|(before, after)| is_key(before, after) && !before.contains([' ', '\n'])).collect()
 }
 
 /// What the phone's Rust gives the last part of a key for: after `mark`, in quotes.

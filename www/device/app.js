@@ -34,6 +34,9 @@ const LATER = {
   sessions: () => import("./screens/sessions.js"),
   kit: () => import("./screens/kit.js"),
   restore: () => import("./screens/restore.js"),
+  devices: () => import("./screens/devices.js"),
+  link: () => import("./screens/link.js"),
+  join: () => import("./screens/join.js"),
 };
 
 class App {
@@ -88,7 +91,7 @@ class App {
       /** @type {HTMLSelectElement} */ (byId("language")).value = language;
       await choose(language);
       if (!able()) throw new Stop("unsupported-browser");
-      this.#engine = await Engine.load(["open", "go", "add"]);
+      this.#engine = await Engine.load(["open", "go", "add", "frame"]);
       this.#run();
       void keepForOffline(() => this.#newer());
     } catch (error) {
@@ -196,7 +199,7 @@ class App {
     if (!snapshot.online) say(banner, t("device.offline"));
     this.#drawTrouble(snapshot.trouble);
     this.#screen?.draw(snapshot);
-    const live = snapshot.lending && snapshot.lending.stage !== "over";
+    const live = [snapshot.lending, snapshot.linking].some((each) => each && each.stage !== "over");
     (live || snapshot.busy ? addEventListener : removeEventListener)("beforeunload", ask);
     const heard = snapshot.announcement;
     if (heard && heard.number !== this.#spoken) {

@@ -13,7 +13,7 @@ const PLACES = [
 ];
 
 /** Places that are reached by way of "more". */
-const BEHIND_MORE = new Set(["more", "sessions", "kit", "settings"]);
+const BEHIND_MORE = new Set(["more", "devices", "link", "sessions", "kit", "settings"]);
 
 export class Nav {
   #element;

@@ -22,6 +22,19 @@ const readers = {
   look: (name, beginning) => (reader ? fresh().look(name, beginning) : undefined),
 };
 
+/** An instance that looks for codes in the frames of a camera; it has its own memory, and no key. */
+let scanner = null;
+const scan = ({ width, grey }) => {
+  let text = null;
+  try {
+    if (reader) text = (scanner ??= fresh()).scan_frame(width, grey) ?? null;
+  } catch {
+    // A frame that breaks it: another one is made for the next.
+    scanner = null;
+  }
+  report({ kind: "scanned", text });
+};
+
 const report = (message, transfer) => self.postMessage(message, transfer ?? []);
 
 self.onmessage = async ({ data }) => {
@@ -45,6 +58,7 @@ self.onmessage = async ({ data }) => {
       phone.keyed(JSON.stringify(message.told), secret);
       return secret.fill(0);
     }
+    if (message.type === "frame") return scan(message);
     if (message.type !== "reader") return phone.intent(JSON.stringify(message));
     if (message.wasm) reader = new WebAssembly.Module(message.wasm);
     phone.reader(message.failure);

@@ -61,6 +61,12 @@ pub struct Profile {
 impl Profile {
     const VERSION: u8 = 2;
 
+    /// Whether a linking was begun in this home that did not come to its end.
+    #[must_use]
+    pub const fn joins(&self) -> bool {
+        self.joining && !self.confirmed && !self.recovering
+    }
+
     /// Of a device that the server does not know yet.
     #[must_use]
     pub const fn new(server: String, name: String, phone: Option<String>) -> Self {

@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 
 use crate::inbox::InboxAct;
 use crate::kit::KitAct;
+use crate::linking::Form;
 use crate::restoring::RestoreAct;
 use crate::sessions::SessionsAct;
 use crate::state::Place;
@@ -186,6 +187,66 @@ pub enum Intent {
         /// Typed once more.
         passphrase: Secret,
     },
+    /// Wants another device in the account.
+    Link {
+        /// How the two come by a code.
+        form: Form,
+        /// What the other device shows, where it was typed or scanned here.
+        #[serde(default)]
+        code: Option<Secret>,
+    },
+    /// Goes to the screen on which this device is brought into an account, or comes back from it.
+    Joining {
+        /// Goes there?
+        wanted: bool,
+    },
+    /// Wants this device in an account.
+    Join {
+        /// How the two come by a code.
+        form: Form,
+        /// What the other device shows, where it was typed or scanned here.
+        #[serde(default)]
+        code: Option<Secret>,
+        /// The name of this device; may be empty.
+        name: String,
+        /// Keys lie under this.
+        passphrase: Secret,
+    },
+    /// Goes on with a linking that broke off here.
+    Resume {
+        /// The one that was given then.
+        passphrase: Secret,
+    },
+    /// Yes, to the device whose words were picked.
+    LinkApprove {
+        /// Such as `apple river`.
+        words: String,
+    },
+    /// None of the words that were offered stand on the other screen.
+    LinkNone,
+    /// No, or no more of this linking.
+    LinkCancel,
+    /// Brings what the second device gave.
+    LinkSecond {
+        /// As it showed it.
+        signed: String,
+    },
+    /// Has read how the linking ended.
+    CloseLinking,
+    /// Calls a device by another name.
+    RenameDevice {
+        /// Its id.
+        device: String,
+        /// The name; may be empty.
+        name: String,
+    },
+    /// Has read what it means, and takes a device out.
+    RevokeDevice {
+        /// Its id.
+        device: String,
+    },
+    /// Stops the recovery that waits.
+    VetoRecovery,
     /// The page is in sight, or not.
     Visible {
         /// Is it?

@@ -7,12 +7,14 @@
 //! Invariant: keys are in here and go nowhere else. A snapshot holds what is on the screen.
 #![forbid(unsafe_code)]
 
+mod devices;
 mod face;
 mod inbox;
 mod intent;
 mod keeping;
 mod kit;
 mod lending;
+mod linking;
 mod locking;
 mod phone;
 mod places;
@@ -21,6 +23,7 @@ mod records;
 mod restoring;
 mod sessions;
 mod snapshot;
+mod square;
 mod state;
 mod trouble;
 mod watch;
@@ -35,6 +38,7 @@ pub use inbox::InboxAct;
 pub use intent::{Intent, Secret};
 pub use keeping::Keyed;
 pub use kit::KitAct;
+pub use linking::Form;
 pub use phone::{Phone, Spawn};
 pub use records::NewFile;
 pub use restoring::RestoreAct;

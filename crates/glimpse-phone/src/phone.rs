@@ -15,6 +15,7 @@ use crate::face::Face;
 use crate::intent::{Intent, Secret};
 use crate::keeping::Proof;
 use crate::lending::Act;
+use crate::linking::Step;
 use crate::locking::Watch;
 use crate::prefs::Prefs;
 use crate::restoring::Restoring;
@@ -78,6 +79,11 @@ impl Phone {
                     state.gate = Gate::Locked;
                     state.name = profile.name;
                 }
+                Ok(Some(profile)) if profile.joins() => {
+                    state.gate = Gate::Empty;
+                    state.joining = true;
+                    state.resumable = true;
+                }
                 // What was begun and never confirmed is gone on with by doing the same again.
                 Ok(_) => {
                     state.gate = Gate::Empty;
@@ -138,6 +144,18 @@ impl Phone {
             Intent::Refuse => self.act(Act::Refuse),
             Intent::End => self.act(Act::End),
             Intent::CloseLending => self.close_lending(),
+            Intent::Link { form, code } => self.link(form, code.as_ref()),
+            Intent::Joining { wanted } => self.joining(wanted),
+            Intent::Join { form, code, name, passphrase } => self.join(form, code.as_ref(), name, passphrase),
+            Intent::Resume { passphrase } => self.resume(passphrase),
+            Intent::LinkApprove { words } => self.step(Step::Approve(words)),
+            Intent::LinkNone => self.step(Step::NoneOfThese),
+            Intent::LinkCancel => self.step(Step::Cancel),
+            Intent::LinkSecond { signed } => self.step(Step::Second(signed)),
+            Intent::CloseLinking => self.close_linking(),
+            Intent::RenameDevice { device, name } => self.rename_device(&device, name),
+            Intent::RevokeDevice { device } => self.revoke_device(&device),
+            Intent::VetoRecovery => self.veto_recovery(),
             Intent::Visible { visible } => self.visible(visible),
             Intent::Dismiss => self.change(|state| state.trouble = None),
             Intent::Inbox(act) => self.settle(act),
@@ -301,6 +319,9 @@ impl Phone {
             state.done = None;
         });
         self.arrived(to);
+        if to == Place::Devices {
+            self.look_at_devices();
+        }
     }
 
     /// Puts the keys away, unless something would break off by it.

@@ -5,10 +5,12 @@ use glimpse_page::announce::Announcement;
 use glimpse_page::list::ListView;
 use serde::Serialize;
 
+use crate::devices::DevicesView;
 use crate::inbox::InboxView;
 use crate::keeping::{PasskeyView, SettingsView};
 use crate::kit::KitView;
 use crate::lending::LendingView;
+use crate::linking::LinkingView;
 use crate::records::OpenedView;
 use crate::restoring::{RestoreView, Restoring};
 use crate::sessions::Sessions;
@@ -28,6 +30,10 @@ pub struct Snapshot<'a> {
     fresh: bool,
     record: Option<OpenedView<'a>>,
     lending: Option<LendingView<'a>>,
+    devices: Option<DevicesView<'a>>,
+    linking: Option<LinkingView<'a>>,
+    /// Whether a linking broke off here that may be gone on with.
+    resumable: bool,
     busy: Option<Busy>,
     trouble: Option<&'a Trouble>,
     announcement: Option<&'a Announcement>,
@@ -46,6 +52,7 @@ impl<'a> Snapshot<'a> {
         let screen = match state.gate {
             Gate::Looking => "looking",
             Gate::Empty if state.restoring.is_some() => "restore",
+            Gate::Empty if state.joining => "join",
             Gate::Empty => "start",
             Gate::Locked => "locked",
             Gate::Open => state.place.name(),
@@ -59,6 +66,9 @@ impl<'a> Snapshot<'a> {
             fresh: state.fresh,
             record: state.opened.as_ref().and_then(|opened| opened.view(&state.list)),
             lending: state.lending.as_ref().map(|lending| lending.view(&state.list, now)),
+            devices: open.then(|| state.devices.view()),
+            linking: state.linking.as_ref().map(|linking| linking.view(now)),
+            resumable: state.resumable,
             busy: state.busy,
             trouble: state.trouble.as_ref(),
             announcement: state.announcement(),

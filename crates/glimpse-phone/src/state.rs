@@ -6,9 +6,11 @@ use glimpse_page::list::List;
 use glimpse_wire::RecordId;
 use serde::{Deserialize, Serialize};
 
+use crate::devices::Devices;
 use crate::inbox::Inbox;
 use crate::kit::Kit;
 use crate::lending::Lending;
+use crate::linking::Linking;
 use crate::prefs::Prefs;
 use crate::records::Opened;
 use crate::restoring::Restoring;
@@ -36,6 +38,10 @@ pub enum Place {
     Sessions,
     /// The recovery kit.
     Kit,
+    /// The account's devices.
+    Devices,
+    /// Bringing another one in, and what became of this one's own linking.
+    Link,
 }
 
 impl Place {
@@ -50,6 +56,8 @@ impl Place {
             Self::Inbox => "inbox",
             Self::Sessions => "sessions",
             Self::Kit => "kit",
+            Self::Devices => "devices",
+            Self::Link => "link",
         }
     }
 }
@@ -97,6 +105,14 @@ pub(crate) struct State {
     pub(crate) online: bool,
     pub(crate) opened: Option<Opened>,
     pub(crate) lending: Option<Lending>,
+    pub(crate) devices: Devices,
+    pub(crate) linking: Option<Linking>,
+    /// How many linkings there were.
+    pub(crate) linked: u32,
+    /// Without an account: whether the person wants this device in one that is there.
+    pub(crate) joining: bool,
+    /// Whether a linking broke off here that may be gone on with.
+    pub(crate) resumable: bool,
     pub(crate) busy: Option<Busy>,
     pub(crate) trouble: Option<Trouble>,
     pub(crate) visible: bool,
@@ -126,6 +142,11 @@ impl Default for State {
             online: true,
             opened: None,
             lending: None,
+            devices: Devices::default(),
+            linking: None,
+            linked: 0,
+            joining: false,
+            resumable: false,
             busy: None,
             trouble: None,
             visible: true,
@@ -165,18 +186,22 @@ impl State {
     /// Whether something on the screen counts down.
     pub(crate) fn counts_down(&self) -> bool {
         self.lending.as_ref().is_some_and(Lending::counts_down)
+            || self.linking.as_ref().is_some_and(Linking::counts_down)
     }
 
     /// Whether locking would break something off that the person has under way.
     pub(crate) fn is_engaged(&self) -> bool {
-        self.busy.is_some() || self.lending.as_ref().is_some_and(Lending::is_live)
+        self.busy.is_some()
+            || self.lending.as_ref().is_some_and(Lending::is_live)
+            || self.linking.as_ref().is_some_and(Linking::is_live)
     }
 
     /// Forgets all that only keys could show.
     pub(crate) fn lock(&mut self) {
         let (visible, announced, prefs) = (self.visible, self.announced, self.prefs.clone());
+        let linked = self.linked;
         let (passkey, name) = (self.passkey.take(), core::mem::take(&mut self.name));
-        *self = Self { gate: Gate::Locked, visible, announced, prefs, passkey, name, ..Self::default() };
+        *self = Self { gate: Gate::Locked, visible, announced, prefs, passkey, name, linked, ..Self::default() };
     }
 
     /// Forgets all: there is no account here any more.

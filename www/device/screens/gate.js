@@ -58,7 +58,8 @@ export class Gate {
     });
     this.#first = name.input;
     const kit = h("button", { type: "button", class: "plain wide", id: "restore", onclick: () => this.#send({ type: "restore", act: "begin" }) }, t("restore.open"));
-    fill(this.#form, h("p", { class: "lead" }, t("start.lead")), form, kit, h("p", { class: "assurance" }, t("start.assurance")));
+    const join = h("button", { type: "button", class: "plain wide", id: "to-join", onclick: () => this.#send({ type: "joining", wanted: true }) }, t("join.way"));
+    fill(this.#form, h("p", { class: "lead" }, t("start.lead")), form, join, kit, h("p", { class: "assurance" }, t("start.assurance")));
   }
 
   /** @param {string} name @param {import("../passkey.js").Passkey | null} passkey */

@@ -108,7 +108,7 @@ class Starting {
 
 class Code {
   heading = heading("code.title");
-  #code = h("p", { class: "big-code", dir: "ltr", translate: "no" });
+  #code = h("p", { class: "big-code", dir: "ltr", translate: false });
   #site = h("p", { class: "site" });
   #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
   #state = h("p", { class: "hint", role: "status" });
@@ -169,7 +169,7 @@ class Asking {
     fill(this.#who, ...claim("asking.program", lending.peer.program), ...claim("asking.origin", lending.peer.origin));
     const choice = (/** @type {string} */ words) => {
       const input = h("input", { type: "radio", name: "words", value: words, onchange: () => ((this.#picked = words), (this.#yes.disabled = false)) });
-      return h("label", { lang: "en", dir: "ltr", translate: "no" }, input, h("span", {}, words));
+      return h("label", { lang: "en", dir: "ltr", translate: false }, input, h("span", {}, words));
     };
     fill(this.#words, ...lending.words.map(choice));
   }

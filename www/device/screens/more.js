@@ -7,6 +7,7 @@ import { openWatch } from "../companion.js";
 
 /** Where they lead, in the order of the list. @type {{ to: string, icon: string }[]} */
 const PLACES = [
+  { to: "devices", icon: "phone" },
   { to: "sessions", icon: "clock" },
   { to: "kit", icon: "key" },
   { to: "settings", icon: "lock" },

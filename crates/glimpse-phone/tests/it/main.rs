@@ -9,11 +9,13 @@
     reason = "a test that meets what it does not expect has failed, and says where"
 )]
 
+mod devices;
 mod family;
 mod inbox;
 mod keeping;
 mod kit;
 mod lending;
+mod linking;
 mod parting;
 mod sessions;
 mod watch;
