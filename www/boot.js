@@ -63,7 +63,7 @@ class Page {
       /** @type {HTMLSelectElement} */ (byId("language")).value = language;
       await choose(language);
       if (!able()) throw new Stop("unsupported-browser");
-      this.#engine = await Engine.load(["submit", "open"]);
+      this.#engine = await Engine.load({ reader: ["submit", "open"] });
       this.#run();
       if (this.#early) this.#engine.send(this.#early);
       this.#early = null;

@@ -16,18 +16,20 @@ export class Engine {
   #url;
   /** @type {ArrayBuffer} */
   #wasm;
-  /** The module that reads opened records: not needed at first, so it comes with one of these intents. @type {ArrayBuffer | null} */
-  #reader = null;
-  #reading;
-  #readerComing = false;
+  /** Modules that are not needed at first, by the id of their link: each comes with one of its intents. */
+  #later;
+  /** @type {Map<string, ArrayBuffer>} */
+  #modules = new Map();
+  /** @type {Set<string>} */
+  #coming = new Set();
   /** A TrustedScriptURL, where the browser knows them. @type {string} */
   #trusted;
   #heard = false;
   #watch = 0;
 
-  /** @param {ArrayBuffer} worker @param {ArrayBuffer} wasm @param {string[]} reading */
-  constructor(worker, wasm, reading) {
-    this.#reading = reading;
+  /** @param {ArrayBuffer} worker @param {ArrayBuffer} wasm @param {Record<string, string[]>} later */
+  constructor(worker, wasm, later) {
+    this.#later = later;
     this.#url = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
     this.#wasm = wasm;
     const own = this.#url;
@@ -44,11 +46,11 @@ export class Engine {
 
   /**
    * Fetches and checks what it takes to begin.
-   * @param {string[]} reading the intents with which the module that reads records is fetched
+   * @param {Record<string, string[]>} later modules that come later, by the id of their link, and the intents with which they do
    * @returns {Promise<Engine>}
    */
-  static async load(reading) {
-    return new Engine(...(await Promise.all([file("worker"), file("wasm")])), reading);
+  static async load(later) {
+    return new Engine(...(await Promise.all([file("worker"), file("wasm")])), later);
   }
 
   /**
@@ -80,7 +82,7 @@ export class Engine {
     };
     worker.postMessage({ wasm, setting }, [wasm]);
     this.#worker = worker;
-    this.#giveReader();
+    for (const id of this.#modules.keys()) this.#give(id);
     if (!ticks) return;
     // Counted in looks and not by a clock: a machine that slept misses looks as well.
     let silent = 0;
@@ -94,26 +96,28 @@ export class Engine {
   /** @param {Intent} intent @param {Transferable[]} [transfer] what is handed over with it, and not copied */
   send(intent, transfer = []) {
     this.#worker?.postMessage(intent, transfer);
-    if (this.#reading.includes(intent.type)) void this.#fetchReader();
-  }
-
-  /** Fetches the module that reads records, once; a record that waits for it hears of it, or why it cannot be had. */
-  async #fetchReader() {
-    if (this.#reader || this.#readerComing) return;
-    this.#readerComing = true;
-    try {
-      this.#reader = await file("reader");
-      this.#giveReader();
-    } catch (error) {
-      this.#worker?.postMessage({ type: "reader", failure: error instanceof Stop ? error.code : "server-unreachable" });
+    for (const [id, intents] of Object.entries(this.#later)) {
+      if (intents.includes(intent.type)) void this.#fetch(id);
     }
-    this.#readerComing = false;
   }
 
-  #giveReader() {
-    if (!this.#reader) return;
-    const wasm = this.#reader.slice(0);
-    this.#worker?.postMessage({ type: "reader", wasm }, [wasm]);
+  /** Fetches a module, once; whatever waits for it hears of it, or why it cannot be had. @param {string} id */
+  async #fetch(id) {
+    if (this.#modules.has(id) || this.#coming.has(id)) return;
+    this.#coming.add(id);
+    try {
+      this.#modules.set(id, await file(id));
+      this.#give(id);
+    } catch (error) {
+      this.#worker?.postMessage({ type: id, failure: error instanceof Stop ? error.code : "server-unreachable" });
+    }
+    this.#coming.delete(id);
+  }
+
+  /** @param {string} id */
+  #give(id) {
+    const wasm = this.#modules.get(id)?.slice(0);
+    if (wasm) this.#worker?.postMessage({ type: id, wasm }, [wasm]);
   }
 
   /** Ends the Worker: its memory, and every key in it, is gone. */

@@ -9,6 +9,7 @@ import { carryFor } from "./companion.js";
 import { Nav } from "./nav.js";
 import { keepForOffline } from "./offline.js";
 import { Gate } from "./screens/gate.js";
+import { subscription, told } from "./push.js";
 import { troubleText } from "./words.js";
 
 /** @typedef {import("../engine.js").Intent} Intent */
@@ -76,6 +77,11 @@ class App {
     this.#tabs.onmessage = () => (this.#engine?.stop(), location.reload());
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
     addEventListener("online", () => this.#send({ type: "refresh" }));
+    // Somebody was told that something happened, and wants to see what.
+    navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+      if (data?.type === "news") this.#send({ type: "refresh" });
+      if (data?.type === "look") this.#send({ type: "go", to: "inbox" });
+    });
     carryFor((port) => this.#engine?.send({ type: "companion", port }, [port]));
     addEventListener("pagehide", () => {
       this.#engine?.stop();
@@ -91,7 +97,7 @@ class App {
       /** @type {HTMLSelectElement} */ (byId("language")).value = language;
       await choose(language);
       if (!able()) throw new Stop("unsupported-browser");
-      this.#engine = await Engine.load(["open", "go", "add", "frame"]);
+      this.#engine = await Engine.load({ reader: ["open", "go", "add"], scanner: ["frame"] });
       this.#run();
       void keepForOffline(() => this.#newer());
     } catch (error) {
@@ -145,6 +151,8 @@ class App {
       return this.#run();
     }
     if (snapshot.screen === "looking") return;
+    // A server can lose a subscription: it is told of it each time the keys are there.
+    if (snapshot.list && !before?.list) subscription().then((held) => held && this.#send(told(held)), () => {});
     byId("loading").hidden = true;
     if (snapshot.language !== this.#kept) {
       this.#kept = snapshot.language;

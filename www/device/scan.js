@@ -94,9 +94,12 @@ export class Scanner {
     this.#send({ type: "frame", width, grey });
   }
 
-  /** The reader has looked at a frame. @param {import("../engine.js").Report} report */
+  /** A frame was looked at, or cannot be. @param {import("../engine.js").Report} report */
   hear(report) {
-    if (report.kind === "scanned" && this.#stream) this.#saw(report.text);
+    if (report.kind !== "scanned" || !this.#stream) return;
+    if (!report.failed) return this.#saw(report.text);
+    this.stop();
+    say(this.#told, t("scan.none"));
   }
 
   /** @param {string | null} text */

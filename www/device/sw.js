@@ -67,6 +67,35 @@ async function page() {
   return (await caches.match(PAGE, { cacheName: NAME })) ?? Response.error();
 }
 
+/** A push holds a random id; what happened, nobody but a device can say. @type {Record<string, string>} */
+const WOKEN = {
+  en: "Something happened in your account. Open Glimpse to look.",
+  de: "In deinem Konto ist etwas geschehen. Öffne Glimpse, um nachzusehen.",
+  ar: "حدث شيء في حسابك. افتح Glimpse لتطّلع عليه.",
+};
+
+self.addEventListener("push", (event) => event.waitUntil(wake()));
+
+async function wake() {
+  const language = (self.navigator.language ?? "en").slice(0, 2);
+  const lang = language in WOKEN ? language : "en";
+  // One at a time: many events are one reason to look. Nothing of the push itself is shown.
+  await self.registration.showNotification("Glimpse", { body: WOKEN[lang], lang, dir: lang === "ar" ? "rtl" : "ltr", tag: "glimpse", renotify: true });
+  for (const client of await self.clients.matchAll({ type: "window" })) client.postMessage({ type: "news" });
+}
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(look());
+});
+
+async function look() {
+  const [open] = await self.clients.matchAll({ type: "window" });
+  if (!open) return self.clients.openWindow(PAGE);
+  await open.focus();
+  open.postMessage({ type: "look" });
+}
+
 /** Names are made of content, so that a name never means two things. */
 async function file(request) {
   const kept = await caches.match(new URL(request.url).pathname, { ignoreVary: true });

@@ -1,8 +1,8 @@
-// Runs in the Worker of the phone page, after the glue of both wasm modules, which `cargo xtask pin` puts before it. The
+// Runs in the Worker of the phone page, after the glue of its wasm modules, which `cargo xtask pin` puts before it. The
 // first message brings the verified module of the phone and the setting; later ones are what the person did. Keys stay in
 // the phone's memory and die with this Worker.
 
-/* global wasm_bindgen, readerGlue */
+/* global wasm_bindgen, readerGlue, scannerGlue */
 
 /** The database with the keys, sealed, and what is known without asking. */
 const HOME = "glimpse";
@@ -22,12 +22,19 @@ const readers = {
   look: (name, beginning) => (reader ? fresh().look(name, beginning) : undefined),
 };
 
+/** The scanner's module, once it has come. @type {WebAssembly.Module | null} */
+let scanning = null;
 /** An instance that looks for codes in the frames of a camera; it has its own memory, and no key. */
 let scanner = null;
+const freshScanner = () => {
+  const bindgen = scannerGlue();
+  bindgen.initSync({ module: scanning });
+  return bindgen;
+};
 const scan = ({ width, grey }) => {
   let text = null;
   try {
-    if (reader) text = (scanner ??= fresh()).scan_frame(width, grey) ?? null;
+    if (scanning) text = (scanner ??= freshScanner()).scan_frame(width, grey) ?? null;
   } catch {
     // A frame that breaks it: another one is made for the next.
     scanner = null;
@@ -59,6 +66,11 @@ self.onmessage = async ({ data }) => {
       return secret.fill(0);
     }
     if (message.type === "frame") return scan(message);
+    if (message.type === "scanner") {
+      if (message.wasm) scanning = new WebAssembly.Module(message.wasm);
+      else report({ kind: "scanned", text: null, failed: true });
+      return;
+    }
     if (message.type !== "reader") return phone.intent(JSON.stringify(message));
     if (message.wasm) reader = new WebAssembly.Module(message.wasm);
     phone.reader(message.failure);

@@ -44,7 +44,7 @@ class App {
     try {
       await choose(preferred());
       if (!isSecureContext || !("locks" in navigator)) throw new Stop("unsupported-browser");
-      this.#engine = await Engine.load([]);
+      this.#engine = await Engine.load({});
       this.#run();
     } catch (error) {
       this.#refuse(error instanceof Stop ? error.code : "internal");

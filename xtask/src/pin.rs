@@ -49,15 +49,23 @@ use self::offline::Offline;
 
 /// What the source tree of the page is called in the staging folder, and in the `href`s of the sources.
 const SOURCE: &str = "www/";
-/// What the Workers run, the glue of the module that each is for, and whether it reads records: that glue and perhaps the
-/// reader's, then our own script. One file, because the glues are much alike, and because a Worker under this policy can load
-/// no second one.
-const WORKERS: [(&str, &str, bool); 3] = [
-    ("www/worker.js", "glimpse-web.js", true),
-    ("www/device/worker.js", "glimpse-phone.js", true),
-    ("www/watch/worker.js", "glimpse-phone.js", false),
+/// What a Worker runs: the glue of the module that it is for, that of modules which it makes instances of as it needs them, then our
+/// own script. One file, because the glues are much alike, and because a Worker under this policy can load no second one.
+struct Worker {
+    script: &'static str,
+    glue: &'static str,
+    others: &'static [(&'static str, &'static str)],
+}
+
+/// Reads records.
+const READER: (&str, &str) = ("readerGlue", "glimpse-reader.js");
+/// Looks for a code in the frames of a camera.
+const SCANNER: (&str, &str) = ("scannerGlue", "glimpse-scanner.js");
+const WORKERS: [Worker; 3] = [
+    Worker { script: "www/worker.js", glue: "glimpse-web.js", others: &[READER] },
+    Worker { script: "www/device/worker.js", glue: "glimpse-phone.js", others: &[READER, SCANNER] },
+    Worker { script: "www/watch/worker.js", glue: "glimpse-phone.js", others: &[] },
 ];
-const READER_GLUE: &str = "glimpse-reader.js";
 /// Where the pinned files go.
 const TARGET: &str = "assets/";
 
@@ -135,20 +143,28 @@ fn pin(folder: &Path, server: Option<&str>) -> Result<()> {
     write(folder, "headers.json", manifest.to_json()?.as_bytes())
 }
 
-/// Makes one script of all that a Worker runs. All glues declare `wasm_bindgen`: the reader's becomes a function that makes a
-/// module instance of its own at each call.
+/// Makes one script of all that a Worker runs. All glues declare `wasm_bindgen`: that of another module becomes a function which
+/// makes an instance of its own at each call.
 fn join_workers(files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
     let find = |name: &str| files.get(name).cloned().with_context(|| format!("{name} is missing"));
-    let reader = [b"const readerGlue = () => {\n", &*find(READER_GLUE)?, b"\nreturn wasm_bindgen;\n};\n"].concat();
     let mut joined = Vec::new();
-    for (script, glue, reads) in WORKERS {
-        let parts = [find(glue)?, b"\n".to_vec(), if reads { reader.clone() } else { Vec::new() }, find(script)?];
-        joined.push((script.to_owned(), parts.concat()));
+    for worker in WORKERS {
+        let mut script = find(worker.glue)?;
+        script.push(b'\n');
+        for (name, glue) in worker.others {
+            script.extend_from_slice(format!("const {name} = () => {{\n").as_bytes());
+            script.extend(find(glue)?);
+            script.extend_from_slice(b"\nreturn wasm_bindgen;\n};\n");
+        }
+        script.extend(find(worker.script)?);
+        joined.push((worker.script.to_owned(), script));
     }
-    for (_, glue, _) in WORKERS {
-        files.remove(glue);
+    for worker in WORKERS {
+        files.remove(worker.glue);
+        for (_, glue) in worker.others {
+            files.remove(*glue);
+        }
     }
-    files.remove(READER_GLUE);
     files.extend(joined);
     Ok(())
 }

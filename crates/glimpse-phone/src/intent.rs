@@ -8,6 +8,7 @@ use zeroize::Zeroize;
 use crate::inbox::InboxAct;
 use crate::kit::KitAct;
 use crate::linking::Form;
+use crate::pushing::PushAct;
 use crate::restoring::RestoreAct;
 use crate::sessions::SessionsAct;
 use crate::state::Place;
@@ -247,6 +248,8 @@ pub enum Intent {
     },
     /// Stops the recovery that waits.
     VetoRecovery,
+    /// Something about being woken.
+    Push(PushAct),
     /// The page is in sight, or not.
     Visible {
         /// Is it?

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::intent::Secret;
 use crate::phone::{MIN_PASSPHRASE, Phone};
 use crate::prefs::{self, Prefs};
+use crate::pushing::PushView;
 use crate::state::{Gate, State};
 use crate::trouble::Trouble;
 
@@ -88,13 +89,20 @@ impl<'a> PasskeyView<'a> {
 pub(crate) struct SettingsView<'a> {
     lock: u32,
     language: &'a str,
+    /// What the server says of pushes; nothing while it was not asked.
+    push: Option<&'a PushView>,
     /// What was done last.
     done: Option<&'static str>,
 }
 
 impl<'a> SettingsView<'a> {
     pub(crate) fn of(state: &'a State) -> Self {
-        Self { lock: state.prefs.lock, language: &state.prefs.language, done: state.done }
+        Self {
+            lock: state.prefs.lock,
+            language: &state.prefs.language,
+            push: state.push.as_ref(),
+            done: state.done,
+        }
     }
 }
 

@@ -156,6 +156,7 @@ impl Phone {
             Intent::RenameDevice { device, name } => self.rename_device(&device, name),
             Intent::RevokeDevice { device } => self.revoke_device(&device),
             Intent::VetoRecovery => self.veto_recovery(),
+            Intent::Push(act) => self.about_pushes(act),
             Intent::Visible { visible } => self.visible(visible),
             Intent::Dismiss => self.change(|state| state.trouble = None),
             Intent::Inbox(act) => self.settle(act),

@@ -14,6 +14,9 @@ impl Phone {
         if matches!(at, Place::Inbox | Place::Kit) {
             self.run(|phone| async move { phone.look_at_inbox().await });
         }
+        if at == Place::Settings {
+            self.look_at_pushes();
+        }
         if at == Place::Sessions {
             self.look_at_sessions();
         }

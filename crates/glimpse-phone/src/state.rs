@@ -13,6 +13,7 @@ use crate::lending::Lending;
 use crate::linking::Linking;
 use crate::prefs::Prefs;
 use crate::records::Opened;
+use crate::pushing::PushView;
 use crate::restoring::Restoring;
 use crate::sessions::Sessions;
 use crate::trouble::Trouble;
@@ -127,6 +128,8 @@ pub(crate) struct State {
     pub(crate) kit: Kit,
     /// An account that is being brought back, before there is one here.
     pub(crate) restoring: Option<Restoring>,
+    /// What the server says of pushes, once it was asked.
+    pub(crate) push: Option<PushView>,
     announcement: Option<Announcement>,
     announced: u32,
 }
@@ -157,6 +160,7 @@ impl Default for State {
             sessions: Sessions::default(),
             kit: Kit::default(),
             restoring: None,
+            push: None,
             announcement: None,
             announced: 0,
         }

@@ -5,21 +5,17 @@
 //! no way to the network; one that breaks takes nothing with it. The page needs none of this to take a code, and
 //! fetches it while the ends are pairing.
 //!
-//! The phone page looks for codes in the frames of its camera with it ([`scan`]), for the same reason.
-//!
 //! [`Opening`] runs on any host; `Reader` is its face in the Worker.
 #![forbid(unsafe_code)]
 
 mod opening;
-mod scan;
 
 pub use opening::{Opening, Piece};
-pub use scan::scan;
 
 #[cfg(target_arch = "wasm32")]
 mod reader;
 #[cfg(target_arch = "wasm32")]
-pub use reader::{Reader, look, scan_frame};
+pub use reader::{Reader, look};
 
 /// Wipes every block of memory that is given back.
 #[cfg(target_arch = "wasm32")]

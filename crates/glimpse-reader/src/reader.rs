@@ -15,13 +15,6 @@ pub fn look(name: &str, beginning: &[u8]) -> Vec<String> {
     vec![found.kind.as_str().to_owned(), found.content_type.to_owned()]
 }
 
-/// What the first code says that a frame of a camera shows; `grey` has a byte for each pixel.
-#[wasm_bindgen]
-#[must_use]
-pub fn scan_frame(width: u32, grey: &[u8]) -> Option<String> {
-    crate::scan(usize::try_from(width).ok()?, grey)
-}
-
 /// One record that is being opened, or is open.
 #[wasm_bindgen]
 #[derive(Debug)]

@@ -45,13 +45,14 @@ fn files() -> Result<Vec<(String, Loss)>> {
     let manifest: Value = serde_json::from_slice(&std::fs::read(folder.join("headers.json"))?)?;
     let html = std::fs::read_to_string(folder.join("index.html"))?;
     let assets = manifest.get("assets").and_then(Value::as_object).context("assets")?;
+    // What the phone's pages have for themselves, a viewer never asks for.
+    let ended = std::fs::read_to_string(folder.join("ended.html"))?;
+    let asked = |path: &&String| html.contains(path.as_str()) || ended.contains(path.as_str());
     let loss = |path: &String| {
         let file = path.rsplit('/').next().unwrap_or_default();
         let eager = [format!("src=\"{path}\""), format!("rel=\"modulepreload\" href=\"{path}\"")];
         match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
-            "svg" | "png" | "webmanifest" => None, // An image runs nothing, and browsers check no hash of it.
-            // Of the phone page alone.
-            _ if path == "device-sw.js" => None,
+            "svg" | "png" => None, // An image runs nothing, and browsers check no hash of it.
             "css" if file.starts_with("later-") => Some(Loss::Later),
             "css" => Some(Loss::Plain),
             "wasm" if file.starts_with("glimpse-reader_bg-") => Some(Loss::Later),
@@ -64,7 +65,7 @@ fn files() -> Result<Vec<(String, Loss)>> {
             _ => Some(Loss::Later),
         }
     };
-    Ok(assets.keys().filter_map(|path| Some((path.clone(), loss(path)?))).collect())
+    Ok(assets.keys().filter(asked).filter_map(|path| Some((path.clone(), loss(path)?))).collect())
 }
 
 /// The same file with one byte more in text, or one byte changed in wasm: it would still run.

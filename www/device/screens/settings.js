@@ -3,6 +3,7 @@
 import { byId, fill, h, say } from "../../dom.js";
 import { languages, size, t } from "../../text.js";
 import { ask, forgetAbout, make, offered, whyNot } from "../passkey.js";
+import { able, subscribe, subscription, told } from "../push.js";
 import { field } from "./gate.js";
 
 /** Minutes after which the keys can be put away. */
@@ -16,6 +17,8 @@ export class Screen {
   #lock = /** @type {HTMLSelectElement} */ (h("select", { id: "set-lock" }));
   #passkey = h("section", { class: "card-form" });
   #storage = h("section", { class: "card-form" });
+  #push = h("section", { class: "card-form" });
+  #pushDrawn = "";
   #name = "";
   /** @type {import("../passkey.js").Passkey | null} */
   #held = null;
@@ -25,7 +28,7 @@ export class Screen {
   /** @param {import("../app.js").Send} send */
   constructor(send) {
     this.#send = send;
-    this.element = h("section", { class: "screen narrow settings" }, this.#heading, this.#done, this.#basics(), this.#passkey, this.#passphrase(), this.#storage, this.#forget(), this.#remove());
+    this.element = h("section", { class: "screen narrow settings" }, this.#heading, this.#done, this.#basics(), this.#push, this.#passkey, this.#passphrase(), this.#storage, this.#forget(), this.#remove());
     void this.#drawStorage();
   }
 
@@ -42,6 +45,10 @@ export class Screen {
     say(this.#done, settings.done ? t(settings.done) : "");
     this.#lock.value = String(settings.lock);
     for (const button of this.element.querySelectorAll("button")) button.disabled = Boolean(busy);
+    if (JSON.stringify(settings.push) !== this.#pushDrawn) {
+      this.#pushDrawn = JSON.stringify(settings.push);
+      void this.#drawPush(settings.push);
+    }
     const key = JSON.stringify(passkey?.credential ?? null);
     if (key === this.#drawn) return;
     this.#drawn = key;
@@ -63,6 +70,34 @@ export class Screen {
     const server = document.querySelector('meta[name="glimpse-server"]')?.getAttribute("content") ?? location.origin;
     const label = (/** @type {string} */ id, /** @type {string} */ key) => h("label", { for: id }, t(key));
     return h("section", { class: "card-form" }, label("set-lock", "set.lock"), this.#lock, h("p", { class: "hint" }, t("set.lock.hint")), label("set-language", "language"), language, h("p", { class: "hint" }, t("set.language.hint")), h("h2", {}, t("set.site")), h("p", {}, h("bdi", { class: "claimed", translate: "no" }, server)));
+  }
+
+  /** @param {{ key: string | null } | null} push what the server says; nothing while it was not asked */
+  async #drawPush(push) {
+    const parts = [h("h2", {}, t("set.push"))];
+    if (!push) return fill(this.#push, ...parts, h("p", { class: "hint" }, t("set.push.asking")));
+    if (!push.key || !able()) return fill(this.#push, ...parts, h("p", { class: "hint" }, t(push.key ? "set.push.not-here" : "set.push.none")));
+    const key = push.key;
+    const held = await subscription().catch(() => null);
+    const wrong = h("p", { class: "field-error", role: "alert" });
+    if (held) {
+      const stop = h("button", { type: "button", class: "plain wide", id: "push-stop" }, t("set.push.stop"));
+      stop.addEventListener("click", async () => {
+        await held.unsubscribe().catch(() => {});
+        this.#send({ type: "push", act: "stop" });
+        await this.#drawPush(push);
+      });
+      return fill(this.#push, ...parts, h("p", {}, t("set.push.on")), h("p", { class: "hint" }, t("set.push.what")), stop);
+    }
+    const begin = h("button", { type: "button", class: "primary wide", id: "push-begin" }, t("set.push.go"));
+    begin.addEventListener("click", async () => {
+      say(wrong, "");
+      const made = await subscribe(key).catch(() => null);
+      if (!made) return say(wrong, t("set.push.refused"));
+      this.#send(told(made));
+      await this.#drawPush(push);
+    });
+    fill(this.#push, ...parts, h("p", { class: "hint" }, t("set.push.what")), begin, wrong);
   }
 
   async #drawPasskey() {

@@ -14,7 +14,8 @@ fn files(index: &str) -> BTreeMap<String, Vec<u8>> {
         ("www/watch/worker.js", "self.onmessage = 4;\n"),
         ("glimpse-web.js", "let wasm_bindgen = 1;"),
         ("glimpse-phone.js", "let wasm_bindgen = 3;"),
-        (READER_GLUE, "let wasm_bindgen = 2;"),
+        ("glimpse-reader.js", "let wasm_bindgen = 2;"),
+        ("glimpse-scanner.js", "let wasm_bindgen = 5;"),
         ("www/style.css", "body{}\n"),
         ("www/never.js", "unused\n"),
     ];
@@ -36,15 +37,18 @@ fn each_worker_is_one_script() {
     let mut files = files(INDEX);
     join_workers(&mut files).unwrap();
     assert!(!files.keys().any(|name| name.starts_with("glimpse-")));
-    for (script, number, own) in [("www/worker.js", 1, "null"), ("www/device/worker.js", 3, "3")] {
-        assert_eq!(
-            String::from_utf8_lossy(&files[script]),
-            format!(
-                "let wasm_bindgen = {number};\nconst readerGlue = () => {{\nlet wasm_bindgen = 2;\nreturn wasm_bindgen;\n}};\n\
-                 self.onmessage = {own};\n"
-            )
-        );
-    }
+    let other = |name: &str, number: u32| {
+        format!("const {name} = () => {{\nlet wasm_bindgen = {number};\nreturn wasm_bindgen;\n}};\n")
+    };
+    let (reader, scanner) = (other("readerGlue", 2), other("scannerGlue", 5));
+    assert_eq!(
+        String::from_utf8_lossy(&files["www/worker.js"]),
+        format!("let wasm_bindgen = 1;\n{reader}self.onmessage = null;\n")
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&files["www/device/worker.js"]),
+        format!("let wasm_bindgen = 3;\n{reader}{scanner}self.onmessage = 3;\n")
+    );
     assert_eq!(String::from_utf8_lossy(&files["www/watch/worker.js"]), "let wasm_bindgen = 3;\nself.onmessage = 4;\n");
     assert!(join_workers(&mut files).is_err(), "glue is missing");
 }

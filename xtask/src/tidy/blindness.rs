@@ -37,6 +37,12 @@ pub(super) const WITHOUT: [Without; 3] = [
         target: &["--target", "wasm32-unknown-unknown"],
         never: &CIPHERS,
     },
+    Without {
+        claim: "the scanner holds no key and nothing that opens",
+        package: "glimpse-scanner",
+        target: &["--target", "wasm32-unknown-unknown"],
+        never: &CIPHERS,
+    },
 ];
 
 const CIPHERS: [&str; 18] = [

@@ -17,6 +17,7 @@ mod kit;
 mod lending;
 mod linking;
 mod parting;
+mod pushing;
 mod sessions;
 mod watch;
 mod world;

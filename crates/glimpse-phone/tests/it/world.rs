@@ -8,6 +8,7 @@ use std::time::Duration;
 use glimpse_device::Ground;
 use glimpse_device::native::{Files, Machine, Network};
 use glimpse_phone::{Face, Intent, Kinds, NewFile, Phone, Snapshot};
+use glimpse_server::Settings;
 use glimpse_server::test_server::{ScratchFolder, TestServer};
 use glimpse_wire::{ErrorCode, RecordId, UnixMillis};
 use serde_json::{Value, json};
@@ -33,6 +34,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With settings of the test's own.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         // More happens in a minute than a person does.
         let clock = std::sync::Arc::new(glimpse_server::SystemClock::new());
         let server = TestServer::start_with(clock, |settings| {
@@ -49,6 +55,7 @@ impl World {
             ] {
                 *limit = 100_000;
             }
+            change(settings);
         });
         Self { server: server.await, folder: ScratchFolder::new().unwrap() }
     }
