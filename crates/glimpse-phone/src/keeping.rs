@@ -97,12 +97,7 @@ pub(crate) struct SettingsView<'a> {
 
 impl<'a> SettingsView<'a> {
     pub(crate) fn of(state: &'a State) -> Self {
-        Self {
-            lock: state.prefs.lock,
-            language: &state.prefs.language,
-            push: state.push.as_ref(),
-            done: state.done,
-        }
+        Self { lock: state.prefs.lock, language: &state.prefs.language, push: state.push.as_ref(), done: state.done }
     }
 }
 

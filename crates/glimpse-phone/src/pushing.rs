@@ -2,7 +2,6 @@
 //! knows whether there is a subscription, and the page tells.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use glimpse_device::DeviceError;
 use glimpse_device::push::PushSubscription;
 use serde::{Deserialize, Serialize};
 

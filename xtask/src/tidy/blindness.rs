@@ -12,7 +12,7 @@ pub(super) struct Without {
 }
 
 /// Crates that could open something, or that hold the code that does, and what must do without them.
-pub(super) const WITHOUT: [Without; 3] = [
+pub(super) const WITHOUT: [Without; 4] = [
     Without {
         claim: "the server holds nothing that opens a record",
         package: "glimpse-server",

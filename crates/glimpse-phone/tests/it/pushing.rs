@@ -10,24 +10,18 @@ use crate::world::{World, on_one_thread};
 
 const ENDPOINT: &str = "https://push.example/send/7f3a9c";
 
+/// The base point of P-256, as a browser writes its key.
+const POINT: &str = "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
+
 /// What a browser gives a page that subscribes.
 fn subscription(endpoint: &str) -> Value {
-    let mut point = [7; 65];
-    // The base point of P-256: a point of the curve.
-    let x = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
-    let y = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
-    point[0] = 4;
-    for (at, byte) in point[1..].iter_mut().enumerate() {
-        let text = if at < 32 { &x[2 * at..2 * at + 2] } else { &y[2 * (at - 32)..2 * (at - 32) + 2] };
-        *byte = u8::from_str_radix(text, 16).unwrap();
-    }
-    let encoded = |bytes: &[u8]| Base64UrlUnpadded::encode_string(bytes);
-    json!({ "endpoint": endpoint, "p256dh": encoded(&point), "auth": encoded(&[9; 16]) })
+    json!({ "endpoint": endpoint, "p256dh": POINT, "auth": "CQkJCQkJCQkJCQkJCQkJCQ" })
 }
 
 /// Whether the server's database holds a text.
 fn kept(world: &World, text: &str) -> bool {
-    let files = ["main.db", "main.db-wal"].map(|name| std::fs::read(world.server.data().join(name)).unwrap_or_default());
+    let files =
+        ["main.db", "main.db-wal"].map(|name| std::fs::read(world.server.data().join(name)).unwrap_or_default());
     files.iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
 }
 
@@ -45,7 +39,10 @@ async fn the_browsers_subscription_reaches_the_server() {
         assert!(!kept(&world, ENDPOINT), "control: it is not there before");
         hand.goes("settings");
         let shown = hand.until(|shown| !shown["settings"]["push"].is_null()).await;
-        assert_eq!(Base64UrlUnpadded::decode_vec(shown["settings"]["push"]["key"].as_str().unwrap()).unwrap().len(), 65);
+        assert_eq!(
+            Base64UrlUnpadded::decode_vec(shown["settings"]["push"]["key"].as_str().unwrap()).unwrap().len(),
+            65
+        );
         hand.does(json!({ "type": "push", "act": "subscribed", "subscription": subscription(ENDPOINT) }));
         let arrives = async {
             while !kept(&world, ENDPOINT) {
@@ -53,7 +50,10 @@ async fn the_browsers_subscription_reaches_the_server() {
             }
         };
         tokio::time::timeout(Duration::from_secs(30), arrives).await.unwrap();
-        assert!(hand.snapshots().iter().all(|shown| !shown.to_string().contains("push.example")), "nobody else reads it");
+        assert!(
+            hand.snapshots().iter().all(|shown| !shown.to_string().contains("push.example")),
+            "nobody else reads it"
+        );
         hand.does(json!({ "type": "push", "act": "stop" }));
         hand.does(json!({ "type": "push", "act": "subscribed", "subscription": subscription("http://push.example/") }));
         assert_eq!(hand.trouble().await, "malformed");
