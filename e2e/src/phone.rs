@@ -209,16 +209,25 @@ impl Phone {
         Ok(serde_json::from_value(pairs)?)
     }
 
-    /// Picks words and approves.
+    /// Picks words.
     ///
     /// # Errors
     /// When they are not among those to pick from.
-    pub async fn pick(&self, words: &str) -> Result<()> {
+    pub async fn choose_words(&self, words: &str) -> Result<()> {
         let script = format!(
             "const i = [...document.querySelectorAll('.word-choice input')].find(i => i.value === {}); i?.click(); return !!i",
             json!(words)
         );
         anyhow::ensure!(self.browser.run(&script).await? == json!(true), "{words:?} cannot be picked");
+        Ok(())
+    }
+
+    /// Picks words and approves.
+    ///
+    /// # Errors
+    /// When they are not among those to pick from.
+    pub async fn pick(&self, words: &str) -> Result<()> {
+        self.choose_words(words).await?;
         self.browser.tap("approve").await
     }
 

@@ -29,6 +29,7 @@ mod phone;
 mod phone_access;
 mod phone_attacks;
 mod phone_storage;
+mod phone_watch;
 mod ready;
 mod reproducible;
 mod requests;
