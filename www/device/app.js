@@ -21,6 +21,7 @@ import { troubleText } from "./words.js";
  * @property {HTMLElement} element
  * @property {(snapshot: Snapshot) => void} draw
  * @property {() => void} [focus]
+ * @property {() => void} [forget] lets go of what it drew: somebody may hold one of its elements
  * @property {(report: Report) => void} [hear]
  */
 
@@ -146,9 +147,12 @@ class App {
     if ((snapshot.screen === "locked" || snapshot.screen === "start") && before?.list) {
       if (snapshot.screen === "start") this.#tabs.postMessage("gone");
       // The keys were put away: their Worker goes, and with it whatever was left of them in its memory.
-      this.#last = null;
-      this.#opened = [];
-      return this.#run();
+      this.#clear();
+      removeEventListener("beforeunload", ask);
+      // Another document takes this one's place, with nothing of it in its heap; where none would come, this one stays, empty.
+      if (!navigator.onLine && !navigator.serviceWorker?.controller) return this.#run();
+      this.#engine?.stop();
+      return location.reload();
     }
     if (snapshot.screen === "looking") return;
     // A server can lose a subscription: it is told of it each time the keys are there.
@@ -171,6 +175,17 @@ class App {
     }
     if (snapshot.screen !== this.#name) this.#change(snapshot.screen);
     this.#draw(snapshot);
+  }
+
+  /** Nothing of what only the keys could show stays on the screen, in what a screen reader was told, or in this object. */
+  #clear() {
+    this.#screen?.forget?.();
+    this.#last = null;
+    this.#opened = [];
+    this.#screen = null;
+    this.#name = "";
+    document.title = "Glimpse";
+    for (const id of ["main", "polite", "assertive", "trouble"]) fill(byId(id));
   }
 
   /** @param {string} name @returns {Promise<boolean>} */

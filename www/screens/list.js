@@ -38,6 +38,12 @@ export class List {
     this.element.focus();
   }
 
+  /** Lets go of the rows. */
+  forget() {
+    this.#list = { revision: -1, matching: 0, first: 0, rows: [] };
+    fill(this.#rows);
+  }
+
   /** @param {Record<string, any>} list @param {string | null} open the unit that is open */
   draw(list, open) {
     if (list.revision === this.#list.revision && list.first === this.#list.first && list.rows.length === this.#list.rows.length && open === this.#open) return;

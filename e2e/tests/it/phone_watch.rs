@@ -1,9 +1,10 @@
 //! The whole story in real browsers: a watch that goes through the phone page lends, a computer reads, the watch ends it.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use e2e::browser::Chromium;
 use e2e::phone::Phone;
 use e2e::server::Server;
+use e2e::wait::until;
 use thirtyfour::WindowHandle;
 
 const PIN: &str = "428517";
@@ -25,10 +26,8 @@ impl Wrist {
         let page = driver.window().await?;
         phone.go("more").await?;
         phone.browser.tap("more-watch").await?;
-        let other = e2e::wait::until("the watch's window", async || {
-            driver.windows().await.ok()?.into_iter().find(|handle| *handle != page)
-        });
-        let face = other.await?;
+        let other = async || driver.windows().await.ok()?.into_iter().find(|handle| *handle != page);
+        let face = until("the watch's window", other).await?;
         Ok(Self { phone, page, face })
     }
 
@@ -71,10 +70,8 @@ impl Wrist {
 /// What an element says, once it says something.
 async fn told(browser: &Chromium, selector: &str, what: &str) -> Result<String> {
     let script = format!("return document.querySelector({selector:?})?.{what} || null");
-    let text = e2e::wait::until(&format!("{selector} says something"), async || {
-        browser.run(&script).await.ok()?.as_str().map(str::to_owned)
-    });
-    text.await.with_context(|| selector.to_owned())
+    let said = async || browser.run(&script).await.ok()?.as_str().map(str::to_owned);
+    until(&format!("{selector} says something"), said).await
 }
 
 /// Presses the first button that a selector names and that has this text.
@@ -83,7 +80,7 @@ async fn press(browser: &Chromium, selector: &str, text: &str) -> Result<()> {
         "const e = [...document.querySelectorAll({selector:?})].find(e => e.textContent.includes({text:?})); e?.click(); return !!e"
     );
     let pressed = async || (browser.run(&script).await.ok()? == true).then_some(());
-    e2e::wait::until(&format!("{text:?} among {selector}"), pressed).await
+    until(&format!("{text:?} among {selector}"), pressed).await
 }
 
 #[tokio::test]

@@ -41,6 +41,11 @@ export class Screen {
     this.element = h("section", { class: "screen session" }, this.#heading, this.#panes);
   }
 
+  forget() {
+    this.#record.draw(null);
+    this.#list.forget();
+  }
+
   focus() {
     this.#heading.focus();
   }
