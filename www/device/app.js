@@ -7,7 +7,7 @@ import { Stop, whyImportFailed } from "../pinned.js";
 import { choose, chosen, has, preferred, t } from "../text.js";
 import { carryFor } from "./companion.js";
 import { Nav } from "./nav.js";
-import { keepForOffline } from "./offline.js";
+import { hearWoken, isKept, keepForOffline } from "./offline.js";
 import { Gate } from "./screens/gate.js";
 import { subscription, told } from "./push.js";
 import { troubleText } from "./words.js";
@@ -79,9 +79,9 @@ class App {
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
     addEventListener("online", () => this.#send({ type: "refresh" }));
     // Somebody was told that something happened, and wants to see what.
-    navigator.serviceWorker?.addEventListener("message", ({ data }) => {
-      if (data?.type === "news") this.#send({ type: "refresh" });
-      if (data?.type === "look") this.#send({ type: "go", to: "inbox" });
+    hearWoken((type) => {
+      if (type === "news") this.#send({ type: "refresh" });
+      if (type === "look") this.#send({ type: "go", to: "inbox" });
     });
     carryFor((port) => this.#engine?.send({ type: "companion", port }, [port]));
     addEventListener("pagehide", () => {
@@ -150,7 +150,7 @@ class App {
       this.#clear();
       removeEventListener("beforeunload", ask);
       // Another document takes this one's place, with nothing of it in its heap; where none would come, this one stays, empty.
-      if (!navigator.onLine && !navigator.serviceWorker?.controller) return this.#run();
+      if (!navigator.onLine && !isKept()) return this.#run();
       this.#engine?.stop();
       return location.reload();
     }

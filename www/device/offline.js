@@ -4,6 +4,23 @@
 const WORKER = "/device-sw.js";
 const SCOPE = "/device";
 
+/** Whether there is a service worker in this browser at all. */
+export const offered = "serviceWorker" in navigator;
+
+/** Whether this page would come back without a connection. */
+export const isKept = () => Boolean(navigator.serviceWorker?.controller);
+
+/** The registration of the service worker, once it is at work. @returns {Promise<ServiceWorkerRegistration>} */
+export const ready = () => navigator.serviceWorker.ready;
+
+/** The same, if there is one by now. @returns {Promise<ServiceWorkerRegistration | undefined>} */
+export const registered = async () => navigator.serviceWorker?.getRegistration(SCOPE);
+
+/** @param {(type: string) => void} take is told what the service worker says: `news`, `look` */
+export function hearWoken(take) {
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => take(String(data?.type)));
+}
+
 /** @param {() => void} newer called when the server has another build than this page */
 export async function keepForOffline(newer) {
   const workers = navigator.serviceWorker;

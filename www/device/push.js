@@ -1,12 +1,14 @@
 // Being woken by the server, by way of the browser's own push service. A push holds a random id and nothing else.
 
+import { offered, ready, registered } from "./offline.js";
+
 /** Whether this browser can be woken at all. */
-export const able = () => "PushManager" in globalThis && "Notification" in globalThis && "serviceWorker" in navigator;
+export const able = () => "PushManager" in globalThis && "Notification" in globalThis && offered;
 
 /** The browser's subscription, if there is one. @returns {Promise<PushSubscription | null>} */
 export async function subscription() {
   if (!able()) return null;
-  const registration = await navigator.serviceWorker.getRegistration("/device");
+  const registration = await registered();
   return (await registration?.pushManager.getSubscription()) ?? null;
 }
 
@@ -17,7 +19,7 @@ export async function subscription() {
  */
 export async function subscribe(key) {
   if ((await Notification.requestPermission()) !== "granted") return null;
-  const { pushManager } = await navigator.serviceWorker.ready;
+  const { pushManager } = await ready();
   const before = await pushManager.getSubscription();
   // One under another key is of no use any more, and in the way.
   if (before) await before.unsubscribe();
