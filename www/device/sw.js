@@ -70,7 +70,7 @@ async function page() {
 /** A push holds a random id; what happened, nobody but a device can say. @type {Record<string, string>} */
 const WOKEN = {
   en: "Something happened in your account. Open Glimpse to look.",
-  de: "In deinem Konto ist etwas geschehen. Öffne Glimpse, um nachzusehen.",
+  de: "In Ihrem Konto ist etwas geschehen. Öffnen Sie Glimpse, um nachzusehen.",
   ar: "حدث شيء في حسابك. افتح Glimpse لتطّلع عليه.",
 };
 
