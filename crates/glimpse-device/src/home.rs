@@ -147,6 +147,18 @@ impl Home {
         self.storage.write(Self::PROFILE, &encode(profile)).await
     }
 
+    /// The device is in the account from now on: written last of what goes with it, so that where the profile says so everything
+    /// is there. Asked under the lock of the account.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoAccount`] where there is no profile.
+    pub(crate) async fn confirm(&self) -> Result<Profile, DeviceError> {
+        let mut profile = self.profile().await?.ok_or(DeviceError::NoAccount)?;
+        profile.confirmed = true;
+        self.store_profile(&profile).await?;
+        Ok(profile)
+    }
+
     /// Whether the server has confirmed that the device is in the account.
     pub(crate) async fn is_confirmed(&self) -> Result<bool, DeviceError> {
         Ok(self.profile().await?.is_some_and(|profile| profile.confirmed))

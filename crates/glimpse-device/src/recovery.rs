@@ -269,10 +269,7 @@ impl Recovery<'_> {
             let _held = self.home.lock_account().await?;
             self.home.require_begun(&seeded).await?;
             self.home.store_chain(&StoredChain::new(self.links, kept)).await?;
-            let mut profile = self.home.profile().await?.ok_or(DeviceError::NoAccount)?;
-            profile.confirmed = true;
-            self.home.store_profile(&profile).await?;
-            profile
+            self.home.confirm().await?
         };
         let device = Device::open_vault(self.ground, self.home, &profile, self.plan.passphrase).await?;
         // The next listing says both again if they are lost.

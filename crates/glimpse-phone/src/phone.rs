@@ -69,29 +69,29 @@ impl Phone {
             let prefs = Prefs::read(&*phone.0.ground.storage).await;
             // One that cannot be read is as good as none: there is the passphrase.
             let passkey = passkey::passkey(&home).await.unwrap_or_default();
+            let begun = was_begun(&phone.0.ground).await.unwrap_or(false);
             phone.change(|state| {
                 state.prefs = prefs;
                 state.passkey = passkey;
-            });
-            let begun = was_begun(&phone.0.ground).await.unwrap_or(false);
-            phone.change(|state| match profile {
-                Ok(Some(profile)) if profile.confirmed => {
-                    state.gate = Gate::Locked;
-                    state.name = profile.name;
-                }
-                Ok(Some(profile)) if profile.joins() => {
-                    state.gate = Gate::Empty;
-                    state.joining = true;
-                    state.resumable = true;
-                }
-                // What was begun and never confirmed is gone on with by doing the same again.
-                Ok(_) => {
-                    state.gate = Gate::Empty;
-                    state.restoring = begun.then(|| Restoring::new(true));
-                }
-                Err(error) => {
-                    state.gate = Gate::Locked;
-                    state.failed(&error);
+                match profile {
+                    Ok(Some(profile)) if profile.confirmed => {
+                        state.gate = Gate::Locked;
+                        state.name = profile.name;
+                    }
+                    Ok(Some(profile)) if profile.joins() => {
+                        state.gate = Gate::Empty;
+                        state.joining = true;
+                        state.resumable = true;
+                    }
+                    // What was begun and never confirmed is gone on with by doing the same again.
+                    Ok(_) => {
+                        state.gate = Gate::Empty;
+                        state.restoring = begun.then(|| Restoring::new(true));
+                    }
+                    Err(error) => {
+                        state.gate = Gate::Locked;
+                        state.failed(&error);
+                    }
                 }
             });
         });
@@ -320,9 +320,6 @@ impl Phone {
             state.done = None;
         });
         self.arrived(to);
-        if to == Place::Devices {
-            self.look_at_devices();
-        }
     }
 
     /// Puts the keys away, unless something would break off by it.

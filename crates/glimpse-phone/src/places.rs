@@ -11,14 +11,12 @@ impl Phone {
             state.sessions.close();
             state.inbox.forget_new();
         });
-        if matches!(at, Place::Inbox | Place::Kit) {
-            self.run(|phone| async move { phone.look_at_inbox().await });
-        }
-        if at == Place::Settings {
-            self.look_at_pushes();
-        }
-        if at == Place::Sessions {
-            self.look_at_sessions();
+        match at {
+            Place::Inbox | Place::Kit => self.run(|phone| async move { phone.look_at_inbox().await }),
+            Place::Settings => self.look_at_pushes(),
+            Place::Sessions => self.look_at_sessions(),
+            Place::Devices => self.look_at_devices(),
+            Place::Records | Place::Add | Place::Lend | Place::More | Place::Link => {}
         }
     }
 }

@@ -249,10 +249,7 @@ impl Joining<'_> {
             self.home.require_begun(&self.sealed).await?;
             self.home.store_keys(&sealed).await?;
             self.home.store_chain(&StoredChain::new(links, Vec::new())).await?;
-            let mut profile = self.home.profile().await?.ok_or(DeviceError::NoAccount)?;
-            profile.confirmed = true;
-            self.home.store_profile(&profile).await?;
-            profile
+            self.home.confirm().await?
         };
         let device = Device::open_vault(self.ground, self.home.clone(), &profile, self.plan.passphrase).await?;
         if !self.plan.name.is_empty() {
