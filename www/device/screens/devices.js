@@ -2,6 +2,7 @@
 
 import { fill, h, say } from "../../dom.js";
 import { chosen, number, t } from "../../text.js";
+import { question, titled } from "../dialog.js";
 import { button, moment } from "../linking.js";
 import { field } from "./gate.js";
 
@@ -90,7 +91,7 @@ export class Screen {
   /** @param {Record<string, any>} row */
   #rename(row) {
     const { input, all } = field("device-name", "text", "devices.rename.label", { autocomplete: "off", maxLength: 60, value: row.name });
-    const dialog = this.#dialog(t("devices.rename.title"));
+    const dialog = titled(t("devices.rename.title"));
     const save = button("rename-yes", "primary", "devices.rename.go", () => (dialog.close(), this.#send({ type: "rename-device", device: row.device, name: input.value })));
     const form = h("form", { method: "dialog", class: "stack" }, ...all, h("p", { class: "hint" }, t("devices.rename.hint")), h("div", { class: "choices" }, button("", "plain", "cancel", () => dialog.close()), save));
     form.addEventListener("submit", (event) => (event.preventDefault(), save.click()));
@@ -101,19 +102,7 @@ export class Screen {
 
   /** @param {{ title: string, why: string[], yes: string, id: string, intent: import("../../engine.js").Intent }} question */
   #ask({ title, why, yes, id, intent }) {
-    const dialog = this.#dialog(title);
-    const no = button("", "plain", "devices.no", () => dialog.close());
-    const go = button(id, "danger", yes, () => (dialog.close(), this.#send(intent)));
     const reasons = why.length > 1 ? h("ul", { class: "gone" }, ...why.map((each) => h("li", {}, each))) : h("p", {}, why[0]);
-    dialog.append(reasons, h("div", { class: "choices" }, no, go));
-    dialog.showModal();
-  }
-
-  /** @param {string} title @returns {HTMLDialogElement} */
-  #dialog(title) {
-    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "ask-dialog", "aria-labelledby": "ask-title" }, h("h2", { id: "ask-title" }, title)));
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    return dialog;
+    question({ title, reasons: [reasons], no: t("devices.no"), yes: t(yes), id }, () => this.#send(intent));
   }
 }

@@ -6,6 +6,7 @@ import { kindName } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
 import { RecordPane } from "../../screens/record.js";
 import { KitCard } from "../kit-card.js";
+import { ask } from "../dialog.js";
 
 export class Screen {
   #heading = h("h1", { class: "hidden", tabIndex: -1 });
@@ -32,7 +33,7 @@ export class Screen {
     this.#search.addEventListener("keydown", (event) => event.key === "ArrowDown" && (event.preventDefault(), this.#list.focus()));
     this.#kind.setAttribute("aria-label", t("session.kind"));
     this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
-    const remove = h("button", { type: "button", class: "danger", id: "delete", onclick: () => this.#ask(send) }, t("records.delete"));
+    const remove = h("button", { type: "button", class: "danger", id: "delete", onclick: () => ask("records.delete", () => send({ type: "delete" }), [], "delete-yes") }, t("records.delete"));
     this.#tools = h("div", { class: "record-tools", hidden: true }, remove);
     const pane = h("div", { class: "record-side" }, this.#record.element, this.#tools);
     this.#card = new KitCard(send);
@@ -70,17 +71,6 @@ export class Screen {
   /** @param {import("../../engine.js").Report} report */
   hear(report) {
     this.#record.hear(report);
-  }
-
-  /** A deletion is asked about. @param {import("../app.js").Send} send */
-  #ask(send) {
-    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "ask-dialog", "aria-labelledby": "ask-title" }));
-    const no = h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, t("records.delete.no"));
-    const yes = h("button", { type: "button", class: "danger", id: "delete-yes", onclick: () => (dialog.close(), send({ type: "delete" })) }, t("records.delete.yes"));
-    dialog.append(h("h2", { id: "ask-title" }, t("records.delete.title")), h("p", {}, t("records.delete.why")), h("div", { class: "choices" }, no, yes));
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
   }
 
   /** @param {Record<string, any>} list */

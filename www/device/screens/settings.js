@@ -2,6 +2,7 @@
 
 import { byId, fill, h, say } from "../../dom.js";
 import { languages, size, t } from "../../text.js";
+import { question } from "../dialog.js";
 import { ask, forgetAbout, make, offered, whyNot } from "../passkey.js";
 import { able, subscribe, subscription, told } from "../push.js";
 import { field } from "./gate.js";
@@ -214,12 +215,6 @@ export class Screen {
 
   /** @param {string} what @param {() => void} then */
   #ask(what, then) {
-    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "ask-dialog", "aria-labelledby": "ask-title" }));
-    const no = h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, t("cancel"));
-    const yes = h("button", { type: "button", class: "danger", id: "ask-yes", onclick: () => (dialog.close(), then()) }, t(`${what}.go`));
-    dialog.append(h("h2", { id: "ask-title" }, t(`${what}.ask`)), h("p", {}, t(`${what}.what`)), h("div", { class: "choices" }, no, yes));
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
+    question({ title: t(`${what}.ask`), reasons: [h("p", {}, t(`${what}.what`))], no: t("cancel"), yes: t(`${what}.go`) }, then);
   }
 }
