@@ -25,6 +25,12 @@ export async function offered() {
   }
 }
 
+/** Whether the device itself can hold one, so that no other has to be at hand. @returns {Promise<boolean>} */
+export async function builtIn() {
+  const keys = /** @type {any} */ (globalThis).PublicKeyCredential;
+  return Boolean((await offered()) && (await keys.isUserVerifyingPlatformAuthenticatorAvailable?.().catch(() => false)));
+}
+
 /**
  * Makes a passkey. The secret is the caller's to hand on.
  * @param {string} name @returns {Promise<{ passkey: Passkey, secret: ArrayBuffer }>}

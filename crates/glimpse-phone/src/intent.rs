@@ -8,6 +8,7 @@ use zeroize::Zeroize;
 use crate::inbox::InboxAct;
 use crate::kit::KitAct;
 use crate::linking::Form;
+use crate::measuring::Measured;
 use crate::pushing::PushAct;
 use crate::restoring::RestoreAct;
 use crate::sessions::SessionsAct;
@@ -124,6 +125,15 @@ pub enum Intent {
     },
     /// Has read what the deletion of the open record means, and wants it.
     Delete,
+    /// Wants to make a new version of the open record.
+    Replace,
+    /// Measured something: a new record, or one more value of the one that a new version is being made of.
+    Measure {
+        /// What the person calls it.
+        title: String,
+        /// What, and how much.
+        measured: Measured,
+    },
     /// Wants a code for the ticked records.
     Lend {
         /// May a copy be saved?

@@ -22,6 +22,17 @@ use crate::trouble::Trouble;
 pub enum Keyed {
     /// Wants in.
     Unlock,
+    /// Wants to found an account whose keys it opens beside the passphrase.
+    Create {
+        /// The name that a viewer reads; may be empty.
+        name: String,
+        /// What the authenticator calls it.
+        credential: Vec<u8>,
+        /// What it was given.
+        salt: [u8; 32],
+        /// Keys lie under this as well.
+        passphrase: Secret,
+    },
     /// Wants it to open the keys from now on.
     Add {
         /// What the authenticator calls it.
@@ -117,6 +128,10 @@ impl Phone {
         self.touch();
         match keyed {
             Keyed::Unlock => self.unlock_by_passkey(secret),
+            Keyed::Create { name, credential, salt, passphrase } => {
+                let passkey = Passkey { credential, salt: Salt(salt) };
+                self.create(name, passphrase, Some((passkey, secret)));
+            }
             Keyed::Add { credential, salt, passphrase } => {
                 self.add_passkey(Passkey { credential, salt: Salt(salt) }, secret, passphrase);
             }

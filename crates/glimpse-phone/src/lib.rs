@@ -7,6 +7,7 @@
 //! Invariant: keys are in here and go nowhere else. A snapshot holds what is on the screen.
 #![forbid(unsafe_code)]
 
+mod adding;
 mod devices;
 mod face;
 mod inbox;
@@ -16,6 +17,7 @@ mod kit;
 mod lending;
 mod linking;
 mod locking;
+mod measuring;
 mod phone;
 mod places;
 mod prefs;
@@ -34,15 +36,16 @@ mod watch_worker;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
+pub use adding::NewFile;
 pub use face::{Face, Kinds};
 pub use inbox::InboxAct;
 pub use intent::{Intent, Secret};
 pub use keeping::Keyed;
 pub use kit::KitAct;
 pub use linking::Form;
+pub use measuring::Measured;
 pub use phone::{Phone, Spawn};
 pub use pushing::PushAct;
-pub use records::NewFile;
 pub use restoring::RestoreAct;
 pub use sessions::SessionsAct;
 pub use snapshot::Snapshot;

@@ -1,12 +1,14 @@
 //! The phone: intents in, snapshots out, a device in between.
 
 use core::cell::{Cell, RefCell};
-use core::fmt;
+use core::convert::Infallible;
+use core::{fmt, mem};
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use glimpse_device::home::Home;
 use glimpse_device::listing::Listing;
-use glimpse_device::passkey;
+use glimpse_device::passkey::{self, Passkey, PasskeySecret};
 use glimpse_device::recovery::was_begun;
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::{Device, DeviceError, Ground, Local};
@@ -45,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) listing: RefCell<Rc<Listing>>,
     ticking: Cell<bool>,
     refreshing: Cell<bool>,
+    /// Dropped when the next look has ended.
+    waiting: RefCell<Vec<oneshot::Sender<Infallible>>>,
     pub(crate) watch: Watch,
 }
 
@@ -61,6 +65,7 @@ impl Phone {
             listing: RefCell::default(),
             ticking: Cell::new(false),
             refreshing: Cell::new(false),
+            waiting: RefCell::default(),
             watch: Watch::default(),
         }));
         phone.run(|phone| async move {
@@ -114,7 +119,7 @@ impl Phone {
             Intent::RemovePasskey => self.remove_passkey(),
             Intent::Forget => self.forget(),
             Intent::DeleteAccount { passphrase } => self.delete_account(Proof::Passphrase(passphrase)),
-            Intent::Create { name, passphrase } => self.create(name, passphrase),
+            Intent::Create { name, passphrase } => self.create(name, passphrase, None),
             Intent::Unlock { passphrase } => self.unlock(passphrase),
             Intent::Lock => self.lock(),
             Intent::Go { to } => self.go(to),
@@ -133,6 +138,8 @@ impl Phone {
             Intent::Save => self.save(),
             Intent::Zoom { block, from, to } => self.0.face.zoom(block, from, to),
             Intent::Delete => self.delete(),
+            Intent::Replace => self.replace(),
+            Intent::Measure { title, measured } => self.measure(title, &measured),
             Intent::Lend { save, minutes } => self.lend(save, minutes),
             Intent::LendAgain => self.lend_again(),
             Intent::Approve { words } => self.act(Act::Approve(words)),
@@ -245,14 +252,25 @@ impl Phone {
         &*self.0.ground.machine
     }
 
-    fn create(&self, name: String, passphrase: Secret) {
+    pub(crate) fn create(&self, name: String, passphrase: Secret, passkey: Option<(Passkey, PasskeySecret)>) {
         if passphrase.as_str().chars().count() < MIN_PASSPHRASE {
             return self.change(|state| state.failed(Trouble::new("passphrase-short")));
         }
         self.run_busy("creating", |phone| async move {
             let device = Device::create(phone.0.ground.clone(), name.trim(), passphrase.as_bytes()).await?;
+            let sealed = match passkey {
+                None => Ok(()),
+                Some((passkey, secret)) => {
+                    let sealed = device.add_passkey(&passkey, &secret).await;
+                    if sealed.is_ok() {
+                        phone.change(|state| state.passkey = Some(passkey));
+                    }
+                    sealed
+                }
+            };
+            // There is an account, whatever became of the passkey.
             phone.unlocked(device);
-            Ok(())
+            sealed
         });
     }
 
@@ -281,34 +299,54 @@ impl Phone {
 
     /// Asks what is new, once at a time.
     pub(crate) fn refresh(&self) {
-        let Some(device) = self.device() else { return };
+        let Some(device) = self.device() else { return self.0.waiting.borrow_mut().clear() };
         if self.0.refreshing.replace(true) {
             return;
         }
         self.run(|phone| async move {
-            if !phone.look(|state| state.fresh)
-                && let Ok(kept) = device.stored_listing().await
-            {
-                phone.list(kept, false);
+            loop {
+                let waiting = mem::take(&mut *phone.0.waiting.borrow_mut());
+                phone.look_once(&device).await;
+                drop(waiting);
+                // Somebody waits for what came to be while this look was under way.
+                if phone.0.waiting.borrow().is_empty() {
+                    break;
+                }
             }
-            let listed = device.listing().await;
             phone.0.refreshing.set(false);
-            match listed {
-                Ok(listing) => phone.list(listing, true),
-                Err(error) => phone.change(|state| {
-                    let trouble = Trouble::from(&error);
-                    state.online = trouble.key != "server-unreachable";
-                    // Offline there is a banner for; what is kept here can still be looked at.
-                    if state.online {
-                        state.failed(trouble);
-                    }
-                }),
-            }
             phone.look_at_inbox().await;
         });
     }
 
-    fn go(&self, to: Place) {
+    /// Done when a look that begins after this moment has ended, well or not.
+    pub(crate) async fn look_again(&self) {
+        let (waiting, ended) = oneshot::channel::<Infallible>();
+        self.0.waiting.borrow_mut().push(waiting);
+        self.refresh();
+        // The look ends by letting go of its end.
+        let _ = ended.await;
+    }
+
+    async fn look_once(&self, device: &Device) {
+        if !self.look(|state| state.fresh)
+            && let Ok(kept) = device.stored_listing().await
+        {
+            self.list(kept, false);
+        }
+        match device.listing().await {
+            Ok(listing) => self.list(listing, true),
+            Err(error) => self.change(|state| {
+                let trouble = Trouble::from(&error);
+                state.online = trouble.key != "server-unreachable";
+                // Offline there is a banner for; what is kept here can still be looked at.
+                if state.online {
+                    state.failed(trouble);
+                }
+            }),
+        }
+    }
+
+    pub(crate) fn go(&self, to: Place) {
         let open = self.look(|state| state.gate == Gate::Open);
         if !open {
             return;
@@ -318,6 +356,7 @@ impl Phone {
             state.place = to;
             state.trouble = None;
             state.done = None;
+            state.draft = None;
         });
         self.arrived(to);
     }

@@ -1,31 +1,24 @@
-//! Records on the screen: the list, the open one, new ones.
+//! Records on the screen: the list, and the open one.
 
-use std::io::Read;
 use std::rc::Rc;
 
 use glimpse_core::record::OpenedVersion;
 use glimpse_device::DeviceError;
 use glimpse_device::listing::{Entry, Listing, Standing};
-use glimpse_device::publish::NewContent;
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
 use glimpse_page::list::{List, Listed, Mark, mark_of};
-use glimpse_wire::limits::{MAX_TAG, MAX_TAGS, MAX_TITLE};
-use glimpse_wire::record::{Meta, Policy};
 use glimpse_wire::{ErrorCode, RecordId, UnixMillis};
 use serde::Serialize;
 
 use crate::phone::Phone;
-use crate::state::{Place, State};
+use crate::state::State;
 use crate::trouble::Trouble;
-
-/// What is looked at of a file to tell what it is, in bytes.
-const BEGINNING: u64 = 64 * 1024;
 
 /// The record that is open, or on its way.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    record: RecordId,
+    pub(crate) record: RecordId,
     /// Counts openings: what an earlier one still brings is dropped.
     turn: u32,
     phase: Phase,
@@ -58,6 +51,8 @@ pub(crate) struct OpenedView<'a> {
     failure: Option<&'static str>,
     retry: bool,
     save: bool,
+    /// Whether a new version can be made of it.
+    replaceable: bool,
 }
 
 impl Opened {
@@ -82,35 +77,8 @@ impl Opened {
             failure,
             retry: failure.is_some_and(|key| key != ErrorCode::RecordTampered.slug()),
             save: true,
+            replaceable: record.author.is_none(),
         })
-    }
-}
-
-/// A file that is to become a record.
-pub struct NewFile {
-    /// What the person calls it; the file's name without its ending, when empty.
-    pub title: String,
-    /// The name that the file has; may be empty.
-    pub file_name: String,
-    /// When it was changed last.
-    pub modified: UnixMillis,
-    /// For searching.
-    pub tags: Vec<String>,
-    /// May never be lent.
-    pub never_lend: bool,
-    /// Sealed anew at once when a device is taken out.
-    pub sensitive: bool,
-    /// The record that this is the next version of, where it is.
-    pub replaces: Option<RecordId>,
-    /// Its length, in bytes.
-    pub length: u64,
-    /// Makes a reader that begins at the beginning.
-    pub open: Box<dyn Fn() -> Box<dyn Read>>,
-}
-
-impl core::fmt::Debug for NewFile {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "NewFile({} bytes)", self.length)
     }
 }
 
@@ -169,7 +137,13 @@ impl Phone {
             turn
         });
         self.run(|phone| async move {
-            match phone.read(record, turn).await {
+            let mut read = phone.read(record, turn).await;
+            if read.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::Conflict)) {
+                // There is a newer version than the list knew.
+                phone.look_again().await;
+                read = phone.read(record, turn).await;
+            }
+            match read {
                 Ok(()) => {}
                 Err(error) => phone.change(|state| {
                     let key = Trouble::from(&error).key;
@@ -268,74 +242,10 @@ impl Phone {
             device.delete(&entry).await?;
             phone.close();
             phone.change(|state| state.announce(Announcement::polite("say.deleted")));
-            phone.refresh();
+            phone.look_again().await;
             Ok(())
         });
     }
-
-    /// Makes a record of a file, or the next version of one.
-    pub fn add(&self, file: NewFile) {
-        self.run_busy("adding", |phone| async move {
-            let device = phone.device().ok_or(DeviceError::NoAccount)?;
-            let meta = phone.describe(&file)?;
-            let mut content = (file.open)();
-            let mut drawn = 0;
-            let progress = &mut |done: u64| {
-                // Drawn at each hundredth, not at each piece.
-                if done == file.length || done.saturating_sub(drawn) > file.length / 100 {
-                    drawn = done;
-                    phone.change(|state| {
-                        if let Some(busy) = state.busy.as_mut() {
-                            (busy.done, busy.total) = (done, file.length);
-                        }
-                    });
-                }
-            };
-            let new = NewContent { meta, length: file.length, content: &mut *content, progress };
-            match file.replaces {
-                None => drop(device.add(new).await?),
-                Some(record) => {
-                    let entry = phone.entry(record).ok_or_else(|| DeviceError::NoRecord(record.to_string()))?;
-                    device.put(&entry, new).await?;
-                }
-            }
-            phone.change(|state| {
-                state.place = Place::Records;
-                state.announce(Announcement::polite("say.kept"));
-            });
-            phone.refresh();
-            Ok(())
-        });
-    }
-
-    fn describe(&self, file: &NewFile) -> Result<Meta, DeviceError> {
-        let mut beginning = Vec::new();
-        (file.open)()
-            .take(BEGINNING)
-            .read_to_end(&mut beginning)
-            .map_err(|error| DeviceError::Content(error.to_string()))?;
-        let kinds = self.0.face.look(&file.file_name, &beginning)?.ok_or(ErrorCode::ServerUnreachable)?;
-        let stem = file.file_name.rsplit_once('.').map_or(file.file_name.as_str(), |(stem, _)| stem);
-        let title = if file.title.trim().is_empty() { stem } else { file.title.trim() };
-        let bits = [(file.never_lend, Policy::NEVER_LEND), (file.sensitive, Policy::SENSITIVE)];
-        let tags = file.tags.iter().map(|tag| cut(tag.trim(), MAX_TAG)).filter(|tag| !tag.is_empty());
-        Ok(Meta {
-            title: cut(title, MAX_TITLE),
-            kind: kinds.kind,
-            content_type: kinds.content_type,
-            file_name: cut(&file.file_name, MAX_TITLE),
-            tags: tags.take(MAX_TAGS).collect(),
-            length: file.length,
-            policy: bits.iter().filter(|(set, _)| *set).fold(0, |policy, (_, bit)| policy | bit),
-            from: String::new(),
-            created: file.modified,
-        })
-    }
-}
-
-/// The beginning of a text, so many bytes at most.
-fn cut(text: &str, bytes: usize) -> String {
-    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default().to_owned()
 }
 
 fn row(entry: &Entry) -> (Listed<RecordId>, Mark) {

@@ -5,6 +5,7 @@ use glimpse_page::announce::Announcement;
 use glimpse_page::list::ListView;
 use serde::Serialize;
 
+use crate::adding::DraftView;
 use crate::devices::DevicesView;
 use crate::inbox::InboxView;
 use crate::keeping::{PasskeyView, SettingsView};
@@ -29,6 +30,8 @@ pub struct Snapshot<'a> {
     list: Option<ListView<'a>>,
     fresh: bool,
     record: Option<OpenedView<'a>>,
+    /// What the screen of a new record begins with.
+    draft: Option<DraftView<'a>>,
     lending: Option<LendingView<'a>>,
     devices: Option<DevicesView<'a>>,
     linking: Option<LinkingView<'a>>,
@@ -65,6 +68,7 @@ impl<'a> Snapshot<'a> {
             list: open.then(|| state.list.view()),
             fresh: state.fresh,
             record: state.opened.as_ref().and_then(|opened| opened.view(&state.list)),
+            draft: (open && state.place == Place::Add).then(|| DraftView::of(state.draft.as_ref())),
             lending: state.lending.as_ref().map(|lending| lending.view(&state.list, now)),
             devices: open.then(|| state.devices.view()),
             linking: state.linking.as_ref().map(|linking| linking.view(now)),

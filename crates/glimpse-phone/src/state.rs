@@ -6,6 +6,7 @@ use glimpse_page::list::List;
 use glimpse_wire::RecordId;
 use serde::{Deserialize, Serialize};
 
+use crate::adding::Draft;
 use crate::devices::Devices;
 use crate::inbox::Inbox;
 use crate::kit::Kit;
@@ -105,6 +106,8 @@ pub(crate) struct State {
     /// Whether the server could be reached when it was last asked.
     pub(crate) online: bool,
     pub(crate) opened: Option<Opened>,
+    /// What a new version is being made of.
+    pub(crate) draft: Option<Draft>,
     pub(crate) lending: Option<Lending>,
     pub(crate) devices: Devices,
     pub(crate) linking: Option<Linking>,
@@ -144,6 +147,7 @@ impl Default for State {
             fresh: false,
             online: true,
             opened: None,
+            draft: None,
             lending: None,
             devices: Devices::default(),
             linking: None,

@@ -16,11 +16,11 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Blob, FileReaderSync, MessagePort};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::adding::NewFile;
 use crate::face::{Face, Kinds};
 use crate::intent::Intent;
 use crate::keeping::Keyed;
 use crate::phone::Phone;
-use crate::records::NewFile;
 use crate::snapshot::Snapshot;
 
 /// The Worker's end of the phone page: `www/device/worker.js` makes one and feeds it.

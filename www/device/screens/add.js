@@ -1,12 +1,15 @@
-// A new record: a text, a file, a photo.
+// A new record, or the next version of one: a text, a file, a photo, a measurement.
 
 import { fill, h, say } from "../../dom.js";
 import { number, size, t } from "../../text.js";
+import { tick } from "../tick.js";
 import { field } from "./gate.js";
+import { Measuring } from "./measure.js";
 
 export class Screen {
   #send;
   #heading = h("h1", { tabIndex: -1 });
+  #body = h("div");
   #go = /** @type {HTMLButtonElement} */ (h("button", { type: "submit", class: "primary wide", id: "add-go" }));
   #bar = h("progress", { max: 1, hidden: true });
   #wrong = h("p", { class: "field-error", role: "alert" });
@@ -17,39 +20,83 @@ export class Screen {
   #chosen = h("p", { class: "hint" });
   /** @type {File | null} */
   #file = null;
-  element = h("section", { class: "screen narrow" });
+  /** @type {string | null} */
+  #replaces = null;
+  /** @type {Measuring | null} */
+  #measuring = null;
+  #drawn = "";
+  element = h("section", { class: "screen narrow" }, this.#heading, this.#body);
 
   /** @param {import("../app.js").Send} send */
   constructor(send) {
     this.#send = send;
-    say(this.#heading, t("add.title"));
     this.#title = field("title", "text", "add.name", { maxLength: 200, autocomplete: "off" });
     this.#text = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "text", rows: 5, spellcheck: true, autocomplete: "off" }));
-    const file = this.#picker("file", "add.file", {});
-    const photo = this.#picker("photo", "add.photo", { accept: "image/*", capture: "environment" });
     this.#never = tick("never", "add.never");
     this.#sensitive = tick("sensitive", "add.sensitive");
-    // Without it a browser writes what stands in a form to its own disk, to bring it back after a crash.
-    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...this.#title.all, h("label", { for: "text" }, t("add.text")), this.#text, h("p", { class: "hint" }, t("add.or")), h("div", { class: "choices" }, file, photo), this.#chosen, this.#never.all, this.#sensitive.all, this.#wrong, this.#bar, this.#go);
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#keep();
-    });
-    fill(this.element, this.#heading, form);
   }
 
   focus() {
     this.#heading.focus();
   }
 
+  forget() {
+    this.#text.value = this.#title.input.value = "";
+  }
+
   /** @param {Record<string, any>} snapshot */
-  draw({ busy }) {
+  draw({ busy, draft }) {
+    const key = JSON.stringify([draft?.replaces, draft?.measure]);
+    if (draft && key !== this.#drawn) {
+      this.#drawn = key;
+      this.#begin(draft);
+    }
     const adding = busy?.what === "adding";
     this.#go.disabled = Boolean(busy);
     this.#bar.hidden = !adding || !busy.total;
     if (adding && busy.total) Reflect.set(this.#bar, "value", busy.done / busy.total);
     const part = adding && busy.total ? ` ${number(busy.done / busy.total, { style: "percent" })}` : "";
-    say(this.#go, busy ? t(`busy.${busy.what}`) + part : t("add.go"));
+    const what = busy ? t(`busy.${busy.what}`) + part : "";
+    say(this.#go, what || t("add.go"));
+    this.#measuring?.busy(what);
+  }
+
+  /** @param {Record<string, any>} draft */
+  #begin(draft) {
+    this.#replaces = draft.replaces;
+    say(this.#heading, draft.replaces ? t("add.title.of", { title: draft.title || t("record.untitled") }) : t("add.title"));
+    this.#title.input.value = draft.title;
+    this.#text.value = draft.text;
+    this.#never.input.checked = draft.neverLend;
+    this.#sensitive.input.checked = draft.sensitive;
+    const writing = this.#writing();
+    // Not every record can take a measurement: one that is another thing is replaced by what is written or chosen.
+    if (draft.replaces && !draft.measure) return fill(this.#body, h("p", { class: "hint" }, t("add.instead")), writing);
+    this.#measuring = new Measuring(this.#send, draft);
+    const parts = { text: writing, measure: this.#measuring.element };
+    const turn = (/** @type {"text" | "measure"} */ to) => {
+      for (const [name, part] of Object.entries(parts)) part.hidden = name !== to;
+    };
+    const first = draft.measure ? "measure" : "text";
+    const ways = (draft.measure ? /** @type {const} */ (["measure", "text"]) : /** @type {const} */ (["text", "measure"])).map((way) => {
+      const input = /** @type {HTMLInputElement} */ (h("input", { type: "radio", name: "what", id: `what-${way}`, checked: way === first }));
+      input.addEventListener("change", () => turn(way));
+      return h("label", { class: "tick-line" }, input, h("span", {}, t(`add.what.${way}`)));
+    });
+    turn(first);
+    fill(this.#body, h("fieldset", { class: "plain-set" }, h("legend", {}, t("add.what")), ...ways), parts[first], parts[first === "text" ? "measure" : "text"]);
+  }
+
+  #writing() {
+    const file = this.#picker("file", "add.file", {});
+    const photo = this.#picker("photo", "add.photo", { accept: "image/*", capture: "environment" });
+    // Without it a browser writes what stands in a form to its own disk, to bring it back after a crash.
+    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...this.#title.all, h("label", { for: "text" }, t("add.text")), this.#text, h("p", { class: "hint" }, t("add.or")), h("div", { class: "choices" }, file, photo), this.#chosen, this.#never.all, this.#sensitive.all, this.#wrong, this.#bar, this.#go);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#keep();
+    });
+    return form;
   }
 
   #keep() {
@@ -71,6 +118,7 @@ export class Screen {
       modified: this.#file?.lastModified ?? Date.now(),
       neverLend: this.#never.input.checked,
       sensitive: this.#sensitive.input.checked,
+      replaces: this.#replaces,
     };
     this.#send({ type: "add", told, file });
   }
@@ -84,10 +132,4 @@ export class Screen {
     });
     return h("span", {}, input, h("button", { type: "button", class: "plain", onclick: () => input.click() }, t(label)));
   }
-}
-
-/** A tick box with its label. @param {string} id @param {string} label */
-function tick(id, label) {
-  const input = /** @type {HTMLInputElement} */ (h("input", { id, type: "checkbox" }));
-  return { input, all: h("label", { class: "tick-line" }, input, h("span", {}, t(label))) };
 }

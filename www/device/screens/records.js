@@ -17,6 +17,7 @@ export class Screen {
   #record;
   #panes;
   #tools;
+  #replace;
   #kinds = "";
   #card;
   #drawn = false;
@@ -34,7 +35,8 @@ export class Screen {
     this.#kind.setAttribute("aria-label", t("session.kind"));
     this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
     const remove = h("button", { type: "button", class: "danger", id: "delete", onclick: () => ask("records.delete", () => send({ type: "delete" }), [], "delete-yes") }, t("records.delete"));
-    this.#tools = h("div", { class: "record-tools", hidden: true }, remove);
+    this.#replace = h("button", { type: "button", class: "plain", id: "replace", onclick: () => send({ type: "replace" }) }, t("add.replace"));
+    this.#tools = h("div", { class: "record-tools", hidden: true }, this.#replace, remove);
     const pane = h("div", { class: "record-side" }, this.#record.element, this.#tools);
     this.#card = new KitCard(send);
     const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#card.element, this.#count, this.#list.element);
@@ -64,6 +66,7 @@ export class Screen {
     this.#list.draw({ ...list, empty: total === 0 ? (fresh ? "records.none" : online ? "records.looking" : "set.offline.none") : "list.nothing" }, record?.unit ?? null);
     this.#record.draw(record);
     this.#tools.hidden = record?.phase !== "shown" && record?.phase !== "failed";
+    this.#replace.hidden = record?.phase !== "shown" || !record.replaceable;
     for (const button of this.#tools.querySelectorAll("button")) button.disabled = Boolean(busy);
     this.#panes.classList.toggle("reading", Boolean(record));
   }

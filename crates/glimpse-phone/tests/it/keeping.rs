@@ -235,6 +235,33 @@ async fn unlocks(hand: &Hand, secret: [u8; 32]) -> Result<(), String> {
     }
 }
 
+/// One that is made with the account opens it at once, and one that gives nothing takes nothing away from founding.
+#[tokio::test]
+async fn an_account_is_founded_with_a_passkey() {
+    let world = World::start().await;
+    on_one_thread(async {
+        for (name, secret, opens) in [("mara", SECRET, true), ("jonas", [0; 32], false)] {
+            let hand = world.phone(name);
+            hand.screen("start").await;
+            let told = json!({
+                "type": "create", "name": "Mara", "credential": [1, 2, 3], "salt": vec![7; 32], "passphrase": PASSPHRASE,
+            });
+            hand.phone.keyed(Keyed::from_json(&told.to_string()).unwrap(), secret.into());
+            let shown = hand.until(|shown| shown["screen"] == "records" && shown["busy"].is_null()).await;
+            assert_eq!(shown["passkey"].is_null(), !opens);
+            assert_eq!(shown["trouble"]["key"].as_str(), (!opens).then_some("passkey"));
+            let again = world.phone(name);
+            again.screen("locked").await;
+            assert_eq!(unlocks(&again, SECRET).await.is_ok(), opens);
+            if !opens {
+                again.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+                again.screen("records").await;
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_passkey_opens_beside_the_passphrase_and_a_copy_opens_with_neither() {
     let world = World::start().await;

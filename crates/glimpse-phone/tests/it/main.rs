@@ -9,6 +9,7 @@
     reason = "a test that meets what it does not expect has failed, and says where"
 )]
 
+mod adding;
 mod devices;
 mod family;
 mod inbox;
