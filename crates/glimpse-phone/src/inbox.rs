@@ -20,7 +20,7 @@ const MAX_HELD: usize = 100;
 
 /// A way out of an alarm, which the person has read about and wants.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(tag = "act", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum InboxAct {
     /// The log of devices on this one counts; the device with the other one is taken out.
     Keep,

@@ -13,6 +13,7 @@ use crate::pushing::PushAct;
 use crate::restoring::RestoreAct;
 use crate::sessions::SessionsAct;
 use crate::state::Place;
+use crate::tagged;
 
 /// Something that was typed and must not stay: wiped when it is dropped.
 #[derive(Deserialize, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Drop for Secret {
 
 /// What the person did, as the page reports it.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Intent {
     /// Wants to found an account.
     Create {
@@ -281,6 +282,6 @@ impl Intent {
     /// Reads an intent as the page writes it; nothing for what is none.
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
-        serde_json::from_str(json).ok()
+        tagged::from_str(json)
     }
 }

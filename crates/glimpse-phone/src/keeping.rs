@@ -14,11 +14,12 @@ use crate::phone::{MIN_PASSPHRASE, Phone};
 use crate::prefs::{self, Prefs};
 use crate::pushing::PushView;
 use crate::state::{Gate, State};
+use crate::tagged;
 use crate::trouble::Trouble;
 
 /// What the person did with a passkey. What the passkey gave comes beside it.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Keyed {
     /// Wants in.
     Unlock,
@@ -55,7 +56,7 @@ impl Keyed {
     /// Reads what the page writes; nothing for what is none.
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
-        serde_json::from_str(json).ok()
+        tagged::from_str(json)
     }
 }
 

@@ -21,7 +21,7 @@ const CARD: &str = "kit-card";
 
 /// What the person does about the recovery kit.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(tag = "act", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum KitAct {
     /// Draws one.
     Draw {

@@ -28,6 +28,7 @@ mod sessions;
 mod snapshot;
 mod square;
 mod state;
+mod tagged;
 mod trouble;
 mod watch;
 

@@ -106,8 +106,8 @@ impl Measured {
         }
         let mut body = serde_json::Map::new();
         for (field, value) in measure.fields.iter().zip(&self.values) {
-            let number = number(value).filter(|value| (f64::from(unit.least)..=f64::from(unit.most)).contains(value));
-            body.insert((*field).to_owned(), json!({ "value": number.ok_or("measure-range")?, "unit": unit.code }));
+            let number = number(value, unit).ok_or("measure-range")?;
+            body.insert((*field).to_owned(), json!({ "value": number, "unit": unit.code }));
         }
         body.insert("effective_time_frame".to_owned(), json!({ "date_time": self.at }));
         let point = json!({
@@ -155,9 +155,14 @@ pub(crate) fn measured_in(list: &str) -> Option<&'static str> {
     MEASURES.iter().map(|measure| measure.name).find(|measure| measure == name)
 }
 
-fn number(text: &str) -> Option<f64> {
+/// A whole number stays one: people read `128`, and not `128.0`.
+fn number(text: &str, unit: &Unit) -> Option<serde_json::Number> {
     let plain = text.len() <= MAX_DIGITS && text.chars().all(|each| each.is_ascii_digit() || each == '.');
-    plain.then(|| text.parse().ok()).flatten()
+    let value: f64 = plain.then(|| text.parse().ok()).flatten()?;
+    if !(f64::from(unit.least)..=f64::from(unit.most)).contains(&value) {
+        return None;
+    }
+    text.parse::<u32>().ok().map(Into::into).or_else(|| serde_json::Number::from_f64(value))
 }
 
 fn is_time(text: &str) -> bool {
@@ -200,8 +205,8 @@ mod tests {
         let point: serde_json::Value = serde_json::from_str(&point).unwrap();
         assert_eq!(point["header"]["id"], "ffffffff-ffff-4fff-bfff-ffffffffffff");
         assert_eq!(point["header"]["schema_id"]["name"], "blood-pressure");
-        assert_eq!(point["body"]["systolic_blood_pressure"], json!({ "value": 128.0, "unit": "mmHg" }));
-        assert_eq!(point["body"]["diastolic_blood_pressure"]["value"], 82.0);
+        assert_eq!(point["body"]["systolic_blood_pressure"], json!({ "value": 128, "unit": "mmHg" }));
+        assert_eq!(point["body"]["diastolic_blood_pressure"]["value"], 82);
         assert_eq!(point["body"]["effective_time_frame"]["date_time"], "2026-11-25T07:30:00+01:00");
     }
 

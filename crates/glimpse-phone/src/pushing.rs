@@ -10,7 +10,7 @@ use crate::state::Gate;
 
 /// What the person, or the browser, did about pushes.
 #[derive(Deserialize, PartialEq, Eq)]
-#[serde(tag = "act", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum PushAct {
     /// The browser has this subscription; told at each start too, because a server can lose it.
     Subscribed {

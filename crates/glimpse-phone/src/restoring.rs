@@ -27,7 +27,7 @@ const MAX_TEXT: usize = 4_096;
 
 /// What the person does to bring an account back.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(tag = "act", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum RestoreAct {
     /// Has a kit.
     Begin,

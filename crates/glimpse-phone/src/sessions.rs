@@ -26,7 +26,7 @@ const MAX_TITLES: usize = 10_000;
 
 /// What the person does about a session.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(tag = "act", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SessionsAct {
     /// Ends one that runs.
     End {

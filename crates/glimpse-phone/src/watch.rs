@@ -22,6 +22,7 @@ use crate::face::{Face, Kinds};
 use crate::intent::{Intent, Secret};
 use crate::phone::{Phone, Spawn};
 use crate::snapshot::Snapshot;
+use crate::tagged;
 use crate::trouble::Trouble;
 
 /// The least that a PIN may have, in characters.
@@ -33,7 +34,7 @@ const BY_PHONE: &str = "companion";
 
 /// What only a watch can do.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 enum Own {
     /// Wants into an account: by the code that it shows, or by one that a device of the account shows.
     Join {
@@ -165,10 +166,10 @@ impl Watch {
     /// Takes what the person did, as JSON. What is no intent of a watch is dropped: it founds no account, for instance, whose
     /// token whoever carries would see.
     pub fn intent(&self, json: &str) {
-        match serde_json::from_str(json) {
-            Ok(Own::Join { name, pin, code }) => return self.join(name, pin, code),
-            Ok(Own::JoinCancel) => return self.cancel(),
-            Err(_) => {}
+        match tagged::from_str(json) {
+            Some(Own::Join { name, pin, code }) => return self.join(name, pin, code),
+            Some(Own::JoinCancel) => return self.cancel(),
+            None => {}
         }
         if let Some(
             intent @ (Intent::Unlock { .. }

@@ -71,7 +71,7 @@ export class Screen {
     this.#sensitive.input.checked = draft.sensitive;
     const writing = this.#writing();
     // Not every record can take a measurement: one that is another thing is replaced by what is written or chosen.
-    if (draft.replaces && !draft.measure) return fill(this.#body, h("p", { class: "hint" }, t("add.instead")), writing);
+    if (draft.replaces && !draft.measure) return fill(this.#body, h("p", { class: "lead" }, t("add.instead")), writing);
     this.#measuring = new Measuring(this.#send, draft);
     const parts = { text: writing, measure: this.#measuring.element };
     const turn = (/** @type {"text" | "measure"} */ to) => {

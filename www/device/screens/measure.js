@@ -12,7 +12,8 @@ export class Measuring {
   #measures;
   #which = /** @type {HTMLSelectElement} */ (h("select", { id: "measure" }));
   #unit = /** @type {HTMLSelectElement} */ (h("select", { id: "measure-unit" }));
-  #values = h("div", { class: "measure-values" });
+  #units;
+  #values = h("div", { class: "as-one" });
   /** @type {HTMLInputElement[]} */
   #inputs = [];
   #title = field("measure-title", "text", "add.name", { maxLength: 200, autocomplete: "off" });
@@ -32,9 +33,10 @@ export class Measuring {
     this.#unit.addEventListener("change", () => this.#limit());
     this.#when.value = local(new Date());
     const label = (/** @type {string} */ id, /** @type {string} */ key) => h("label", { for: id }, t(key));
+    this.#units = h("div", { class: "as-one" }, label("measure-unit", "measure.unit"), this.#unit);
     const head = this.#puts ? [h("p", { class: "hint" }, t("measure.put.hint", { title }))] : [label("measure", "measure.which"), this.#which];
     const named = this.#puts ? [] : this.#title.all;
-    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...head, this.#values, label("measure-unit", "measure.unit"), this.#unit, label("measure-when", "measure.when"), this.#when, ...named, this.#wrong, this.#go);
+    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...head, this.#values, this.#units, label("measure-when", "measure.when"), this.#when, ...named, this.#wrong, this.#go);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#keep();
@@ -62,9 +64,12 @@ export class Measuring {
     const { name, fields, units } = this.#measure;
     this.#title.input.value = t(`measure.${name}`);
     fill(this.#unit, ...units.map((unit) => h("option", { value: unit.name }, t(`measure.unit.${unit.name}`))));
-    this.#unit.disabled = units.length < 2;
+    // One unit is no choice: it stands beside what is asked for.
+    this.#units.hidden = units.length < 2;
+    const unit = units.length < 2 ? ` (${t(`measure.unit.${units[0].name}`)})` : "";
     const made = fields.map((each) => field(`measure-${each}`, "number", fields.length > 1 ? `measure.field.${each}` : `measure.${name}`, { autocomplete: "off", inputMode: "decimal", step: "any" }));
     this.#inputs = made.map(({ input }) => input);
+    for (const { all } of made) all[0].append(unit);
     fill(this.#values, ...made.flatMap(({ all }) => all));
     this.#limit();
   }
