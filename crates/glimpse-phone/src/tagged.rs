@@ -80,8 +80,9 @@ impl<'de> VariantAccess<'de> for Tagged<'de> {
         Err(Error::custom("a variant of many"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
-        serde_json::Deserializer::from_str(self.json).deserialize_struct("", fields, visitor)
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        // Not as a struct, which could be a list as well: no page writes one.
+        serde_json::Deserializer::from_str(self.json).deserialize_map(visitor)
     }
 }
 

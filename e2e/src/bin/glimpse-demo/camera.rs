@@ -43,10 +43,26 @@ impl Camera {
         })
     }
 
+    /// One that keeps nothing: what it sees goes into another picture.
+    pub(crate) async fn across(browser: &Chromium) -> Result<Self> {
+        let mut tools = browser.devtools().await?;
+        let page = tools.page().await?;
+        Ok(Self { tools, page, folder: PathBuf::new(), before: 0, taken: Vec::new() })
+    }
+
     /// Takes a picture once what is on the screen has come to rest: pictures take a moment to be drawn, and the
     /// browser's own viewer of PDF a second, in a process of its own.
     pub(crate) async fn take(&mut self, name: &str) -> Result<()> {
-        let rest = Duration::from_millis(if name.starts_with("pdf") { 1500 } else { 100 });
+        let picture = self.at_rest(Duration::from_millis(if name.starts_with("pdf") { 1500 } else { 100 })).await?;
+        self.keep_text(name, &picture)
+    }
+
+    /// What is on the screen once it has come to rest, in base64; it is kept nowhere.
+    pub(crate) async fn still(&mut self) -> Result<String> {
+        self.at_rest(Duration::from_millis(300)).await
+    }
+
+    async fn at_rest(&mut self, rest: Duration) -> Result<String> {
         let start = Instant::now();
         let mut picture = self.shoot().await?;
         let mut since = Instant::now();
@@ -57,17 +73,22 @@ impl Camera {
                 since = Instant::now();
             }
         }
-        self.keep(name, &picture)
+        Ok(picture)
     }
 
     /// Takes a picture of what is on the screen now, also while it moves.
     pub(crate) async fn snap(&mut self, name: &str) -> Result<()> {
         let picture = self.shoot().await?;
-        self.keep(name, &picture)
+        self.keep_text(name, &picture)
     }
 
-    fn keep(&mut self, name: &str, picture: &str) -> Result<()> {
+    fn keep_text(&mut self, name: &str, picture: &str) -> Result<()> {
         let bytes = Base64::decode_vec(picture).map_err(|_| anyhow::anyhow!("a picture that is no base64"))?;
+        self.keep(name, &bytes)
+    }
+
+    /// Keeps a picture that was taken in another way.
+    pub(crate) fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let number = self.before.saturating_add(self.taken.len()).saturating_add(1);
         let file = format!("{number:02}-{name}.png");
         std::fs::write(self.folder.join(&file), bytes)?;
@@ -78,6 +99,12 @@ impl Camera {
     async fn shoot(&mut self) -> Result<String> {
         let picture = self.tools.call(Some(&self.page), "Page.captureScreenshot", json!({ "format": "png" })).await?;
         field(&picture, "data")
+    }
+
+    /// Shows the page in this size, one point a pixel.
+    pub(crate) async fn flat(&mut self, (width, height): (u32, u32)) -> Result<()> {
+        let params = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.tools.call(Some(&self.page), "Emulation.setDeviceMetricsOverride", params).await.map(drop)
     }
 
     /// Shows the page in another size; `None` gives the window's own back.

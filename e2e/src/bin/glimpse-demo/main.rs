@@ -8,6 +8,7 @@
 
 mod camera;
 mod phone;
+mod places;
 mod troubles;
 mod views;
 

@@ -48,6 +48,7 @@ pub(crate) async fn unattended() -> Result<()> {
     let mut camera = Camera::new(&phone.browser, &folder).await?;
     let mut views = Views { phone: &phone, camera: &mut camera };
     views.of("start").await?;
+    views.of_the_ways_in().await?;
 
     // The account of the terminal goes on here, with the sample record in it.
     phone.move_in(&device).await?;
@@ -101,6 +102,11 @@ pub(crate) async fn unattended() -> Result<()> {
     phone.browser.tap("cancel").await?;
     phone.over().await?;
     views.of("broken-off").await?;
+    phone.browser.tap("over-close").await?;
+    views.of_a_measurement().await?;
+    views.of_the_places().await?;
+    views.of_the_watch().await?;
+    views.of_both(&Chromium::start().await?, &server.url()).await?;
 
     println!("\n{} screenshots in target/demo-phone/\n", camera.taken.len());
     println!("{}", json!({ "demo": "phone, headless", "screenshots": camera.taken.len() }));
@@ -108,13 +114,13 @@ pub(crate) async fn unattended() -> Result<()> {
 }
 
 /// Pictures of a screen from all sides.
-struct Views<'a> {
-    phone: &'a Phone,
-    camera: &'a mut Camera,
+pub(crate) struct Views<'a> {
+    pub(crate) phone: &'a Phone,
+    pub(crate) camera: &'a mut Camera,
 }
 
 impl Views<'_> {
-    async fn of(&mut self, screen: &str) -> Result<()> {
+    pub(crate) async fn of(&mut self, screen: &str) -> Result<()> {
         self.camera.resize(Some((390, 780))).await?;
         self.camera.take(screen).await?;
         self.camera.scheme("dark").await?;
