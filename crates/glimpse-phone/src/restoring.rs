@@ -1,6 +1,8 @@
 //! Bringing an account back with its recovery kit: shares typed from paper, page by page, and whatever is wrong with them
 //! named at once; the wait, where the account's rules ask for one; the next kit, on paper before the link is sent.
 
+mod typed;
+
 use std::io;
 
 use futures_channel::oneshot;
@@ -12,18 +14,12 @@ use glimpse_wire::{ErrorCode, UnixMillis};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use self::typed::{BadRow, Typed, Wrong};
 use crate::intent::Secret;
 use crate::kit::Pages;
 use crate::phone::{MIN_PASSPHRASE, Phone};
 use crate::state::{Busy, Gate, State};
 use crate::trouble::Trouble;
-
-/// Words in a row of a page.
-const COLUMNS: usize = glimpse_core::recovery::COLUMNS;
-/// What the letters of a share begin with.
-const LETTERS: &str = "GLIMPSE-KIT-";
-/// A text that is longer is no page.
-const MAX_TEXT: usize = 4_096;
 
 /// What the person does to bring an account back.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -90,31 +86,6 @@ enum Stage {
     },
     /// The link is on its way.
     Sending,
-}
-
-/// What stands in the field.
-#[derive(Debug, Default)]
-struct Typed {
-    text: Zeroizing<String>,
-    words: usize,
-    wrong: Vec<Wrong>,
-    rows: Vec<BadRow>,
-    letters: bool,
-}
-
-/// A word that no page has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Wrong {
-    /// The number that stands before it on the page.
-    place: usize,
-    row: usize,
-}
-
-/// A row with another number of words than rows have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct BadRow {
-    row: usize,
-    has: usize,
 }
 
 /// What became of the page that was given. The catalogue has `restore.said.<kind>`.
@@ -283,45 +254,6 @@ impl Said {
             ShareError::Version => Self::bad("version"),
             ShareError::Impossible => Self::bad("impossible"),
         }
-    }
-}
-
-impl Typed {
-    /// Looks at what stands in the field, while it is typed: the word that is being typed is not judged yet.
-    fn of(text: &Secret) -> Self {
-        let text = text.as_str();
-        let text = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
-        let mut typed = Self { text: Zeroizing::new(text.to_owned()), ..Self::default() };
-        if text.trim_start().to_ascii_uppercase().starts_with(LETTERS) {
-            typed.letters = true;
-            return typed;
-        }
-        let lines: Vec<&str> = text.split('\n').collect();
-        let filled = lines.iter().filter(|line| line.chars().any(char::is_alphabetic)).count();
-        let mut row = 0usize;
-        for (number, line) in (1usize..).zip(&lines) {
-            let words: Vec<&str> =
-                line.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()).collect();
-            if words.is_empty() {
-                continue;
-            }
-            row = row.saturating_add(1);
-            let open = number == lines.len();
-            for (at, word) in (1usize..).zip(&words) {
-                typed.words = typed.words.saturating_add(1);
-                let being_typed = open && at == words.len() && line.ends_with(char::is_alphabetic);
-                let whole = typed.words == SHARE_WORDS;
-                if !Share::knows(&Zeroizing::new(word.to_lowercase())) && (!being_typed || whole) {
-                    let row = if filled > 1 { row } else { typed.words.div_ceil(COLUMNS) };
-                    typed.wrong.push(Wrong { place: typed.words, row });
-                }
-            }
-            // Somebody who types row by row; others type without a break, or as their screen breaks lines.
-            if filled > 1 && !open && words.len() != COLUMNS {
-                typed.rows.push(BadRow { row, has: words.len() });
-            }
-        }
-        typed
     }
 }
 
@@ -503,39 +435,10 @@ impl Phone {
 mod tests {
     use super::*;
 
-    fn typed(text: &str) -> Typed {
-        Typed::of(&Secret::from(text.to_owned()))
-    }
-
-    #[test]
-    fn a_word_that_no_page_has_is_named_once_it_is_typed() {
-        assert_eq!(typed("1. apple 2. river wur").wrong, [], "it is being typed");
-        assert_eq!(typed("1. apple 2. river wurst ").wrong, [Wrong { place: 3, row: 1 }]);
-        assert_eq!(typed("apple river stone lamp wurst ").wrong, [Wrong { place: 5, row: 2 }]);
-        assert_eq!(typed("APPLE River\u{a0}stone").words, 3);
-    }
-
-    #[test]
-    fn a_row_that_is_no_row_is_named_with_its_number() {
-        assert_eq!(typed("apple river stone\nlamp").rows, [BadRow { row: 1, has: 3 }]);
-        assert_eq!(typed("apple river stone lamp\napple").rows, [], "the row is being typed");
-        let five = "apple river stone lamp\n\napple river stone lamp apple\n";
-        assert_eq!(typed(five).rows, [BadRow { row: 2, has: 5 }]);
-        assert_eq!(typed("apple river stone lamp apple river").rows, [], "no rows were typed");
-    }
-
-    #[test]
-    fn letters_are_a_page_and_no_words() {
-        let pasted = typed(" glimpse-kit-1:ABC");
-        assert!(pasted.letters && pasted.wrong.is_empty());
-        let long = typed(&"apple ".repeat(10_000));
-        assert!(long.text.len() <= MAX_TEXT);
-    }
-
     #[test]
     fn what_was_typed_is_in_no_log() {
         let mut restoring = Restoring::new(false);
-        restoring.typed = typed("apple river");
+        restoring.typed = Typed::of(&Secret::from("apple river".to_owned()));
         restoring.passphrase = Zeroizing::new(b"correct horse".to_vec());
         let shown = format!("{:?} {:?}", restoring.view(), serde_json::to_string(&restoring.view()).unwrap());
         assert!(!shown.contains("river") && !shown.contains("horse"), "{shown}");
