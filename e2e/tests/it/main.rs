@@ -27,6 +27,7 @@ mod memory;
 mod peers;
 mod phone;
 mod phone_access;
+mod phone_adding;
 mod phone_attacks;
 mod phone_storage;
 mod phone_watch;

@@ -69,7 +69,7 @@ export class Screen {
   /** @param {Record<string, any>} row */
   #row(row) {
     const name = h("bdi", { class: "device-name" }, row.name || t("devices.unnamed"));
-    const badge = row.this ? h("span", { class: "badge" }, t("devices.this")) : row.heldUntil && h("span", { class: "badge warn" }, t("devices.held"));
+    const badge = row.this ? h("span", { class: "tag" }, t("devices.this")) : row.heldUntil && h("span", { class: "tag warn" }, t("devices.held"));
     const seen = row.seen ? t("devices.seen", { date: moment(row.seen) }) : t("devices.unseen");
     const meta = h("p", { class: "row-meta" }, h("span", { class: "id", dir: "ltr" }, row.short), " · ", seen);
     const held = row.heldUntil && h("p", { class: "notice warn" }, t("devices.held.until", { date: moment(row.heldUntil) }));

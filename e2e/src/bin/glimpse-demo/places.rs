@@ -86,8 +86,7 @@ impl Views<'_> {
         browser.shows("#link-cancel").await?;
         self.of("link-square").await?;
         browser.tap("link-cancel").await?;
-        browser.shows("#link-close").await?;
-        browser.tap("link-close").await
+        browser.shows("#link-digits").await
     }
 
     /// The watch that the phone opens, before it is linked.
@@ -126,13 +125,13 @@ impl Views<'_> {
         canvas.go("about:blank").await?;
         let shown = json!([screen, phone]);
         let script = format!(
-            "const [screen, phone] = {shown}; document.body.style.cssText = 'margin:0;background:#e7e9e6;position:relative;width:1280px;height:800px'; \
+            "const [screen, phone] = {shown}; document.body.style.cssText = 'margin:0;background:#e7e9e6;position:relative;width:1400px;height:780px'; \
              const put = (bytes, css) => {{ const e = new Image(); e.src = 'data:image/png;base64,' + bytes; e.style.cssText = 'position:absolute;border-radius:14px;box-shadow:0 8px 30px #0004;' + css; document.body.append(e); return e.decode(); }}; \
-             Promise.all([put(screen, 'left:24px;top:32px;width:1000px'), put(phone, 'right:28px;top:70px;width:330px;border:8px solid #1b1f1e;border-radius:34px')]).then(() => done('drawn'))"
+             Promise.all([put(screen, 'left:28px;top:50px;width:1000px'), put(phone, 'right:28px;top:50px;width:318px;border:8px solid #1b1f1e;border-radius:34px')]).then(() => done('drawn'))"
         );
         canvas.run_async(&script).await?;
         let mut camera = Camera::across(&canvas).await?;
-        camera.flat((1280, 800)).await?;
+        camera.flat((1400, 780)).await?;
         let picture = Base64::decode_vec(&camera.still().await?).context("a picture that is no base64")?;
         self.camera.keep("phone-and-screen", &picture)
     }

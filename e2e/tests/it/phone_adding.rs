@@ -1,0 +1,77 @@
+//! What people add on the phone page: measurements that become a chart, new versions, an account that a passkey opens.
+
+use anyhow::Result;
+use e2e::phone::{PASSPHRASE, Phone};
+use e2e::server::Server;
+use e2e::wait::until;
+use serde_json::json;
+
+async fn measures(phone: &Phone, upper: &str, lower: &str) -> Result<()> {
+    phone.browser.write("measure-systolic_blood_pressure", upper).await?;
+    phone.browser.write("measure-diastolic_blood_pressure", lower).await?;
+    phone.browser.tap("measure-go").await
+}
+
+#[tokio::test]
+async fn measurements_become_a_chart_and_a_text_gets_a_new_version() -> Result<()> {
+    let server = Server::start().await?;
+    let phone = Phone::with_account(&server.url(), "Mara Lind").await?;
+    phone.go("add").await?;
+    phone.browser.tap("what-measure").await?;
+    measures(&phone, "128", "999").await?;
+    phone.browser.reads("Between").await?;
+    phone.browser.run("document.getElementById('measure-diastolic_blood_pressure').value = ''").await?;
+    measures(&phone, "", "82").await?;
+    phone.browser.lists("Blood pressure").await?;
+    phone.browser.open("Blood pressure").await?;
+    phone.browser.reads("128").await?;
+    phone.browser.tap("replace").await?;
+    phone.browser.shows("#measure-go").await?;
+    measures(&phone, "131", "84").await?;
+    phone.browser.lists("Blood pressure").await?;
+    phone.browser.open("Blood pressure").await?;
+    phone.browser.shows(".chart").await?;
+    phone.browser.reads("highest 131").await?;
+
+    phone.add("Allergies", "nuts").await?;
+    phone.browser.open("Allergies").await?;
+    phone.browser.tap("replace").await?;
+    phone.browser.shows("#add-go").await?;
+    assert_eq!(phone.browser.value("document.getElementById('text').value").await?, json!("nuts"));
+    phone.browser.write("text", " and milk").await?;
+    phone.browser.tap("add-go").await?;
+    phone.browser.lists("Allergies").await?;
+    phone.browser.open("Allergies").await?;
+    phone.browser.reads("nuts and milk").await?;
+    let rows = phone.browser.value("document.querySelectorAll('.record-row').length").await?;
+    assert_eq!(rows, json!(2), "a new version is no other record");
+    Ok(())
+}
+
+/// A device that can hold a passkey itself founds with one unless the person takes the tick away.
+#[tokio::test]
+async fn an_account_that_was_founded_with_a_passkey_opens_by_it() -> Result<()> {
+    let server = Server::named().await?;
+    let phone = Phone::blank(&server.named_url()).await?;
+    let mut tools = phone.browser.devtools().await?;
+    let page = tools.page().await?;
+    tools.call(Some(&page), "WebAuthn.enable", json!({})).await?;
+    let options = json!({
+        "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
+        "hasUserVerification": true, "isUserVerified": true, "hasPrf": true, "automaticPresenceSimulation": true,
+    });
+    tools.call(Some(&page), "WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await?;
+    phone.load("start").await?;
+    let ticked =
+        async || (phone.browser.value("document.getElementById('quick').checked").await.ok()? == true).then_some(());
+    until("a passkey is offered", ticked).await?;
+    phone.browser.write("passphrase", PASSPHRASE).await?;
+    phone.browser.write("again", PASSPHRASE).await?;
+    phone.browser.tap("gate-go").await?;
+    phone.browser.screen("records").await?;
+    phone.lock().await?;
+    phone.browser.tap("gate-passkey").await?;
+    phone.browser.screen("records").await?;
+    phone.lock().await?;
+    phone.unlock().await
+}
