@@ -20,8 +20,12 @@ async fn measurements_become_a_chart_and_a_text_gets_a_new_version() -> Result<(
     phone.browser.tap("what-measure").await?;
     measures(&phone, "128", "999").await?;
     phone.browser.reads("Between").await?;
-    phone.browser.run("document.getElementById('measure-diastolic_blood_pressure').value = ''").await?;
-    measures(&phone, "", "82").await?;
+    for field in ["systolic", "diastolic"] {
+        phone.browser.run(&format!("document.getElementById('measure-{field}_blood_pressure').value = ''")).await?;
+    }
+    // Before the next one, which is measured now.
+    phone.browser.run("document.getElementById('measure-when').value = '2026-11-20T07:30'").await?;
+    measures(&phone, "128", "82").await?;
     phone.browser.lists("Blood pressure").await?;
     phone.browser.open("Blood pressure").await?;
     phone.browser.reads("128").await?;
@@ -38,7 +42,7 @@ async fn measurements_become_a_chart_and_a_text_gets_a_new_version() -> Result<(
     phone.browser.tap("replace").await?;
     phone.browser.shows("#add-go").await?;
     assert_eq!(phone.browser.value("document.getElementById('text').value").await?, json!("nuts"));
-    phone.browser.write("text", " and milk").await?;
+    phone.browser.write("text", "nuts and milk").await?;
     phone.browser.tap("add-go").await?;
     phone.browser.lists("Allergies").await?;
     phone.browser.open("Allergies").await?;
