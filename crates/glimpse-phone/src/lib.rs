@@ -9,6 +9,7 @@
 
 mod devices;
 mod face;
+mod held;
 mod inbox;
 mod intent;
 mod keeping;
@@ -35,6 +36,7 @@ mod watch_worker;
 mod worker;
 
 pub use face::{Face, Kinds};
+pub use held::HeldAct;
 pub use inbox::InboxAct;
 pub use intent::{Intent, Secret};
 pub use keeping::Keyed;

@@ -7,6 +7,7 @@ import { List } from "../../screens/list.js";
 import { RecordPane } from "../../screens/record.js";
 import { KitCard } from "../kit-card.js";
 import { ask } from "../dialog.js";
+import { Decision } from "../held.js";
 
 export class Screen {
   #heading = h("h1", { class: "hidden", tabIndex: -1 });
@@ -17,6 +18,7 @@ export class Screen {
   #record;
   #panes;
   #tools;
+  #decision;
   #kinds = "";
   #card;
   #drawn = false;
@@ -35,7 +37,8 @@ export class Screen {
     this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
     const remove = h("button", { type: "button", class: "danger", id: "delete", onclick: () => ask("records.delete", () => send({ type: "delete" }), [], "delete-yes") }, t("records.delete"));
     this.#tools = h("div", { class: "record-tools", hidden: true }, remove);
-    const pane = h("div", { class: "record-side" }, this.#record.element, this.#tools);
+    this.#decision = new Decision(send);
+    const pane = h("div", { class: "record-side" }, this.#record.element, this.#decision.element, this.#tools);
     this.#card = new KitCard(send);
     const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#card.element, this.#count, this.#list.element);
     this.#panes = h("div", { class: "panes" }, aside, pane);
@@ -63,7 +66,9 @@ export class Screen {
     say(this.#count, fresh ? count : `${count} · ${t(online ? "records.looking" : "set.offline.list")}`);
     this.#list.draw({ ...list, empty: total === 0 ? (fresh ? "records.none" : online ? "records.looking" : "set.offline.none") : "list.nothing" }, record?.unit ?? null);
     this.#record.draw(record);
-    this.#tools.hidden = record?.phase !== "shown" && record?.phase !== "failed";
+    this.#decision.draw(record, busy);
+    // Of what waits, the no is its deletion.
+    this.#tools.hidden = record?.waits || (record?.phase !== "shown" && record?.phase !== "failed");
     for (const button of this.#tools.querySelectorAll("button")) button.disabled = Boolean(busy);
     this.#panes.classList.toggle("reading", Boolean(record));
   }

@@ -11,6 +11,7 @@
 
 mod devices;
 mod family;
+mod held;
 mod inbox;
 mod keeping;
 mod kit;
