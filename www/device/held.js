@@ -1,7 +1,7 @@
 // What others brought to the account: what waits of it, and the two answers to it.
 
 import { h } from "../dom.js";
-import { t, time } from "../text.js";
+import { parts, t, time } from "../text.js";
 import { ask, question } from "./dialog.js";
 
 /** Up to so many are shown at once; of more, the person opens the list. */
@@ -48,7 +48,7 @@ export class HeldPart {
       {},
       h("p", { class: "when" }, time(at, { dateStyle: "medium", timeStyle: "short" })),
       h("p", {}, h("bdi", {}, title || t("record.untitled"))),
-      h("p", { class: "hint" }, t(`held.${kind}`, { from: from || t("held.nobody") })),
+      h("p", { class: "hint" }, ...(kind === "pending" && from ? parts("held.pending", { from }) : [t(kind === "pending" ? "held.pending.nobody" : "held.unsigned")])),
       h("button", { type: "button", class: "plain small", onclick: open }, t("held.open")),
     );
   }

@@ -30,6 +30,7 @@ mod phone_access;
 mod phone_attacks;
 mod phone_storage;
 mod phone_watch;
+mod phone_writes;
 mod ready;
 mod reproducible;
 mod requests;

@@ -56,7 +56,7 @@ export class Screen {
       const fresh = notices.filter((/** @type {any} */ each) => !each.read);
       const old = notices.filter((/** @type {any} */ each) => each.read);
       const part = (/** @type {string} */ title, /** @type {HTMLElement[]} */ rows) => rows.length > 0 && h("section", {}, h("h2", {}, t(title)), h("ul", { class: "happenings" }, ...rows));
-      const nothing = !read ? "inbox.reading" : notices.length + alarms.length + held.rows.length === 0 ? "inbox.nothing" : fresh.length === 0 ? "inbox.nothing-new" : "";
+      const nothing = !read ? "inbox.reading" : notices.length + alarms.length + held.rows.length === 0 ? "inbox.nothing" : fresh.length + held.rows.length === 0 ? "inbox.nothing-new" : "";
       fill(
         this.#body,
         ...alarms.map((/** @type {any} */ each) => this.#alarm(each)),
