@@ -414,7 +414,7 @@ impl Device {
             for change in page.changes {
                 let (seq, envelope, decision) = match change {
                     Change::Version { seq, envelope } | Change::Pending { seq, envelope } => (seq, envelope, None),
-                    Change::Approved { seq, envelope, decision } => (seq, envelope, Some(decision)),
+                    Change::Decided { seq, envelope, decision } => (seq, envelope, Some(decision)),
                     Change::Deleted { .. } | Change::Replaced { .. } => continue,
                 };
                 if let Some((place, entry)) = wanted.remove(&seq) {

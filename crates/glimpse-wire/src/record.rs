@@ -294,7 +294,7 @@ pub enum Change {
         kind: u8,
     },
     /// A writer's version that a device of the account has approved.
-    Approved {
+    Decided {
         /// The server's number for this change.
         seq: u64,
         /// An [`Envelope`].
@@ -309,7 +309,7 @@ choice!(Change {
     2 => Pending { seq, envelope },
     3 => Deleted { seq, deletion },
     4 => Replaced { seq, record, version, h1, kind },
-    5 => Approved { seq, envelope, decision },
+    5 => Decided { seq, envelope, decision },
 });
 
 impl Change {

@@ -119,7 +119,7 @@ impl Eyes<'_> {
                 Change::Pending { seq, envelope } => {
                     (seq, self.version(envelope.as_slice(), Change::PENDING), Change::PENDING, envelope.as_slice())
                 }
-                Change::Approved { seq, envelope, decision } => {
+                Change::Decided { seq, envelope, decision } => {
                     let news = self.approved(envelope.as_slice(), decision.as_slice());
                     (seq, news, Change::APPROVED, envelope.as_slice())
                 }
@@ -160,7 +160,7 @@ impl Eyes<'_> {
                 let head = signed.peek::<Deletion>().ok().map(|deletion| deletion.head).filter(strange)?;
                 signed_by(&head, &|device| signed.open::<Deletion>(StatementKind::Deletion, &device.signing).is_ok())
             }
-            Change::Approved { decision, .. } => {
+            Change::Decided { decision, .. } => {
                 let signed: Signed = decode(decision.as_slice(), MAX_SIGNED).ok()?;
                 let head = signed.peek::<Decision>().ok().map(|decision| decision.head).filter(strange)?;
                 signed_by(&head, &|device| signed.open::<Decision>(StatementKind::Decision, &device.signing).is_ok())

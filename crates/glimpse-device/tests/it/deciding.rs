@@ -180,7 +180,7 @@ async fn a_viewer_is_told_what_the_owner_has_approved() {
 /// The newest change that is an approval, with its envelope and its decision.
 fn approval(page: &mut Page) -> Option<(&mut Bytes, &mut Bytes)> {
     page.changes.iter_mut().rev().find_map(|change| match change {
-        Change::Approved { envelope, decision, .. } => Some((envelope, decision)),
+        Change::Decided { envelope, decision, .. } => Some((envelope, decision)),
         _ => None,
     })
 }
@@ -266,7 +266,7 @@ async fn t055_another_content_in_the_place_of_the_approved_one_is_refused() {
     let entry = entry(&tablet.listing().await.unwrap(), shown);
     edit(&meddling, |page| {
         for change in &mut page.changes {
-            if let Change::Approved { seq, envelope, .. } = change {
+            if let Change::Decided { seq, envelope, .. } = change {
                 *change = Change::Pending { seq: *seq, envelope: envelope.clone() };
             }
         }
@@ -349,7 +349,7 @@ async fn t056_a_decision_about_anything_else_or_by_anybody_else_is_refused() {
     let dated = Bytes(by(&lost, StatementKind::Decision, &dated));
     let page = move |page: &mut Page| {
         let seq = page.newest + 1;
-        page.changes.push(Change::Approved { seq, envelope: envelope.clone(), decision: dated.clone() });
+        page.changes.push(Change::Decided { seq, envelope: envelope.clone(), decision: dated.clone() });
         (page.next, page.newest) = (seq, seq);
     };
     let listing = judged(&tablet, &world, &meddling, page).await;
@@ -369,7 +369,7 @@ async fn t056_a_decision_that_returns_after_the_deletion_brings_nothing_back() {
     approve(&phone, record).await.unwrap();
     tablet.listing().await.unwrap();
     let replayed = listed(&tablet, &world, &meddling).await.pop().unwrap();
-    assert!(matches!(replayed, Change::Approved { .. }));
+    assert!(matches!(replayed, Change::Decided { .. }));
     phone.delete(&entry(&phone.listing().await.unwrap(), record)).await.unwrap();
     assert!(tablet.listing().await.unwrap().is_empty(), "control");
     let listing = judged(&tablet, &world, &meddling, move |page| {
@@ -402,7 +402,7 @@ async fn t043_an_approval_that_is_hidden_or_taken_back_is_noticed_like_any_chang
     // As if it still waited, under the number of the decision.
     let unsaid = judged(&tablet, &world, &meddling, |page| {
         for change in &mut page.changes {
-            if let Change::Approved { seq, envelope, .. } = change {
+            if let Change::Decided { seq, envelope, .. } = change {
                 *change = Change::Pending { seq: *seq, envelope: envelope.clone() };
             }
         }

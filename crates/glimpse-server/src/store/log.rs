@@ -152,7 +152,7 @@ fn change((seq, record, version, h1, kind, body, decision): Row) -> Answer<Chang
         (Some(body), 1) => Change::Version { seq, envelope: body.into() },
         (Some(body), 2) => Change::Pending { seq, envelope: body.into() },
         (Some(body), 5) => {
-            Change::Approved { seq, envelope: body.into(), decision: decision.unwrap_or_default().into() }
+            Change::Decided { seq, envelope: body.into(), decision: decision.unwrap_or_default().into() }
         }
         (Some(body), _) => Change::Deleted { seq, deletion: body.into() },
         (None, kind) => Change::Replaced {

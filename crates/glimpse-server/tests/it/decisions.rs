@@ -68,7 +68,7 @@ fn kinds(changes: &[Change]) -> Vec<u8> {
         Change::Version { .. } => Change::VERSION,
         Change::Pending { .. } => Change::PENDING,
         Change::Deleted { .. } => Change::DELETED,
-        Change::Approved { .. } => Change::APPROVED,
+        Change::Decided { .. } => Change::APPROVED,
         // What it was, and that something came after it.
         Change::Replaced { kind, .. } => 100 + kind,
     };
@@ -87,7 +87,7 @@ async fn what_is_approved_is_listed_with_its_decision_and_lives_on_like_any_reco
     assert_eq!((first.seq, again.seq), (2, 2), "the same bytes again change nothing");
     let changes = phone.list(0).await.changes;
     assert_eq!(kinds(&changes), [100 + Change::PENDING, Change::APPROVED]);
-    let Change::Approved { seq, envelope, decision: listed } = &changes[1] else { panic!() };
+    let Change::Decided { seq, envelope, decision: listed } = &changes[1] else { panic!() };
     assert_eq!((*seq, envelope.as_slice()), (2, version.envelope.to_bytes().as_slice()));
     assert_eq!(listed.as_slice(), encode(&account::Signed::from(signed)).as_slice());
     phone.release(&version).await.ok();

@@ -297,7 +297,7 @@ impl Draw {
             0 => Change::Version { seq, envelope: self.octets(100) },
             1 => Change::Pending { seq, envelope: self.octets(100) },
             2 => Change::Deleted { seq, deletion: self.octets(100) },
-            3 => Change::Approved { seq, envelope: self.octets(100), decision: self.octets(100) },
+            3 => Change::Decided { seq, envelope: self.octets(100), decision: self.octets(100) },
             _ => Change::Replaced {
                 seq,
                 record: RecordId(self.array()),
