@@ -12,6 +12,7 @@ use getrandom::SysRng;
 use glimpse_content::limits::SHOWN;
 use glimpse_core::Monotonic;
 use glimpse_core::pairing::viewer::{Asking, Claims};
+use glimpse_core::session::viewer::Provenance;
 use glimpse_core::viewer::{Config, Content, Input, Output, Running, Stage, State, Step, Viewer};
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::record::Meta;
@@ -360,7 +361,8 @@ fn listed(unit: UnitId, lent: &glimpse_core::session::viewer::Unit) -> Unit {
         file_name: meta.file_name.clone(),
         tags: meta.tags.clone(),
         length: meta.length,
-        author: lent.unapproved.then(|| meta.from.clone()),
+        author: lent.provenance.is_written().then(|| meta.from.clone()),
+        approved: lent.provenance == Provenance::Approved,
         created: meta.created,
     }
 }

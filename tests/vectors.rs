@@ -14,6 +14,8 @@
 mod by_hand;
 #[path = "../crates/glimpse-core/tests/vectors/chain.rs"]
 mod chain;
+#[path = "../crates/glimpse-core/tests/vectors/decisions.rs"]
+mod decisions;
 #[path = "../crates/glimpse-core/tests/vectors/faults.rs"]
 mod faults;
 #[path = "../crates/glimpse-core/tests/vectors/faulty.rs"]
@@ -63,6 +65,7 @@ fn account_and_records() {
     same("record", &rest::small_record());
     same("record-chunks", &rest::large_record());
     same("record-writer", &rest::written_record());
+    same("decision", &decisions::decision_sheet());
 }
 
 #[wasm_bindgen_test]

@@ -11,6 +11,7 @@ import hpke
 import preimages
 from cipher import XWingKey, leaf_hash, merkle_root, pad, seal, seal_stream, signed_by, unseal
 from hpke import expand, hkdf, mac
+from owner import ENVELOPE, take_decision
 from pairing import LINK, MESSAGE, OFFER, WORDS, Pairing, check_words, stretch
 from typed_code import read_code
 from vector_files import ACCOUNT, File, fed
@@ -229,6 +230,19 @@ class Checkpoints(unittest.TestCase):
             self.assertTrue(signed_by(ACCOUNT.device_signing_key, signature, signed))
             previous = H(preimages.checkpoint_hash(statement))
             self.assertEqual(previous.hex(), each["hash"])
+
+
+class Decision(unittest.TestCase):
+    """Section 5.7: the device of account.json approves what the writer of record-writer.json brought."""
+
+    def test_the_decision(self):
+        f, written = File("decision.json"), File("record-writer.json")
+        envelope = decode(written.envelope, ENVELOPE, 24 * 1024)
+        head = (0, ACCOUNT.link_hash)
+        decision = take_decision(f.signed, envelope, ACCOUNT, ACCOUNT.device_signing_key, head)
+        self.assertEqual((decision.h1, decision.writer), (written.h1, written.writer_id))
+        for kind, leaf in ((2, f.leaf_written), (5, f.leaf_approved)):
+            self.assertEqual(preimages.log_leaf(decision.record, 1, decision.h1, kind), leaf)
 
 
 if __name__ == "__main__":

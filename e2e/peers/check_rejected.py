@@ -4,7 +4,7 @@ import json
 import unittest
 
 from cipher import Stream
-from owner import check_genesis, open_envelope, take_confirm_a, take_hello
+from owner import ENVELOPE, check_genesis, open_envelope, take_confirm_a, take_decision, take_hello
 from pairing import LINK, MESSAGE, expect, read_message, read_offer
 from session import Session
 from typed_code import read_code
@@ -54,13 +54,18 @@ class Rejected(unittest.TestCase):
         if not signed:
             raise Refused("unsigned", "a record version")
 
+    def decision(self, raw):
+        envelope = decode(File("record-writer.json").envelope, ENVELOPE, 24 * 1024)
+        take_decision(raw, envelope, ACCOUNT, ACCOUNT.device_signing_key, (0, ACCOUNT.link_hash))
+
     def content(self, raw):
         f = File("record.json")
         envelope, *_ = open_envelope(f.envelope, f.account_key_seed, f.device_signing_key, ACCOUNT.device_kem_key)
         Stream(f.content_key, envelope.header.size, f.h0, f.content_root).open(raw)
 
     # What the files call by other words than the slugs.
-    SAME = {"does not open": {"record-tampered"}, "broken": {"record-tampered"}}
+    SAME = {"does not open": {"record-tampered"}, "broken": {"record-tampered"},
+            "refused": {"record-tampered", "malformed"}}
 
     def test_every_file(self):
         seen = 0

@@ -98,6 +98,7 @@ class Scenarios(unittest.TestCase):
             "Recovery": "recovery/request",
             "Veto": "recovery/veto",
             "Checkpoint": "record/checkpoint",
+            "Decision": "record/decision",
         }
         for name, label in statements.items():
             computed[f"statement signature, {name}"] = preimages.statement(label, b"statement")

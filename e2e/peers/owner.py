@@ -69,6 +69,35 @@ GENESIS = array(
 LINK = array("Link", suite=suite, seq=uint, previous=octets(32), body=GENESIS, signer=octets(32))
 SIGNED_LINK = array("SignedLink", link=octets(most=64 * 1024), signature=octets(64))
 
+DECISION = array(
+    "Decision",
+    suite=suite,
+    account=octets(32),
+    record=octets(16),
+    version=uint,
+    h1=octets(32),
+    writer=octets(32),
+    at=uint,
+    head=HEAD,
+    device=octets(32),
+)
+SIGNED_DECISION = array("SignedDecision", statement=octets(most=4096), signature=octets(64))
+
+
+def take_decision(raw, envelope, account, device_key, head):
+    """Whether a device of the account, which has one device and one link, has approved this version (5.7)."""
+    signed = decode(raw, SIGNED_DECISION, 4096)
+    decision = decode(signed.statement, DECISION, 4096)
+    header, writer = envelope.header, H(preimages.writer_id(envelope.writer))
+    about = (header.account, header.record, header.version, h1_of(envelope), writer)
+    said = (decision.account, decision.record, decision.version, decision.h1, decision.writer)
+    by = (decision.device, tuple(decision.head)) == (account.device_id, head)
+    if said != about or account.account_id != header.account or header.author != writer or not by:
+        raise Refused("record-tampered", "a decision about something else")
+    if not signed_by(device_key, signed.signature, preimages.statement("record/decision", signed.statement)):
+        raise Refused("record-tampered", "the signature of a decision")
+    return decision
+
 
 def take_hello(raw, offer):
     hello = decode(raw, HELLO, MESSAGE)

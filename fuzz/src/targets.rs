@@ -20,7 +20,7 @@ use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{
     BlobKey, Grant, GrantBody, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms,
 };
-use glimpse_wire::record::{Deletion, Envelope, Meta, Page};
+use glimpse_wire::record::{Decision, Deletion, Envelope, Meta, Page};
 use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, UnitEnvelope};
 use glimpse_wire::{SessionId, decode, encode};
 use rand_core::SeedableRng;
@@ -62,6 +62,7 @@ pub fn messages(data: &[u8]) {
     canonical::<Envelope>(data);
     canonical::<Meta>(data);
     canonical::<Deletion>(data);
+    canonical::<Decision>(data);
     canonical::<Page>(data);
     canonical::<Link>(data);
     canonical::<SignedLink>(data);

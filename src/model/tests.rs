@@ -28,6 +28,7 @@ fn unit(number: u8, title: &str, kind: &str) -> Unit {
         tags: vec!["Würze".to_owned()],
         length: 1000,
         author: None,
+        approved: false,
         created: UnixMillis(u64::from(number)),
     }
 }

@@ -1,6 +1,6 @@
 // The ways that are always there, in reach of a thumb.
 
-import { fill, h, say } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { number, t } from "../text.js";
 import { icon } from "../screens/icons.js";
 
@@ -47,15 +47,18 @@ export class Nav {
     this.#drawBadge(snapshot.inbox);
   }
 
-  /** How much is new, where it is found. @param {{ unread: number, alarms: number }} inbox */
-  #drawBadge({ unread, alarms }) {
+  /** How much is new, where it is found. @param {{ unread: number, alarms: number, waiting: number }} inbox */
+  #drawBadge({ unread, alarms, waiting }) {
     const button = this.#buttons.get("inbox");
     if (!button) return;
     const badge = button.querySelector(".badge") ?? h("span", { class: "badge", "aria-hidden": "true" });
     if (!badge.parentNode) button.append(badge);
-    say(badge, alarms > 0 ? "!" : unread > 0 ? number(Math.min(unread, 99)) : "");
+    // Drawn, and no text: the name of the button says it in words.
+    const count = alarms > 0 ? "!" : unread + waiting > 0 ? number(Math.min(unread + waiting, 99)) : "";
+    if (badge.getAttribute("data-count") !== count) badge.setAttribute("data-count", count);
     badge.classList.toggle("urgent", alarms > 0);
-    const label = alarms > 0 ? t("nav.inbox.alarm") : unread > 0 ? t("nav.inbox.unread", { count: unread }) : t("nav.inbox");
+    const news = [unread > 0 && t("nav.inbox.unread", { count: unread }), waiting > 0 && t("nav.inbox.waiting", { count: waiting })].filter(Boolean);
+    const label = alarms > 0 ? t("nav.inbox.alarm") : news.length > 0 ? news.join(" · ") : t("nav.inbox");
     if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
   }
 

@@ -66,7 +66,7 @@ export class List {
 
   /** @param {Record<string, any>} row @param {number} index @returns {HTMLElement} */
   #row(row, index) {
-    const note = row.mark === "tampered" || row.mark === "unsigned" ? [t(`mark.${row.mark}`)] : row.author !== null ? parts("record.from", { author: row.author }) : null;
+    const note = row.mark === "tampered" || row.mark === "unsigned" ? [t(`mark.${row.mark}`)] : row.author !== null ? parts(row.approved ? "record.from" : "record.from.not", { author: row.author }) : null;
     const seen = row.mark === "opened" ? t("mark.opened") : "";
     const element = h(
       "div",
@@ -82,7 +82,7 @@ export class List {
       this.#choosing && h("span", { class: row.chosen ? "tick on" : "tick", "aria-hidden": "true" }),
       icon(row.kind),
       h("span", { class: "row-text" }, h("span", { class: "row-title" }, h("bdi", {}, row.title || t("record.untitled"))), h("span", { class: "row-meta" }, brief(row))),
-      note && h("span", { class: row.author === null ? "note bad" : "note" }, ...note),
+      note && h("span", { class: row.author === null ? "note bad" : row.approved ? "note calm" : "note" }, ...note),
       seen && h("span", { class: "seen", role: "img", "aria-label": seen, title: seen }),
     );
     element.style.insetBlockStart = `${index * ROW}px`;

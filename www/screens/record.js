@@ -1,7 +1,7 @@
 // One open record: what it is, how far it has come, and its content.
 
 import { fill, h, say } from "../dom.js";
-import { addContentWords, number, parts, size, t } from "../text.js";
+import { addContentWords, has, number, parts, size, t } from "../text.js";
 import { drawContent } from "./content.js";
 import { icon } from "./icons.js";
 import { describe } from "./kinds.js";
@@ -20,6 +20,7 @@ export class RecordPane {
   /** @type {Record<string, any> | null} */
   #record = null;
   #phase = "";
+  #from = "";
   /** Bytes of the open record, as far as the page needs them: images, PDF and what is saved. @type {Uint8Array[]} */
   #parts = [];
   /** @type {string[]} */
@@ -53,10 +54,20 @@ export class RecordPane {
     if (!record) return;
     say(this.#title, record.title || t("record.untitled"));
     say(this.#meta, describe(record));
-    if (fresh) fill(this.#origin, ...(record.author === null ? [] : parts("record.from.long", { author: record.author })));
+    this.#drawOrigin(record);
     this.#save.hidden = !record.save || record.phase !== "shown";
     this.#drawPhase(record);
     if (fresh) this.#title.focus();
+  }
+
+  /** From whom it is, and whether the owner has approved it, which may change while it is open. @param {Record<string, any>} record */
+  #drawOrigin({ unit, author, approved }) {
+    const from = author === null ? "" : `${unit} ${approved} ${author}`;
+    if (from === this.#from) return;
+    this.#from = from;
+    const key = approved ? "record.from.long.approved" : "record.from.long";
+    this.#origin.classList.toggle("calm", Boolean(approved));
+    fill(this.#origin, ...(author === null ? [] : parts(has(`own.${key}`) ? `own.${key}` : key, { author })));
   }
 
   /** @param {Record<string, any>} record */

@@ -1,11 +1,12 @@
 //! Records at rest: sealing a new version, opening one (protocol section 5).
 
-use glimpse_wire::account::{DevicePublic, Head};
+use glimpse_wire::account::{DevicePublic, Head, Signed};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_CONTENT, MAX_META, MAX_TAG, MAX_TAGS, MAX_TITLE};
 use glimpse_wire::pairing::BlobKey;
 use glimpse_wire::preimage;
-use glimpse_wire::record::{Envelope, Header, Meta, Policy};
+use glimpse_wire::record::{Decision, Envelope, Header, Meta, Policy};
+use glimpse_wire::signature::BadSignature;
 use glimpse_wire::size::padded;
 use glimpse_wire::{AccountId, AuthorId, ErrorCode, Hash, RecordId, SUITE, Salt, UnixMillis, decode, encode};
 use rand_core::CryptoRng;
@@ -267,8 +268,10 @@ pub fn sign_at(envelope: &mut Envelope, author: Author<'_>, head: Head) {
 pub enum Origin {
     /// A device of the account.
     Own,
-    /// A writer whose key is known by this id and whom nobody has approved.
+    /// A writer whose key is known by this id, and nobody has approved the version.
     Writer(AuthorId),
+    /// The same, and a device of the account has approved the version. Comes from [`OpenedVersion::approved`] alone.
+    Approved(AuthorId),
     /// No valid signature: shown as unsigned, never as the user's own.
     Unsigned,
 }
@@ -324,6 +327,19 @@ impl OpenedVersion {
         }
         let origin = Origin::of(&envelope, devices);
         Ok(Self { envelope, client, meta, origin })
+    }
+
+    /// Takes the decision by which `device` approved this version: it belonged to the account at the head that the
+    /// decision names.
+    ///
+    /// # Errors
+    /// [`OpenError`] when that device did not sign it, when it is about anything else than this version, and for a version
+    /// that no writer signed.
+    pub fn approved(mut self, decision: &Signed, device: &DevicePublic) -> Result<Self, OpenError> {
+        let Origin::Writer(writer) = self.origin else { return Err(OpenError) };
+        Decision::open(decision, device, &self.envelope).map_err(|BadSignature| OpenError)?;
+        self.origin = Origin::Approved(writer);
+        Ok(self)
     }
 
     /// The envelope.
@@ -382,7 +398,7 @@ impl OpenedVersion {
     /// [`ErrorCode::RecordTampered`] for a version that nobody signed.
     pub fn require_lendable(&self) -> Result<(), ErrorCode> {
         match self.origin {
-            Origin::Own | Origin::Writer(_) => {}
+            Origin::Own | Origin::Writer(_) | Origin::Approved(_) => {}
             Origin::Unsigned => return Err(ErrorCode::RecordTampered),
         }
         let policy = self.meta.policy;

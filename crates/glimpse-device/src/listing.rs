@@ -2,6 +2,7 @@
 //! a listing of many records is quick, and that remembers the highest version of each, so that an older one is noticed,
 //! and the log of all changes, so that a hidden one is.
 
+mod deciding;
 mod following;
 mod judging;
 mod log;
@@ -22,6 +23,7 @@ use crate::error::DeviceError;
 use crate::home::Home;
 use crate::inbox::Notice;
 use crate::transport::Method;
+pub use deciding::{Taken, Written};
 pub(crate) use following::{Followed, Published};
 use log::Log;
 pub use log::LogAlarm;
@@ -67,9 +69,12 @@ pub struct Entry {
     /// The epoch for which its newest version is sealed; 0 when it did not open.
     #[n(8)]
     pub epoch: u32,
-    /// Who wrote its newest version, of one that is [`Standing::Pending`].
+    /// Who wrote its newest version, of a writer's.
     #[n(9)]
     pub writer: Option<AuthorId>,
+    /// The name under which that writer is pinned in the account's chain, as it is when this is read; never stored.
+    #[cbor(skip)]
+    pub pinned: Option<String>,
 }
 
 /// By what a later change of a record is measured. Only what is signed moves it.
@@ -104,9 +109,12 @@ pub enum Standing {
     /// Signed by a device of the account.
     #[n(1)]
     Own,
-    /// Signed by a writer whom nobody has approved: shown as from that writer.
+    /// Signed by a writer, and nobody has approved it: shown as from that writer.
     #[n(2)]
     Pending,
+    /// Signed by a writer, and approved by a device of the account: shown as from that writer.
+    #[n(6)]
+    Approved,
     /// Signed by nobody who may: shown as such, never as the user's own, and never lent.
     #[n(3)]
     Unsigned,
@@ -136,6 +144,7 @@ impl Entry {
             measure: Measure::Nothing,
             epoch: 0,
             writer: None,
+            pinned: None,
         }
     }
 
@@ -157,7 +166,7 @@ impl Entry {
     /// The reason why it cannot.
     pub fn usable(&self) -> Result<&Meta, ErrorCode> {
         match self.standing {
-            Standing::Own | Standing::Pending | Standing::Unsigned => {
+            Standing::Own | Standing::Pending | Standing::Approved | Standing::Unsigned => {
                 self.meta.as_ref().ok_or(ErrorCode::RecordTampered)
             }
             Standing::Deleted => Err(ErrorCode::NotFound),
@@ -335,6 +344,8 @@ impl Device {
         if stated || listing.log != stored {
             listing.writes = self.store_listing(&listing).await?;
         }
+        // After the look: it has brought what was pinned elsewhere.
+        self.name_writers(&mut listing);
         self.followed.set(Some(Followed::from(&listing)));
         self.note(listing.alarms().iter().map(|alarm| Notice::LogBroken { alarm: *alarm }).collect()).await?;
         looked?;
@@ -351,7 +362,9 @@ impl Device {
     pub async fn stored_listing(&self) -> Result<Listing, DeviceError> {
         let Some(sealed) = self.home.listing().await? else { return Ok(Listing::default()) };
         let opened = self.vault.open_cache(NAME, &sealed).map_err(|_| Home::damaged_listing())?;
-        Listing::from_stored(&opened)
+        let mut listing = Listing::from_stored(&opened)?;
+        self.name_writers(&mut listing);
+        Ok(listing)
     }
 
     /// Stores `listing`, and gives how often the copy was written. What another process has stored meanwhile is kept
@@ -397,16 +410,22 @@ impl Device {
             if page.next < first && !page.changes.is_empty() {
                 return Err(ErrorCode::Malformed.into());
             }
-            let mut found: Vec<(usize, &Entry, Bytes)> = Vec::new();
+            let mut found: Vec<(usize, &Entry, Bytes, Option<Bytes>)> = Vec::new();
             for change in page.changes {
-                let (Change::Version { seq, envelope } | Change::Pending { seq, envelope }) = change else { continue };
+                let (seq, envelope, decision) = match change {
+                    Change::Version { seq, envelope } | Change::Pending { seq, envelope } => (seq, envelope, None),
+                    Change::Decided { seq, envelope, decision } => (seq, envelope, Some(decision)),
+                    Change::Deleted { .. } | Change::Replaced { .. } => continue,
+                };
                 if let Some((place, entry)) = wanted.remove(&seq) {
-                    found.push((place, entry, envelope));
+                    found.push((place, entry, envelope, decision));
                 }
             }
             let known = self.known();
             let eyes = following::eyes(&known);
-            let versions = each(&found, |(_, entry, envelope)| open_envelope(eyes, envelope.as_slice(), entry));
+            let versions = each(&found, |(_, entry, envelope, decision)| {
+                open_envelope(eyes, envelope.as_slice(), decision.as_ref(), entry)
+            });
             for ((place, ..), version) in found.iter().zip(versions) {
                 opened.insert(*place, version?);
             }
@@ -420,12 +439,23 @@ impl Device {
     }
 }
 
-fn open_envelope(eyes: Eyes<'_>, bytes: &[u8], entry: &Entry) -> Result<OpenedVersion, ErrorCode> {
+fn open_envelope(
+    eyes: Eyes<'_>,
+    bytes: &[u8],
+    decision: Option<&Bytes>,
+    entry: &Entry,
+) -> Result<OpenedVersion, ErrorCode> {
     let envelope = Envelope::parse(bytes).map_err(|_| ErrorCode::RecordTampered)?;
     if envelope.h1() != entry.h1 || envelope.header.record != entry.record {
         return Err(ErrorCode::RecordTampered);
     }
-    eyes.open(envelope).map_err(|glimpse_core::OpenError| ErrorCode::RecordTampered)
+    // What was listed as approved is not taken without its decision.
+    let opened = match decision {
+        Some(decision) => eyes.open_approved(envelope, decision.as_slice()),
+        None if entry.standing == Standing::Approved => Err(glimpse_core::OpenError),
+        None => eyes.open(envelope),
+    };
+    opened.map_err(|glimpse_core::OpenError| ErrorCode::RecordTampered)
 }
 
 #[cfg(test)]

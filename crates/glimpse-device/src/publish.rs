@@ -14,7 +14,7 @@ use glimpse_wire::account::{Head, Signed};
 use glimpse_wire::api::{MintRequest, Minted, Published, Share, ShareScope, SignedJson};
 use glimpse_wire::limits::MAX_JSON;
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::record::{Deletion, Envelope, Meta};
+use glimpse_wire::record::{Change, Deletion, Envelope, Meta};
 use glimpse_wire::size::sealed;
 use glimpse_wire::{ErrorCode, Hash, RecordId, SUITE};
 
@@ -111,7 +111,7 @@ impl Device {
         let before = self.read_so_far().await?;
         let (envelope, published) = self.publish_envelope(envelope, author).await?;
         let published: Published = json(published, MAX_JSON).await?;
-        self.compare_number(before, published.seq, &envelope).await
+        self.compare_number(before, published.seq, &envelope, Change::VERSION).await
     }
 
     /// A version's header and share, for the newest link: one that this device has not seen yet is taken first, and

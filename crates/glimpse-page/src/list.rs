@@ -29,8 +29,10 @@ pub struct Listed<Id> {
     pub tags: Vec<String>,
     /// True length of the content, in bytes.
     pub length: u64,
-    /// A writer whom the owner has not approved, by its own name; `None` for the owner's records.
+    /// A writer, by the name that the owner gave it or by its own; `None` for the owner's records.
     pub author: Option<String>,
+    /// Whether the owner has approved what the writer brought.
+    pub approved: bool,
     /// When the content was made.
     pub created: UnixMillis,
 }
@@ -60,6 +62,7 @@ struct Row<'a> {
     created: UnixMillis,
     size: u64,
     author: Option<&'a str>,
+    approved: bool,
     mark: Mark,
     chosen: bool,
 }
@@ -267,6 +270,7 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
             created: item.record.created,
             size: item.record.length,
             author: item.record.author.as_deref(),
+            approved: item.record.approved,
             mark: item.mark,
             chosen: self.chosen.binary_search(&item.record.id).is_ok(),
         }

@@ -3,20 +3,19 @@
 use glimpse_device::chain::Synced;
 use glimpse_device::devices::DeviceEntry;
 use glimpse_device::inbox::{Noted, Notice};
-use glimpse_device::listing::{LogAlarm, Standing};
+use glimpse_device::listing::LogAlarm;
 use glimpse_device::{Device, DeviceError};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
-use glimpse_wire::{DeviceId, ErrorCode, RecordId, UnixMillis};
+use glimpse_wire::{DeviceId, ErrorCode, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::held::Held;
 use crate::phone::Phone;
 use crate::state::{Gate, Place};
 
 /// Letters of an id by which people tell devices apart that nobody named.
 const SHORT: usize = 8;
-/// Records of writers that are told of one by one.
-const MAX_HELD: usize = 100;
 
 /// A way out of an alarm, which the person has read about and wants.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -93,23 +92,13 @@ struct HeadView {
     hash: String,
 }
 
-/// A record that a writer brought, and that nobody has taken for the owner's.
-#[derive(Debug, Serialize)]
-struct HeldView {
-    unit: RecordId,
-    kind: &'static str,
-    title: String,
-    from: String,
-    at: UnixMillis,
-}
-
 /// The inbox as it was read last.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     /// Alarms first, then the newest.
     notices: Vec<NoticeView>,
     alarms: Vec<AlarmView>,
-    held: Vec<HeldView>,
+    held: Held,
     unread: usize,
     /// What was new when the person came here, and stays marked while they are here.
     new: Vec<Notice>,
@@ -121,6 +110,8 @@ pub(crate) struct Inbox {
 pub(crate) struct InboxView<'a> {
     unread: usize,
     alarms: usize,
+    /// Records that wait for a decision.
+    waiting: usize,
     shown: Option<ShownView<'a>>,
 }
 
@@ -128,7 +119,7 @@ pub(crate) struct InboxView<'a> {
 struct ShownView<'a> {
     notices: &'a [NoticeView],
     alarms: &'a [AlarmView],
-    held: &'a [HeldView],
+    held: &'a Held,
     /// Whether it was read at all.
     read: bool,
 }
@@ -137,7 +128,7 @@ impl Inbox {
     pub(crate) fn view(&self, shown: bool) -> InboxView<'_> {
         let Self { notices, alarms, held, read, .. } = self;
         let shown = shown.then_some(ShownView { notices, alarms, held, read: *read });
-        InboxView { unread: self.unread, alarms: alarms.len(), shown }
+        InboxView { unread: self.unread, alarms: alarms.len(), waiting: held.waiting(), shown }
     }
 
     pub(crate) fn forget_new(&mut self) {
@@ -264,7 +255,7 @@ impl Phone {
         // What is wrong with the account stands in the inbox too.
         let synced = device.sync().await;
         let Ok((notices, names, alarms)) = self.read_inbox(&device, synced).await else { return };
-        let held = self.held();
+        let held = Held::of(&self.0.listing.borrow());
         let (there, devices) = {
             let chain = device.chain();
             (chain.recovery().is_some(), chain.members().iter().filter(|member| member.until.is_none()).count())
@@ -335,22 +326,6 @@ impl Phone {
             alarms.push(AlarmView { until: due, ..AlarmView::new("recovery") });
         }
         Ok((notices, names, alarms))
-    }
-
-    /// Records that writers brought.
-    fn held(&self) -> Vec<HeldView> {
-        let listing = self.0.listing.borrow();
-        let held = listing.newest_first().into_iter().filter_map(|entry| {
-            let kind = match entry.standing {
-                Standing::Pending => "pending",
-                Standing::Unsigned => "unsigned",
-                Standing::Own | Standing::Deleted | Standing::Trouble { .. } => return None,
-            };
-            let (title, from) = entry.meta.as_ref().map_or(("", ""), |meta| (&meta.title, &meta.from));
-            let (title, from) = (data::line(title), data::line(from));
-            Some(HeldView { unit: entry.record, kind, title, from, at: entry.date() })
-        });
-        held.take(MAX_HELD).collect()
     }
 
     /// Takes the way out of an alarm.

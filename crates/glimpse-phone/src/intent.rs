@@ -5,6 +5,7 @@ use core::fmt;
 use serde::Deserialize;
 use zeroize::Zeroize;
 
+use crate::held::HeldAct;
 use crate::inbox::InboxAct;
 use crate::kit::KitAct;
 use crate::linking::Form;
@@ -270,6 +271,8 @@ pub enum Intent {
     Dismiss,
     /// Has read what a way out of an alarm means, and wants it.
     Inbox(InboxAct),
+    /// Has decided about what somebody else brought.
+    Held(HeldAct),
     /// Does something about a session that runs, or one that is past.
     Sessions(SessionsAct),
     /// Does something about the recovery kit.

@@ -10,6 +10,7 @@
 mod adding;
 mod devices;
 mod face;
+mod held;
 mod inbox;
 mod intent;
 mod keeping;
@@ -39,6 +40,7 @@ mod worker;
 
 pub use adding::NewFile;
 pub use face::{Face, Kinds};
+pub use held::HeldAct;
 pub use inbox::InboxAct;
 pub use intent::{Intent, Secret};
 pub use keeping::Keyed;

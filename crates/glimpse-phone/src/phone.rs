@@ -167,6 +167,7 @@ impl Phone {
             Intent::Visible { visible } => self.visible(visible),
             Intent::Dismiss => self.change(|state| state.trouble = None),
             Intent::Inbox(act) => self.settle(act),
+            Intent::Held(act) => self.decide(act),
             Intent::Sessions(act) => self.about_sessions(act),
             Intent::Kit(act) => self.about_kit(act),
             Intent::Restore(act) => self.restore(act),

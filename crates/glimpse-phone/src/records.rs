@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use glimpse_core::record::OpenedVersion;
 use glimpse_device::DeviceError;
-use glimpse_device::listing::{Entry, Listing, Standing};
+use glimpse_device::listing::{Entry, Listing, Standing, Taken};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
 use glimpse_page::list::{List, Listed, Mark, mark_of};
-use glimpse_wire::{ErrorCode, RecordId, UnixMillis};
+use glimpse_wire::{ErrorCode, Hash, RecordId, UnixMillis};
 use serde::Serialize;
 
 use crate::phone::Phone;
@@ -19,6 +19,8 @@ use crate::trouble::Trouble;
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) record: RecordId,
+    /// Of the version that is shown, once it is.
+    h1: Option<Hash>,
     /// Counts openings: what an earlier one still brings is dropped.
     turn: u32,
     phase: Phase,
@@ -45,6 +47,9 @@ pub(crate) struct OpenedView<'a> {
     created: UnixMillis,
     size: u64,
     author: Option<&'a str>,
+    approved: bool,
+    /// Whether it waits for the person's decision.
+    waits: bool,
     phase: &'static str,
     received: u64,
     total: u64,
@@ -56,6 +61,15 @@ pub(crate) struct OpenedView<'a> {
 }
 
 impl Opened {
+    pub(crate) const fn record(&self) -> RecordId {
+        self.record
+    }
+
+    /// Which version of which record stands on the screen, to its last byte.
+    pub(crate) fn shown(&self) -> Option<(RecordId, Hash)> {
+        self.h1.filter(|_| self.phase == Phase::Shown).map(|h1| (self.record, h1))
+    }
+
     pub(crate) fn view<'a>(&self, list: &'a List<RecordId>) -> Option<OpenedView<'a>> {
         let record = list.get(self.record)?;
         let (phase, received, failure) = match self.phase {
@@ -71,6 +85,8 @@ impl Opened {
             created: record.created,
             size: record.length,
             author: record.author.as_deref(),
+            approved: record.approved,
+            waits: record.author.is_some() && !record.approved,
             phase,
             received,
             total: record.length,
@@ -133,7 +149,7 @@ impl Phone {
         };
         let turn = self.change(|state| {
             let turn = state.opened.as_ref().map_or(0, |opened| opened.turn).wrapping_add(1);
-            state.opened = Some(Opened { record, turn, phase: Phase::Opening { received: 0 } });
+            state.opened = Some(Opened { record, turn, phase: Phase::Opening { received: 0 }, h1: None });
             turn
         });
         self.run(|phone| async move {
@@ -171,7 +187,7 @@ impl Phone {
         }
         let opened = device.open_entries(&[&entry]).await?;
         let version: &OpenedVersion = opened.first().ok_or(ErrorCode::Conflict)?;
-        let total = version.meta().length;
+        let (total, h1) = (version.meta().length, version.envelope().h1());
         let mut reading = device.reading(version).await?;
         let mut offset = 0u64;
         while let Some(piece) = reading.next().await? {
@@ -187,6 +203,9 @@ impl Phone {
         }
         self.change(|state| {
             if state.progress(turn, Phase::Shown) {
+                if let Some(opened) = state.opened.as_mut() {
+                    opened.h1 = Some(h1);
+                }
                 state.list.mark(record, Mark::Opened);
                 if let Some(title) = state.list.get(record).map(|record| record.title.clone()) {
                     state.announce(Announcement::polite("say.opened").titled(&title));
@@ -250,11 +269,13 @@ impl Phone {
 
 fn row(entry: &Entry) -> (Listed<RecordId>, Mark) {
     let mark = match entry.standing {
-        Standing::Own | Standing::Pending | Standing::Deleted => Mark::None,
+        Standing::Own | Standing::Pending | Standing::Approved | Standing::Deleted => Mark::None,
         Standing::Unsigned => Mark::Unsigned,
         Standing::Trouble { .. } => Mark::Tampered,
     };
-    let pending = entry.standing == Standing::Pending;
+    let written = entry.written();
+    let approved = written.is_some_and(|written| written.taken != Taken::Waiting);
+    let author = written.map(|written| written.name.to_owned());
     let listed = match entry.meta.clone() {
         Some(meta) => Listed {
             id: entry.record,
@@ -264,7 +285,8 @@ fn row(entry: &Entry) -> (Listed<RecordId>, Mark) {
             file_name: meta.file_name,
             tags: meta.tags,
             length: meta.length,
-            author: pending.then_some(meta.from),
+            author,
+            approved,
             created: entry.date(),
         },
         // It did not open: there is nothing to say of it but when it came.
@@ -277,6 +299,7 @@ fn row(entry: &Entry) -> (Listed<RecordId>, Mark) {
             tags: Vec::new(),
             length: 0,
             author: None,
+            approved: false,
             created: entry.date(),
         },
     };

@@ -27,6 +27,7 @@
 //! | `GET /v1/records?after=&limit=` | device | → a [`crate::record::Page`], CBOR |
 //! | `POST /v1/records/{record}/versions/{version}/share` | device | → [`Share`] |
 //! | `DELETE /v1/records/{record}` | device | [`SignedJson`] of [`crate::record::Deletion`] → 204 |
+//! | `PUT /v1/records/{record}/decision` | device | [`SignedJson`] of [`crate::record::Decision`] → [`Published`] |
 //! | `POST /v1/writes/shares` | writer | [`SignedJson`] of [`WriterMint`] → [`Minted`] with upload token |
 //! | `POST /v1/writes` | writer by upload token | an Envelope, CBOR → 202 |
 //! | `POST /v1/mailboxes` | device; to link, anyone, throttled | [`OpenMailbox`] → 201 [`Mailbox`] |
@@ -130,7 +131,7 @@ impl From<crate::account::Signed> for SignedJson {
     }
 }
 
-/// Answers a published version.
+/// Answers a published version, and a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     /// The server's number for this change.

@@ -282,11 +282,21 @@ pub struct GrantUnit {
     pub share: Bytes,
     /// What it is, sealed anew as data: a [`crate::record::Meta`].
     pub meta: crate::record::Meta,
-    /// Who wrote the record, as the device verified it: 0 the owner, 1 a writer whom nobody approved.
+    /// Who wrote the record, as the device verified it: [`GrantUnit::OWN`], [`GrantUnit::WRITTEN`] or
+    /// [`GrantUnit::APPROVED`].
     pub origin: u8,
 }
 
 array!(GrantUnit { unit, share, meta, origin });
+
+impl GrantUnit {
+    /// The origin of a record of the owner.
+    pub const OWN: u8 = 0;
+    /// The origin of a writer's record that the owner has not approved.
+    pub const WRITTEN: u8 = 1;
+    /// The origin of a writer's record that the owner has approved, or whose writer the owner has pinned.
+    pub const APPROVED: u8 = 2;
+}
 
 impl core::fmt::Debug for GrantUnit {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -100,6 +100,8 @@ pub mod label {
     pub const RECORD_SIGNATURE: &str = "glimpse/v1/record/signature";
     /// Signature over a deletion.
     pub const DELETION: &str = "glimpse/v1/record/deletion";
+    /// Signature by which a writer's version is approved.
+    pub const DECISION: &str = "glimpse/v1/record/decision";
     /// The server share of a record version.
     pub const SERVER_SHARE: &str = "glimpse/v1/share/record";
     /// The server share of a unit.
@@ -399,11 +401,13 @@ pub enum StatementKind {
     Veto,
     /// [`crate::record::Checkpoint`].
     Checkpoint,
+    /// [`crate::record::Decision`].
+    Decision,
 }
 
 impl StatementKind {
     /// Every kind, for tests that offer each as each other.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Head,
         Self::Card,
         Self::Deletion,
@@ -416,6 +420,7 @@ impl StatementKind {
         Self::Recovery,
         Self::Veto,
         Self::Checkpoint,
+        Self::Decision,
     ];
 
     const fn label(self) -> &'static str {
@@ -432,6 +437,7 @@ impl StatementKind {
             Self::Recovery => label::RECOVERY,
             Self::Veto => label::VETO,
             Self::Checkpoint => label::CHECKPOINT,
+            Self::Decision => label::DECISION,
         }
     }
 }

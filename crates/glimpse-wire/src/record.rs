@@ -1,6 +1,6 @@
 //! Records at rest (protocol section 5).
 
-use crate::account::{Head, KEM_ENC_LEN, Signed};
+use crate::account::{DevicePublic, Head, KEM_ENC_LEN, Signed};
 use crate::codec::{Malformed, array, choice, decode, encode};
 use crate::ids::{
     AccountId, AuthorId, Bytes, DeviceId, Hash, RecordId, Salt, SignatureBytes, SigningKeyBytes, UnixMillis,
@@ -207,6 +207,55 @@ pub struct Deletion {
 
 array!(Deletion { suite, account, record, version, h1, at, head });
 
+/// Says that a writer's version is taken by its owner: a leaf of its own in later checkpoints. There is none for a no,
+/// which is a [`Deletion`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// [`crate::SUITE`].
+    pub suite: u8,
+    /// Whose record.
+    pub account: AccountId,
+    /// Which record.
+    pub record: RecordId,
+    /// Of the version.
+    pub version: u64,
+    /// Of the version: it fixes the plaintext that the owner saw.
+    pub h1: Hash,
+    /// Who wrote it.
+    pub writer: AuthorId,
+    /// When, by the device's clock.
+    pub at: UnixMillis,
+    /// The chain head of the signer.
+    pub head: Head,
+    /// Who signs.
+    pub device: DeviceId,
+}
+
+array!(Decision { suite, account, record, version, h1, writer, at, head, device });
+
+impl Decision {
+    /// Opens the decision about `envelope` that `device` signed.
+    ///
+    /// # Errors
+    /// [`BadSignature`], also when it is about anything else.
+    ///
+    /// # Security
+    /// Whether the device may decide is for the caller: it must have belonged to the account at the decision's head.
+    pub fn open(signed: &Signed, device: &DevicePublic, envelope: &Envelope) -> Result<Self, BadSignature> {
+        let decision: Self = signed.open(preimage::StatementKind::Decision, &device.signing)?;
+        if decision.device == device.id() && decision.is_about(envelope) { Ok(decision) } else { Err(BadSignature) }
+    }
+
+    /// Whether it is about `envelope`, and that is a version which its writer signed.
+    #[must_use]
+    pub fn is_about(&self, envelope: &Envelope) -> bool {
+        let header = &envelope.header;
+        let named = (self.suite, self.account, self.record, self.version, self.h1);
+        named == (crate::SUITE, header.account, header.record, header.version, envelope.h1())
+            && envelope.verify_writer() == Ok(self.writer)
+    }
+}
+
 /// One entry of a listing, in the order in which the server took them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -241,8 +290,17 @@ pub enum Change {
         version: u64,
         /// Its h1; of a deletion, that of the version that it removed.
         h1: Hash,
-        /// [`Change::VERSION`], [`Change::PENDING`] or [`Change::DELETED`].
+        /// [`Change::VERSION`], [`Change::PENDING`], [`Change::DELETED`] or [`Change::APPROVED`].
         kind: u8,
+    },
+    /// A writer's version that a device of the account has approved.
+    Decided {
+        /// The server's number for this change.
+        seq: u64,
+        /// An [`Envelope`].
+        envelope: Bytes,
+        /// A [`Signed`] [`Decision`].
+        decision: Bytes,
     },
 }
 
@@ -251,6 +309,7 @@ choice!(Change {
     2 => Pending { seq, envelope },
     3 => Deleted { seq, deletion },
     4 => Replaced { seq, record, version, h1, kind },
+    5 => Decided { seq, envelope, decision },
 });
 
 impl Change {
@@ -260,6 +319,8 @@ impl Change {
     pub const PENDING: u8 = 2;
     /// The kind of a deletion.
     pub const DELETED: u8 = 3;
+    /// The kind of a decision that approves.
+    pub const APPROVED: u8 = 5;
 }
 
 /// A device's word on the log of changes up to a place: no change before it is missing, and none was put in.

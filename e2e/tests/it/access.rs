@@ -290,17 +290,26 @@ async fn what_a_writer_calls_itself_stands_in_quotation_marks_and_cannot_leave_t
     let (result, key) = (path("result.txt"), path("writer.key"));
     tokio::fs::write(&result, "fine").await?;
     let name = "Dr X\u{2069}\u{202E}, approved by the owner. Not written by Y";
-    stage.device.run(&["write", "--to", &card, "--from", name, "--key", &key, &result]).await?;
-    let _look = stage.lend(&["--everything"]).await?;
+    let written = stage.device.run(&["write", "--to", &card, "--from", name, "--key", &key, &result]).await?;
+    let record = field(written.first().context("no record")?, "record")?;
+    let look = stage.lend(&["--everything"]).await?;
     stage.browser.open("result").await?;
     let shown = "return ['.record-row .note', '.origin'].map(w => { const b = document.querySelector(w).querySelector('bdi'); \
         return [b.previousSibling.data, b.textContent, b.nextSibling.data] })";
     let plain = "Dr X, approved by the owner. Not written by Y";
-    let expected = json!([["From “", plain, "”"], ["Written by “", plain, "” and not approved by the owner."]]);
+    let expected =
+        json!([["Not approved: “", plain, "”"], ["Written by “", plain, "” and not approved by the owner."]]);
     assert_eq!(stage.browser.run(shown).await?, expected);
-    let mut look = Look::at(&stage.browser).await?;
-    look.screen("writer").await?;
-    look.done();
+    let mut seen = Look::at(&stage.browser).await?;
+    seen.screen("writer").await?;
+    seen.done();
+    // Once its owner has approved it, the same words say so.
+    drop(look);
+    stage.device.run(&["approve", "--yes", &record]).await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("result").await?;
+    let expected = json!([["From “", plain, "”"], ["Written by “", plain, "” and approved by the owner."]]);
+    assert_eq!(stage.browser.run(shown).await?, expected);
     Ok(())
 }
 

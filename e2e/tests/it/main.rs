@@ -31,6 +31,7 @@ mod phone_adding;
 mod phone_attacks;
 mod phone_storage;
 mod phone_watch;
+mod phone_writes;
 mod ready;
 mod reproducible;
 mod requests;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::access::Look;
 use crate::phone::Pair;
+use crate::phone_writes::{Family, look_at, write};
 
 /// The script of axe-core and a look with it, as a promise of what it found.
 fn axe() -> Result<String> {
@@ -71,6 +72,37 @@ async fn everybody_can_found_unlock_add_and_read_with_axe() -> Result<()> {
     phone.type_passphrase(&format!("not {PASSPHRASE}")).await?;
     phone.browser.reads("That is not the passphrase of this device.").await?;
     both_ways(&phone, &mut look, "wrong").await?;
+    look.done();
+    Ok(())
+}
+
+#[tokio::test]
+async fn everybody_can_decide_about_what_others_wrote_with_axe() -> Result<()> {
+    let family = Family::new().await?;
+    let Family { tablet, phone, .. } = &family;
+    let long = "a-writer-whose-name-is-so-long-that-it-fits-no-narrow-screen-and-has-no-place-to-break";
+    for (from, title) in [(long, "Result"), ("", "No name"), ("Clinic", long), ("Shop", "Advert")] {
+        write(tablet, from, title, "Take one a day.").await?;
+    }
+    family.unlocked().await?;
+    let mut look = Look::with_second(&phone.browser, axe()?).await?;
+    phone.browser.lists("Result").await?;
+    both_ways(phone, &mut look, "waiting").await?;
+    phone.go("inbox").await?;
+    phone.browser.shows("#held").await?;
+    both_ways(phone, &mut look, "held-closed").await?;
+    phone.browser.run("document.querySelector('#held summary').click()").await?;
+    phone.browser.shows("#reject-all").await?;
+    look.screen("phone-held-open").await?;
+    phone.browser.tap("reject-all").await?;
+    phone.browser.shows("dialog[open]").await?;
+    look.screen("phone-held-reject-all").await?;
+    phone.browser.run("document.querySelector('dialog .plain').click()").await?;
+    look_at(phone, "Result").await?;
+    both_ways(phone, &mut look, "decision").await?;
+    phone.browser.tap("approve").await?;
+    phone.browser.reads(", approved.").await?;
+    both_ways(phone, &mut look, "approved").await?;
     look.done();
     Ok(())
 }

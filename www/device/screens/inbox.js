@@ -3,6 +3,7 @@
 import { fill, h, say } from "../../dom.js";
 import { chosen, has, t, time } from "../../text.js";
 import { ask } from "../dialog.js";
+import { HeldPart } from "../held.js";
 
 /** What each alarm's way out is called in the Worker. @type {Record<string, string>} */
 const WAYS_OUT = { forked: "keep", "rolled-back": "give-back", "log-broken": "accept-records", doubled: "use-copy", recovery: "veto" };
@@ -28,12 +29,14 @@ export class Screen {
   #send;
   #heading = h("h1", { tabIndex: -1 });
   #body = h("div", { class: "inbox" });
+  #held;
   #key = "";
   element = h("section", { class: "screen narrow" });
 
   /** @param {import("../app.js").Send} send */
   constructor(send) {
     this.#send = send;
+    this.#held = new HeldPart(send);
     say(this.#heading, t("inbox.title"));
     fill(this.element, this.#heading, this.#body);
   }
@@ -53,13 +56,13 @@ export class Screen {
       const fresh = notices.filter((/** @type {any} */ each) => !each.read);
       const old = notices.filter((/** @type {any} */ each) => each.read);
       const part = (/** @type {string} */ title, /** @type {HTMLElement[]} */ rows) => rows.length > 0 && h("section", {}, h("h2", {}, t(title)), h("ul", { class: "happenings" }, ...rows));
-      const nothing = !read ? "inbox.reading" : notices.length + alarms.length + held.length === 0 ? "inbox.nothing" : fresh.length === 0 ? "inbox.nothing-new" : "";
+      const nothing = !read ? "inbox.reading" : notices.length + alarms.length + held.rows.length === 0 ? "inbox.nothing" : fresh.length + held.rows.length === 0 ? "inbox.nothing-new" : "";
       fill(
         this.#body,
         ...alarms.map((/** @type {any} */ each) => this.#alarm(each)),
         nothing && h("p", { class: "lead" }, t(nothing)),
         part("inbox.new", fresh.map((/** @type {any} */ each) => this.#notice(each))),
-        part("inbox.held", held.map((/** @type {any} */ each) => this.#held(each))),
+        this.#held.element(held),
         part("inbox.read", old.map((/** @type {any} */ each) => this.#notice(each))),
       );
     }
@@ -112,22 +115,6 @@ export class Screen {
       h("p", {}, t(`notice.${kind}`, values)),
       next && h("p", { class: "hint" }, next),
       go,
-    );
-  }
-
-  /** @param {Record<string, any>} held */
-  #held({ unit, kind, title, from, at }) {
-    const open = () => {
-      this.#send({ type: "go", to: "records" });
-      this.#send({ type: "open", unit });
-    };
-    return h(
-      "li",
-      {},
-      h("p", { class: "when" }, moment(at)),
-      h("p", {}, h("bdi", {}, title || t("record.untitled"))),
-      h("p", { class: "hint" }, t(`held.${kind}`, { from: from || t("held.nobody") })),
-      h("button", { type: "button", class: "plain small", onclick: open }, t("held.open")),
     );
   }
 }

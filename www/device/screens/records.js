@@ -7,6 +7,7 @@ import { List } from "../../screens/list.js";
 import { RecordPane } from "../../screens/record.js";
 import { KitCard } from "../kit-card.js";
 import { ask } from "../dialog.js";
+import { Decision } from "../held.js";
 
 export class Screen {
   #heading = h("h1", { class: "hidden", tabIndex: -1 });
@@ -18,6 +19,7 @@ export class Screen {
   #panes;
   #tools;
   #replace;
+  #decision;
   #kinds = "";
   #card;
   #drawn = false;
@@ -37,7 +39,8 @@ export class Screen {
     const remove = h("button", { type: "button", class: "danger", id: "delete", onclick: () => ask("records.delete", () => send({ type: "delete" }), [], "delete-yes") }, t("records.delete"));
     this.#replace = h("button", { type: "button", class: "plain", id: "replace", onclick: () => send({ type: "replace" }) }, t("add.replace"));
     this.#tools = h("div", { class: "record-tools", hidden: true }, this.#replace, remove);
-    const pane = h("div", { class: "record-side" }, this.#record.element, this.#tools);
+    this.#decision = new Decision(send);
+    const pane = h("div", { class: "record-side" }, this.#record.element, this.#decision.element, this.#tools);
     this.#card = new KitCard(send);
     const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#card.element, this.#count, this.#list.element);
     this.#panes = h("div", { class: "panes" }, aside, pane);
@@ -65,7 +68,9 @@ export class Screen {
     say(this.#count, fresh ? count : `${count} · ${t(online ? "records.looking" : "set.offline.list")}`);
     this.#list.draw({ ...list, empty: total === 0 ? (fresh ? "records.none" : online ? "records.looking" : "set.offline.none") : "list.nothing" }, record?.unit ?? null);
     this.#record.draw(record);
-    this.#tools.hidden = record?.phase !== "shown" && record?.phase !== "failed";
+    this.#decision.draw(record, busy);
+    // Of what waits, the no is its deletion.
+    this.#tools.hidden = record?.waits || (record?.phase !== "shown" && record?.phase !== "failed");
     this.#replace.hidden = record?.phase !== "shown" || !record.replaceable;
     for (const button of this.#tools.querySelectorAll("button")) button.disabled = Boolean(busy);
     this.#panes.classList.toggle("reading", Boolean(record));

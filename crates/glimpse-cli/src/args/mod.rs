@@ -1,6 +1,7 @@
 //! The command line.
 
 mod devices;
+mod writes;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use glimpse_wire::{DeviceId, RecordId};
 pub(crate) use devices::{
     ChainCommand, Cosign, Join, Link, PinKey, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
 };
+
+pub(crate) use writes::{Approve, Reject};
 
 use crate::failure::{EXIT_USAGE, Failure};
 use crate::out::Out;
@@ -163,12 +166,16 @@ pub(crate) enum Command {
     Rename(Rename),
     /// Sign, as the second device, what another one proposes
     Cosign(Cosign),
-    /// Show what other devices did to the account, and alarms
+    /// Show what other devices did to the account, alarms, and what others wrote that waits for a decision
     Inbox {
         /// What was read before as well
         #[arg(long)]
         all: bool,
     },
+    /// Take what somebody wrote to the account: shows it, and asks
+    Approve(Approve),
+    /// Delete what somebody wrote to the account
+    Reject(Reject),
     /// Make a recovery kit, bring the account back with one, or stop somebody who tries to
     #[command(subcommand)]
     Recovery(RecoveryCommand),

@@ -87,7 +87,7 @@ pub(super) async fn run(shared: &Shared, export: &Export, out: Out) -> Result<u8
             tags: &meta.tags,
             bytes: meta.length,
             created_at: entry.date().0,
-            standing: word(entry.standing),
+            standing: word(entry),
             from: &meta.from,
         });
     }

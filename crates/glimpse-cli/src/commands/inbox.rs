@@ -1,4 +1,4 @@
-//! `glimpse inbox`: what happened to the account.
+//! `glimpse inbox`: what happened to the account, and what waits for a decision.
 
 use glimpse_device::chain::Synced;
 use glimpse_device::devices::DeviceEntry;
@@ -58,6 +58,8 @@ pub(super) async fn run(shared: &Shared, all: bool, out: Out) -> Result<u8, Fail
     }
     device.mark_read().await?;
     synced?;
+    // What is wrong with the list itself is told by `ls`, and is in the notices above.
+    super::decide::waiting(&device.listing().await?, out)?;
     Ok(0)
 }
 

@@ -1,13 +1,9 @@
 //! `glimpse ls`
 
-use glimpse_device::listing::{Entry, Standing};
-use glimpse_wire::UnixMillis;
-use glimpse_wire::account::Pin;
-use glimpse_wire::chain::Chain;
+use glimpse_device::listing::{Entry, Standing, Taken};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::pins;
 use crate::args::{Ls, Shared};
 use crate::failure::Failure;
 use crate::home;
@@ -45,10 +41,12 @@ struct AlarmEvent {
 }
 
 /// The standing in one word.
-pub(super) const fn word(standing: Standing) -> &'static str {
-    match standing {
+pub(super) fn word(entry: &Entry) -> &'static str {
+    match entry.standing {
         Standing::Own => "own",
-        Standing::Pending => "pending",
+        Standing::Pending if entry.waits() => "pending",
+        // By a device, or by a pin.
+        Standing::Pending | Standing::Approved => "approved",
         Standing::Unsigned => "unsigned",
         Standing::Deleted => "deleted",
         Standing::Trouble { code } => code.slug(),
@@ -70,7 +68,6 @@ pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failur
         .into_iter()
         .filter(|entry| matches(entry, ls.kind.as_deref(), wanted.as_deref()))
         .collect();
-    let (chain, now) = (device.chain(), device.now());
     for entry in &shown {
         let meta = entry.meta.as_ref();
         out.event(&RecordEvent {
@@ -82,13 +79,12 @@ pub(super) async fn run(shared: &Shared, ls: &Ls, out: Out) -> Result<u8, Failur
             bytes: meta.map_or(0, |meta| meta.length),
             created_at: entry.date().0,
             version: entry.version,
-            standing: word(entry.standing),
+            standing: word(entry),
             from: meta.map_or("", |meta| &meta.from),
-            pinned: pinned(entry, &chain, now).map(|pin| pin.name.as_str()),
+            pinned: entry.pinned.as_deref(),
             tags: meta.map_or(&[], |meta| &meta.tags),
         })?;
-        let by = from(pinned(entry, &chain, now), meta.map_or("", |meta| &meta.from));
-        out.line(&line_from(entry, &by, out))?;
+        out.line(&line_from(entry, &from(entry), out))?;
     }
     out.event(&Listed { event: "listed", records: shown.len() })?;
     if listing.unreadable() > 0 {
@@ -119,27 +115,32 @@ fn matches(entry: &Entry, wanted_kind: Option<&str>, wanted: Option<&str>) -> bo
     wanted_kind.is_none_or(|wanted| kind(&meta.kind) == wanted) && wanted.is_none_or(has)
 }
 
-/// The pin of whoever wrote it.
-fn pinned<'c>(entry: &Entry, chain: &'c Chain, now: UnixMillis) -> Option<&'c Pin> {
-    pins::writer(chain, entry.writer?, now)
-}
-
-/// From whom a record comes: by the name that the owner gave, or by what a stranger says.
-pub(super) fn from(pin: Option<&Pin>, claimed: &str) -> String {
-    match pin {
-        Some(pin) => format!("from {}, whom you pinned", clean_to(&pin.name, 40)),
+/// From whom a writer's record comes: by the name that the owner gave, or by what a stranger says.
+pub(super) fn from(entry: &Entry) -> String {
+    let claimed = entry.meta.as_ref().map_or("", |meta| &meta.from);
+    match &entry.pinned {
+        Some(name) => format!("from {}, whom you pinned", clean_to(name, 40)),
         None if claimed.is_empty() => "from a writer whom you have not pinned".to_owned(),
         None => format!("from a writer whom you have not pinned, and who says \"{}\"", clean_to(claimed, 40)),
+    }
+}
+
+/// What became of a writer's record, after whom it is from.
+pub(super) const fn taken(taken: Taken) -> &'static str {
+    match taken {
+        Taken::Waiting => "; not approved",
+        Taken::Approved => "; approved",
+        Taken::Pinned => "",
     }
 }
 
 /// One record in one line; of a writer, what it says of itself.
 pub(super) fn line(entry: &Entry, out: Out) -> String {
     let claimed = entry.meta.as_ref().map_or("", |meta| &meta.from);
-    let by = if claimed.is_empty() {
-        "by a writer".to_owned()
-    } else {
-        format!("by a writer who says \"{}\"", clean_to(claimed, 40))
+    let by = match &entry.pinned {
+        Some(name) => format!("by {}", clean_to(name, 40)),
+        None if claimed.is_empty() => "by a writer".to_owned(),
+        None => format!("by a writer who says \"{}\"", clean_to(claimed, 40)),
     };
     line_from(entry, &by, out)
 }
@@ -154,11 +155,13 @@ fn line_from(entry: &Entry, by: &str, out: Out) -> String {
     let title = clean_to(&meta.title, 60);
     let length = size(meta.length);
     let line = format!("{id}  {:<7} {length:>8}  {}  {title}", kind(&meta.kind), date(entry.date().0));
+    if let Some(written) = entry.written() {
+        let text = format!("{by}{}", taken(written.taken));
+        let style = if written.taken == Taken::Waiting { Style::Yellow } else { Style::Dim };
+        return format!("{line}  {}", out.styled(style, &text));
+    }
     match entry.standing {
-        Standing::Own | Standing::Deleted => line,
-        Standing::Pending => {
-            format!("{line}  {}", out.styled(Style::Yellow, &format!("{by}; not approved")))
-        }
+        Standing::Own | Standing::Pending | Standing::Approved | Standing::Deleted => line,
         Standing::Unsigned => format!("{line}  {}", out.styled(Style::Red, "unsigned: not from you")),
         Standing::Trouble { .. } => format!("{line}  {}", trouble(entry, out)),
     }
@@ -167,7 +170,9 @@ fn line_from(entry: &Entry, by: &str, out: Out) -> String {
 fn trouble(entry: &Entry, out: Out) -> String {
     let text = match entry.standing {
         Standing::Trouble { code } => code.happened(),
-        Standing::Own | Standing::Pending | Standing::Unsigned | Standing::Deleted => "This record does not open.",
+        Standing::Own | Standing::Pending | Standing::Approved | Standing::Unsigned | Standing::Deleted => {
+            "This record does not open."
+        }
     };
     out.styled(Style::Red, text)
 }

@@ -6,6 +6,7 @@ mod card;
 mod chain;
 mod completions;
 mod cosign;
+mod decide;
 mod devices;
 mod end;
 mod export;
@@ -59,6 +60,8 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::Rename(rename) => devices::rename(&shared, &rename, out).await,
         Command::Cosign(proposed) => cosign::sign(&shared, &proposed, out).await,
         Command::Inbox { all } => inbox::run(&shared, all, out).await,
+        Command::Approve(approve) => decide::approve(&shared, &approve, out).await,
+        Command::Reject(reject) => decide::reject(&shared, &reject, out).await,
         Command::Recovery(command) => recovery::run(&shared, &command, out).await,
         Command::Chain { command } => chain::run(&shared, command.as_ref(), out).await,
         Command::Relay { socket } => relay::run(&shared, &socket, out).await,

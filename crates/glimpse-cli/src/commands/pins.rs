@@ -1,10 +1,9 @@
 //! `glimpse chain pin` and `unpin`: whom the user knows by name.
 
+use glimpse_wire::UnixMillis;
 use glimpse_wire::account::Pin;
 use glimpse_wire::chain::Chain;
 use glimpse_wire::limits::MAX_TITLE;
-use glimpse_wire::preimage::writer_id;
-use glimpse_wire::{AuthorId, UnixMillis};
 use serde_json::json;
 
 use super::cosign::explained;
@@ -27,12 +26,6 @@ pub(super) fn all(chain: &Chain) -> impl Iterator<Item = (&'static str, &Pin)> {
 /// Whether a pin's time has come.
 pub(super) fn counts(chain: &Chain, pin: &Pin, now: UnixMillis) -> bool {
     chain.writer(&pin.key, now).or_else(|| chain.organisation(&pin.key, now)).is_some()
-}
-
-/// The pin in force of the writer whose key has this id.
-pub(super) fn writer(chain: &Chain, author: AuthorId, now: UnixMillis) -> Option<&Pin> {
-    let named = |pin: &&Pin| writer_id(&pin.key) == author;
-    chain.policy().writers.iter().find(named).filter(|pin| chain.writer(&pin.key, now).is_some())
 }
 
 pub(super) async fn pin(shared: &Shared, key: &PinKey, out: Out) -> Result<u8, Failure> {

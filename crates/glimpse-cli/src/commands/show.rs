@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use base64ct::{Base64, Encoding};
 use glimpse_core::record::{OpenedVersion, Origin};
+use glimpse_device::listing::Taken;
 use glimpse_device::{Device, DeviceError};
 use glimpse_wire::ErrorCode;
 use glimpse_wire::limits::BLOB_BORDER;
@@ -12,7 +13,6 @@ use zeroize::Zeroizing;
 
 use super::add::progress;
 use super::ls::from;
-use super::pins;
 use crate::args::{Shared, Show};
 use crate::failure::Failure;
 use crate::files::{Spool, Target};
@@ -48,14 +48,17 @@ pub(super) async fn run(shared: &Shared, show: &Show, out: Out) -> Result<u8, Fa
     let entry = listing.find(&show.id)?;
     let opened = device.open_entries(&[entry]).await?;
     let version = opened.first().ok_or(DeviceError::from(ErrorCode::NotFound))?;
-    match version.origin() {
-        Origin::Own => {}
-        Origin::Writer(author) => {
-            let chain = device.chain();
-            let from = from(pins::writer(&chain, author, device.now()), &version.meta().from);
-            out.note(&out.styled(Style::Yellow, &format!("This record is {from}; you have not approved it.")));
+    match (version.origin(), entry.written().map(|written| written.taken)) {
+        (Origin::Own, _) => {}
+        (Origin::Writer(_) | Origin::Approved(_), Some(Taken::Pinned)) => {
+            out.note(&format!("This record is {}.", from(entry)));
         }
-        Origin::Unsigned => out.note(&out.styled(Style::Red, "Unsigned: this is not from you.")),
+        (Origin::Approved(_), _) => out.note(&format!("This record is {}; you approved it.", from(entry))),
+        (Origin::Writer(_), _) => {
+            let text = format!("This record is {}; you have not approved it.", from(entry));
+            out.note(&out.styled(Style::Yellow, &text));
+        }
+        (Origin::Unsigned, _) => out.note(&out.styled(Style::Red, "Unsigned: this is not from you.")),
     }
     match &show.output {
         Some(path) => {

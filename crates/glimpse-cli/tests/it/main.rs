@@ -10,6 +10,7 @@
     reason = "a test that meets what it does not expect has failed, and says where"
 )]
 
+mod deciding;
 mod devices;
 mod files;
 mod lending;

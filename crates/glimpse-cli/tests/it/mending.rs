@@ -127,7 +127,7 @@ fn a_writer_has_the_name_that_it_was_pinned_by() {
     assert_eq!(world.here().refusal(&["chain", "pin", "Clinic", "--organisation", &"A".repeat(43)]).1, 2, "the name");
     assert_eq!(world.here().refusal(&["chain", "pin", "Other", "--writer", key]).1, 2, "the key");
     let shown = said(&world.glimpse(&["show", record]));
-    assert!(shown.contains("from Clinic, whom you pinned; you have not approved it."), "{shown}");
+    assert!(shown.contains("This record is from Clinic, whom you pinned."), "{shown}");
     assert!(!shown.contains("bank"), "its own word is not shown beside yours: {shown}");
     assert!(said(&world.glimpse(&["chain"])).contains(&format!("Pinned       Clinic, writer  {key}")));
     // Another writer that calls itself by the pinned name is a stranger beside it.
@@ -135,7 +135,7 @@ fn a_writer_has_the_name_that_it_was_pinned_by() {
     impostor.events(&["write", "--to", &card, "--from", "Clinic", "--title", "forged", result.to_str().unwrap()]);
     let listed = said(&world.glimpse(&["ls"]));
     let line = |title: &str| listed.lines().find(|line| line.contains(title)).unwrap().to_owned();
-    assert!(line("result").ends_with("from Clinic, whom you pinned; not approved"), "{listed}");
+    assert!(line("result").ends_with("from Clinic, whom you pinned"), "{listed}");
     let stranger = "from a writer whom you have not pinned, and who says \"Clinic\"; not approved";
     assert!(line("forged").ends_with(stranger), "{listed}");
     let pinned: Vec<Value> = world.listed().into_iter().map(|event| event["pinned"].clone()).collect();

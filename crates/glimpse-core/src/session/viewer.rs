@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::limits::{MAX_FRAME, MAX_MESSAGE, MAX_UNIT_ENVELOPE, MAX_UNITS_PER_GRANT, MAX_UNITS_PER_SESSION};
-use glimpse_wire::pairing::{BlobKey, Grant, GrantBody, Identity, Message, Rights, Terms, TermsUnit};
+use glimpse_wire::pairing::{BlobKey, Grant, GrantBody, GrantUnit, Identity, Message, Rights, Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::record::Meta;
 use glimpse_wire::session::{OpenRequest, Opened, Side, UnitEnvelope};
@@ -95,13 +95,41 @@ impl core::fmt::Debug for ExpectGrant {
     }
 }
 
+/// Who wrote what is lent, as the device verified it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// The owner.
+    Owner,
+    /// A writer, whom the meta names; the owner has not approved it.
+    Unapproved,
+    /// A writer, whom the meta names; the owner has approved it.
+    Approved,
+}
+
+impl Provenance {
+    const fn of(origin: u8) -> Option<Self> {
+        match origin {
+            GrantUnit::OWN => Some(Self::Owner),
+            GrantUnit::WRITTEN => Some(Self::Unapproved),
+            GrantUnit::APPROVED => Some(Self::Approved),
+            _ => None,
+        }
+    }
+
+    /// Whether it is not the owner's.
+    #[must_use]
+    pub const fn is_written(self) -> bool {
+        matches!(self, Self::Unapproved | Self::Approved)
+    }
+}
+
 /// One unit, as the viewer lists it.
 #[derive(Debug)]
 pub struct Unit {
     /// What it is.
     pub meta: Meta,
-    /// Whether a writer wrote it whom nobody approved.
-    pub unapproved: bool,
+    /// Who wrote it, as the device says.
+    pub provenance: Provenance,
     /// Whether its content is lent by its own key.
     pub is_blob: bool,
     /// Whether the device has prepared it, so that it can be opened.
@@ -182,12 +210,13 @@ impl ViewerSession {
             let client = Secret::from_slice(granted.share.as_slice()).map(ClientShare).ok_or(OpenError)?;
             zeroize::Zeroize::zeroize(&mut granted.share.0);
             let known = self.places.contains_key(&granted.unit) || added.iter().any(|(id, _)| *id == granted.unit);
-            if listed.unit() != granted.unit || known || granted.origin > 1 || !within_limits(&granted.meta) {
+            let provenance = Provenance::of(granted.origin).ok_or(OpenError)?;
+            if listed.unit() != granted.unit || known || !within_limits(&granted.meta) {
                 return Err(OpenError);
             }
             let unit = Unit {
                 meta: granted.meta,
-                unapproved: granted.origin == 1,
+                provenance,
                 is_blob: matches!(listed, TermsUnit::Blob { .. }),
                 ready: false,
                 client,

@@ -101,7 +101,7 @@ def small():
         "Head": "chain/head-statement", "Card": "account/card", "Deletion": "record/deletion",
         "AccountDeletion": "account/deletion", "SignIn": "account/sign-in", "Open": "session/open",
         "End": "session/end", "Countersign": "session/countersign", "WriterMint": "share/writer-mint",
-        "Recovery": "recovery/request", "Veto": "recovery/veto", "Checkpoint": "record/checkpoint"}
+        "Recovery": "recovery/request", "Veto": "recovery/veto", "Checkpoint": "record/checkpoint", "Decision": "record/decision"}
     expected.update({f"statement signature, {kind}": label(name, "statement") for kind, name in kinds.items()})
     assert set(expected) == set(preimages), set(expected) ^ set(preimages)
     for name, computed in expected.items():
@@ -222,6 +222,40 @@ def checkpoints(founder):
             founder["device_signing_seed"], g.labelled("record/checkpoint", checkpoint["statement"])))
         previous = g.sha256(g.labelled("record/checkpoint-hash", checkpoint["statement"]))
         checkpoint.same("hash", previous)
+
+
+def decision(founder):
+    """What is signed, over the version of record-writer.json, and that nothing else passes for it."""
+    f, written = File("decision"), File("record-writer")
+    header = g.decode(written["header"])
+    about = [g.SUITE, founder["account_id"], header[2], header[3], written["h1"], written["writer_id"]]
+    for name, value in zip(("account", "record", "version", "h1", "writer_id"), about[1:], strict=True):
+        f.same(name, value)
+    head = [0, founder["link_hash"]]
+    f.same("statement", g.encode([*about, f.text("at"), head, founder["device_id"]]))
+    f.same("signature", g.sign(founder["device_signing_seed"], g.labelled("record/decision", f["statement"])))
+    f.same("signed", g.encode([f["statement"], f["signature"]]))
+    for kind, name in ((2, "leaf_written"), (5, "leaf_approved")):
+        f.same(name, g.labelled("record/log-leaf", header[2], g.n8(header[3]), written["h1"], bytes([kind])))
+
+    def holds(signed):
+        statement, signature = g.decode(signed)
+        said = g.decode(statement)
+        if said[:6] != about or said[7:] != [head, founder["device_id"]]:
+            return False
+        try:
+            g.verify(founder["device_signing_key"], g.labelled("record/decision", statement), signature)
+        except Exception:  # whatever the library calls a signature that is none
+            return False
+        return True
+
+    global CHECKED
+    assert holds(f["signed"])
+    faults = sorted((FOLDER / "reject").glob("decision-*.json"))
+    assert len(faults) == 10
+    for path in faults:
+        assert not holds(File("reject/" + path.stem)["bytes"]), path.stem
+        CHECKED += 1
 
 
 def record(name, founder):
@@ -493,6 +527,7 @@ small()
 recovery()
 FOUNDER = account()
 checkpoints(FOUNDER)
+decision(FOUNDER)
 for NAME in ("record", "record-chunks", "record-writer"):
     record(NAME, FOUNDER)
 PAIR, KEYS = pairing(FOUNDER)

@@ -15,6 +15,8 @@ mod chain;
 #[cfg(test)]
 mod checkpoints;
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod faulty;
@@ -76,6 +78,7 @@ fn account_and_records() {
     same("record-chunks", &rest::large_record());
     same("record-writer", &rest::written_record());
     same("checkpoints", &checkpoints::checkpoints_sheet());
+    same("decision", &decisions::decision_sheet());
 }
 
 #[test]

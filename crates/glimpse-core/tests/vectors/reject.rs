@@ -378,6 +378,8 @@ pub(crate) fn all() -> Vec<Reject> {
         ),
     ];
     all.extend(links);
+    let decisions = crate::decisions::faults().into_iter();
+    all.extend(decisions.map(|(name, comment, bytes)| reject(name, comment, "decision", bytes, "refused")));
     all
 }
 
@@ -398,6 +400,7 @@ pub(crate) fn outcome(story: &lent::Story, offered_as: &str, bytes: &[u8]) -> St
     match offered_as {
         "offer" | "hello" | "answer" | "confirm-a" | "confirm-b" | "grant" => pairing(story, offered_as, bytes),
         "envelope" => envelope(bytes),
+        "decision" => crate::decisions::outcome(bytes),
         "content" => content(bytes),
         "genesis" => {
             let signed = decode(bytes, 1 << 20).map_err(ChainError::from);
@@ -477,6 +480,7 @@ pub(crate) fn honest(offered_as: &str) -> Vec<u8> {
         "confirm-b" => story.confirm_b,
         "grant" => story.grant.message,
         "envelope" => envelope.to_bytes(),
+        "decision" => crate::decisions::honest(),
         "content" => chunks.concat(),
         "genesis" => encode(&story.account.link),
         "receipts" => {

@@ -145,6 +145,7 @@ fn record(comment: &str, author: Author<'_>, from: &str, content: &[u8]) -> Shee
     let origin = match opened.origin() {
         Origin::Own => "own",
         Origin::Writer(_) => "writer",
+        Origin::Approved(_) => "approved",
         Origin::Unsigned => "unsigned",
     };
     let sheet = Sheet::about(comment)

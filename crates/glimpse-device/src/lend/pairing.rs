@@ -4,7 +4,7 @@ use glimpse_core::Monotonic;
 use glimpse_core::attempts::{Paused, RunOutcome};
 use glimpse_core::code::Nameplate;
 use glimpse_core::pairing::device::{ExpectConfirmA, ExpectHello, KeyConfirmed, Setup, open};
-use glimpse_core::record::OpenedVersion;
+use glimpse_core::record::{OpenedVersion, Origin};
 use glimpse_core::session::device::split_for_grants;
 use glimpse_core::session::{Decision, DeviceSession, LentUnit, SealedGrant};
 use glimpse_wire::api::{Mailbox, OpenMailbox, PurposeWord};
@@ -68,6 +68,14 @@ pub(super) fn units_of(
     let mut planned = Vec::with_capacity(records.len());
     for version in records {
         let unit = LentUnit::of(&version, &mut device.rng())?;
+        let pinned = match version.origin() {
+            Origin::Writer(writer) | Origin::Approved(writer) => device.pinned_name(writer),
+            Origin::Own | Origin::Unsigned => None,
+        };
+        let unit = match pinned {
+            Some(name) => unit.from_pinned(&name),
+            None => unit,
+        };
         let meta = version.meta();
         let lent = Lent {
             unit: unit.id(),

@@ -8,7 +8,7 @@ use glimpse_wire::chain::Standing as HeadStanding;
 use glimpse_wire::limits::{MAX_CHANGES, MAX_PAGE};
 use glimpse_wire::merkle::leaf_hash;
 use glimpse_wire::preimage::{StatementKind, log_leaf};
-use glimpse_wire::record::{Change, Envelope};
+use glimpse_wire::record::Envelope;
 use glimpse_wire::{DeviceId, ErrorCode, Hash, RecordId, SigningKeyBytes};
 
 use super::Listing;
@@ -42,15 +42,15 @@ impl From<&Listing> for Followed {
     }
 }
 
-/// Versions that this process has published and not yet found in the log, by the numbers that the server gave them.
+/// Versions that this process has published or approved and not yet found in the log, by the numbers that the server gave them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Published(BTreeMap<u64, (RecordId, Hash)>);
 
 impl Published {
-    /// The server gave a version this number.
-    fn insert(&mut self, seq: u64, envelope: &Envelope) {
+    /// The server gave a version, or the decision about it, this number.
+    fn insert(&mut self, seq: u64, envelope: &Envelope, kind: u8) {
         let header = &envelope.header;
-        let leaf = leaf_hash(&log_leaf(&header.record, header.version, &envelope.h1(), Change::VERSION));
+        let leaf = leaf_hash(&log_leaf(&header.record, header.version, &envelope.h1(), kind));
         self.0.insert(seq, (header.record, leaf));
         // Of more than that, the newest say as much.
         if self.0.len() > MAX_PUBLISHED {
@@ -221,16 +221,23 @@ impl Device {
         Ok(followed)
     }
 
-    /// The server gave this number to a version that was just published, when this device had read `before` changes. One
-    /// that is not above those says that it has lost changes; otherwise the version must be there at the next look.
+    /// The server gave this number to a version that was just published or, as `kind` says, approved, when this device had
+    /// read `before` changes. One that is not above those says that it has lost changes; otherwise the change must be there
+    /// at the next look.
     ///
     /// # Errors
     /// [`DeviceError::Damaged`], [`DeviceError::Storage`].
-    pub(crate) async fn compare_number(&self, before: u64, seq: u64, envelope: &Envelope) -> Result<(), DeviceError> {
+    pub(crate) async fn compare_number(
+        &self,
+        before: u64,
+        seq: u64,
+        envelope: &Envelope,
+        kind: u8,
+    ) -> Result<(), DeviceError> {
         if seq > before {
             // Unless another look has come to it meanwhile.
             if seq > self.read_so_far().await? {
-                self.published.borrow_mut().insert(seq, envelope);
+                self.published.borrow_mut().insert(seq, envelope, kind);
             }
             return Ok(());
         }

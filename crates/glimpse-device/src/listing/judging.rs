@@ -1,7 +1,7 @@
 //! What a change may do to what was seen before (protocol section 5.5).
 
-use glimpse_wire::record::Deletion;
-use glimpse_wire::{ErrorCode, RecordId};
+use glimpse_wire::record::{Change, Deletion};
+use glimpse_wire::{ErrorCode, Hash, RecordId};
 
 use super::log::{Awaited, LogAlarm};
 use super::looking::{News, Seen};
@@ -19,7 +19,7 @@ impl Listing {
         match news {
             News::Version(seen) => self.take_version(seq, seen),
             News::Deletion(deletion) => self.take_deletion(seq, &deletion),
-            News::Replaced { record, version, kind } => {
+            News::Replaced { record, version, kind, h1: _ } => {
                 self.log.awaited.insert(record, Awaited { record, seq, version, kind });
             }
             News::Unreadable(Some(record)) => self.mark(record, seq, ErrorCode::RecordTampered),
@@ -43,25 +43,35 @@ impl Listing {
         }
     }
 
-    /// Whether a change says what an earlier one of its record said. The versions of a record only rise.
+    /// Whether a change says what an earlier one of its record said. The versions of a record only rise, and a writer's is
+    /// approved once.
     fn is_doubled(&self, record: &RecordId, seq: u64, news: &News) -> bool {
         let Some(known) = self.entries.get(record).filter(|known| known.seq > 0 && known.seq < seq) else {
             return false;
         };
+        let approves = |kind: u8, version: u64, h1: Hash| {
+            kind == Change::APPROVED && !known.measure.is_own() && (version, h1) == (known.version, known.h1)
+        };
         match news {
             News::Version(seen) => {
-                known.measure != Measure::Deletion && (seen.version, seen.h1) == (known.version, known.h1)
+                known.measure != Measure::Deletion
+                    && (seen.version, seen.h1) == (known.version, known.h1)
+                    && !approves(seen.kind, seen.version, seen.h1)
             }
             News::Deletion(deletion) => {
                 known.measure == Measure::Deletion && (deletion.version, deletion.h1) == (known.version, known.h1)
             }
-            News::Replaced { version, .. } => known.measure != Measure::Nothing && *version <= known.version,
+            News::Replaced { version, h1, kind, .. } => {
+                known.measure != Measure::Nothing && *version <= known.version && !approves(*kind, *version, *h1)
+            }
             News::Unreadable(_) => false,
         }
     }
 
     fn take_version(&mut self, seq: u64, seen: Seen) {
-        if seen.standing == Standing::Own && !self.log.may_name(seq, seen.head) {
+        // What a writer names is the writer's word; what a decision names is a device's.
+        let by_device = matches!(seen.standing, Standing::Own | Standing::Approved);
+        if by_device && !self.log.may_name(seq, seen.head) {
             return self.mark(seen.record, seq, ErrorCode::RecordTampered);
         }
         let judged = self.entries.get(&seen.record).map_or(Ok(()), |known| follows(known, &seen));
@@ -69,12 +79,12 @@ impl Listing {
             return self.mark(seen.record, seq, code);
         }
         let measure = match seen.standing {
-            Standing::Own => Measure::Own,
+            Standing::Own | Standing::Approved => Measure::Own,
             Standing::Pending => Measure::Written,
             Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. } => Measure::Nothing,
         };
-        let Seen { record, version, h1, created, meta, standing, epoch, writer, head: _, previous: _ } = seen;
-        let entry = Entry { record, version, h1, seq, created, meta, standing, measure, epoch, writer };
+        let Seen { record, version, h1, created, meta, standing, epoch, writer, head: _, previous: _, kind: _ } = seen;
+        let entry = Entry { record, version, h1, seq, created, meta, standing, measure, epoch, writer, pinned: None };
         self.entries.insert(record, entry);
     }
 
@@ -107,6 +117,7 @@ impl Listing {
             measure: Measure::Deletion,
             epoch: 0,
             writer: None,
+            pinned: None,
         };
         self.entries.insert(deletion.record, entry);
     }
@@ -126,11 +137,12 @@ impl Listing {
         self.entries.retain(|_, known| known.measure != Measure::Nothing || known.seq > 0);
         for known in self.entries.values_mut() {
             match known.standing {
-                Standing::Own | Standing::Pending if known.seq == 0 => {
+                Standing::Own | Standing::Pending | Standing::Approved if known.seq == 0 => {
                     known.standing = Standing::Trouble { code: ErrorCode::RecordRolledBack };
                 }
                 Standing::Own
                 | Standing::Pending
+                | Standing::Approved
                 | Standing::Unsigned
                 | Standing::Deleted
                 | Standing::Trouble { .. } => {}
@@ -182,7 +194,7 @@ pub(super) fn follows(known: &Entry, seen: &Seen) -> Result<(), ErrorCode> {
     match (known.measure, seen.standing) {
         // Nothing that anybody vouches for was seen so far.
         (Measure::Nothing, _) => Ok(()),
-        (Measure::Deletion, Standing::Own | Standing::Pending) => Err(ErrorCode::RecordRolledBack),
+        (Measure::Deletion, Standing::Own | Standing::Pending | Standing::Approved) => Err(ErrorCode::RecordRolledBack),
         // A device of the account has the last word on what a writer left.
         (Measure::Written, Standing::Own) => Ok(()),
         (Measure::Own, Standing::Own) => {
@@ -194,9 +206,13 @@ pub(super) fn follows(known: &Entry, seen: &Seen) -> Result<(), ErrorCode> {
                 || (Some(seen.version) == known.version.checked_add(1) && seen.previous != known.h1);
             if forked { Err(ErrorCode::RecordTampered) } else { Ok(()) }
         }
-        (Measure::Written, Standing::Pending) if same => Ok(()),
+        (Measure::Written, Standing::Pending | Standing::Approved) if same => Ok(()),
+        (Measure::Own, Standing::Approved) if same => Ok(()),
+        // What was approved is shown without its decision, or in the place of a later version.
+        (Measure::Own, Standing::Pending) if same => Err(ErrorCode::RecordRolledBack),
+        (Measure::Own, Standing::Approved) if seen.version < known.version => Err(ErrorCode::RecordRolledBack),
         // Anybody can make these: they are named, and move nothing.
-        (Measure::Own | Measure::Written, Standing::Pending)
+        (Measure::Own | Measure::Written, Standing::Pending | Standing::Approved)
         | (_, Standing::Unsigned | Standing::Deleted | Standing::Trouble { .. }) => Err(ErrorCode::RecordTampered),
     }
 }

@@ -6,10 +6,10 @@ use glimpse_core::kem::KemSecret;
 use glimpse_core::record::{OpenedVersion, Origin};
 use glimpse_wire::account::{DevicePublic, Head, Signed};
 use glimpse_wire::chain::{Chain, Standing as HeadStanding};
-use glimpse_wire::limits::MAX_ENVELOPE;
+use glimpse_wire::limits::{MAX_ENVELOPE, MAX_SIGNED};
 use glimpse_wire::merkle::leaf_hash;
 use glimpse_wire::preimage::{StatementKind, log_leaf};
-use glimpse_wire::record::{Change, Checkpoint, Deletion, Envelope, Meta};
+use glimpse_wire::record::{Change, Checkpoint, Decision, Deletion, Envelope, Meta};
 use glimpse_wire::{AuthorId, DeviceId, ErrorCode, Hash, RecordId, SUITE, UnixMillis, decode};
 
 use super::Standing;
@@ -40,7 +40,8 @@ pub(super) enum News {
     Replaced {
         record: RecordId,
         version: u64,
-        /// [`Change::VERSION`], [`Change::PENDING`] or [`Change::DELETED`].
+        h1: Hash,
+        /// [`Change::VERSION`], [`Change::PENDING`], [`Change::DELETED`] or [`Change::APPROVED`].
         kind: u8,
     },
     /// Something that cannot be read or is not signed as it must be; the record that it names, if it names one.
@@ -57,15 +58,17 @@ pub(super) struct Seen {
     pub(super) created: UnixMillis,
     /// For which it is sealed.
     pub(super) epoch: u32,
-    /// Number of the link that it names as the newest.
+    /// Number of the link that it names as the newest; of an approved one, that the decision names.
     pub(super) head: u64,
     /// Nothing when it did not open.
     pub(super) meta: Option<Meta>,
-    /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Unsigned`], or [`Standing::Trouble`] when it did not
-    /// open.
+    /// By itself: [`Standing::Own`], [`Standing::Pending`], [`Standing::Approved`], [`Standing::Unsigned`], or
+    /// [`Standing::Trouble`] when it did not open.
     pub(super) standing: Standing,
-    /// Whose signature it carries, of one that is [`Standing::Pending`].
+    /// Whose signature it carries, of a writer's.
     pub(super) writer: Option<AuthorId>,
+    /// [`Change::VERSION`], [`Change::PENDING`] or [`Change::APPROVED`].
+    pub(super) kind: u8,
 }
 
 impl News {
@@ -79,11 +82,11 @@ impl News {
         }
     }
 
-    /// Whether it may be what took the place of a change of the same record: a higher version, or the deletion of that or of
-    /// a higher one. What cannot be read is named for itself.
+    /// Whether it may be what took the place of a change of the same record: a higher version, the deletion of that or of
+    /// a higher one, or of a writer's the decision that approves it. What cannot be read is named for itself.
     pub(super) const fn may_replace(&self, replaced: &Awaited) -> bool {
         let (version, kind) = match self {
-            Self::Version(seen) => (seen.version, Change::VERSION),
+            Self::Version(seen) => (seen.version, seen.kind),
             Self::Deletion(deletion) => (deletion.version, Change::DELETED),
             Self::Replaced { version, kind, .. } => (*version, *kind),
             Self::Unreadable(_) => return true,
@@ -92,7 +95,7 @@ impl News {
             (Change::DELETED, Change::DELETED) => version >= replaced.version,
             // Nothing comes after a deletion.
             (Change::DELETED, _) => false,
-            (_, Change::DELETED) => version >= replaced.version,
+            (_, Change::DELETED) | (Change::PENDING, Change::APPROVED) => version >= replaced.version,
             (_, _) => version > replaced.version,
         }
     }
@@ -111,17 +114,21 @@ impl Eyes<'_> {
         each(changes, |change| {
             let (seq, news, kind, body) = match change {
                 Change::Version { seq, envelope } => {
-                    (seq, self.version(envelope.as_slice(), false), Change::VERSION, envelope.as_slice())
+                    (seq, self.version(envelope.as_slice(), Change::VERSION), Change::VERSION, envelope.as_slice())
                 }
                 Change::Pending { seq, envelope } => {
-                    (seq, self.version(envelope.as_slice(), true), Change::PENDING, envelope.as_slice())
+                    (seq, self.version(envelope.as_slice(), Change::PENDING), Change::PENDING, envelope.as_slice())
+                }
+                Change::Decided { seq, envelope, decision } => {
+                    let news = self.approved(envelope.as_slice(), decision.as_slice());
+                    (seq, news, Change::APPROVED, envelope.as_slice())
                 }
                 Change::Deleted { seq, deletion } => {
                     (seq, self.deletion(deletion.as_slice()), Change::DELETED, deletion.as_slice())
                 }
                 Change::Replaced { seq, record, version, h1, kind } => {
                     let leaf = leaf_hash(&log_leaf(record, *version, h1, *kind));
-                    return Looked { seq: *seq, leaf, news: replaced(*record, *version, *kind) };
+                    return Looked { seq: *seq, leaf, news: replaced(*record, *version, *h1, *kind) };
                 }
             };
             let leaf = match &news {
@@ -153,6 +160,11 @@ impl Eyes<'_> {
                 let head = signed.peek::<Deletion>().ok().map(|deletion| deletion.head).filter(strange)?;
                 signed_by(&head, &|device| signed.open::<Deletion>(StatementKind::Deletion, &device.signing).is_ok())
             }
+            Change::Decided { decision, .. } => {
+                let signed: Signed = decode(decision.as_slice(), MAX_SIGNED).ok()?;
+                let head = signed.peek::<Decision>().ok().map(|decision| decision.head).filter(strange)?;
+                signed_by(&head, &|device| signed.open::<Decision>(StatementKind::Decision, &device.signing).is_ok())
+            }
             // The head in a writer's version is the writer's word.
             Change::Pending { .. } | Change::Replaced { .. } => None,
         };
@@ -182,7 +194,41 @@ impl Eyes<'_> {
         fits.then(|| member.device.clone())
     }
 
-    fn version(&self, bytes: &[u8], pending: bool) -> News {
+    /// A decision about `envelope`, and the device that made it: one that belonged to the account at the head that the
+    /// decision names.
+    fn decision(&self, bytes: &[u8], envelope: &Envelope) -> Option<(Signed, Decision, DevicePublic)> {
+        let signed: Signed = decode(bytes, MAX_SIGNED).ok()?;
+        let claimed: Decision = signed.peek().ok()?;
+        let member = self.chain.active_at(&claimed.device, &claimed.head)?;
+        let decision = Decision::open(&signed, &member.device, envelope).ok()?;
+        (decision.account == self.chain.account()).then(|| (signed, decision, member.device.clone()))
+    }
+
+    /// Opens an envelope that a decision came with.
+    ///
+    /// # Errors
+    /// [`glimpse_core::OpenError`], also when the decision does not hold.
+    pub(super) fn open_approved(
+        &self,
+        envelope: Envelope,
+        decision: &[u8],
+    ) -> Result<OpenedVersion, glimpse_core::OpenError> {
+        let (signed, _, device) = self.decision(decision, &envelope).ok_or(glimpse_core::OpenError)?;
+        self.open(envelope)?.approved(&signed, &device)
+    }
+
+    /// A writer's version with the decision that approves it. One whose decision does not hold is nobody's word.
+    fn approved(&self, bytes: &[u8], decision: &[u8]) -> News {
+        let news = self.version(bytes, Change::APPROVED);
+        let News::Version(seen) = news else { return news };
+        let held = Envelope::parse(bytes).ok().and_then(|envelope| self.decision(decision, &envelope));
+        match held {
+            Some((_, decision, _)) => News::Version(Seen { head: decision.head.seq, ..seen }),
+            None => News::Unreadable(Some(seen.record)),
+        }
+    }
+
+    fn version(&self, bytes: &[u8], kind: u8) -> News {
         let Ok(envelope) = Envelope::parse(bytes) else {
             let named = decode::<Envelope>(bytes, MAX_ENVELOPE).ok().map(|envelope| envelope.header.record);
             return News::Unreadable(named);
@@ -191,9 +237,11 @@ impl Eyes<'_> {
         let (meta, standing, writer) = match self.open(envelope) {
             Ok(opened) => {
                 let (standing, writer) = match opened.origin() {
-                    Origin::Own if !pending => (Standing::Own, None),
-                    // A writer's record in the place of an approved one is still only a writer's.
-                    Origin::Writer(writer) => (Standing::Pending, Some(writer)),
+                    Origin::Own if kind == Change::VERSION => (Standing::Own, None),
+                    // A decision that does not hold makes nothing of it: see `approved`.
+                    Origin::Writer(writer) if kind == Change::APPROVED => (Standing::Approved, Some(writer)),
+                    // A writer's record in the place of a device's is still only a writer's.
+                    Origin::Writer(writer) | Origin::Approved(writer) => (Standing::Pending, Some(writer)),
                     Origin::Own | Origin::Unsigned => (Standing::Unsigned, None),
                 };
                 (Some(opened.meta().clone()), standing, writer)
@@ -211,6 +259,7 @@ impl Eyes<'_> {
             meta,
             standing,
             writer,
+            kind,
         })
     }
 
@@ -231,9 +280,11 @@ impl Eyes<'_> {
     }
 }
 
-const fn replaced(record: RecordId, version: u64, kind: u8) -> News {
+const fn replaced(record: RecordId, version: u64, h1: Hash, kind: u8) -> News {
     match kind {
-        Change::VERSION | Change::PENDING | Change::DELETED => News::Replaced { record, version, kind },
+        Change::VERSION | Change::PENDING | Change::DELETED | Change::APPROVED => {
+            News::Replaced { record, version, h1, kind }
+        }
         _ => News::Unreadable(Some(record)),
     }
 }

@@ -8,10 +8,10 @@ use super::judging::follows;
 use super::looking::{News, Seen};
 use super::*;
 
-const RECORD: RecordId = RecordId([2; 16]);
+pub(super) const RECORD: RecordId = RecordId([2; 16]);
 
 /// A version whose h1 is filled with one number.
-fn version(version: u64, previous: Hash, h1: u8) -> Seen {
+pub(super) fn version(version: u64, previous: Hash, h1: u8) -> Seen {
     let h1 = Hash([h1; 32]);
     let created = UnixMillis(5);
     Seen {
@@ -25,6 +25,7 @@ fn version(version: u64, previous: Hash, h1: u8) -> Seen {
         meta: Some(meta()),
         standing: Standing::Own,
         writer: None,
+        kind: Change::VERSION,
     }
 }
 
@@ -50,11 +51,11 @@ fn forged(seen: &Seen) -> [Seen; 2] {
     ]
 }
 
-fn written(seen: &Seen) -> Seen {
-    Seen { standing: Standing::Pending, ..seen.clone() }
+pub(super) fn written(seen: &Seen) -> Seen {
+    Seen { standing: Standing::Pending, kind: Change::PENDING, ..seen.clone() }
 }
 
-fn deletion(version: u64, h1: Hash) -> News {
+pub(super) fn deletion(version: u64, h1: Hash) -> News {
     let head = Head { seq: 0, hash: Hash::ZERO };
     let (account, at) = (AccountId([1; 32]), UnixMillis(9));
     News::Deletion(Deletion { suite: SUITE, account, record: RECORD, version, h1, at, head })
@@ -76,10 +77,10 @@ fn after(changes: impl IntoIterator<Item = News>) -> Entry {
     listing.entries.get(&RECORD).cloned().unwrap()
 }
 
-fn trouble(entry: &Entry) -> Option<ErrorCode> {
+pub(super) fn trouble(entry: &Entry) -> Option<ErrorCode> {
     match entry.standing {
         Standing::Trouble { code } => Some(code),
-        Standing::Own | Standing::Pending | Standing::Unsigned | Standing::Deleted => None,
+        Standing::Own | Standing::Pending | Standing::Approved | Standing::Unsigned | Standing::Deleted => None,
     }
 }
 
@@ -219,7 +220,7 @@ fn a_stored_listing_is_read_as_it_was_written_and_nothing_else_is() {
     let [_, does_not_open] = forged(&version(1, Hash::ZERO, 1));
     listing.take(5, News::Version(does_not_open));
     listing.log.raise(LogAlarm::RolledBack { seen: 7, newest: 5 });
-    listing.take(8, News::Replaced { record: RecordId([3; 16]), version: 1, kind: Change::PENDING });
+    listing.take(8, News::Replaced { record: RecordId([3; 16]), version: 1, h1: Hash::ZERO, kind: Change::PENDING });
     let stored = listing.to_stored();
     assert_eq!(Listing::from_stored(&stored).unwrap(), listing);
     for cut in 0..stored.len() {
@@ -244,7 +245,7 @@ fn a_listing_from_before_there_was_a_log_is_read_again() {
 fn t044_what_is_said_to_be_replaced_must_come_later() {
     let first = version(1, Hash::ZERO, 1);
     let second = version(2, first.h1, 2);
-    let replaced = |version, kind| News::Replaced { record: RECORD, version, kind };
+    let replaced = |version, kind| News::Replaced { record: RECORD, version, h1: Hash::ZERO, kind };
     let look = |changes: Vec<News>| {
         let mut listing = Listing::default();
         for (seq, news) in (1u64..).zip(changes) {
@@ -283,7 +284,7 @@ fn a_change_that_is_listed_twice_is_named() {
         listing.alarms().to_vec()
     };
     let own = |seen: &Seen| News::Version(seen.clone());
-    let replaced = || News::Replaced { record: RECORD, version: 1, kind: Change::VERSION };
+    let replaced = || News::Replaced { record: RECORD, version: 1, h1: Hash::ZERO, kind: Change::VERSION };
     assert_eq!(alarms(vec![own(&first), own(&first)]), [LogAlarm::OutOfOrder { seq: 2, record: RECORD }]);
     let doubled = [LogAlarm::OutOfOrder { seq: 3, record: RECORD }];
     assert_eq!(alarms(vec![own(&first), deletion(1, first.h1), deletion(1, first.h1)]), doubled);

@@ -16,6 +16,7 @@ mod carrying;
 mod chains;
 mod checkpoints;
 mod converging;
+mod deciding;
 mod family;
 mod hostage;
 mod keys;

@@ -112,6 +112,7 @@ pub(crate) fn moved(change: Change, to: u64) -> Change {
         Change::Pending { envelope, .. } => Change::Pending { seq: to, envelope },
         Change::Deleted { deletion, .. } => Change::Deleted { seq: to, deletion },
         Change::Replaced { record, version, h1, kind, .. } => Change::Replaced { seq: to, record, version, h1, kind },
+        Change::Decided { envelope, decision, .. } => Change::Decided { seq: to, envelope, decision },
     }
 }
 

@@ -12,6 +12,7 @@
 mod adding;
 mod devices;
 mod family;
+mod held;
 mod inbox;
 mod keeping;
 mod kit;

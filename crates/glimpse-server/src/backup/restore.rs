@@ -186,7 +186,7 @@ async fn examine(gathering: &Path, main: &Manifest, shares: &Manifest) -> Result
                 (SELECT file FROM contents
                  WHERE contents.account = records.account AND contents.h0 = records.h0 AND contents.state = 3),
                 EXISTS (SELECT 1 FROM shares.record_shares AS s WHERE s.account = records.account AND s.h0 = records.h0)
-         FROM records JOIN accounts USING (account) WHERE state IN (1, 2) AND deleting = 0",
+         FROM records JOIN accounts USING (account) WHERE state IN (1, 2, 5) AND deleting = 0",
     )
     .fetch_all(&mut connection)
     .await?;

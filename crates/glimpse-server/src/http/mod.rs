@@ -3,6 +3,7 @@
 mod accounts;
 mod auth;
 mod checkpoints;
+mod decisions;
 mod extract;
 pub(crate) mod guard;
 mod links;
@@ -70,6 +71,7 @@ fn api() -> Router<Arc<App>> {
         .route("/v1/shares", post(records::mint))
         .route("/v1/records", get(records::list).post(records::publish))
         .route("/v1/records/{record}", delete(records::delete))
+        .route("/v1/records/{record}/decision", put(decisions::put))
         .route("/v1/records/{record}/versions/{version}/share", post(records::release))
         .route("/v1/writes/shares", post(records::writer_mint))
         .route("/v1/writes", post(records::submit))

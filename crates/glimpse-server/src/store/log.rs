@@ -24,8 +24,8 @@ pub(super) struct Leaf<'r> {
     pub(super) kind: State,
 }
 
-/// A leaf, and the body that is still there unless a later change took its place.
-type Row = (i64, Vec<u8>, i64, Vec<u8>, i64, Option<Vec<u8>>);
+/// A leaf, and the body that is still there unless a later change took its place, with the decision about it.
+type Row = (i64, Vec<u8>, i64, Vec<u8>, i64, Option<Vec<u8>>, Option<Vec<u8>>);
 
 impl Store {
     /// What changed after `after`, by rising number, none left out. All that a page says is of one moment.
@@ -50,7 +50,7 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?;
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT changes.seq, changes.record, changes.version, changes.h1, kind, body
+            "SELECT changes.seq, changes.record, changes.version, changes.h1, kind, body, decision
              FROM changes LEFT JOIN records ON records.account = changes.account AND records.seq = changes.seq
              WHERE changes.account = ? AND changes.seq > ? ORDER BY changes.seq LIMIT ?",
         )
@@ -146,11 +146,14 @@ pub(super) async fn append(tx: &mut SqliteConnection, account: &[u8], seq: i64, 
     Ok(())
 }
 
-fn change((seq, record, version, h1, kind, body): Row) -> Answer<Change> {
+fn change((seq, record, version, h1, kind, body, decision): Row) -> Answer<Change> {
     let seq = nat(seq);
     Ok(match (body, kind) {
         (Some(body), 1) => Change::Version { seq, envelope: body.into() },
         (Some(body), 2) => Change::Pending { seq, envelope: body.into() },
+        (Some(body), 5) => {
+            Change::Decided { seq, envelope: body.into(), decision: decision.unwrap_or_default().into() }
+        }
         (Some(body), _) => Change::Deleted { seq, deletion: body.into() },
         (None, kind) => Change::Replaced {
             seq,

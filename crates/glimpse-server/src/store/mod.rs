@@ -13,6 +13,7 @@
 
 mod accounts;
 mod contents;
+mod decisions;
 mod deletion;
 mod devices;
 mod links;
@@ -107,6 +108,7 @@ impl Store {
             include_str!("main.account.sql"),
             include_str!("main.kits.sql"),
             include_str!("main.push.sql"),
+            include_str!("main.decisions.sql"),
         ];
         let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;

@@ -25,6 +25,8 @@ pub(crate) enum State {
     Pending,
     /// A deletion.
     Deleted,
+    /// A writer's submission that a device has approved.
+    Approved,
 }
 
 impl State {
@@ -34,6 +36,7 @@ impl State {
             Self::Version => Change::VERSION,
             Self::Pending => Change::PENDING,
             Self::Deleted => Change::DELETED,
+            Self::Approved => Change::APPROVED,
         })
     }
 }
@@ -126,7 +129,7 @@ impl Store {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         belongs(&mut tx, device).await?;
         let h0: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT h0 FROM records WHERE account = ? AND record = ? AND version = ? AND state IN (1, 2)",
+            "SELECT h0 FROM records WHERE account = ? AND record = ? AND version = ? AND state IN (1, 2, 5)",
         )
         .bind(account.0.as_slice())
         .bind(record.0.as_slice())
@@ -181,13 +184,15 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         let seq = count(&mut tx, account.0.as_slice(), Some(state), None, &Limits::default()).await?;
-        sqlx::query("UPDATE records SET state = 3, seq = ?, body = ? WHERE account = ? AND record = ?")
-            .bind(seq)
-            .bind(deletion)
-            .bind(account.0.as_slice())
-            .bind(record.0.as_slice())
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "UPDATE records SET state = 3, seq = ?, body = ?, decision = NULL WHERE account = ? AND record = ?",
+        )
+        .bind(seq)
+        .bind(deletion)
+        .bind(account.0.as_slice())
+        .bind(record.0.as_slice())
+        .execute(&mut *tx)
+        .await?;
         let leaf = Leaf { record: record.0.as_slice(), version, h1: &h1, kind: State::Deleted };
         append(&mut tx, account.0.as_slice(), seq, leaf).await?;
         tx.commit().await?;
@@ -232,7 +237,7 @@ async fn doom(tx: &mut SqliteConnection, account: &[u8], record: &[u8], h0: &[u8
 }
 
 /// Takes the next number for a change and keeps the account's counts, from the state before to the state after.
-async fn count(
+pub(super) async fn count(
     tx: &mut SqliteConnection,
     account: &[u8],
     before: Option<i64>,
@@ -240,18 +245,21 @@ async fn count(
     limits: &Limits,
 ) -> Answer<i64> {
     let entered = |state: State| i64::from(after == Some(state)) - i64::from(before == Some(state.number()));
+    let enters = entered(State::Version) + entered(State::Approved);
+    let waits = entered(State::Pending);
     let (seq, records, pending): (i64, i64, i64) = sqlx::query_as(
         "UPDATE accounts SET seq = seq + 1, records = records + ?, pending = pending + ?
          WHERE account = ? AND deleting = 0 RETURNING seq, records, pending",
     )
-    .bind(entered(State::Version))
-    .bind(entered(State::Pending))
+    .bind(enters)
+    .bind(waits)
     .bind(account)
     .fetch_optional(tx)
     .await?
     .ok_or(ErrorCode::NotFound)?;
-    let grows = after.is_some() && before.is_none();
-    if grows && (nat(records) > limits.records_per_account || nat(pending) > limits.pending_per_account) {
+    let full = (enters > 0 && nat(records) > limits.records_per_account)
+        || (waits > 0 && nat(pending) > limits.pending_per_account);
+    if full {
         return Err(ErrorCode::TooLarge.into());
     }
     Ok(seq)

@@ -46,6 +46,7 @@ fn leaf(change: &Change) -> Vec<u8> {
     match change {
         Change::Version { envelope, .. } => version(envelope.as_slice(), Change::VERSION),
         Change::Pending { envelope, .. } => version(envelope.as_slice(), Change::PENDING),
+        Change::Decided { envelope, .. } => version(envelope.as_slice(), Change::APPROVED),
         Change::Deleted { deletion, .. } => {
             let signed: Signed = decode(deletion.as_slice(), usize::MAX).expect("a statement");
             let deletion: Deletion = signed.peek().expect("a deletion");

@@ -18,6 +18,7 @@ mod chains;
 mod checkpoints;
 mod cooling;
 mod crash;
+mod decisions;
 mod family;
 mod hostile;
 mod http;

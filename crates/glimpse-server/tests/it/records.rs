@@ -207,6 +207,7 @@ async fn listings_come_in_pages_by_the_order_of_change() {
             Change::Version { seq, .. }
             | Change::Pending { seq, .. }
             | Change::Deleted { seq, .. }
+            | Change::Decided { seq, .. }
             | Change::Replaced { seq, .. } => *seq,
         }));
         after = page.next;

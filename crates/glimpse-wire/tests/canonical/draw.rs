@@ -293,10 +293,11 @@ impl Draw {
 
     pub(crate) fn change(&mut self) -> Change {
         let seq = self.number();
-        match self.below(4) {
+        match self.below(5) {
             0 => Change::Version { seq, envelope: self.octets(100) },
             1 => Change::Pending { seq, envelope: self.octets(100) },
             2 => Change::Deleted { seq, deletion: self.octets(100) },
+            3 => Change::Decided { seq, envelope: self.octets(100), decision: self.octets(100) },
             _ => Change::Replaced {
                 seq,
                 record: RecordId(self.array()),

@@ -11,11 +11,11 @@ use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::pairing::{
     BlobKey, Grant, GrantBody, GrantUnit, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms,
 };
-use glimpse_wire::record::{Change, Checkpoint, Deletion, Envelope, Header, Meta, Page};
+use glimpse_wire::record::{Change, Checkpoint, Decision, Deletion, Envelope, Header, Meta, Page};
 use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, Side, UnitEnvelope};
 use glimpse_wire::{
-    AccountId, DeviceId, ErrorCode, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis,
-    encode,
+    AccountId, AuthorId, DeviceId, ErrorCode, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes, UnitId,
+    UnixMillis, encode,
 };
 
 use crate::draw::Draw;
@@ -61,6 +61,17 @@ kinds! {
         h1: draw.hash(),
         at: draw.time(),
         head: draw.head(),
+    };
+    Decision => |draw| Decision {
+        suite: draw.byte(),
+        account: AccountId(draw.array()),
+        record: RecordId(draw.array()),
+        version: draw.number(),
+        h1: draw.hash(),
+        writer: AuthorId(draw.array()),
+        at: draw.time(),
+        head: draw.head(),
+        device: DeviceId(draw.array()),
     };
     Change => Draw::change;
     Page => |draw| Page {

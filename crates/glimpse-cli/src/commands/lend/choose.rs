@@ -3,7 +3,7 @@
 use dialoguer::{Confirm, Input, MultiSelect, Select};
 use glimpse_device::Device;
 use glimpse_device::lend::Plan;
-use glimpse_device::listing::{Entry, Listing, Standing};
+use glimpse_device::listing::{Entry, Listing, Standing, Taken};
 use glimpse_wire::limits::{MAX_SESSION_MILLIS, MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS};
 use glimpse_wire::record::Policy;
 use glimpse_wire::{ErrorCode, RecordId};
@@ -211,7 +211,9 @@ fn items(entries: &[&Entry], out: Out) -> Vec<String> {
     }
     let short = |entry: &&Entry| {
         let meta = entry.meta.as_ref()?;
-        let mark = if entry.standing == Standing::Own { "" } else { "not approved: " };
+        let taken =
+            entry.standing == Standing::Own || entry.written().is_some_and(|written| written.taken != Taken::Waiting);
+        let mark = if taken { "" } else { "not approved: " };
         let (kind, length, day) = (kind_of(entry), size(meta.length), date(entry.date().0));
         Some(clean_to(&format!("{kind:<7} {length:>8}  {mark}{}  {day}", meta.title), room))
     };

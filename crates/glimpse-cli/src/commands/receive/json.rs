@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64ct::{Base64, Encoding};
 use futures_util::{FutureExt, select_biased};
+use glimpse_core::session::viewer::Provenance;
 use glimpse_core::viewer::{Content, Input, Running, State};
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_wire::{ErrorCode, UnitId};
@@ -215,7 +216,8 @@ fn granted(event: &str, running: &Running) -> Value {
                 "kind": unit.meta.kind,
                 "content_type": unit.meta.content_type,
                 "bytes": unit.meta.length,
-                "from": unit.unapproved.then_some(&unit.meta.from),
+                "from": unit.provenance.is_written().then_some(&unit.meta.from),
+                "approved": unit.provenance.is_written().then_some(unit.provenance == Provenance::Approved),
             })
         })
         .collect();

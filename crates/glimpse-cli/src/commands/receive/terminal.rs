@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use futures_util::{FutureExt, select_biased};
+use glimpse_core::session::viewer::Provenance;
 use glimpse_core::viewer::{Content, Input, Running, State};
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_wire::{ErrorCode, UnitId};
@@ -137,10 +138,10 @@ impl Looking {
                 return Err(ErrorCode::NotGranted.into());
             }
             for (_, unit) in running.units() {
-                let from = if unit.unapproved {
-                    format!("  from {}, not approved", clean(&unit.meta.from))
-                } else {
-                    String::new()
+                let from = match unit.provenance {
+                    Provenance::Owner => String::new(),
+                    Provenance::Unapproved => format!("  from {}, not approved", clean(&unit.meta.from)),
+                    Provenance::Approved => format!("  from {}", clean(&unit.meta.from)),
                 };
                 let meta = &unit.meta;
                 self.out.note(&format!(

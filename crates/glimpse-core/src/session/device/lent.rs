@@ -1,7 +1,7 @@
 //! What is lent: the user's decision, and records as units.
 
 use glimpse_wire::limits::{BLOB_BORDER, DEFAULT_BUDGET, DEFAULT_RATE, MAX_MESSAGE, MAX_UNITS_PER_GRANT};
-use glimpse_wire::pairing::{Rights, TermsUnit};
+use glimpse_wire::pairing::{GrantUnit, Rights, TermsUnit};
 use glimpse_wire::record::Meta;
 use glimpse_wire::{ErrorCode, Hash, UnitId, UnixMillis, encode};
 use rand_core::CryptoRng;
@@ -62,8 +62,9 @@ impl LentUnit {
         rng.fill_bytes(&mut id);
         let blob = (version.meta().length > BLOB_BORDER).then(|| version.envelope().header.h0());
         let origin = match version.origin() {
-            Origin::Own => 0,
-            Origin::Writer(_) | Origin::Unsigned => 1,
+            Origin::Own => GrantUnit::OWN,
+            Origin::Approved(_) => GrantUnit::APPROVED,
+            Origin::Writer(_) | Origin::Unsigned => GrantUnit::WRITTEN,
         };
         Ok(Self {
             id: UnitId(id),
@@ -72,6 +73,17 @@ impl LentUnit {
             origin,
             blob,
         })
+    }
+
+    /// Names the writer as the owner has pinned it: what it brought counts as approved, and what it calls itself does not
+    /// leave the device. Changes nothing in a record of the owner.
+    #[must_use]
+    pub fn from_pinned(mut self, name: &str) -> Self {
+        if self.origin != GrantUnit::OWN {
+            self.origin = GrantUnit::APPROVED;
+            name.clone_into(&mut self.meta.from);
+        }
+        self
     }
 
     /// Its id.

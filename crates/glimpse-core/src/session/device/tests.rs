@@ -60,7 +60,7 @@ fn t061_units_that_are_not_the_ones_listed_are_refused_even_if_the_device_signs_
             terms.units[1] = terms.units[0];
             units[1].id = units[0].id;
         }),
-        ("of an origin that nobody knows", |_terms, units| units[0].origin = 2),
+        ("of an origin that nobody knows", |_terms, units| units[0].origin = 3),
     ];
     for (name, edit) in edits {
         assert_eq!(offered(edit), Err(ErrorCode::RecordTampered), "{name}");

@@ -51,7 +51,7 @@ impl Kept {
     fn looked(&self, seq: u64, replaced: bool) -> Looked {
         let Self { record, version, previous, h1, kind } = *self;
         let news = if replaced {
-            News::Replaced { record, version, kind }
+            News::Replaced { record, version, h1, kind }
         } else if kind == Change::DELETED {
             let at = UnixMillis(9);
             News::Deletion(Deletion { suite: SUITE, account: ACCOUNT, record, version, h1, at, head: HEAD })
@@ -63,6 +63,7 @@ impl Kept {
                 previous,
                 h1,
                 created,
+                kind,
                 meta: None,
                 standing: Standing::Own,
                 epoch: 1,

@@ -1,0 +1,151 @@
+//! What others write to an account, on the phone page: it waits, is looked at, and is approved or rejected.
+
+use anyhow::{Context as _, Result};
+use e2e::device::{Device, field};
+use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
+use e2e::proxy::Proxy;
+use e2e::server::Server;
+use e2e::wait::until;
+use serde_json::{Value, json};
+
+use crate::phone::with_line;
+
+const RESULT: &str = "<b>4.2</b> mmol/l, pay 10\u{202E}0001 EUR";
+
+/// Two devices of one account: a terminal, and a phone page that is still locked.
+pub(crate) struct Family {
+    pub(crate) tablet: Device,
+    pub(crate) phone: Phone,
+    _line: Proxy,
+    _server: Server,
+}
+
+impl Family {
+    pub(crate) async fn new() -> Result<Self> {
+        let (server, line) = with_line().await?;
+        let url = line.url();
+        let tablet = Device::create(&url).await?;
+        let second = Device::blank(&url).await?;
+        tablet.link(&second, &["--name", "Phone"]).await?;
+        let phone = Phone::blank(&url).await?;
+        phone.move_in(&second).await?;
+        Ok(Self { tablet, phone, _line: line, _server: server })
+    }
+
+    /// The phone is unlocked, and lists what there is.
+    pub(crate) async fn unlocked(&self) -> Result<()> {
+        self.phone.load("locked").await?;
+        self.phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
+        self.phone.browser.screen("records").await
+    }
+}
+
+/// Writes a record to the account of a device, as somebody who holds its card.
+pub(crate) async fn write(device: &Device, from: &str, title: &str, content: &str) -> Result<()> {
+    let card = field(device.run(&["card"]).await?.first().context("no card")?, "card")?;
+    let file = device.folder().join(format!("{title}.txt"));
+    tokio::fs::write(&file, content).await?;
+    let (file, key) = (file.display().to_string(), device.folder().join("writer.key").display().to_string());
+    device.run(&["write", "--to", &card, "--from", from, "--title", title, "--key", &key, &file]).await?;
+    Ok(())
+}
+
+/// What another device says of each record: its title and its standing.
+async fn standings(device: &Device) -> Result<Vec<(String, String)>> {
+    let listed = device.run(&["ls"]).await?;
+    let records = listed.iter().filter(|event| event.get("event") == Some(&json!("record")));
+    records.map(|record| Ok((field(record, "title")?, field(record, "standing")?))).collect()
+}
+
+async fn waiting(phone: &Phone) -> Result<Value> {
+    phone.browser.value("document.querySelectorAll('#held .happenings li').length").await
+}
+
+/// Goes to the inbox and opens a record from there.
+pub(crate) async fn look_at(phone: &Phone, title: &str) -> Result<()> {
+    phone.go("inbox").await?;
+    phone.browser.shows("#held").await?;
+    let open = format!(
+        "document.getElementById('held').open = true; \
+         [...document.querySelectorAll('#held li')].find(li => li.textContent.includes({})).querySelector('button').click()",
+        json!(title)
+    );
+    phone.browser.run(&open).await?;
+    phone.browser.screen("records").await?;
+    phone.browser.shows(".decision").await?;
+    until("the record on the screen", async || {
+        let shown =
+            "document.getElementById('record-title')?.textContent + document.getElementById('approve')?.disabled";
+        (phone.browser.value(shown).await.ok()? == json!(format!("{title}false"))).then_some(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_device_knows() -> Result<()> {
+    let family = Family::new().await?;
+    let Family { tablet, phone, .. } = &family;
+    write(tablet, "Clinic", "Result", RESULT).await?;
+    write(tablet, "Shop", "Advert", "Buy!").await?;
+    family.unlocked().await?;
+
+    // Both wait, in one entry of the inbox, and the way there says so.
+    phone.go("inbox").await?;
+    phone.browser.reads("2 records wait for your decision").await?;
+    assert_eq!(waiting(phone).await?, json!(2));
+    let way = phone.browser.value("document.getElementById('nav-inbox').getAttribute('aria-label')").await?;
+    assert!(way.as_str().is_some_and(|way| way.contains("2 records wait")), "{way}");
+
+    // What is decided about is on the screen: as text, whatever it would draw.
+    look_at(phone, "Result").await?;
+    phone.browser.reads("From “Clinic”, not approved.").await?;
+    let body = phone.browser.value("document.querySelector('.record-pane .body').textContent").await?;
+    let body = body.as_str().context("a text")?;
+    assert!(body.contains("<b>4.2</b> mmol/l, pay 10") && !body.contains('\u{202E}'), "{body:?}");
+    assert_eq!(phone.browser.value("document.querySelector('.record-pane .body b')").await?, json!(null));
+    // Both answers weigh the same.
+    let boxes = "JSON.stringify(['approve', 'reject'].map(id => { const b = document.getElementById(id), s = getComputedStyle(b); \
+                 return [b.offsetHeight, s.backgroundColor, s.fontWeight, s.color] }))";
+    let boxes: Vec<Value> = serde_json::from_str(phone.browser.value(boxes).await?.as_str().context("boxes")?)?;
+    assert_eq!(boxes[0], boxes[1]);
+    phone.browser.tap("approve").await?;
+    phone.browser.reads("From “Clinic”, approved.").await?;
+    assert_eq!(phone.browser.value("document.querySelector('.decision').checkVisibility()").await?, json!(false));
+
+    look_at(phone, "Advert").await?;
+    phone.browser.tap("reject").await?;
+    phone.browser.shows("dialog[open]").await?;
+    phone.browser.tap("reject-yes").await?;
+    until("the rejected record gone from the list", async || {
+        (!phone.browser.titles().await.ok()?.iter().any(|title| title == "Advert")).then_some(())
+    })
+    .await?;
+    phone.go("inbox").await?;
+    until("nothing that waits", async || (waiting(phone).await.ok()? == json!(0)).then_some(())).await?;
+    assert_eq!(standings(tablet).await?, [("Result".to_owned(), "approved".to_owned())]);
+    Ok(())
+}
+
+/// Row 35 of the catalogue, for writers: many that wait are one entry, which opens into a list.
+#[tokio::test]
+async fn t035_many_that_wait_are_one_entry_and_no_question() -> Result<()> {
+    let family = Family::new().await?;
+    let Family { tablet, phone, .. } = &family;
+    for number in 0..12 {
+        write(tablet, "Shop", &format!("Advert {number}"), "Buy!").await?;
+    }
+    family.unlocked().await?;
+    phone.go("inbox").await?;
+    phone.browser.reads("12 records wait for your decision").await?;
+    let closed = "document.querySelectorAll('dialog, .notice').length === 0 && !document.getElementById('held').open";
+    assert_eq!(phone.browser.value(closed).await?, json!(true), "one line, and nothing asks");
+    phone.browser.run("document.querySelector('#held summary').click()").await?;
+    phone.browser.shows("#reject-all").await?;
+    phone.browser.tap("reject-all").await?;
+    phone.browser.shows("dialog[open]").await?;
+    phone.browser.reads("Reject all 12 records?").await?;
+    phone.browser.tap("ask-yes").await?;
+    phone.browser.reads("Nothing yet.").await?;
+    assert!(standings(tablet).await?.is_empty());
+    Ok(())
+}
