@@ -99,6 +99,7 @@ class Scenarios(unittest.TestCase):
             "Veto": "recovery/veto",
             "Checkpoint": "record/checkpoint",
             "Decision": "record/decision",
+            "Stop": "session/stop",
         }
         for name, label in statements.items():
             computed[f"statement signature, {name}"] = preimages.statement(label, b"statement")

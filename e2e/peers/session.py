@@ -7,7 +7,7 @@ from cipher import HpkeReceiver, Stream, key_and_commitment, padme, same, seal, 
 from pairing import HEAD, MESSAGE, signed_statement
 from wire import SUITE, ZERO32, H, Refused, array, choice, decode, encode, lp, many, octets, only, suite, text, uint
 
-VIEWER, DEVICE = 1, 2
+VIEWER, DEVICE, ANOTHER = 1, 2, 3
 TWO_HOURS = 2 * 60 * 60 * 1000
 UNITS_IN_GRANT, UNITS_IN_SESSION = 256, 16_384
 MOST_OPENED = 8 * 1024 * 1024
@@ -84,6 +84,9 @@ RECEIPT = array(
     "Receipt", suite=suite, session=octets(16), seq=uint, previous=octets(32), at=uint, event=EVENT
 )
 END = array("End", suite=suite, session=octets(16), side=uint, last_receipt=octets(32), at=uint)
+STOP = array(
+    "Stop", suite=suite, session=octets(16), account=octets(32), device=octets(32), at=uint, head=HEAD
+)
 LIVE_FROM_DEVICE = choice(
     _3=array("Ready", tag=only(3), units=many(octets(16), UNITS_IN_SESSION)),
     _4=array("Unavailable", tag=only(4), unit=octets(16), error=uint),
@@ -159,10 +162,14 @@ class Receipts:
             raise _tampered(f"a receipt: {kind}")
 
     def _ended_by_whom(self, event):
-        """0 the server, or the side that signed; None when nobody did."""
+        """0 the server, or the side that signed; None when nobody did. Whether it is a Stop, the account's chain tells."""
         if event.end == b"" and event.signature == bytes(64):
             return 0
-        end = decode(event.end, END, 1024)
+        try:
+            end = decode(event.end, END, 1024)
+        except Refused:
+            stop = decode(event.end, STOP, 1024)
+            return ANOTHER if stop.session == self._session else None
         key = {VIEWER: self._viewer_key, DEVICE: self._device_key}.get(end.side)
         if key is None or end.session != self._session:
             return None

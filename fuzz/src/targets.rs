@@ -21,7 +21,7 @@ use glimpse_wire::pairing::{
     BlobKey, Grant, GrantBody, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms,
 };
 use glimpse_wire::record::{Decision, Deletion, Envelope, Meta, Page};
-use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, UnitEnvelope};
+use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, Stop, UnitEnvelope};
 use glimpse_wire::{SessionId, decode, encode};
 use rand_core::SeedableRng;
 
@@ -63,6 +63,7 @@ pub fn messages(data: &[u8]) {
     canonical::<Meta>(data);
     canonical::<Deletion>(data);
     canonical::<Decision>(data);
+    canonical::<Stop>(data);
     canonical::<Page>(data);
     canonical::<Link>(data);
     canonical::<SignedLink>(data);
@@ -116,7 +117,7 @@ pub fn receipts(data: &[u8]) {
     let _refused_or_not = ReceiptChain::new(session).push(data);
     if let Ok(receipts) = decode::<Vec<Bytes>>(data, usize::MAX) {
         let key = ACCOUNT.device.public().signing;
-        if let Ok(audit) = audit(session, &key, &receipts) {
+        if let Ok(audit) = audit(session, &key, &|_| None, &receipts) {
             assert_eq!(audit.openings, 0, "nobody has signed anything here");
         }
     }

@@ -2,6 +2,7 @@
 
 import { companionText, Joining, Locked, Start } from "./joining.js";
 import { Choose, LENDING } from "./lending.js";
+import { Looks } from "./looks.js";
 import { askPhone } from "../device/companion.js";
 import { troubleText } from "../device/words.js";
 import { byId, fill, h, say } from "../dom.js";
@@ -141,10 +142,10 @@ class App {
 function nameOf({ screen, joining, lending }) {
   if (joining) return `joining`;
   if (screen === "start" || screen === "locked") return screen;
-  return lending?.stage ?? "choose";
+  return lending?.stage ?? (screen === "sessions" ? "looks" : "choose");
 }
 
 /** @type {Record<string, new (send: Send) => Screen>} */
-const SCREENS = { start: Start, joining: Joining, locked: Locked, choose: Choose, ...LENDING };
+const SCREENS = { start: Start, joining: Joining, locked: Locked, choose: Choose, looks: Looks, ...LENDING };
 
 void new App().start();

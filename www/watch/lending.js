@@ -1,7 +1,7 @@
 // The watch in use: a short list, the code, who is there, the time left, the end.
 
 import { button, clockLine, drawCode, heading } from "./joining.js";
-import { troubleText } from "../device/words.js";
+import { deviceName, troubleText } from "../device/words.js";
 import { fill, h, say } from "../dom.js";
 import { clock, parts, t } from "../text.js";
 
@@ -30,8 +30,9 @@ export class Choose {
     };
     const minutes = h("div", { class: "minutes", role: "radiogroup", "aria-label": t("lend.minutes") }, ...MINUTES.map(minute));
     this.#go = button("lend-go", "primary", "lend.go", () => send({ type: "lend", save: false, minutes: this.#minutes }));
+    const looks = button("looks", "plain", "watch.looks", () => send({ type: "go", to: "sessions" }));
     const lock = button("lock", "quiet", "more.lock", () => send({ type: "lock" }));
-    this.parts = [this.#count, this.#rows, minutes, this.#go, lock];
+    this.parts = [this.#count, this.#rows, minutes, this.#go, looks, lock];
   }
 
   /** @param {import("./app.js").Snapshot} snapshot */
@@ -183,6 +184,7 @@ class Over {
     say(this.heading, t(ran ? "over.title" : "over.nothing"));
     if (left) fill(this.#why, t(ran ? "watch.ended" : "over.you-left"));
     else if (outOfSight) fill(this.#why, t("over.out-of-sight"));
+    else if (ran?.stopper) fill(this.#why, t("over.stopped", { device: deviceName(ran.stopper) }));
     else fill(this.#why, ...troubleText({ key: reason, wait }));
     const facts = ran ? [t("over.opened", { count: ran.opened }), t(ran.told ? "over.told" : "over.untold"), ran.holds === false && t("over.broken"), ran.missing && t("over.missing")] : [];
     fill(this.#facts, ...facts.filter(Boolean).map((fact) => h("p", {}, String(fact))));

@@ -7,8 +7,11 @@ use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::pairing::{Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::session::{Countersignature, End, Event, OpenRequest, Receipt, Side};
-use glimpse_wire::{ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, decode, encode, signature};
+use glimpse_wire::session::{Countersignature, End, Event, OpenRequest, Receipt, Side, Stop};
+use glimpse_wire::{
+    AccountId, DeviceId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, decode, encode,
+    signature,
+};
 
 use crate::error::OpenError;
 
@@ -109,6 +112,8 @@ pub struct Audit {
     pub refusals: u64,
     /// Whether the end is in it. A trail without one holds as far as it goes: its session runs, or the rest was cut off.
     pub ended: bool,
+    /// The device of the account that ended it, where it was neither of the two sides.
+    pub stopped_by: Option<DeviceId>,
     /// Whether the server's word that it deleted is in it.
     pub deleted: bool,
 }
@@ -121,14 +126,24 @@ pub struct BrokenTrail {
     pub seq: u64,
 }
 
+/// Gives the key of a device that belonged to the account at the head which a [`Stop`] names.
+pub type Others<'o> = &'o dyn Fn(&Stop) -> Option<SigningKeyBytes>;
+
 /// Verifies a whole trail offline: links, every signature by device and viewer, and that what they signed fits its
-/// place (protocol section 7.3). That it holds does not say that it is whole: see [`Audit::ended`].
+/// place (protocol section 7.3). That it holds does not say that it is whole: see [`Audit::ended`]. `device` lent, `others`
+/// knows those that may have ended it.
 ///
 /// # Errors
 /// [`BrokenTrail`] with the first receipt that does not hold. Those before it do.
-pub fn audit(session: SessionId, device: &SigningKeyBytes, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
+pub fn audit(
+    session: SessionId,
+    device: &SigningKeyBytes,
+    others: Others<'_>,
+    receipts: &[Bytes],
+) -> Result<Audit, BrokenTrail> {
     let mut auditor = Auditor {
         device,
+        others,
         chain: ReceiptChain::new(session),
         earlier: BTreeSet::from([Hash::ZERO]),
         granted: None,
@@ -145,6 +160,7 @@ pub fn audit(session: SessionId, device: &SigningKeyBytes, receipts: &[Bytes]) -
 
 struct Auditor<'k> {
     device: &'k SigningKeyBytes,
+    others: Others<'k>,
     chain: ReceiptChain,
     /// Hashes of the receipts so far, and zero: what a signed statement may name as the newest that its signer held. A
     /// server that leaves a receipt out and links the rest anew is found out by the next statement that names it.
@@ -160,6 +176,7 @@ struct Auditor<'k> {
 /// What an audit measures by, of the newest Terms.
 #[derive(Clone, Copy)]
 struct Granted {
+    account: AccountId,
     viewer: SigningKeyBytes,
     seq: u32,
     budget: u32,
@@ -223,7 +240,13 @@ impl Auditor<'_> {
         if !fits {
             return Err(OpenError);
         }
-        self.granted = Some(Granted { viewer, seq: terms.seq, budget: terms.budget, expires: terms.expires });
+        self.granted = Some(Granted {
+            account: terms.account,
+            viewer,
+            seq: terms.seq,
+            budget: terms.budget,
+            expires: terms.expires,
+        });
         self.units.extend(terms.units.iter().map(TermsUnit::unit));
         Ok(())
     }
@@ -255,7 +278,15 @@ impl Auditor<'_> {
         if fits { Ok(request) } else { Err(OpenError) }
     }
 
-    fn end(&self, session: &SessionId, signed: &Signed) -> Result<(), OpenError> {
+    fn end(&mut self, session: &SessionId, signed: &Signed) -> Result<(), OpenError> {
+        if let Ok(claimed) = signed.peek::<Stop>() {
+            let key = (self.others)(&claimed).ok_or(OpenError)?;
+            let stop: Stop = signed.open(StatementKind::Stop, &key)?;
+            let account = self.granted.ok_or(OpenError)?.account;
+            let fits = stop.suite == SUITE && stop.session == *session && stop.account == account;
+            self.audit.stopped_by = Some(stop.device);
+            return fits.then_some(()).ok_or(OpenError);
+        }
         let claimed: End = signed.peek()?;
         let key = match claimed.side {
             Side::Device => *self.device,

@@ -13,7 +13,7 @@ use minicbor::{Decode, Encode};
 use crate::account::Device;
 use crate::card::ContactCard;
 use crate::error::DeviceError;
-use crate::sessions::{SessionTrail, Verdict};
+use crate::sessions::{SessionTrail, Verdict, stopper};
 use crate::writer::check_card;
 
 /// Form of the file.
@@ -82,8 +82,8 @@ impl Evidence {
         let lender = self.terms_head().and_then(|head| chain.active_at(&self.device, &head));
         let device = &lender.ok_or(NoEvidence::OtherAccount)?.device.signing;
         let session = self.session().ok_or(NoEvidence::Broken { seq: 0 })?;
-        let audit: Audit =
-            audit(session, device, &self.receipts).map_err(|broken| NoEvidence::Broken { seq: broken.seq })?;
+        let audit: Audit = audit(session, device, &|stop| stopper(&chain, stop), &self.receipts)
+            .map_err(|broken| NoEvidence::Broken { seq: broken.seq })?;
         let verdict = Verdict::of(&audit);
         Ok(SessionTrail { session, receipts: self.receipts.clone(), audit: Some(audit), verdict })
     }

@@ -5,14 +5,15 @@ mod told;
 use core::cmp::Reverse;
 
 use glimpse_core::receipts::{Audit, BrokenTrail, audit};
-use glimpse_core::session::device::sign_end;
+use glimpse_core::session::device::{sign_end, sign_stop};
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{Receipts, SessionSummary, Sessions};
+use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS, MAX_TRAIL, MAX_TRAIL_RECEIPTS};
 use glimpse_wire::pairing::Terms;
-use glimpse_wire::session::{Event, Receipt, Side};
-use glimpse_wire::{DeviceId, ErrorCode, Hash, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
+use glimpse_wire::session::{Event, Receipt, Side, Stop};
+use glimpse_wire::{DeviceId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
 
 pub use told::told;
 
@@ -110,18 +111,42 @@ impl Device {
         Ok(sessions.sessions)
     }
 
-    /// Ends a session of this device, whichever process runs it.
+    /// Ends a session of the account, whichever device began it and whichever process runs it.
     ///
     /// # Errors
     /// [`DeviceError::Refused`]; a session that is over already is no error.
     pub async fn end_session(&self, session: SessionId) -> Result<(), DeviceError> {
         let signed = sign_end(self.keys().signing(), session, Side::Device, Hash::ZERO, self.machine.now());
-        self.end_signed(session, &signed).await
+        match self.end_signed(session, &signed).await {
+            // Another device began it: its signature was wanted.
+            Err(error) if error.code() == Some(ErrorCode::NotFound) => self.stop_session(session).await,
+            ended => ended,
+        }
+    }
+
+    /// Ends one that another device began, under the newest head.
+    async fn stop_session(&self, session: SessionId) -> Result<(), DeviceError> {
+        let stop = || {
+            let (account, device, at) = (self.account(), self.keys().id(), self.machine.now());
+            let stop = Stop { suite: SUITE, session, account, device, at, head: self.head() };
+            sign_stop(self.keys().signing(), &stop)
+        };
+        match self.end_by(session, "stop", &stop()).await {
+            Err(error) if error.code() == Some(ErrorCode::Conflict) => {
+                self.sync().await?;
+                self.end_by(session, "stop", &stop()).await
+            }
+            stopped => stopped,
+        }
     }
 
     pub(crate) async fn end_signed(&self, session: SessionId, signed: &Signed) -> Result<(), DeviceError> {
+        self.end_by(session, "end", signed).await
+    }
+
+    async fn end_by(&self, session: SessionId, how: &str, signed: &Signed) -> Result<(), DeviceError> {
         let body = encode(signed);
-        let path = format!("/v1/sessions/{session}/end");
+        let path = format!("/v1/sessions/{session}/{how}");
         let ended = self.again_if_lost(|| with_cbor(Method::Post, path.clone(), body.clone())).await;
         match ended {
             Ok(_) => Ok(()),
@@ -148,11 +173,24 @@ impl Device {
             // Not there any more, or not now.
             (Ok(_) | Err(_), Some(_)) => Given::Nothing,
         };
+        if let Given::Receipts(receipts) = &given {
+            self.meet_stopper(receipts).await;
+        }
         let trail = self.judged(session, kept, given);
         if trail.audit.is_some() {
             self.keep_trail(session, &trail.receipts).await?;
         }
         Ok(trail)
+    }
+
+    /// Looks for whoever ended a session and joined after this device had looked last.
+    pub(crate) async fn meet_stopper(&self, receipts: &[Bytes]) {
+        let receipt = |bytes: &Bytes| decode::<Receipt>(bytes.as_slice(), MAX_RECEIPT).ok();
+        let stop = receipts.iter().rev().filter_map(receipt).find_map(|receipt| stopped(&receipt));
+        if stop.is_some_and(|stop| stopper(&self.known().chain, &stop).is_none()) {
+            // Without an answer the trail does not hold, which the audit says.
+            let _synced = self.sync().await;
+        }
     }
 
     fn judged(&self, session: SessionId, kept: Option<Vec<Bytes>>, given: Given) -> SessionTrail {
@@ -180,7 +218,7 @@ impl Device {
         let lender = self.lender(session, receipts);
         let member = known.chain.members().iter().find(|member| member.id == lender);
         let key = member.map_or_else(|| self.keys().signing().public(), |member| member.device.signing);
-        audit(session, &key, receipts)
+        audit(session, &key, &|stop| stopper(&known.chain, stop), receipts)
     }
 
     /// The device of the account that lent: this one, unless the first Terms are by another.
@@ -190,7 +228,7 @@ impl Device {
         let known = self.known();
         let first = receipts.get(..1).unwrap_or_default();
         let others = known.chain.members().iter().filter(|member| member.id != own);
-        let lent = |key: &SigningKeyBytes| audit(session, key, first).is_ok();
+        let lent = |key: &SigningKeyBytes| audit(session, key, &|_| None, first).is_ok();
         if lent(&self.keys().signing().public()) {
             return own;
         }
@@ -289,6 +327,18 @@ impl Device {
         let Some(bytes) = self.home.trail(&session.to_string()).await? else { return Ok(None) };
         decode(&bytes, MAX_KEPT).map(Some).map_err(|_| DeviceError::Damaged("receipts"))
     }
+}
+
+/// The key of the device that ended a session which another one began, if it belonged to the account then.
+pub(crate) fn stopper(chain: &Chain, stop: &Stop) -> Option<SigningKeyBytes> {
+    chain.active_at(&stop.device, &stop.head).map(|member| member.device.signing)
+}
+
+/// The statement by which another device than the one that lent ended a session. It is read, not verified.
+#[must_use]
+pub fn stopped(receipt: &Receipt) -> Option<Stop> {
+    let Event::Ended { statement, signature, .. } = &receipt.event else { return None };
+    Signed { statement: statement.clone(), signature: *signature }.peek().ok()
 }
 
 /// What the server gives when it is asked for a trail.

@@ -370,8 +370,4 @@ impl Named {
         let last_names = device.last_names().await.unwrap_or_default();
         Names(device.devices(&Synced { last_names, ..Synced::default() })).of(id)
     }
-
-    pub(crate) const fn is_this(&self) -> bool {
-        self.this
-    }
 }

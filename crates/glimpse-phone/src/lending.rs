@@ -13,6 +13,7 @@ use glimpse_wire::{ErrorCode, RecordId};
 use self::running::Ran;
 pub(crate) use self::stage::LendingView;
 use self::stage::Stage;
+use crate::inbox::Named;
 use crate::phone::Phone;
 use crate::state::State;
 use crate::trouble::Trouble;
@@ -130,7 +131,12 @@ impl Phone {
                 }
                 Err(error) => Err(error),
             };
-            phone.lent(turn, ended);
+            let stopper = ended.as_ref().ok().and_then(|ending| ending.audit.as_ref()?.stopped_by);
+            let stopper = match stopper {
+                Some(id) => Some(Named::of(&device, &id).await),
+                None => None,
+            };
+            phone.lent(turn, ended, stopper);
         });
     }
 
@@ -154,7 +160,7 @@ impl Phone {
         });
     }
 
-    fn lent(&self, turn: u32, ended: Result<Ending, DeviceError>) {
+    fn lent(&self, turn: u32, ended: Result<Ending, DeviceError>, stopper: Option<Named>) {
         let renewed = self.change(|state| {
             let lending = state.lending(turn)?;
             let opened = if let Stage::Running(running) = &lending.stage { running.opened } else { 0 };
@@ -166,6 +172,7 @@ impl Phone {
                         holds: ending.audit.as_ref().map(|_| true).or_else(|| ending.told.then_some(false)),
                         missing: ending.missing.is_some(),
                         told: ending.told,
+                        stopper,
                     };
                     Stage::Over { key: ending.code.slug(), wait: None, ran: Some(ran), parting }
                 }

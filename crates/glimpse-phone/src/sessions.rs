@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use glimpse_device::lend::Event as Heard;
-use glimpse_device::sessions::{SessionTrail, Verdict};
+use glimpse_device::sessions::{SessionTrail, Verdict, stopped};
 use glimpse_device::{Device, DeviceError};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use crate::inbox::Named;
 use crate::phone::Phone;
 use crate::state::Place;
-use crate::trouble::Trouble;
 
 /// Sessions that are listed.
 const MAX_ROWS: usize = 200;
@@ -57,7 +56,7 @@ struct RowView {
     running: bool,
     /// The slug of why it ended; nothing while it runs, or where the end is not known.
     ended: Option<&'static str>,
-    /// Which device lends, of one that runs. Only that one can end it.
+    /// Which device lends, of one that runs.
     lender: Option<Named>,
 }
 
@@ -71,6 +70,8 @@ struct TrailView {
     /// Of a broken one: the receipt that does not hold.
     seq: Option<u64>,
     lender: Named,
+    /// The device that ended it, where that was neither of the two sides.
+    stopper: Option<Named>,
     countersigned: bool,
     receipts: Vec<ReceiptView>,
     #[serde(skip)]
@@ -156,6 +157,7 @@ impl Sessions {
                 view.by = Some(match signed.peek::<End>() {
                     Ok(end) if end.side == Side::Device => "device",
                     Ok(_) => "viewer",
+                    Err(_) if stopped(receipt).is_some() => "other",
                     Err(_) => "server",
                 });
                 (view.what, view.code) = ("ended", Some(code.slug()));
@@ -256,14 +258,8 @@ impl Phone {
 
     fn end_session(&self, session: &str) {
         let Ok(session) = session.parse::<SessionId>() else { return };
-        let ours = self.look(|state| {
-            let row = state.sessions.rows.iter().find(|row| row.session == session && row.running);
-            row.map(|row| row.lender.as_ref().is_none_or(Named::is_this))
-        });
-        match ours {
-            None => return,
-            Some(false) => return self.change(|state| state.failed(Trouble::new("lender-elsewhere"))),
-            Some(true) => {}
+        if !self.look(|state| state.sessions.rows.iter().any(|row| row.session == session && row.running)) {
+            return;
         }
         self.run_busy("ending", |phone| async move {
             let device = phone.device().ok_or(DeviceError::NoAccount)?;
@@ -289,12 +285,16 @@ impl Phone {
                 Verdict::Contradicted => ("contradicted", None),
             };
             let countersigned = trail.is_countersigned();
+            let stopper = match trail.audit.as_ref().and_then(|audit| audit.stopped_by) {
+                Some(id) => Some(Named::of(&device, &id).await),
+                None => None,
+            };
             let lines = lines(&trail).unwrap_or_default();
             phone.change(|state| {
                 if state.place == Place::Sessions {
                     let receipts = decoded.iter().map(|receipt| state.sessions.receipt(receipt)).collect();
                     state.sessions.trail =
-                        Some(TrailView { session, verdict, seq, lender, countersigned, receipts, lines });
+                        Some(TrailView { session, verdict, seq, lender, stopper, countersigned, receipts, lines });
                 }
             });
             Ok(())

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::face::{Face, Kinds};
 use crate::intent::{Intent, Secret};
 use crate::phone::{Phone, Spawn};
+use crate::sessions::SessionsAct;
 use crate::snapshot::Snapshot;
 use crate::tagged;
 use crate::trouble::Trouble;
@@ -188,6 +189,7 @@ impl Watch {
             | Intent::Refuse
             | Intent::End
             | Intent::CloseLending
+            | Intent::Sessions(SessionsAct::End { .. })
             | Intent::Visible { .. }
             | Intent::Dismiss),
         ) = Intent::from_json(json)

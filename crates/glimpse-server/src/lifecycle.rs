@@ -11,7 +11,7 @@ use glimpse_wire::account::Signed;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_FRAME;
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::session::{End, Event, OpenRequest, Opened, Side};
+use glimpse_wire::session::{End, Event, OpenRequest, Opened, Side, Stop};
 use glimpse_wire::{AccountId, DeviceId, ErrorCode, SUITE, SessionId, UnixMillis};
 use tokio::sync::MutexGuard;
 use tokio_util::sync::CancellationToken;
@@ -309,6 +309,24 @@ impl App {
             Side::Viewer => None,
             Side::Device => Some(session.device),
         };
+        self.finish(&session, Ending { reason: ErrorCode::SessionEnded, signed: Some(signed), by }, now).await
+    }
+
+    /// Ends a session by the signed statement of another device of its account, under the account's newest head.
+    pub(crate) async fn stop(&self, id: &SessionId, signed: &Signed) -> Answer<()> {
+        let _turn = self.turn(id).await?;
+        let now = self.clock.now();
+        let session = self.living(id, now).await?;
+        let claimed: Stop = signed.peek()?;
+        let key = self.store.device_key(&session.account, &claimed.device).await?.ok_or(ErrorCode::NotFound)?;
+        let stop: Stop = signed.open(StatementKind::Stop, &key).map_err(|_| Problem::new(ErrorCode::NotFound))?;
+        if stop.suite != SUITE || stop.session != *id || stop.account != session.account {
+            return Err(ErrorCode::Malformed.into());
+        }
+        if self.store.head(&session.account).await? != stop.head {
+            return Err(ErrorCode::Conflict.into());
+        }
+        let by = Some(stop.device);
         self.finish(&session, Ending { reason: ErrorCode::SessionEnded, signed: Some(signed), by }, now).await
     }
 

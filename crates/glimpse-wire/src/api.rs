@@ -43,6 +43,7 @@
 //! | `GET /v1/sessions/{session}/units/{unit}/content` | whoever knows both ids, once opened | `Range` → sealed chunks |
 //! | `GET /v1/sessions/{session}/units/{unit}/blob` | whoever knows both ids, once opened | `Range` → sealed chunks of the record version that Terms name for a blob unit |
 //! | `POST /v1/sessions/{session}/end` | device or viewer by signature | [`crate::account::Signed`] of [`crate::session::End`], CBOR → 204 |
+//! | `POST /v1/sessions/{session}/stop` | another device by signature | [`crate::account::Signed`] of [`crate::session::Stop`], CBOR → 204 |
 //! | `GET /v1/sessions/{session}/receipts?after=` | device | → [`Receipts`] |
 //! | `POST /v1/sessions/{session}/countersign` | device | [`crate::account::Signed`] of [`crate::session::Countersignature`], CBOR → 204 |
 //!

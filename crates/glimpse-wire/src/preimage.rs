@@ -156,6 +156,8 @@ pub mod label {
     pub const OPEN: &str = "glimpse/v1/session/open";
     /// Signature over an end.
     pub const END: &str = "glimpse/v1/session/end";
+    /// Signature by which another device of the account ends a session.
+    pub const STOP: &str = "glimpse/v1/session/stop";
     /// Hash of a receipt.
     pub const RECEIPT: &str = "glimpse/v1/session/receipt";
     /// Signature over the audit trail.
@@ -403,11 +405,13 @@ pub enum StatementKind {
     Checkpoint,
     /// [`crate::record::Decision`].
     Decision,
+    /// [`crate::session::Stop`].
+    Stop,
 }
 
 impl StatementKind {
     /// Every kind, for tests that offer each as each other.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Head,
         Self::Card,
         Self::Deletion,
@@ -421,6 +425,7 @@ impl StatementKind {
         Self::Veto,
         Self::Checkpoint,
         Self::Decision,
+        Self::Stop,
     ];
 
     const fn label(self) -> &'static str {
@@ -438,6 +443,7 @@ impl StatementKind {
             Self::Veto => label::VETO,
             Self::Checkpoint => label::CHECKPOINT,
             Self::Decision => label::DECISION,
+            Self::Stop => label::STOP,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Openings, ends and receipts of a session (protocol section 7).
 
+use crate::account::Head;
 use crate::codec::{array, choice, number};
 use crate::error::ErrorCode;
-use crate::ids::{Bytes, Hash, Salt, SessionId, SignatureBytes, UnitId, UnixMillis};
+use crate::ids::{AccountId, Bytes, DeviceId, Hash, Salt, SessionId, SignatureBytes, UnitId, UnixMillis};
 
 /// What a device uploads with a unit's sealed content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,9 +116,9 @@ pub enum Event {
     Ended {
         /// Why.
         code: ErrorCode,
-        /// A signed [`End`]; empty when the server ended it by itself.
+        /// A signed [`End`], or a [`Stop`]; empty when the server ended it by itself.
         statement: Bytes,
-        /// By the device or the viewer; zeros when the server ended it by itself.
+        /// By whoever ended it; zeros when the server did by itself.
         signature: SignatureBytes,
     },
     /// The session's bytes and shares were destroyed.
@@ -187,6 +188,25 @@ pub struct End {
 }
 
 array!(End { suite, session, side, last_receipt, at });
+
+/// Ends a session that another device of the account began; signed by the device that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// [`crate::SUITE`].
+    pub suite: u8,
+    /// Which session.
+    pub session: SessionId,
+    /// Whose.
+    pub account: AccountId,
+    /// Who ends it.
+    pub device: DeviceId,
+    /// When, by this device's clock.
+    pub at: UnixMillis,
+    /// The chain head of this device, which belonged to the account under it.
+    pub head: Head,
+}
+
+array!(Stop { suite, session, account, device, at, head });
 
 /// The device's word that it saw the audit trail up to a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

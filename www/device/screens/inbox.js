@@ -4,17 +4,12 @@ import { fill, h, say } from "../../dom.js";
 import { chosen, has, t, time } from "../../text.js";
 import { ask } from "../dialog.js";
 import { HeldPart } from "../held.js";
+import { deviceName } from "../words.js";
 
 /** What each alarm's way out is called in the Worker. @type {Record<string, string>} */
 const WAYS_OUT = { forked: "keep", "rolled-back": "give-back", "log-broken": "accept-records", doubled: "use-copy", recovery: "veto" };
 
-/** @typedef {{ id: string, name: string, this: boolean }} Named */
-
-/** @param {Named} device @returns {string} */
-export function deviceName(device) {
-  if (device.this) return device.name ? t("inbox.this.of", { name: device.name }) : t("inbox.this");
-  return device.name || t("inbox.unnamed", { id: device.id });
-}
+/** @typedef {import("../words.js").Named} Named */
 
 /** @param {string[]} words @returns {string} */
 const listed = (words) => new Intl.ListFormat(chosen(), { type: "conjunction" }).format(words);

@@ -5,7 +5,7 @@ import { clock, number, parts, size, t } from "../../text.js";
 import { icon } from "../../screens/icons.js";
 import { kindName } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
-import { troubleText } from "../words.js";
+import { deviceName, troubleText } from "../words.js";
 import { More } from "./lend-more.js";
 
 /** What a person is offered, in minutes; the middle is not more than most need. */
@@ -254,6 +254,7 @@ class Over {
     say(this.heading, t(ran ? "over.title" : "over.nothing"));
     if (left) fill(this.#why, t(ran ? "over.you-ended" : "over.you-left"));
     else if (outOfSight) fill(this.#why, t("over.out-of-sight"));
+    else if (ran?.stopper) fill(this.#why, t("over.stopped", { device: deviceName(ran.stopper) }));
     else fill(this.#why, ...troubleText({ key: reason, wait }));
     say(this.#again, t(ran ? "over.again" : "over.new-code"));
     const facts = ran ? [t("over.opened", { count: ran.opened }), t(ran.told ? "over.told" : "over.untold"), ran.holds === false && t("over.broken"), ran.missing && t("over.missing")] : [];

@@ -3,7 +3,7 @@
 import { fill, h, say } from "../../dom.js";
 import { has, t, time } from "../../text.js";
 import { ask } from "../dialog.js";
-import { deviceName } from "./inbox.js";
+import { deviceName } from "../words.js";
 
 /** @param {number} at @returns {string} */
 const moment = (at) => time(at, { dateStyle: "medium", timeStyle: "short" });
@@ -73,22 +73,21 @@ export class Screen {
 
   /** @param {Record<string, any>} row */
   #row({ session, begun, until, units, opened, running, ended, lender }) {
-    const elsewhere = running && lender && !lender.this;
     const state = running ? t("sessions.until", { time: time(until, { timeStyle: "short" }) }) : ended ? t(`error.${ended}`) : t("sessions.no-end");
     const look = h("button", { type: "button", class: "plain small", onclick: () => this.#send({ type: "sessions", act: "look", session }) }, t("sessions.look"));
-    const end = running && !elsewhere && h("button", { type: "button", class: "danger small", onclick: () => ask("sessions.end", () => this.#send({ type: "sessions", act: "end", session })) }, t("sessions.end"));
+    const end = running && h("button", { type: "button", class: "danger small", onclick: () => ask("sessions.end", () => this.#send({ type: "sessions", act: "end", session })) }, t("sessions.end"));
     return h(
       "li",
       { class: running ? "running" : "" },
       h("p", { class: "when" }, begun ? moment(begun) : t("sessions.unreadable"), running && " · ", running && h("strong", {}, state)),
       h("p", {}, t("sessions.records", { count: units }), " · ", t("over.opened", { count: opened })),
-      running ? lender && h("p", { class: "hint" }, t(elsewhere ? "sessions.elsewhere" : "sessions.lender", { device: deviceName(lender) })) : h("p", { class: "hint" }, state),
+      running ? lender && h("p", { class: "hint" }, t("sessions.lender", { device: deviceName(lender) })) : h("p", { class: "hint" }, state),
       h("div", { class: "choices" }, look, end),
     );
   }
 
   /** @param {Record<string, any>} trail */
-  #drawTrail({ verdict, seq, lender, countersigned, receipts }) {
+  #drawTrail({ verdict, seq, lender, stopper, countersigned, receipts }) {
     say(this.#heading, t("trail.title"));
     const bad = verdict === "broken" || verdict === "contradicted";
     const box = h("div", { class: bad ? "notice bad" : verdict === "no-end" ? "notice warn" : "notice", id: "verdict", "data-verdict": verdict }, h("p", {}, h("strong", {}, t(`verdict.${verdict}`, { seq: seq ?? 0 }))), h("p", {}, t(`verdict.${verdict}.next`)), countersigned && h("p", {}, t("trail.countersigned")));
@@ -97,20 +96,20 @@ export class Screen {
       h("button", { type: "button", class: "quiet back", id: "trail-back", onclick: () => this.#send({ type: "sessions", act: "close" }) }, t("trail.back")),
       box,
       h("p", {}, t("sessions.lender", { device: deviceName(lender) })),
-      h("ol", { class: "happenings trail" }, ...receipts.map((/** @type {any} */ receipt) => this.#receipt(receipt))),
+      h("ol", { class: "happenings trail" }, ...receipts.map((/** @type {any} */ receipt) => this.#receipt(receipt, stopper))),
       h("button", { type: "button", class: "plain wide", id: "export", onclick: () => this.#send({ type: "sessions", act: "export" }) }, t("trail.export")),
       h("p", { class: "hint" }, t("trail.export.hint")),
     );
   }
 
-  /** @param {Record<string, any>} receipt */
-  #receipt({ at, what, title, code, records, save, until, by }) {
+  /** @param {Record<string, any>} receipt @param {import("../words.js").Named | null} stopper */
+  #receipt({ at, what, title, code, records, save, until, by }, stopper) {
     const why = code && has(`error.${code}`) && what === "refused" ? t(`error.${code}`) : "";
     const text =
       what === "granted"
         ? `${t(save ? "receipt.granted.save" : "receipt.granted", { count: records ?? 0 })} ${until ? t("receipt.until", { time: moment(until) }) : ""}`
         : what === "ended"
-          ? t(`receipt.ended.${by}`)
+          ? t(`receipt.ended.${by}`, { device: stopper ? deviceName(stopper) : t("receipt.ended.unknown") })
           : t(`receipt.${what}`, { title: title || t("receipt.unknown") });
     return h("li", { class: what === "refused" ? "urgent" : "" }, h("p", { class: "when" }, time(at, { dateStyle: "short", timeStyle: "medium" })), h("p", {}, text), why && h("p", { class: "hint" }, why), what === "ended" && code && code !== "session-ended" && h("p", { class: "hint" }, t(`error.${code}`)));
   }

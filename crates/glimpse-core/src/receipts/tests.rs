@@ -1,5 +1,6 @@
 //! Trails that somebody edited: the server above all, which writes them and can link them anew (attack 65).
 
+use glimpse_wire::account::Head;
 use glimpse_wire::session::Opened;
 use glimpse_wire::{ErrorCode, MailboxId, Salt, UnixMillis};
 
@@ -94,7 +95,7 @@ fn story() -> Story {
 
 impl Story {
     fn audit(&self, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
-        audit(self.session, &self.account.device.signing().public(), receipts)
+        audit(self.session, &self.account.device.signing().public(), &|_| None, receipts)
     }
 
     fn relinked(&self, edit: impl FnOnce(&mut Vec<Event>)) -> Result<Audit, BrokenTrail> {
@@ -111,7 +112,7 @@ impl Story {
 #[test]
 fn a_whole_trail_holds() {
     let story = story();
-    let expected = Audit { openings: 3, refusals: 0, ended: true, deleted: true };
+    let expected = Audit { openings: 3, refusals: 0, ended: true, deleted: true, stopped_by: None };
     assert_eq!(story.holds(), expected);
     assert_eq!(story.viewer.receipts().len(), 5, "the viewer holds all up to its last opening");
     assert_eq!(story.device.session(), story.session);
@@ -192,11 +193,11 @@ fn t065_a_trail_of_another_session_or_device_does_not_hold() {
     let story = story();
     let receipts = link(story.session, &story.events);
     let key = story.account.device.signing().public();
-    assert!(audit(SessionId([9; 16]), &key, &receipts).is_err());
-    assert!(audit(story.session, &Signing::generate(&mut rng(8)).public(), &receipts).is_err());
+    assert!(audit(SessionId([9; 16]), &key, &|_| None, &receipts).is_err());
+    assert!(audit(story.session, &Signing::generate(&mut rng(8)).public(), &|_| None, &receipts).is_err());
     let elsewhere = link(SessionId([9; 16]), &story.events);
-    assert!(audit(SessionId([9; 16]), &key, &elsewhere).is_err(), "linked anew under another session");
-    assert!(audit(story.session, &key, &receipts).is_ok(), "control");
+    assert!(audit(SessionId([9; 16]), &key, &|_| None, &elsewhere).is_err(), "linked anew under another session");
+    assert!(audit(story.session, &key, &|_| None, &receipts).is_ok(), "control");
 }
 
 #[test]
@@ -220,20 +221,23 @@ fn a_refusal_counts_and_its_signature_is_checked() {
 struct Signers {
     device: Signing,
     viewer: Signing,
+    other: Signing,
     terms: Terms,
 }
 
 const SESSION: SessionId = SessionId([1; 16]);
 const UNIT: UnitId = UnitId([4; 16]);
+const ACCOUNT: AccountId = AccountId([1; 32]);
+const OTHER: DeviceId = DeviceId([5; 32]);
 
 impl Signers {
     fn new() -> Self {
         let story = story();
         let viewer = Signing::generate(&mut rng(6));
         let mut terms = story.device.terms().clone();
-        (terms.session, terms.viewer) = (SESSION, viewer.public());
+        (terms.session, terms.account, terms.viewer) = (SESSION, ACCOUNT, viewer.public());
         terms.units = vec![TermsUnit::Sealed { unit: UNIT }];
-        Self { device: Signing::generate(&mut rng(7)), viewer, terms }
+        Self { device: Signing::generate(&mut rng(7)), viewer, other: Signing::generate(&mut rng(8)), terms }
     }
 
     fn granted(&self, seq: u32, viewer: SigningKeyBytes) -> Event {
@@ -281,13 +285,55 @@ impl Signers {
     }
 
     fn holds(&self, events: &[Event]) -> bool {
-        audit(SESSION, &self.device.public(), &link(SESSION, events)).is_ok()
+        audit(SESSION, &self.device.public(), &|stop| self.other(stop), &link(SESSION, events)).is_ok()
+    }
+
+    /// The account has one more device, which joined with link 1.
+    fn other(&self, stop: &Stop) -> Option<SigningKeyBytes> {
+        (stop.device == OTHER && stop.head.seq > 0).then(|| self.other.public())
+    }
+
+    fn stopped(&self, by: &Signing, edit: fn(&mut Stop)) -> Event {
+        let (head, at) = (Head { seq: 1, hash: Hash([7; 32]) }, UnixMillis(9));
+        let mut stop = Stop { suite: SUITE, session: SESSION, account: ACCOUNT, device: OTHER, at, head };
+        edit(&mut stop);
+        let signed = by.sign_statement(StatementKind::Stop, &stop);
+        Event::Ended { code: ErrorCode::SessionEnded, statement: signed.statement, signature: signed.signature }
     }
 }
 
 /// The hash of the last receipt of `events`.
 fn head(events: &[Event]) -> Hash {
     link(SESSION, events).last().map_or(Hash::ZERO, |receipt| preimage::receipt_hash(receipt.as_slice()))
+}
+
+/// An end by another device of the account is that device's word, about this session of this account.
+#[test]
+fn t065_an_end_by_another_device_is_its_own_word() {
+    let by = Signers::new();
+    let begun = [by.granted(1, by.viewer.public()), by.opened(1, SESSION, Hash::ZERO)];
+    let then = |event: Event| [begun.as_slice(), &[event]].concat();
+    let stopped = then(by.stopped(&by.other, |_| {}));
+    assert!(by.holds(&stopped), "control");
+    let audited = audit(SESSION, &by.device.public(), &|stop| by.other(stop), &link(SESSION, &stopped)).unwrap();
+    assert_eq!(audited.stopped_by, Some(OTHER));
+    assert!(!by.holds(&[by.stopped(&by.other, |_| {})]), "of a session that never was granted");
+    assert!(!by.holds(&[stopped.as_slice(), &[by.stopped(&by.other, |_| {})]].concat()), "twice");
+    for signer in [&by.device, &by.viewer] {
+        assert!(!by.holds(&then(by.stopped(signer, |_| {}))), "in another's name");
+    }
+    let edits: [fn(&mut Stop); 5] = [
+        |stop| stop.suite = 2,
+        |stop| stop.session = SessionId([2; 16]),
+        |stop| stop.account = AccountId([2; 32]),
+        |stop| stop.device = DeviceId([2; 32]),
+        |stop| stop.head.seq = 0,
+    ];
+    for edit in edits {
+        assert!(!by.holds(&then(by.stopped(&by.other, edit))));
+    }
+    // Whoever knows no other device takes nobody's word.
+    assert!(audit(SESSION, &by.device.public(), &|_| None, &link(SESSION, &stopped)).is_err());
 }
 
 #[test]

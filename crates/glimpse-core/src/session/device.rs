@@ -10,7 +10,7 @@ use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_SESSION_MILLIS, MAX_UNITS_PER_GRANT, MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS};
 use glimpse_wire::pairing::{Grant, GrantBody, GrantUnit, Message, Rights, Terms};
 use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::session::{Countersignature, End, GrantSubmission, Side};
+use glimpse_wire::session::{Countersignature, End, GrantSubmission, Side, Stop};
 use glimpse_wire::{
     AccountId, ErrorCode, Hash, MailboxId, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, encode,
 };
@@ -313,6 +313,12 @@ impl core::fmt::Debug for DeviceSession {
 #[must_use]
 pub fn sign_end(signing: &Signing, session: SessionId, side: Side, last_receipt: Hash, at: UnixMillis) -> Signed {
     signing.sign_statement(StatementKind::End, &End { suite: SUITE, session, side, last_receipt, at })
+}
+
+/// Signs the end of a session that another device of the account began.
+#[must_use]
+pub fn sign_stop(signing: &Signing, stop: &Stop) -> Signed {
+    signing.sign_statement(StatementKind::Stop, stop)
 }
 
 /// Signs an audit trail up to a receipt.

@@ -101,7 +101,8 @@ def small():
         "Head": "chain/head-statement", "Card": "account/card", "Deletion": "record/deletion",
         "AccountDeletion": "account/deletion", "SignIn": "account/sign-in", "Open": "session/open",
         "End": "session/end", "Countersign": "session/countersign", "WriterMint": "share/writer-mint",
-        "Recovery": "recovery/request", "Veto": "recovery/veto", "Checkpoint": "record/checkpoint", "Decision": "record/decision"}
+        "Recovery": "recovery/request", "Veto": "recovery/veto", "Checkpoint": "record/checkpoint", "Decision": "record/decision",
+        "Stop": "session/stop"}
     expected.update({f"statement signature, {kind}": label(name, "statement") for kind, name in kinds.items()})
     assert set(expected) == set(preimages), set(expected) ^ set(preimages)
     for name, computed in expected.items():

@@ -430,6 +430,7 @@ impl<'d> Running<'d> {
             }
         }
         let receipts = self.trail.receipts();
+        self.device.meet_stopper(receipts).await;
         let audit = self.device.audit(session, receipts).ok();
         // Losing the copy or the countersignature changes nothing that was lent; both can be made again.
         let _kept = self.device.keep_trail(session, receipts).await;

@@ -7,7 +7,7 @@ use glimpse_wire::session::{End, Event, OpenRequest, Receipt, Side};
 use glimpse_wire::{ErrorCode, decode};
 use serde_json::{Value, json};
 
-use super::SessionTrail;
+use super::{SessionTrail, stopped};
 
 impl SessionTrail {
     /// An object for each receipt, in their order: what it tells, when, and its number.
@@ -70,7 +70,13 @@ pub fn told(receipt: &Receipt) -> (&'static str, Value) {
             let by = match signed.peek::<End>() {
                 Ok(end) if end.side == Side::Device => "device",
                 Ok(_) => "viewer",
-                Err(_) => "server",
+                Err(_) => match stopped(receipt) {
+                    Some(stop) => {
+                        let device = stop.device.to_string();
+                        return ("ended", json!({ "code": code.slug(), "by": "other-device", "device": device }));
+                    }
+                    None => "server",
+                },
             };
             ("ended", json!({ "code": code.slug(), "by": by }))
         }

@@ -7,6 +7,7 @@ use glimpse_page::data;
 use glimpse_wire::{ErrorCode, RecordId, UnitId};
 use serde::Serialize;
 
+use crate::inbox::Named;
 use crate::trouble::Trouble;
 
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub(super) struct Ran {
     pub(super) missing: bool,
     /// Whether the server has said that it is over.
     pub(super) told: bool,
+    /// Another device of the account that ended it.
+    pub(super) stopper: Option<Named>,
 }
 
 impl Row {

@@ -3,6 +3,7 @@
 use glimpse_wire::ErrorCode;
 use serde_json::{Value, json};
 
+use crate::family::{beside, linked};
 use crate::lending::{ended, lend, read, viewer};
 use crate::world::{PASSPHRASE, World, on_one_thread};
 
@@ -50,6 +51,41 @@ async fn who_looked_at_what_is_told_and_can_be_kept_as_a_file() {
         hand.does(json!({ "type": "sessions", "act": "close" }));
         hand.does(json!({ "type": "sessions", "act": "export" }));
         assert_eq!(hand.files().len(), 1);
+    })
+    .await;
+}
+
+/// Another device of the account ends what this one lends, and everybody is told who did. That device joined after this one
+/// had looked last.
+#[tokio::test]
+async fn another_device_ends_what_this_one_lends() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        let record = hand.adds("Letter", b"Dear reader").await;
+        let mut viewer = viewer(&world);
+        let units = lend(&hand, &mut viewer, &record).await;
+        read(&mut viewer, units[0].0).await;
+        hand.until(|shown| shown["lending"]["rows"][0]["opened"] == 1).await;
+        let tablet = linked(&world, &beside(&world, "mara").await, "Tablet").await;
+        let running = tablet.sessions().await.unwrap();
+        let session = running.iter().find(|session| session.ended.is_none()).expect("it is seen there").session;
+        tablet.end_session(session).await.unwrap();
+        assert_eq!(ended(&mut viewer).await, ErrorCode::SessionEnded);
+        let shown = hand.until(|shown| shown["lending"]["stage"] == "over").await;
+        let ran = &shown["lending"]["ran"];
+        assert_eq!((&ran["holds"], &ran["told"]), (&json!(true), &json!(true)));
+        assert_eq!((&ran["stopper"]["this"], &ran["stopper"]["name"]), (&json!(false), &json!("Tablet")));
+        hand.goes("sessions");
+        hand.until(|shown| shown["sessions"]["rows"][0]["ended"] == "session-ended").await;
+        hand.does(json!({ "type": "sessions", "act": "look", "session": session.to_string() }));
+        let shown = hand.until(|shown| !shown["sessions"]["trail"].is_null()).await;
+        let trail = &shown["sessions"]["trail"];
+        assert_eq!((&trail["verdict"], &trail["stopper"]["name"]), (&json!("whole"), &json!("Tablet")));
+        assert_eq!(trail["receipts"][2]["by"], "other");
+        // There, the same trail holds, and says the same.
+        let there = tablet.trail(session).await.unwrap();
+        assert!(there.audit.is_some_and(|audit| audit.stopped_by.is_some()));
     })
     .await;
 }

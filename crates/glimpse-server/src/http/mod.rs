@@ -84,6 +84,7 @@ fn api() -> Router<Arc<App>> {
         .route("/v1/sessions/{session}/terms", post(sessions::amend))
         .route("/v1/sessions/{session}/open", post(sessions::open))
         .route("/v1/sessions/{session}/end", post(sessions::end))
+        .route("/v1/sessions/{session}/stop", post(sessions::stop))
         .route("/v1/sessions/{session}/receipts", get(sessions::receipts))
         .route("/v1/sessions/{session}/countersign", post(sessions::countersign))
         .layer(from_fn(auth::hash_body))

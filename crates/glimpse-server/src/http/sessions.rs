@@ -164,6 +164,17 @@ pub(super) async fn end(State(app): State<Arc<App>>, Path(session): Path<Session
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /v1/sessions/{session}/stop`
+pub(super) async fn stop(
+    State(app): State<Arc<App>>,
+    Path(session): Path<SessionId>,
+    body: Body,
+) -> Answer<StatusCode> {
+    let signed: Signed = decode(&collect(body, MAX_SIGNED).await?, MAX_SIGNED)?;
+    to_the_end(&app, async move |app| app.stop(&session, &signed).await).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Query of receipts.
 #[derive(Deserialize)]
 pub(super) struct After {

@@ -10,7 +10,7 @@ use glimpse_wire::merkle::MerkleTree;
 use glimpse_wire::pairing::{Offer, Purpose, Rights, Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::record::{Deletion, Envelope, Header, Page, WRAPPED_LEN};
-use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest, Opened, Side, UnitEnvelope};
+use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest, Opened, Side, Stop, UnitEnvelope};
 use glimpse_wire::size::{SEALED_CHUNK, padded, sealed};
 use glimpse_wire::*;
 use reqwest::{Method, StatusCode};
@@ -327,6 +327,15 @@ impl Phone {
     pub(crate) async fn end(&self, visit: &Visit) -> Said {
         let path = format!("/v1/sessions/{}/end", visit.session);
         self.http.bytes(Method::POST, &path, encode(&self.end_statement(visit))).await
+    }
+
+    /// Ends a session that another device of the account began; `edit` may spoil what is signed.
+    pub(crate) async fn stop(&self, visit: &Visit, edit: impl FnOnce(&mut Stop)) -> Said {
+        let (session, account, device, head) = (visit.session, self.account, self.device, self.head);
+        let mut stop = Stop { suite: SUITE, session, account, device, at: UnixMillis(3), head };
+        edit(&mut stop);
+        let signed = sign(&self.key, StatementKind::Stop, &stop);
+        self.http.bytes(Method::POST, &format!("/v1/sessions/{session}/stop"), encode(&signed)).await
     }
 
     pub(crate) async fn receipts(&self, session: &SessionId) -> Receipts {

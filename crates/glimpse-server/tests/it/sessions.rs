@@ -4,13 +4,14 @@ use glimpse_server::ManualClock;
 use glimpse_server::test_server::TestServer;
 use glimpse_wire::api::*;
 use glimpse_wire::preimage;
-use glimpse_wire::session::Event;
+use glimpse_wire::session::{Event, Stop};
 use glimpse_wire::*;
 use reqwest::{Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::*;
+use crate::family::Family;
 use crate::trail::chained;
 
 #[tokio::test]
@@ -138,6 +139,44 @@ async fn t067_a_session_that_the_device_ends_stops_at_once() {
     phone.end(&visit).await.ok();
     assert_eq!(visit.open(id, 3).await.code(), ErrorCode::SessionEnded);
     assert_eq!(visit.content(&id).await.code(), ErrorCode::SessionEnded);
+}
+
+/// Any device that is linked ends a session of its account; nobody else does, nor anybody in another's name.
+#[tokio::test]
+async fn t067_another_device_of_the_account_ends_a_session_at_once() {
+    let server = TestServer::start().await;
+    let mut family = Family::new(&server, 3).await;
+    family.revoke(0, 2).await;
+    let (id, listed) = unit();
+    let visit = family.phones[0].lend(vec![listed], |_| {}).await;
+    family.phones[0].seal_unit(&visit, id, 10).await;
+    opened(&visit.open(id, 1).await);
+    let [lender, other, gone] = family.phones.as_slice() else { panic!("three devices") };
+    let stranger = Phone::new(&server).await;
+    let mut refused = vec![
+        (stranger.stop(&visit, |_| {}).await, ErrorCode::NotFound),
+        (
+            stranger.stop(&visit, |stop| (stop.account, stop.device) = (other.account, other.device)).await,
+            ErrorCode::NotFound,
+        ),
+        (gone.stop(&visit, |_| {}).await, ErrorCode::NotFound),
+        (lender.stop(&visit, |stop| stop.device = other.device).await, ErrorCode::NotFound),
+    ];
+    refused.push((other.stop(&visit, |stop| stop.suite = 2).await, ErrorCode::Malformed));
+    refused.push((other.stop(&visit, |stop| stop.account = stranger.account).await, ErrorCode::Malformed));
+    refused.push((other.stop(&visit, |stop| stop.session = SessionId([9; 16])).await, ErrorCode::Malformed));
+    refused.push((other.stop(&visit, |stop| stop.head.seq = 0).await, ErrorCode::Conflict));
+    for (place, (said, code)) in refused.iter().enumerate() {
+        assert_eq!(said.code(), *code, "attempt {place}");
+    }
+    opened(&visit.open(id, 2).await);
+    other.stop(&visit, |_| {}).await.ok();
+    assert_eq!(other.stop(&visit, |_| {}).await.code(), ErrorCode::SessionEnded);
+    assert_eq!(visit.open(id, 3).await.code(), ErrorCode::SessionEnded);
+    let receipts = lender.receipts(&visit.session).await.receipts;
+    let Event::Ended { code: ErrorCode::SessionEnded, statement, .. } = &chained(&receipts)[3].event else { panic!() };
+    let stop: Stop = decode(statement.as_slice(), usize::MAX).expect("a statement");
+    assert_eq!(stop.device, other.device);
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use glimpse_wire::pairing::{
     BlobKey, Grant, GrantBody, GrantUnit, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms,
 };
 use glimpse_wire::record::{Change, Checkpoint, Decision, Deletion, Envelope, Header, Meta, Page};
-use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, Side, UnitEnvelope};
+use glimpse_wire::session::{
+    Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, Side, Stop, UnitEnvelope,
+};
 use glimpse_wire::{
     AccountId, AuthorId, DeviceId, ErrorCode, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes, UnitId,
     UnixMillis, encode,
@@ -72,6 +74,14 @@ kinds! {
         at: draw.time(),
         head: draw.head(),
         device: DeviceId(draw.array()),
+    };
+    Stop => |draw| Stop {
+        suite: draw.byte(),
+        session: SessionId(draw.array()),
+        account: AccountId(draw.array()),
+        device: DeviceId(draw.array()),
+        at: draw.time(),
+        head: draw.head(),
     };
     Change => Draw::change;
     Page => |draw| Page {

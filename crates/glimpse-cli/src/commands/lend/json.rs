@@ -183,6 +183,7 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
         "verified": verified,
         "missing_receipt": ending.missing,
         "told": ending.told,
+        "ended_by": ending.audit.as_ref().and_then(|audit| audit.stopped_by).map(|device| device.to_string()),
     }))?;
     Ok(finished(&ending))
 }

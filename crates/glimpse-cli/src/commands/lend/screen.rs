@@ -431,7 +431,10 @@ impl Screen {
         if self.suspicious || exit_code(ending.code) == exit_code(ErrorCode::ChannelBroken) {
             report(&self.server, self.session, self.out);
         }
-        self.out.note(ending.code.happened());
+        match ending.audit.as_ref().and_then(|audit| audit.stopped_by) {
+            Some(device) => self.out.note(&format!("Another device of yours ended it: {device}.")),
+            None => self.out.note(ending.code.happened()),
+        }
         match &ending.audit {
             Some(audit) => self.out.note(&format!(
                 "Opened {}. The log is verified and kept: glimpse receipts {}",
