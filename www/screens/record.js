@@ -1,7 +1,7 @@
 // One open record: what it is, how far it has come, and its content.
 
 import { fill, h, say } from "../dom.js";
-import { addContentWords, has, number, parts, size, t } from "../text.js";
+import { addContentWords, number, parts, size, t } from "../text.js";
 import { drawContent } from "./content.js";
 import { icon } from "./icons.js";
 import { describe } from "./kinds.js";
@@ -21,6 +21,7 @@ export class RecordPane {
   #record = null;
   #phase = "";
   #from = "";
+  #words;
   /** Bytes of the open record, as far as the page needs them: images, PDF and what is saved. @type {Uint8Array[]} */
   #parts = [];
   /** @type {string[]} */
@@ -30,8 +31,13 @@ export class RecordPane {
   /** Counts records: what an earlier one still brings is not shown. */
   #count = 0;
 
-  /** @param {import("./session.js").Send} send @param {() => void} back gives the focus back to the list */
-  constructor(send, back) {
+  /**
+   * @param {import("./session.js").Send} send
+   * @param {() => void} back gives the focus back to the list
+   * @param {{ approved: string, not: string }} words of whom a record is from
+   */
+  constructor(send, back, words = { approved: "record.from.long.approved", not: "record.from.long" }) {
+    this.#words = words;
     this.#send = send;
     this.#back = back;
     this.#title.id = "record-title";
@@ -65,9 +71,8 @@ export class RecordPane {
     const from = author === null ? "" : `${unit} ${approved} ${author}`;
     if (from === this.#from) return;
     this.#from = from;
-    const key = approved ? "record.from.long.approved" : "record.from.long";
     this.#origin.classList.toggle("calm", Boolean(approved));
-    fill(this.#origin, ...(author === null ? [] : parts(has(`own.${key}`) ? `own.${key}` : key, { author })));
+    fill(this.#origin, ...(author === null ? [] : parts(approved ? this.#words.approved : this.#words.not, { author })));
   }
 
   /** @param {Record<string, any>} record */

@@ -28,7 +28,7 @@ export class Screen {
   /** @param {import("../app.js").Send} send */
   constructor(send) {
     this.#list = new List(send);
-    this.#record = new RecordPane(send, () => this.#list.focus());
+    this.#record = new RecordPane(send, () => this.#list.focus(), { approved: "records.from.approved", not: "records.from.not" });
     this.#search = /** @type {HTMLInputElement} */ (
       h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" })
     );

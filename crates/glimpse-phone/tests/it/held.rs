@@ -72,6 +72,8 @@ async fn one_that_is_approved_stays_one_that_is_rejected_goes_and_another_device
         hand.does(json!({ "type": "open", "unit": result }));
         hand.does(json!({ "type": "held", "act": "approve" }));
         let shown = hand.until(|shown| shown["record"]["phase"] == "shown").await;
+        let began = |what: &str| hand.snapshots().iter().any(|shown| shown["busy"]["what"] == what);
+        assert!(!began("approving") && !began("rejecting"));
         assert_eq!((&shown["record"]["waits"], &shown["record"]["approved"]), (&json!(true), &json!(false)));
         assert_eq!(hand.content(), b"4.2 mmol/l");
         assert_eq!(waits(&hand, 2).await["inbox"]["waiting"], 2);
@@ -79,6 +81,7 @@ async fn one_that_is_approved_stays_one_that_is_rejected_goes_and_another_device
         let shown = hand.until(|shown| shown["record"]["approved"] == true && shown["busy"].is_null()).await;
         assert_eq!((&shown["record"]["waits"], &of(&shown, "Result")["approved"]), (&json!(false), &json!(true)));
         assert!(shown["record"]["author"].as_str().unwrap().starts_with("Clinic"));
+        assert!(began("approving"), "control");
         // Once more says nothing, and does no harm.
         hand.does(json!({ "type": "held", "act": "approve" }));
         assert_eq!(hand.trouble().await, "conflict");
