@@ -114,3 +114,35 @@ async fn a_watch_lends_a_computer_reads_and_the_watch_ends_it() -> Result<()> {
     assert_eq!(viewer.reason().await?, "session-ended");
     face.shows("#over-close").await
 }
+
+/// Three of them: the phone lends, a computer reads, the watch ends it. In the middle the phone's person looks elsewhere.
+#[tokio::test]
+async fn a_phone_lends_a_computer_reads_and_the_watch_ends_it() -> Result<()> {
+    let server = Server::start().await?;
+    let wrist = Wrist::opened(&server).await?;
+    wrist.linked().await?;
+
+    wrist.page().await?;
+    let viewer = Chromium::start().await?;
+    wrist.phone.lend_to(&viewer, &server.url(), &[TITLE]).await?;
+    viewer.open(TITLE).await?;
+    viewer.reads(SECRET).await?;
+    let shown = async || wrist.phone.lent_row(TITLE).await.ok()?.contains("On their screen").then_some(());
+    until("the phone mirrors it", shown).await?;
+
+    let face = wrist.face().await?;
+    face.tap("looks").await?;
+    face.reads("Lent by Mara Lind").await?;
+    face.reads("1 opening").await?;
+    press(face, ".looks button", "End").await?;
+    assert_eq!(viewer.reason().await?, "session-ended");
+    face.reads("Nobody is looking").await?;
+    face.tap("looks-back").await?;
+    face.shows("#lend-go").await?;
+
+    wrist.page().await?;
+    let over = wrist.phone.over().await?;
+    assert!(over.contains("Watch ended it."), "{over}");
+    assert!(over.contains("The server has deleted what it held for it."), "{over}");
+    Ok(())
+}
