@@ -51,15 +51,20 @@ pub(super) async fn run(shared: &Shared, all: bool, out: Out) -> Result<u8, Fail
         let when = noted.notice.happened_at().unwrap_or(noted.at);
         out.line(&format!("{} UTC  {}", date(when.0), out.styled(style, &text)))?;
     }
-    match (shown.is_empty(), notices.is_empty()) {
+    // What is wrong with the list itself is told by `ls`, and is in the notices above.
+    let listing = if synced.is_ok() { Some(device.listing().await) } else { None };
+    let waits =
+        listing.as_ref().is_some_and(|listing| listing.as_ref().is_ok_and(|listing| !listing.waiting().is_empty()));
+    match (shown.is_empty() && !waits, notices.is_empty()) {
         (false, _) => {}
         (true, false) => out.note("Nothing new. `glimpse inbox --all` shows what was read before."),
         (true, true) => out.note("Nothing yet. What other devices do is told here; what this one does is not."),
     }
     device.mark_read().await?;
     synced?;
-    // What is wrong with the list itself is told by `ls`, and is in the notices above.
-    super::decide::waiting(&device.listing().await?, out)?;
+    if let Some(listing) = listing {
+        super::decide::waiting(&listing?, out)?;
+    }
     Ok(0)
 }
 

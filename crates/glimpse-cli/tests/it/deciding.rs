@@ -33,6 +33,7 @@ fn what_waits_is_in_the_inbox_and_is_approved_or_rejected() {
     assert_eq!((&waiting[1]["record"], &waiting[1]["from"]), (&json!(kept), &json!("Clinic")));
     let text = said(&world.glimpse(&["inbox"]));
     assert!(text.contains("2 records that others wrote to you wait") && text.contains("glimpse approve ID"), "{text}");
+    assert!(!text.contains("Nothing"), "{text}");
 
     // Nobody can be asked here, so nothing is decided.
     assert_eq!(world.here().refusal(&["approve", &kept]), ("usage".to_owned(), 2));
