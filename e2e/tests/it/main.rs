@@ -28,6 +28,7 @@ mod peers;
 mod phone;
 mod phone_access;
 mod phone_attacks;
+mod phone_push;
 mod phone_storage;
 mod phone_watch;
 mod ready;
