@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::browser::{Browser, Chromium, Kind};
 use crate::device::Device;
 pub use crate::device::PASSPHRASE as TERMINAL_PASSPHRASE;
-use crate::wait::until;
+use crate::wait::{until, within};
 
 /// The passphrase that lies under the keys of every phone here.
 pub const PASSPHRASE: &str = "seven salted almonds";
@@ -154,8 +155,16 @@ impl<B: Borrow<Browser>> Phone<B> {
     /// # Errors
     /// When it does not come.
     pub async fn unlock(&self) -> Result<()> {
+        self.unlock_to("records").await
+    }
+
+    /// Unlocks, and waits for another screen than the list.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn unlock_to(&self, screen: &str) -> Result<()> {
         self.type_passphrase(PASSPHRASE).await?;
-        self.browser().screen("records").await
+        self.browser().screen(screen).await
     }
 
     /// Puts the keys away.
@@ -311,15 +320,31 @@ impl<B: Borrow<Browser>> Phone<B> {
     }
 }
 
+/// How long a screen may take to be drawn under somebody's finger.
+const DRAWN: Duration = Duration::from_secs(5);
+
+/// Tries again what a person would: between being found and being pressed, a thing can be drawn anew or move.
+async fn patiently(what: &str, mut attempt: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+    let mut last = None;
+    let done = within(DRAWN, what, async || attempt().await.map_err(|error| last = Some(error)).ok()).await;
+    match (done, last) {
+        (Err(error), Some(last)) => Err(error.context(last)),
+        (done, _) => done,
+    }
+}
+
 impl Browser {
     /// Types into the field with this id, in place of what stands there.
     ///
     /// # Errors
     /// When there is no such field.
     pub async fn write(&self, id: &str, text: &str) -> Result<()> {
-        let field = self.driver.find(thirtyfour::By::Id(id)).await?;
-        field.clear().await?;
-        Ok(field.send_keys(text).await?)
+        patiently(&format!("#{id} takes text"), async || {
+            let field = self.driver.find(thirtyfour::By::Id(id)).await?;
+            field.clear().await?;
+            Ok(field.send_keys(text).await?)
+        })
+        .await
     }
 
     /// Brings what has this id to the middle of the screen, where nothing covers it, and presses it.
@@ -327,8 +352,12 @@ impl Browser {
     /// # Errors
     /// When there is no such thing, or something covers it.
     pub async fn tap(&self, id: &str) -> Result<()> {
-        self.run(&format!("document.getElementById({})?.scrollIntoView({{ block: 'center' }})", json!(id))).await?;
-        self.press(id).await
+        let scroll = format!("document.getElementById({})?.scrollIntoView({{ block: 'center' }})", json!(id));
+        patiently(&format!("#{id} is pressed"), async || {
+            self.run(&scroll).await?;
+            self.press(id).await
+        })
+        .await
     }
 
     /// Waits until something that fits a selector can be seen.

@@ -28,6 +28,8 @@ mod peers;
 mod phone;
 mod phone_access;
 mod phone_attacks;
+mod phone_delivery;
+mod phone_memory;
 mod phone_push;
 mod phone_storage;
 mod phone_watch;

@@ -9,8 +9,8 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use e2e::browser::{Browser, Chromium};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
+use e2e::browser::{Browser, Chromium};
 use e2e::device::{Device, Receiving};
 use e2e::devtools::{DevTools, Session};
 use e2e::phone::{PASSPHRASE, Phone, TERMINAL_PASSPHRASE};
@@ -96,7 +96,8 @@ impl<B: Borrow<Browser>> Family<B> {
             (!shown.is_empty()).then_some(shown)
         })
         .await?;
-        let expected = json!([{ "title": "Glimpse", "body": WORDS, "tag": "glimpse", "data": null, "lang": "en", "icon": "" }]);
+        let expected =
+            json!([{ "title": "Glimpse", "body": WORDS, "tag": "glimpse", "data": null, "lang": "en", "icon": "" }]);
         assert_eq!(json!(one), expected);
         Ok(())
     }
@@ -224,7 +225,10 @@ async fn what_happens_is_pushed_as_a_random_id_and_read_as_a_notification_that_s
         family.told().await?;
     }
     // Control: what is shown is what this test reads.
-    let plant = format!("navigator.serviceWorker.ready.then(r => r.showNotification('x', {{ body: {} }})).then(() => done(1))", json!(TITLE));
+    let plant = format!(
+        "navigator.serviceWorker.ready.then(r => r.showNotification('x', {{ body: {} }})).then(() => done(1))",
+        json!(TITLE)
+    );
     family.browser().run_async(&plant).await?;
     let planted = async || family.shown().await.ok()?.iter().any(|n| n["body"] == TITLE).then_some(());
     until("control: the planted one", planted).await?;

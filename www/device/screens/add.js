@@ -24,7 +24,7 @@ export class Screen {
     this.#send = send;
     say(this.#heading, t("add.title"));
     this.#title = field("title", "text", "add.name", { maxLength: 200, autocomplete: "off" });
-    this.#text = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "text", rows: 5, spellcheck: true, autocomplete: "off" }));
+    this.#text = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "text", rows: 5, spellcheck: false, autocomplete: "off" }));
     const file = this.#picker("file", "add.file", {});
     const photo = this.#picker("photo", "add.photo", { accept: "image/*", capture: "environment" });
     this.#never = tick("never", "add.never");
