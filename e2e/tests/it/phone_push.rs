@@ -268,33 +268,38 @@ async fn a_tap_on_the_notification_leads_to_what_happened() -> Result<()> {
     phone.unlock().await.context("control: the address says so no more, and the list comes first")
 }
 
-#[tokio::test]
-async fn firefox_is_woken_by_the_real_push_and_shows_the_same() -> Result<()> {
-    let provider = Provider::start().await?;
-    let browser = Browser::firefox(&provider.preferences()).await?;
-    let family = Family::with(provider, browser).await?;
-    family.subscribes().await?;
-    assert_eq!(family.shown().await?, Vec::<Value>::new(), "control: nothing has happened");
-    family.lends().await?;
-    let push = family.provider.next().await?;
-    assert_eq!(push.sender(&family.provider.origin)?, family.key().await?);
-    family.told().await.context("what began")?;
+/// Where there is a Firefox.
+mod firefox {
+    use super::*;
 
-    // The page is closed: the service worker alone is woken.
-    family.puts_away().await?;
-    family.browser().go("about:blank").await?;
-    let third = Device::blank(&family.server.url()).await?;
-    family.other.link(&third, &["--name", "Tabletissimo"]).await?;
-    family.provider.next().await?;
-    family.phone.load("locked").await?;
-    family.told().await.context("while no page was open")?;
-    family.unlock().await?;
+    #[tokio::test]
+    async fn what_happens_is_pushed_for_real_and_shows_the_same_also_while_no_page_is_open() -> Result<()> {
+        let provider = Provider::start().await?;
+        let browser = Browser::firefox(&provider.preferences()).await?;
+        let family = Family::with(provider, browser).await?;
+        family.subscribes().await?;
+        assert_eq!(family.shown().await?, Vec::<Value>::new(), "control: nothing has happened");
+        family.lends().await?;
+        let push = family.provider.next().await?;
+        assert_eq!(push.sender(&family.provider.origin)?, family.key().await?);
+        family.told().await.context("what began")?;
 
-    // Who turns it off hears nothing more.
-    family.puts_away().await?;
-    family.phone.go("more").await?;
-    family.browser().tap("more-settings").await?;
-    family.browser().shows("#push-stop").await?;
-    family.browser().tap("push-stop").await?;
-    family.browser().shows("#push-begin").await
+        // The page is closed: the service worker alone is woken.
+        family.puts_away().await?;
+        family.browser().go("about:blank").await?;
+        let third = Device::blank(&family.server.url()).await?;
+        family.other.link(&third, &["--name", "Tabletissimo"]).await?;
+        family.provider.next().await?;
+        family.phone.load("locked").await?;
+        family.told().await.context("while no page was open")?;
+        family.unlock().await?;
+
+        // Who turns it off hears nothing more.
+        family.puts_away().await?;
+        family.phone.go("more").await?;
+        family.browser().tap("more-settings").await?;
+        family.browser().shows("#push-stop").await?;
+        family.browser().tap("push-stop").await?;
+        family.browser().shows("#push-begin").await
+    }
 }
