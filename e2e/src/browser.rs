@@ -111,8 +111,11 @@ impl Browser {
         Self::firefox(&[("ui.systemUsesDarkTheme", json!(u8::from(dark))), ("ui.prefersReducedMotion", json!(1))]).await
     }
 
-    /// Starts Firefox with these preferences.
-    async fn firefox(more: &[(&str, Value)]) -> Result<Self> {
+    /// Starts Firefox with preferences of its person's.
+    ///
+    /// # Errors
+    /// When Firefox or geckodriver is missing or does not start.
+    pub async fn firefox(more: &[(&str, Value)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut preferences = FirefoxPreferences::new();
         for name in STILL {

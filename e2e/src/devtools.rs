@@ -100,6 +100,17 @@ impl DevTools {
         all.iter().filter(fits).map(|info| text(info, "targetId")).collect()
     }
 
+    /// Attaches to the service worker that runs.
+    ///
+    /// # Errors
+    /// When none does.
+    pub async fn service_worker(&mut self) -> Result<Session> {
+        let targets = self.targets("service_worker").await?;
+        let id = targets.first().context("no service worker runs")?;
+        let attached = self.call(None, "Target.attachToTarget", json!({ "targetId": id, "flatten": true })).await?;
+        Ok(Session(text(&attached, "sessionId")?))
+    }
+
     /// Attaches to the Worker of a page, and to those that it starts later.
     ///
     /// # Errors

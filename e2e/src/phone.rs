@@ -1,38 +1,36 @@
 //! The phone page as a person holds it: a linked device in a browser of its own.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, Chromium};
+use crate::browser::{Browser, Chromium, Kind};
 use crate::device::Device;
 pub use crate::device::PASSPHRASE as TERMINAL_PASSPHRASE;
-use crate::wait::until;
+use crate::wait::{until, within};
 
 /// The passphrase that lies under the keys of every phone here.
 pub const PASSPHRASE: &str = "seven salted almonds";
 
 /// A phone: a narrow window with the page `/device`.
 #[derive(Debug)]
-pub struct Phone {
+pub struct Phone<B = Chromium> {
     /// Its browser.
-    pub browser: Chromium,
+    pub browser: B,
     url: String,
 }
 
 impl Phone {
-    /// Opens the page of a server; there is no account on it yet.
+    /// Opens the page of a server in Chromium; there is no account on it yet.
     ///
     /// # Errors
     /// When the browser or the page does not start.
     pub async fn blank(server: &str) -> Result<Self> {
-        let browser = Chromium::start().await?;
-        browser.driver.set_window_rect(0, 0, 390, 780).await?;
-        let phone = Self { browser, url: format!("{server}/device") };
-        phone.load("start").await?;
-        Ok(phone)
+        Self::around(Chromium::start().await?, server).await
     }
 
     /// The same with an account.
@@ -43,6 +41,43 @@ impl Phone {
         let phone = Self::blank(server).await?;
         phone.found(name).await?;
         Ok(phone)
+    }
+}
+
+impl Phone<Browser> {
+    /// Opens the page of a server in a browser of this kind; there is no account on it yet.
+    ///
+    /// # Errors
+    /// When the browser or the page does not start.
+    pub async fn blank_in(kind: Kind, server: &str) -> Result<Self> {
+        Self::around(Browser::start(kind).await?, server).await
+    }
+
+    /// The same with an account.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn with_account_in(kind: Kind, server: &str, name: &str) -> Result<Self> {
+        let phone = Self::blank_in(kind, server).await?;
+        phone.found(name).await?;
+        Ok(phone)
+    }
+}
+
+impl<B: Borrow<Browser>> Phone<B> {
+    /// Opens the page of a server in a browser that the caller started; there is no account on it yet.
+    ///
+    /// # Errors
+    /// When the page does not start.
+    pub async fn around(browser: B, server: &str) -> Result<Self> {
+        browser.borrow().driver.set_window_rect(0, 0, 390, 780).await?;
+        let phone = Self { browser, url: format!("{server}/device") };
+        phone.load("start").await?;
+        Ok(phone)
+    }
+
+    fn browser(&self) -> &Browser {
+        self.browser.borrow()
     }
 
     /// The address of the page.
@@ -56,8 +91,8 @@ impl Phone {
     /// # Errors
     /// When that does not come.
     pub async fn load(&self, screen: &str) -> Result<()> {
-        self.browser.go(&self.url).await?;
-        self.browser.screen(screen).await
+        self.browser().go(&self.url).await?;
+        self.browser().screen(screen).await
     }
 
     /// Founds an account.
@@ -65,13 +100,13 @@ impl Phone {
     /// # Errors
     /// When it does not come to the list.
     pub async fn found(&self, name: &str) -> Result<()> {
-        self.browser.screen("start").await?;
-        self.browser.write("name", name).await?;
-        self.browser.write("passphrase", PASSPHRASE).await?;
-        self.browser.write("again", PASSPHRASE).await?;
-        self.browser.tap("gate-go").await?;
-        self.browser.screen("records").await?;
-        self.browser.reads("There are no records yet.").await
+        self.browser().screen("start").await?;
+        self.browser().write("name", name).await?;
+        self.browser().write("passphrase", PASSPHRASE).await?;
+        self.browser().write("again", PASSPHRASE).await?;
+        self.browser().tap("gate-go").await?;
+        self.browser().screen("records").await?;
+        self.browser().reads("There are no records yet.").await
     }
 
     /// Puts the home of a device of the terminal in the place of this phone's, which is one and the same device from then on:
@@ -100,7 +135,7 @@ impl Phone {
                change.oncomplete = () => {{ database.close(); done('kept') }}; change.onabort = () => done('not kept') }}",
             json!(files)
         );
-        let kept = self.browser.run_async(&script).await?;
+        let kept = self.browser().run_async(&script).await?;
         anyhow::ensure!(kept == json!("kept"), "the browser keeps nothing: {kept}");
         Ok(())
     }
@@ -110,9 +145,9 @@ impl Phone {
     /// # Errors
     /// When there is no field for it.
     pub async fn type_passphrase(&self, passphrase: &str) -> Result<()> {
-        self.browser.screen("locked").await?;
-        self.browser.write("passphrase", passphrase).await?;
-        self.browser.tap("gate-go").await
+        self.browser().screen("locked").await?;
+        self.browser().write("passphrase", passphrase).await?;
+        self.browser().tap("gate-go").await
     }
 
     /// Unlocks, and waits for the list.
@@ -120,8 +155,16 @@ impl Phone {
     /// # Errors
     /// When it does not come.
     pub async fn unlock(&self) -> Result<()> {
+        self.unlock_to("records").await
+    }
+
+    /// Unlocks, and waits for another screen than the list.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn unlock_to(&self, screen: &str) -> Result<()> {
         self.type_passphrase(PASSPHRASE).await?;
-        self.browser.screen("records").await
+        self.browser().screen(screen).await
     }
 
     /// Puts the keys away.
@@ -130,8 +173,8 @@ impl Phone {
     /// When that does not happen.
     pub async fn lock(&self) -> Result<()> {
         self.go("more").await?;
-        self.browser.tap("lock").await?;
-        self.browser.screen("locked").await
+        self.browser().tap("lock").await?;
+        self.browser().screen("locked").await
     }
 
     /// Goes to a place by the ways at the bottom: `records`, `lend`, `add`, `more`.
@@ -139,8 +182,8 @@ impl Phone {
     /// # Errors
     /// When it is not reached.
     pub async fn go(&self, place: &str) -> Result<()> {
-        self.browser.tap(&format!("nav-{place}")).await?;
-        self.browser.screen(place).await
+        self.browser().tap(&format!("nav-{place}")).await?;
+        self.browser().screen(place).await
     }
 
     /// Writes a text down and waits until it stands in the list.
@@ -149,11 +192,11 @@ impl Phone {
     /// When it does not.
     pub async fn add(&self, title: &str, text: &str) -> Result<()> {
         self.go("add").await?;
-        self.browser.write("title", title).await?;
-        self.browser.write("text", text).await?;
-        self.browser.tap("add-go").await?;
-        self.browser.screen("records").await?;
-        self.browser.lists(title).await
+        self.browser().write("title", title).await?;
+        self.browser().write("text", text).await?;
+        self.browser().tap("add-go").await?;
+        self.browser().screen("records").await?;
+        self.browser().lists(title).await
     }
 
     /// Ticks records where they are chosen from.
@@ -162,14 +205,14 @@ impl Phone {
     /// When one of them is not there.
     pub async fn tick(&self, titles: &[&str]) -> Result<()> {
         for title in titles {
-            self.browser.choose(title).await?;
+            self.browser().choose(title).await?;
             let ticked = format!(
                 "const r = [...document.querySelectorAll('.record-row')].find(r => r.querySelector('.row-title').textContent === {}); \
                  return r?.getAttribute('aria-selected') === 'true'",
                 json!(title)
             );
             until("the record is ticked", async || {
-                (self.browser.run(&ticked).await.ok()? == json!(true)).then_some(())
+                (self.browser().run(&ticked).await.ok()? == json!(true)).then_some(())
             })
             .await?;
         }
@@ -183,7 +226,7 @@ impl Phone {
     pub async fn lend(&self, titles: &[&str]) -> Result<String> {
         self.go("lend").await?;
         self.tick(titles).await?;
-        self.browser.tap("lend-go").await?;
+        self.browser().tap("lend-go").await?;
         self.code().await
     }
 
@@ -192,9 +235,9 @@ impl Phone {
     /// # Errors
     /// When there is none.
     pub async fn code(&self) -> Result<String> {
-        self.browser.shows(".big-code").await?;
+        self.browser().shows(".big-code").await?;
         let code =
-            self.browser.run("return document.querySelector('.big-code').textContent.replace(/\\D/g, '')").await?;
+            self.browser().run("return document.querySelector('.big-code').textContent.replace(/\\D/g, '')").await?;
         Ok(code.as_str().context("a code")?.to_owned())
     }
 
@@ -203,9 +246,9 @@ impl Phone {
     /// # Errors
     /// When nobody does.
     pub async fn pairs(&self) -> Result<Vec<String>> {
-        self.browser.shows("#approve").await?;
+        self.browser().shows("#approve").await?;
         let pairs =
-            self.browser.run("return [...document.querySelectorAll('.word-choice input')].map(i => i.value)").await?;
+            self.browser().run("return [...document.querySelectorAll('.word-choice input')].map(i => i.value)").await?;
         Ok(serde_json::from_value(pairs)?)
     }
 
@@ -218,7 +261,7 @@ impl Phone {
             "const i = [...document.querySelectorAll('.word-choice input')].find(i => i.value === {}); i?.click(); return !!i",
             json!(words)
         );
-        anyhow::ensure!(self.browser.run(&script).await? == json!(true), "{words:?} cannot be picked");
+        anyhow::ensure!(self.browser().run(&script).await? == json!(true), "{words:?} cannot be picked");
         Ok(())
     }
 
@@ -228,7 +271,7 @@ impl Phone {
     /// When they are not among those to pick from.
     pub async fn pick(&self, words: &str) -> Result<()> {
         self.choose_words(words).await?;
-        self.browser.tap("approve").await
+        self.browser().tap("approve").await
     }
 
     /// The whole way from ticked records to a session that runs on both screens.
@@ -242,7 +285,7 @@ impl Phone {
         let words = viewer.words().await?;
         self.pairs().await?;
         self.pick(&words).await?;
-        self.browser.shows("#end").await?;
+        self.browser().shows("#end").await?;
         viewer.screen("session").await
     }
 
@@ -252,7 +295,7 @@ impl Phone {
     /// When there is no clock.
     pub async fn seconds_left(&self) -> Result<u32> {
         let script = "return [...document.querySelector('.clock').textContent.split(':')].reduce((all, part) => all * 60 + Number(part), 0)";
-        Ok(self.browser.run(script).await?.as_u64().context("a clock")?.try_into()?)
+        Ok(self.browser().run(script).await?.as_u64().context("a clock")?.try_into()?)
     }
 
     /// What stands beside a record that is lent.
@@ -264,7 +307,7 @@ impl Phone {
             "return [...document.querySelectorAll('.lent li')].find(r => r.querySelector('.row-title').textContent === {})?.innerText ?? ''",
             json!(title)
         );
-        Ok(self.browser.run(&script).await?.as_str().unwrap_or_default().to_owned())
+        Ok(self.browser().run(&script).await?.as_str().unwrap_or_default().to_owned())
     }
 
     /// Waits for the end of a lending, and returns all that stands there.
@@ -272,8 +315,21 @@ impl Phone {
     /// # Errors
     /// When it does not come.
     pub async fn over(&self) -> Result<String> {
-        self.browser.shows("#over-close").await?;
-        self.browser.text().await
+        self.browser().shows("#over-close").await?;
+        self.browser().text().await
+    }
+}
+
+/// How long a screen may take to be drawn under somebody's finger.
+const DRAWN: Duration = Duration::from_secs(5);
+
+/// Tries again what a person would: between being found and being pressed, a thing can be drawn anew or move.
+async fn patiently(what: &str, mut attempt: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+    let mut last = None;
+    let done = within(DRAWN, what, async || attempt().await.map_err(|error| last = Some(error)).ok()).await;
+    match (done, last) {
+        (Err(error), Some(last)) => Err(error.context(last)),
+        (done, _) => done,
     }
 }
 
@@ -283,9 +339,12 @@ impl Browser {
     /// # Errors
     /// When there is no such field.
     pub async fn write(&self, id: &str, text: &str) -> Result<()> {
-        let field = self.driver.find(thirtyfour::By::Id(id)).await?;
-        field.clear().await?;
-        Ok(field.send_keys(text).await?)
+        patiently(&format!("#{id} takes text"), async || {
+            let field = self.driver.find(thirtyfour::By::Id(id)).await?;
+            field.clear().await?;
+            Ok(field.send_keys(text).await?)
+        })
+        .await
     }
 
     /// Brings what has this id to the middle of the screen, where nothing covers it, and presses it.
@@ -293,8 +352,12 @@ impl Browser {
     /// # Errors
     /// When there is no such thing, or something covers it.
     pub async fn tap(&self, id: &str) -> Result<()> {
-        self.run(&format!("document.getElementById({})?.scrollIntoView({{ block: 'center' }})", json!(id))).await?;
-        self.press(id).await
+        let scroll = format!("document.getElementById({})?.scrollIntoView({{ block: 'center' }})", json!(id));
+        patiently(&format!("#{id} is pressed"), async || {
+            self.run(&scroll).await?;
+            self.press(id).await
+        })
+        .await
     }
 
     /// Waits until something that fits a selector can be seen.

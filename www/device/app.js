@@ -60,6 +60,8 @@ class App {
   #kept = "";
   /** When the Worker was told last that somebody is there. */
   #active = 0;
+  /** Whether somebody waits to see the inbox. */
+  #wanted = false;
   /** Other tabs of this page. */
   #tabs = new BroadcastChannel("glimpse-device");
 
@@ -81,8 +83,9 @@ class App {
     // Somebody was told that something happened, and wants to see what.
     hearWoken((type) => {
       if (type === "news") this.#send({ type: "refresh" });
-      if (type === "look") this.#send({ type: "go", to: "inbox" });
+      if (type === "look") this.#look();
     });
+    if (location.hash === LOOK) this.#look();
     carryFor((port) => this.#engine?.send({ type: "companion", port }, [port]));
     addEventListener("pagehide", () => {
       this.#engine?.stop();
@@ -90,6 +93,14 @@ class App {
       document.body.replaceChildren();
     });
     addEventListener("pageshow", (event) => event.persisted && location.reload());
+  }
+
+  /** Goes to the inbox, at once or as soon as the keys are there. An address can say so too: that shows a place and does nothing. */
+  #look() {
+    this.#wanted = !this.#last?.list;
+    if (!this.#wanted) return this.#send({ type: "go", to: "inbox" });
+    // After the next lock nobody is waiting for it.
+    history.replaceState(null, "", location.pathname);
   }
 
   async start() {
@@ -156,6 +167,7 @@ class App {
     }
     if (snapshot.screen === "looking") return;
     // A server can lose a subscription: it is told of it each time the keys are there.
+    if (snapshot.list && this.#wanted) this.#look();
     if (snapshot.list && !before?.list) subscription().then((held) => held && this.#send(told(held)), () => {});
     byId("loading").hidden = true;
     if (snapshot.language !== this.#kept) {
@@ -266,6 +278,9 @@ class App {
     panel.focus();
   }
 }
+
+/** What `sw.js` opens for who tapped on a notification. */
+const LOOK = "#inbox";
 
 /** The Worker hears at most this often that somebody is there, in milliseconds. */
 const TOUCHES = 10_000;

@@ -5,6 +5,8 @@
 /* global BUILD, FILES */
 
 const PAGE = "/device";
+/** The page for somebody who wants to see what happened; `app.js` knows it. */
+const LOOK = PAGE + "#inbox";
 const PREFIX = "glimpse-device-";
 const NAME = PREFIX + BUILD;
 /** Builds whose files are kept: this one, and the one that an open page may still be of. */
@@ -91,9 +93,10 @@ self.addEventListener("notificationclick", (event) => {
 
 async function look() {
   const [open] = await self.clients.matchAll({ type: "window" });
-  if (!open) return self.clients.openWindow(PAGE);
-  await open.focus();
+  if (!open) return self.clients.openWindow(LOOK);
+  // Told first: it goes there even where the browser does not bring it to the front.
   open.postMessage({ type: "look" });
+  await open.focus();
 }
 
 /** Names are made of content, so that a name never means two things. */

@@ -36,7 +36,11 @@ class App {
   constructor() {
     byId("stuck").remove();
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
-    addEventListener("pagehide", () => this.#engine?.stop());
+    addEventListener("pagehide", () => {
+      this.#engine?.stop();
+      // A page that the browser keeps for its Back button would come back with what it showed.
+      document.body.replaceChildren();
+    });
     addEventListener("pageshow", (event) => event.persisted && location.reload());
     setInterval(() => this.#look(), LOOK);
   }

@@ -29,7 +29,10 @@ pub(crate) async fn altered(
 
 /// Is this the answer that holds the page's HTML?
 pub(crate) fn is_page(asked: &Asked) -> bool {
-    matches!(asked.path.as_str(), "/" | "/index.html" | "/ended.html" | "/device" | "/device.html")
+    matches!(
+        asked.path.as_str(),
+        "/" | "/index.html" | "/ended.html" | "/device" | "/device.html" | "/watch" | "/watch.html"
+    )
 }
 
 /// Replaces text in the HTML, the policy in its `<meta>` included.

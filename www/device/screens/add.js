@@ -31,7 +31,7 @@ export class Screen {
   constructor(send) {
     this.#send = send;
     this.#title = field("title", "text", "add.name", { maxLength: 200, autocomplete: "off" });
-    this.#text = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "text", rows: 5, spellcheck: true, autocomplete: "off" }));
+    this.#text = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "text", rows: 5, spellcheck: false, autocomplete: "off" }));
     this.#never = tick("never", "add.never");
     this.#sensitive = tick("sensitive", "add.sensitive");
   }

@@ -48,7 +48,7 @@ export class Screen {
 
   /** @param {Record<string, any>} kit */
   #drawState({ there, made, alone }) {
-    const number = (/** @type {string} */ id, /** @type {number} */ value, /** @type {number} */ least) => /** @type {HTMLInputElement} */ (h("input", { id, type: "number", min: String(least), max: String(MOST), step: "1", value: String(value), inputMode: "numeric", required: true }));
+    const number = (/** @type {string} */ id, /** @type {number} */ value, /** @type {number} */ least) => /** @type {HTMLInputElement} */ (h("input", { id, type: "number", min: String(least), max: String(MOST), step: "1", value: String(value), inputMode: "numeric", autocomplete: "off", spellcheck: false, required: true }));
     const shares = number("kit-shares", 3, 1);
     const needed = number("kit-needed", 2, 1);
     const wrong = h("p", { class: "field-error", role: "alert" });

@@ -9,7 +9,7 @@ use crate::lending::{lend, viewer, words};
 use crate::world::{Hand, PASSPHRASE, World, on_one_thread, row};
 
 /// Two hands that link, up to the question: the one whose account it is, and the new one.
-async fn meet(adder: &Hand, joiner: &Hand, adder_shows: bool, form: &str) -> (String, Value) {
+pub(crate) async fn meet(adder: &Hand, joiner: &Hand, adder_shows: bool, form: &str) -> (String, Value) {
     let joins = |form: &str, code: Option<&str>| {
         joiner.does(json!({ "type": "joining", "wanted": true }));
         joiner.does(json!({ "type": "join", "form": form, "code": code, "name": "Tablet", "passphrase": PASSPHRASE }));

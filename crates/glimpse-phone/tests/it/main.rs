@@ -20,6 +20,7 @@ mod lending;
 mod linking;
 mod parting;
 mod pushing;
+mod second;
 mod sessions;
 mod watch;
 mod world;

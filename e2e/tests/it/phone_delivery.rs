@@ -1,0 +1,260 @@
+//! The pages of the phone and of its watch in the hands of whoever serves them, and in the hands of script that got in: rows
+//! 78 to 83, 87 and 88. What they cannot carry out (row 82) stands with what the viewer's page cannot.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use axum::http::StatusCode;
+use base64ct::{Base64, Encoding as _};
+use e2e::browser::{Browser, Chromium, Kind};
+use e2e::phone::Phone;
+use e2e::program::dist;
+use e2e::proxy::{Answer, Proxy};
+use e2e::server::Server;
+use e2e::wait::until;
+use serde_json::json;
+use sha2::{Digest as _, Sha384};
+
+use crate::altered::{altered, edit_html, edit_policy, is_page, without_protection};
+use crate::delivery::attempts;
+use crate::phone::{SECRET, TITLE, with_line};
+use crate::requests::foreign;
+
+in_both!(
+    t078_another_wasm_of_the_phone_that_would_run_is_refused,
+    t079_no_worker_of_the_phone_or_watch_starts_from_an_address,
+    t081_on_phone_and_watch_strings_do_not_become_script,
+    t083_phone_and_watch_cannot_be_framed_or_held_by_an_opener,
+    t087_every_request_of_the_phone_goes_to_its_own_origin,
+    t088_on_phone_and_watch_eval_stays_blocked_and_wasm_needs_its_one_permission,
+);
+
+/// The pages, and what can be seen on each when it has started.
+const PAGES: [(&str, &str); 2] = [("/device", "#gate-go"), ("/watch", WATCH)];
+
+const WATCH: &str = "[data-screen] #main > *";
+
+/// Loads a page and waits until it has started.
+async fn starts(browser: &Browser, origin: &str, (path, seen): (&str, &str)) -> Result<()> {
+    browser.go(&format!("{origin}{path}")).await?;
+    browser.shows(seen).await.with_context(|| path.to_owned())
+}
+
+/// The same pages without any protection.
+async fn loose(server: &Server) -> Result<Proxy> {
+    altered(server, |asked, mut answer| {
+        if is_page(asked) {
+            without_protection(&mut answer);
+        }
+        Some(answer)
+    })
+    .await
+}
+
+/// A module with a section more, which every engine reads over: valid, and it runs as the other does.
+fn another(wasm: &[u8]) -> Vec<u8> {
+    [wasm, &[0, 8, 7], b"swapped"].concat()
+}
+
+fn is_wasm(path: &str) -> bool {
+    path.contains("/glimpse-phone_bg-") && path.ends_with(".wasm")
+}
+
+/// Serves another wasm for the phone; with `pinned` the page pins what its builder published, without it what is served.
+async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
+    let files = std::fs::read_dir(dist()?.join("assets"))?.filter_map(|entry| Some(entry.ok()?.path()));
+    let wasm = files.into_iter().find(|path| is_wasm(&path.display().to_string())).context("no wasm")?;
+    let wasm = std::fs::read(wasm)?;
+    let hash = |bytes: &[u8]| format!("sha384-{}", Base64::encode_string(&Sha384::digest(bytes)));
+    let (before, after) = (hash(&wasm), hash(&another(&wasm)));
+    altered(server, move |asked, mut answer| {
+        if is_wasm(&asked.path) && answer.status == StatusCode::OK {
+            answer.body = another(&answer.body);
+        }
+        if is_page(asked) && !pinned {
+            edit_policy(&mut answer, |policy| policy.replace(&before, &after));
+            edit_html(&mut answer, |html| html.replace(&before, &after));
+        }
+        Some(answer)
+    })
+    .await
+}
+
+async fn t078_another_wasm_of_the_phone_that_would_run_is_refused(kind: Kind) -> Result<()> {
+    let server = Server::start().await?;
+    let browser = Browser::start(kind).await?;
+    let proxy = swapping(&server, true).await?;
+    browser.go(&format!("{}/device", proxy.url())).await?;
+    browser.screen("refused").await?;
+    browser.reads("This page is not what its builder published.").await?;
+    assert!(proxy.exchanges().iter().any(|(asked, _)| is_wasm(&asked.path)), "it was asked for");
+
+    // Control: where nothing pins the other module, it runs.
+    let proxy = swapping(&server, false).await?;
+    browser.go(&format!("{}/device", proxy.url())).await?;
+    browser.screen("start").await?;
+    let served = proxy.exchanges();
+    let (_, answer) = served.iter().find(|(asked, _)| is_wasm(&asked.path)).context("no wasm was asked for")?;
+    assert!(answer.body.ends_with(b"swapped"), "control: and it was the other one");
+    Ok(())
+}
+
+async fn t079_no_worker_of_the_phone_or_watch_starts_from_an_address(kind: Kind) -> Result<()> {
+    let ways = [
+        "new Worker(document.getElementById('worker').href)",
+        "new SharedWorker(document.getElementById('worker').href)",
+    ];
+    let (server, browser) = (Server::start().await?, Browser::start(kind).await?);
+    let loose = loose(&server).await?;
+    for page in PAGES {
+        starts(&browser, &server.url(), page).await?;
+        assert_eq!(attempts(&browser, &ways).await?, ["TypeError"; 2], "{}", page.0);
+        starts(&browser, &loose.url(), page).await?;
+        assert_eq!(attempts(&browser, &ways).await?, ["ran"; 2], "control: without the policy they do, {}", page.0);
+    }
+    Ok(())
+}
+
+async fn t081_on_phone_and_watch_strings_do_not_become_script(kind: Kind) -> Result<()> {
+    let sinks = [
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+        "document.createElement('script').text = 'x'",
+        "trustedTypes.createPolicy('second', { createHTML: s => s })",
+        "trustedTypes.createPolicy('glimpse-worker', { createScriptURL: s => s })",
+    ];
+    let (server, browser) = (Server::start().await?, Browser::start(kind).await?);
+    let loose = loose(&server).await?;
+    for page in PAGES {
+        starts(&browser, &server.url(), page).await?;
+        assert_eq!(attempts(&browser, &sinks).await?, ["TypeError"; 5], "{}", page.0);
+        starts(&browser, &loose.url(), page).await?;
+        assert_eq!(attempts(&browser, &sinks).await?, ["ran"; 5], "control: without the policy they do, {}", page.0);
+    }
+    Ok(())
+}
+
+async fn t083_phone_and_watch_cannot_be_framed_or_held_by_an_opener(kind: Kind) -> Result<()> {
+    let (server, browser) = (Server::start().await?, Browser::start(kind).await?);
+    let loose = loose(&server).await?;
+    for (path, seen) in PAGES {
+        for (origin, protected) in [(server.url(), true), (loose.url(), false)] {
+            let framing =
+                format!("<!doctype html><iframe src=\"{origin}{path}\" onload=\"window.loaded = true\"></iframe>");
+            let foreign = altered(&server, move |asked, answer| {
+                let own = || Answer::own(StatusCode::OK, "text/html", framing.clone());
+                Some(if asked.path == "/" { own() } else { answer })
+            })
+            .await?;
+            browser.go(&foreign.url()).await?;
+            until("the frame has loaded", async || {
+                (browser.value("window.loaded === true").await.ok()? == json!(true)).then_some(())
+            })
+            .await?;
+            browser.driver.enter_frame(0).await?;
+            if protected {
+                let inside = browser.value("document.documentURI").await?;
+                let refusal = match kind {
+                    Kind::Chromium => "chrome-error:",
+                    Kind::Firefox => "about:neterror?e=cspBlocked",
+                };
+                assert!(inside.as_str().is_some_and(|address| address.starts_with(refusal)), "{path}: {inside}");
+            } else {
+                browser.shows(seen).await.with_context(|| format!("control: without protection {path} is framed"))?;
+            }
+            browser.driver.enter_parent_frame().await?;
+        }
+        starts(&browser, &server.url(), (path, seen)).await?;
+        assert_eq!(browser.value("[crossOriginIsolated, window.opener]").await?, json!([true, null]), "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn t083_the_phone_may_use_a_camera_and_passkeys_and_nothing_else() -> Result<()> {
+    let server = Server::start().await?;
+    let browser = Chromium::start().await?;
+    let allowed = "document.featurePolicy.allowedFeatures()\
+        .filter(name => document.featurePolicy.getAllowlistForFeature(name).length > 0)";
+    let policy = async |path: &str| -> Result<String> {
+        let answer = reqwest::get(format!("{}{path}", server.url())).await?;
+        let header = answer.headers().get("permissions-policy").context("no permissions policy")?;
+        Ok(header.to_str()?.to_owned())
+    };
+    let (viewer, phone) = (policy("/").await?, policy("/device").await?);
+    let open = |policy: &str| -> Vec<String> {
+        let each = policy.split(',').map(str::trim);
+        each.filter(|part| !part.ends_with("=()")).map(str::to_owned).collect()
+    };
+    assert_eq!(open(&viewer), Vec::<String>::new());
+    assert_eq!(
+        open(&phone),
+        ["camera=(self)", "publickey-credentials-create=(self)", "publickey-credentials-get=(self)"]
+    );
+    assert_eq!(viewer.split(',').count(), phone.split(',').count(), "nothing is left unsaid");
+    // And so the browser takes it; Firefox has no list of it for scripts.
+    browser.go(&format!("{}/device", server.url())).await?;
+    browser.screen("start").await?;
+    let features: BTreeSet<String> = serde_json::from_value(browser.value(allowed).await?)?;
+    for name in ["microphone", "geolocation", "usb", "serial", "display-capture", "clipboard-read"] {
+        assert!(!features.contains(name), "{name}: {features:?}");
+    }
+    assert!(features.contains("camera"), "control: {features:?}");
+    Ok(())
+}
+
+async fn t087_every_request_of_the_phone_goes_to_its_own_origin(kind: Kind) -> Result<()> {
+    let (server, line) = with_line().await?;
+    let phone = Phone::blank_in(kind, &line.url()).await?;
+    let mut listing = phone.browser.go_listed(phone.url()).await?;
+    phone.browser.screen("start").await?;
+    phone.found("Mara Lind").await?;
+    phone.add(TITLE, SECRET).await?;
+    phone.browser.open(TITLE).await?;
+    phone.browser.speak("ar").await?;
+    phone.browser.speak("en").await?;
+    let viewer = Chromium::start().await?;
+    phone.lend_to(&viewer, &server.url(), &[TITLE]).await?;
+    viewer.open(TITLE).await?;
+    phone.browser.tap("end").await?;
+    phone.over().await?;
+    let all = listing.all().await?;
+    assert_eq!(foreign(&all, &line.url()), BTreeSet::new());
+    for part in ["/device", "/assets/device/", "/lang/ar", "/v1/mailboxes", "/v1/sessions", "/content", "/socket"] {
+        assert!(all.iter().any(|url| url.contains(part)), "{part} is not in the list: {all:#?}");
+    }
+    for (request, _) in line.exchanges() {
+        let listed = all.iter().any(|url| url.ends_with(&request.path));
+        // The icon is asked for by the browser's own frame around the page, and files of the build by the service worker.
+        let files =
+            request.path == "/favicon.ico" || request.path.starts_with("/assets/") || !request.path.contains("/v1/");
+        assert!(listed || files, "{} is not in the list", request.path);
+    }
+    Ok(())
+}
+
+async fn t088_on_phone_and_watch_eval_stays_blocked_and_wasm_needs_its_one_permission(kind: Kind) -> Result<()> {
+    let evals = ["window.eval('1')", "new window.Function('return 1')()"];
+    let module = "new window.WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))";
+    let (server, browser) = (Server::start().await?, Browser::start(kind).await?);
+    let strict = altered(&server, |asked, mut answer| {
+        if is_page(asked) {
+            edit_policy(&mut answer, |policy| policy.replace("'wasm-unsafe-eval'", ""));
+        }
+        Some(answer)
+    })
+    .await?;
+    let loose = loose(&server).await?;
+    for page in PAGES {
+        starts(&browser, &server.url(), page).await?;
+        assert_eq!(attempts(&browser, &evals).await?, ["EvalError"; 2], "{}", page.0);
+        assert_eq!(attempts(&browser, &[module]).await?, ["ran"], "the policy permits wasm");
+        browser.go(&format!("{}{}", strict.url(), page.0)).await?;
+        let gives_up = browser.reads("Something went wrong inside Glimpse.").await;
+        gives_up.with_context(|| format!("{} without wasm gives up", page.0))?;
+        assert_eq!(attempts(&browser, &[module]).await?, ["CompileError"], "that one word is what permits it");
+        starts(&browser, &loose.url(), page).await?;
+        assert_eq!(attempts(&browser, &evals).await?, ["ran"; 2], "control: without the policy eval runs");
+    }
+    Ok(())
+}
