@@ -147,3 +147,53 @@ async fn everybody_can_lend_approve_watch_and_end_with_axe() -> Result<()> {
     look.done();
     Ok(())
 }
+
+/// What is reached by way of "More", what comes before there is an account, and the watch.
+#[tokio::test]
+async fn everybody_can_reach_the_seldom_places_with_axe() -> Result<()> {
+    let server = e2e::server::Server::start().await?;
+    let phone = Phone::blank(&server.url()).await?;
+    let mut look = Look::with_second(&phone.browser, axe()?).await?;
+    phone.browser.tap("to-join").await?;
+    phone.browser.screen("join").await?;
+    both_ways(&phone, &mut look, "join").await?;
+    phone.load("start").await?;
+    phone.browser.tap("restore").await?;
+    phone.browser.screen("restore").await?;
+    both_ways(&phone, &mut look, "restore").await?;
+    phone.browser.tap("restore-leave").await?;
+    phone.found("Mara Lind").await?;
+    phone.go("add").await?;
+    phone.browser.tap("what-measure").await?;
+    look.screen("phone-measurement").await?;
+    phone.browser.write("measure-systolic_blood_pressure", "128").await?;
+    phone.browser.write("measure-diastolic_blood_pressure", "82").await?;
+    phone.browser.tap("measure-go").await?;
+    phone.browser.lists("Blood pressure").await?;
+    phone.browser.open("Blood pressure").await?;
+    phone.browser.tap("replace").await?;
+    phone.browser.shows("#measure-go").await?;
+    both_ways(&phone, &mut look, "new-version").await?;
+    phone.go("inbox").await?;
+    both_ways(&phone, &mut look, "inbox").await?;
+    for place in ["sessions", "kit", "settings", "devices"] {
+        phone.go("more").await?;
+        phone.browser.tap(&format!("more-{place}")).await?;
+        phone.browser.screen(place).await?;
+        both_ways(&phone, &mut look, place).await?;
+    }
+    phone.browser.tap("devices-link").await?;
+    phone.browser.screen("link").await?;
+    both_ways(&phone, &mut look, "link").await?;
+    phone.browser.tap("link-square").await?;
+    phone.browser.shows("#link-cancel").await?;
+    look.screen("phone-link-square").await?;
+    phone.browser.tap("link-cancel").await?;
+    phone.go("more").await?;
+    phone.browser.tap("more-kit").await?;
+    phone.browser.tap("kit-draw").await?;
+    phone.browser.shows("#kit-kept").await?;
+    both_ways(&phone, &mut look, "kit-pages").await?;
+    look.done();
+    Ok(())
+}
