@@ -33,6 +33,7 @@ mod phone_memory;
 mod phone_push;
 mod phone_storage;
 mod phone_watch;
+mod push_provider;
 mod ready;
 mod reproducible;
 mod requests;
