@@ -17,7 +17,6 @@ pub mod page;
 pub mod phone;
 pub mod program;
 pub mod proxy;
-pub mod push;
 pub mod scan;
 pub mod server;
 pub mod sink;

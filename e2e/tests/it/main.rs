@@ -35,6 +35,7 @@ mod phone_push;
 mod phone_storage;
 mod phone_watch;
 mod phone_writes;
+mod push_provider;
 mod ready;
 mod reproducible;
 mod requests;

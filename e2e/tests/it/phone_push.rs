@@ -14,10 +14,11 @@ use e2e::browser::{Browser, Chromium};
 use e2e::device::{Device, Receiving};
 use e2e::devtools::{DevTools, Session};
 use e2e::phone::{PASSPHRASE, Phone, TERMINAL_PASSPHRASE};
-use e2e::push::{Provider, Subscription};
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::{Value, json};
+
+use crate::push_provider::{Provider, Subscription};
 
 const TITLE: &str = "zinnia-hollyhock-delphinium";
 const SECRET: &str = "The spare key lies under the third flower pot.";
@@ -294,7 +295,7 @@ mod firefox {
         family.told().await.context("while no page was open")?;
         family.unlock().await?;
 
-        // Who turns it off hears nothing more.
+        // And it can be turned off again.
         family.puts_away().await?;
         family.phone.go("more").await?;
         family.browser().tap("more-settings").await?;

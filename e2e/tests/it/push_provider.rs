@@ -10,6 +10,8 @@ use aes_gcm::aead::Aead as _;
 use aes_gcm::{Aes128Gcm, KeyInit as _};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
+use e2e::program::own;
+use e2e::wait::until;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hkdf::Hkdf;
 use p256::ecdsa::signature::Verifier as _;
@@ -30,9 +32,6 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-use crate::program::own;
-use crate::wait::until;
-
 /// Whom a provider may write to.
 const CONTACT: &str = "mailto:ops@glimpse.example";
 
@@ -41,13 +40,13 @@ const LARGEST: usize = 64 * 1024;
 
 /// A push as it arrived.
 #[derive(Clone, Debug)]
-pub struct Arrived {
+pub(crate) struct Arrived {
     /// Where to.
-    pub path: String,
+    pub(crate) path: String,
     /// By lower-case name.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// Sealed.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Arrived {
@@ -55,7 +54,7 @@ impl Arrived {
     ///
     /// # Errors
     /// When it is not.
-    pub fn header(&self, name: &str) -> Result<&str> {
+    pub(crate) fn header(&self, name: &str) -> Result<&str> {
         let found: Vec<&str> =
             self.headers.iter().filter(|(there, _)| there == name).map(|(_, value)| value.as_str()).collect();
         let [value] = found.as_slice() else { anyhow::bail!("{name} once in {:?}", self.headers) };
@@ -66,7 +65,7 @@ impl Arrived {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn sender(&self, origin: &str) -> Result<Vec<u8>> {
+    pub(crate) fn sender(&self, origin: &str) -> Result<Vec<u8>> {
         let value = self.header("authorization")?.strip_prefix("vapid ").context("the scheme")?;
         let (token, key) = value.strip_prefix("t=").and_then(|rest| rest.split_once(", k=")).context("both parts")?;
         let key = Base64UrlUnpadded::decode_vec(key).map_err(|error| anyhow!("{error}"))?;
@@ -85,9 +84,9 @@ impl Arrived {
 
 /// A push provider at ports of 127.0.0.1.
 #[derive(Debug)]
-pub struct Provider {
+pub(crate) struct Provider {
     /// Where servers push to.
-    pub origin: String,
+    pub(crate) origin: String,
     /// Where Firefox connects to.
     service: String,
     seen: Arc<Mutex<Vec<Arrived>>>,
@@ -100,7 +99,7 @@ impl Provider {
     ///
     /// # Errors
     /// The operating system's.
-    pub async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let own = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
         std::fs::write(folder.path().join("ca.pem"), own.cert.pem())?;
@@ -126,7 +125,7 @@ impl Provider {
     ///
     /// # Errors
     /// When no key is made.
-    pub async fn settings(&self) -> Result<Vec<String>> {
+    pub(crate) async fn settings(&self) -> Result<Vec<String>> {
         let file = |name: &str| -> PathBuf { self.folder.path().join(name) };
         let key = file("push.pem");
         let made = Command::new(own("glimpse-server")?).arg("push-key").arg(&key).output().await?;
@@ -142,7 +141,7 @@ impl Provider {
 
     /// Preferences by which Firefox takes this for its own provider, and its person has said yes to notifications.
     #[must_use]
-    pub fn preferences(&self) -> Vec<(&str, Value)> {
+    pub(crate) fn preferences(&self) -> Vec<(&str, Value)> {
         vec![
             ("dom.push.serverURL", json!(self.service)),
             ("dom.push.enabled", json!(true)),
@@ -159,18 +158,12 @@ impl Provider {
     ///
     /// # Errors
     /// When none comes.
-    pub async fn next(&self) -> Result<Arrived> {
+    pub(crate) async fn next(&self) -> Result<Arrived> {
         until("a push at the provider", async || {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             (!seen.is_empty()).then(|| seen.remove(0))
         })
         .await
-    }
-
-    /// How many have come that nobody took.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -283,11 +276,11 @@ async fn tell(stream: TcpStream, origin: &str, mut news: broadcast::Receiver<Arr
 }
 
 /// What a browser keeps of a subscription, in the hands of a test.
-pub struct Subscription {
+pub(crate) struct Subscription {
     secret: p256::SecretKey,
     auth: Vec<u8>,
     /// Where pushes for it arrive.
-    pub path: String,
+    pub(crate) path: String,
     endpoint: String,
 }
 
@@ -302,7 +295,7 @@ impl Subscription {
     ///
     /// # Errors
     /// None, with these keys.
-    pub fn at(provider: &Provider) -> Result<Self> {
+    pub(crate) fn at(provider: &Provider) -> Result<Self> {
         let secret = p256::SecretKey::from_slice(&[7; 32])?;
         let path = "/push/7f3a9c?v=2".to_owned();
         Ok(Self { secret, auth: vec![9; 16], endpoint: format!("{}{path}", provider.origin), path })
@@ -314,7 +307,7 @@ impl Subscription {
 
     /// As `PushSubscription.toJSON` tells it.
     #[must_use]
-    pub fn told(&self) -> Value {
+    pub(crate) fn told(&self) -> Value {
         let text = Base64UrlUnpadded::encode_string;
         json!({ "endpoint": self.endpoint, "keys": { "p256dh": text(&self.point()), "auth": text(&self.auth) } })
     }
@@ -323,7 +316,7 @@ impl Subscription {
     ///
     /// # Errors
     /// When it was sealed for another, or is not what RFC 8291 says.
-    pub fn open(&self, push: &Arrived) -> Result<Vec<u8>> {
+    pub(crate) fn open(&self, push: &Arrived) -> Result<Vec<u8>> {
         ensure!(push.header("content-encoding")? == "aes128gcm", "another encoding");
         let (salt, rest) = push.body.split_at_checked(16).context("a salt")?;
         let (_size, rest) = rest.split_at_checked(4).context("a size")?;
