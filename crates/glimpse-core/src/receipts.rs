@@ -177,6 +177,8 @@ struct Auditor<'k> {
 #[derive(Clone, Copy)]
 struct Granted {
     account: AccountId,
+    /// The number of the chain's newest link then.
+    link: u64,
     viewer: SigningKeyBytes,
     seq: u32,
     budget: u32,
@@ -242,6 +244,7 @@ impl Auditor<'_> {
         }
         self.granted = Some(Granted {
             account: terms.account,
+            link: terms.head.seq,
             viewer,
             seq: terms.seq,
             budget: terms.budget,
@@ -282,8 +285,12 @@ impl Auditor<'_> {
         if let Ok(claimed) = signed.peek::<Stop>() {
             let key = (self.others)(&claimed).ok_or(OpenError)?;
             let stop: Stop = signed.open(StatementKind::Stop, &key)?;
-            let account = self.granted.ok_or(OpenError)?.account;
-            let fits = stop.suite == SUITE && stop.session == *session && stop.account == account;
+            let granted = self.granted.ok_or(OpenError)?;
+            // Who was taken out before that could otherwise name a head under which it still belonged.
+            let fits = stop.suite == SUITE
+                && stop.session == *session
+                && stop.account == granted.account
+                && stop.head.seq >= granted.link;
             self.audit.stopped_by = Some(stop.device);
             return fits.then_some(()).ok_or(OpenError);
         }

@@ -7,6 +7,8 @@ use e2e::server::Server;
 use e2e::wait::until;
 use thirtyfour::WindowHandle;
 
+use crate::phone::with_line;
+
 const PIN: &str = "428517";
 const TITLE: &str = "zinnia-hollyhock-delphinium";
 const SECRET: &str = "The spare key lies under the third flower pot.";
@@ -19,8 +21,9 @@ struct Wrist {
 }
 
 impl Wrist {
-    async fn opened(server: &Server) -> Result<Self> {
-        let phone = Phone::with_account(&server.url(), "Mara Lind").await?;
+    /// Both reach the server by this address.
+    async fn opened(url: &str) -> Result<Self> {
+        let phone = Phone::with_account(url, "Mara Lind").await?;
         phone.add(TITLE, SECRET).await?;
         let driver = &phone.browser.driver;
         let page = driver.window().await?;
@@ -86,7 +89,7 @@ async fn press(browser: &Chromium, selector: &str, text: &str) -> Result<()> {
 #[tokio::test]
 async fn a_watch_lends_a_computer_reads_and_the_watch_ends_it() -> Result<()> {
     let server = Server::start().await?;
-    let wrist = Wrist::opened(&server).await?;
+    let wrist = Wrist::opened(&server.url()).await?;
     wrist.linked().await?;
 
     let face = wrist.face().await?;
@@ -115,11 +118,11 @@ async fn a_watch_lends_a_computer_reads_and_the_watch_ends_it() -> Result<()> {
     face.shows("#over-close").await
 }
 
-/// Three of them: the phone lends, a computer reads, the watch ends it. In the middle the phone's person looks elsewhere.
+/// Three of them: the phone lends, a computer reads, the watch ends it. In the middle the phone loses the network.
 #[tokio::test]
 async fn a_phone_lends_a_computer_reads_and_the_watch_ends_it() -> Result<()> {
-    let server = Server::start().await?;
-    let wrist = Wrist::opened(&server).await?;
+    let (server, line) = with_line().await?;
+    let wrist = Wrist::opened(&line.url()).await?;
     wrist.linked().await?;
 
     wrist.page().await?;
@@ -129,6 +132,11 @@ async fn a_phone_lends_a_computer_reads_and_the_watch_ends_it() -> Result<()> {
     viewer.reads(SECRET).await?;
     let shown = async || wrist.phone.lent_row(TITLE).await.ok()?.contains("On their screen").then_some(());
     until("the phone mirrors it", shown).await?;
+    line.cut();
+    wrist.phone.browser.reads("No connection. Time goes on").await?;
+    viewer.reads(SECRET).await?;
+    line.mend();
+    wrist.phone.browser.reads("1 opening").await?;
 
     let face = wrist.face().await?;
     face.tap("looks").await?;

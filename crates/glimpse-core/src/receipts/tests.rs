@@ -236,6 +236,7 @@ impl Signers {
         let viewer = Signing::generate(&mut rng(6));
         let mut terms = story.device.terms().clone();
         (terms.session, terms.account, terms.viewer) = (SESSION, ACCOUNT, viewer.public());
+        terms.head = Head { seq: 1, hash: Hash([7; 32]) };
         terms.units = vec![TermsUnit::Sealed { unit: UNIT }];
         Self { device: Signing::generate(&mut rng(7)), viewer, other: Signing::generate(&mut rng(8)), terms }
     }
@@ -288,9 +289,9 @@ impl Signers {
         audit(SESSION, &self.device.public(), &|stop| self.other(stop), &link(SESSION, events)).is_ok()
     }
 
-    /// The account has one more device, which joined with link 1.
+    /// The account has one more device.
     fn other(&self, stop: &Stop) -> Option<SigningKeyBytes> {
-        (stop.device == OTHER && stop.head.seq > 0).then(|| self.other.public())
+        (stop.device == OTHER).then(|| self.other.public())
     }
 
     fn stopped(&self, by: &Signing, edit: fn(&mut Stop)) -> Event {

@@ -28,6 +28,8 @@ You need two windows: one is your phone, the other is a screen that is not yours
   6. Screen: open a record, ask for more time, ask for a record; the phone shows each of it as it happens
   7. Phone:  answer, and \"End it now\": the screen is empty at once
   8. Phone:  reload: it is locked, and opens with the passphrase
+  9. Watch:  \"More\", \"Open the watch\": link it by the code that it shows; it lends as well, and \"Who is looking\" ends
+             what the phone lends
 
 Press Enter here when you are done: the server stops, and everything that it held is gone.",
         root()?.join("examples").display()
