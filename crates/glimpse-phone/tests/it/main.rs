@@ -10,6 +10,7 @@
 )]
 
 mod adding;
+mod clocks;
 mod devices;
 mod family;
 mod held;
