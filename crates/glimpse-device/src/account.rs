@@ -77,7 +77,7 @@ impl Device {
             return Err(ErrorCode::TooLarge.into());
         }
         let home = Home::new(Rc::clone(&ground.storage));
-        let _held = home.lock_account().await?;
+        let held = home.lock_account().await?;
         let mut profile = match home.profile().await? {
             Some(profile) if profile.confirmed => return Err(DeviceError::AccountExists),
             Some(profile) if profile.server == ground.transport.origin() && !profile.joining => profile,
@@ -103,6 +103,11 @@ impl Device {
         profile.confirmed = true;
         device.home.store_profile(&profile).await?;
         device.state_head().await?;
+        drop(held);
+        if !profile.name.is_empty() {
+            // The account is there without it; a name can be given at any time.
+            let _named = device.rename(&device.keys().id(), &profile.name).await;
+        }
         Ok(device)
     }
 
