@@ -17,7 +17,7 @@ export class Measuring {
   /** @type {HTMLInputElement[]} */
   #inputs = [];
   #title = field("measure-title", "text", "add.name", { maxLength: 200, autocomplete: "off" });
-  #when = /** @type {HTMLInputElement} */ (h("input", { id: "measure-when", type: "datetime-local", required: true }));
+  #when = /** @type {HTMLInputElement} */ (h("input", { id: "measure-when", type: "datetime-local", required: true, autocomplete: "off", spellcheck: false }));
   #wrong = h("p", { class: "field-error", role: "alert" });
   #go = /** @type {HTMLButtonElement} */ (h("button", { type: "submit", class: "primary wide", id: "measure-go" }));
   #puts;
