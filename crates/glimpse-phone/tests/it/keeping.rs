@@ -4,7 +4,6 @@
 use core::cell::{Cell, RefCell};
 use core::future::pending;
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_channel::oneshot;
 use glimpse_core::Monotonic;
@@ -73,18 +72,6 @@ impl Still {
 async fn settle() {
     for _ in 0..50 {
         yield_now().await;
-    }
-}
-
-/// Waits until no answer of the server is on its way any more.
-async fn quiet(hand: &Hand) {
-    loop {
-        let drawn = hand.snapshots().len();
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        settle().await;
-        if hand.snapshots().len() == drawn {
-            return;
-        }
     }
 }
 
@@ -188,7 +175,7 @@ async fn a_hidden_phone_wakes_once_to_lock_and_then_never() {
     on_one_thread(async {
         let (hand, clock) = founded(&world).await;
         hand.does(json!({ "type": "visible", "visible": false }));
-        quiet(&hand).await;
+        hand.rests().await;
         let (woken, drawn) = (clock.woken.get(), hand.snapshots().len());
         clock.pass(5 * MINUTE - 1).await;
         assert_eq!((clock.woken.get(), hand.snapshots().len()), (woken, drawn), "nothing wakes it before");

@@ -220,6 +220,19 @@ impl Hand {
         self.until(|shown| shown["busy"].is_null()).await
     }
 
+    /// Waits until no answer of the server is on its way any more: nothing was drawn for a while.
+    pub(crate) async fn rests(&self) {
+        loop {
+            let drawn = self.snapshots().len();
+            for _ in 0..100 {
+                sleep(GLANCE).await;
+            }
+            if self.snapshots().len() == drawn {
+                return;
+            }
+        }
+    }
+
     /// Waits until something went wrong, and gives its key.
     pub(crate) async fn trouble(&self) -> String {
         let shown = self.until(|shown| !shown["trouble"].is_null()).await;
