@@ -180,7 +180,7 @@ fn phone_sources() -> Vec<(PathBuf, String)> {
 fn quoted(sources: &[(PathBuf, String)]) -> BTreeSet<&str> {
     let is_word = |text: &&str| {
         text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte))
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte))
     };
     sources.iter().flat_map(|(_, text)| text.split('"')).filter(is_word).collect()
 }

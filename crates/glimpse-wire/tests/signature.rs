@@ -105,7 +105,7 @@ fn t032_a_signature_for_one_purpose_serves_no_other() {
         let label = usize::from(preimage[3]);
         preimage.drain(..4 + label);
     }
-    assert_eq!(crossings(&purposes).len(), 14 * 13);
+    assert_eq!(crossings(&purposes).len(), 15 * 14);
 }
 
 #[test]
