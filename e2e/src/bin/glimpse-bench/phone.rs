@@ -42,6 +42,10 @@ pub(crate) async fn phone(samples: usize, records: usize) -> Result<()> {
 
 /// Everything that the page fetches until the list of records stands; calls of the API are the Worker's own.
 async fn bytes(phone: &Phone, tools: &mut DevTools, page: &Session) -> Result<()> {
+    // What a service worker keeps from the visit before is no first use.
+    let forget = "Promise.all([navigator.serviceWorker.getRegistrations().then(all => Promise.all(all.map(each => each.unregister()))), \
+        caches.keys().then(all => Promise.all(all.map(each => caches.delete(each))))]).then(() => done('gone'))";
+    phone.browser.run_async(forget).await?;
     phone.browser.go("about:blank").await?;
     tools.call(Some(page), "Network.enable", json!({})).await?;
     tools.call(Some(page), "Network.clearBrowserCache", json!({})).await?;
@@ -51,7 +55,11 @@ async fn bytes(phone: &Phone, tools: &mut DevTools, page: &Session) -> Result<()
     phone.browser.shows(".record-row").await?;
     let mut fetched = Fetched::default();
     fetched.add(tools).await?;
-    ensure!(["html", "js", "json", "wasm"].iter().all(|kind| fetched.kinds.contains_key(*kind)), "{:?}", fetched.kinds);
+    ensure!(
+        ["html", "js", "json", "wasm"].iter().all(|kind| fetched.kinds.get(*kind).is_some_and(|bytes| *bytes > 0)),
+        "{:?}",
+        fetched.kinds
+    );
     fetched.tell("phone_bytes_to_list", json!({}))?;
     tools.call(Some(page), "Network.disable", json!({})).await?;
     Ok(())
