@@ -1,7 +1,6 @@
 //! New records, and new versions of those that are there.
 
-use std::io::{Cursor, Read};
-use std::rc::Rc;
+use std::io::Read;
 
 use glimpse_core::record::OpenedVersion;
 use glimpse_device::listing::Entry;
@@ -130,7 +129,7 @@ impl Phone {
     pub fn add(&self, file: NewFile) {
         self.run_busy("adding", |phone| async move {
             let meta = phone.describe(&file)?;
-            phone.publish(file, meta).await
+            phone.publish(file.replaces, meta, file.length, &mut *(file.open)()).await
         });
     }
 
@@ -152,20 +151,9 @@ impl Phone {
                 Some((meta, text)) => (meta, text),
                 None => (named(&title), measuring::list(&point)),
             };
-            let bytes: Rc<[u8]> = text.into_bytes().into();
             let meta = Meta { created: phone.machine().now(), ..meta };
-            let file = NewFile {
-                title: String::new(),
-                file_name: String::new(),
-                modified: meta.created,
-                tags: Vec::new(),
-                never_lend: false,
-                sensitive: false,
-                replaces,
-                length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-                open: Box::new(move || Box::new(Cursor::new(Rc::clone(&bytes)))),
-            };
-            phone.publish(file, meta).await
+            let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+            phone.publish(replaces, meta, length, &mut text.as_bytes()).await
         });
     }
 
@@ -186,23 +174,28 @@ impl Phone {
         Ok((entry.usable()?.clone(), longer))
     }
 
-    async fn publish(&self, file: NewFile, meta: Meta) -> Result<(), DeviceError> {
+    async fn publish(
+        &self,
+        replaces: Option<RecordId>,
+        meta: Meta,
+        length: u64,
+        content: &mut dyn Read,
+    ) -> Result<(), DeviceError> {
         let device = self.device().ok_or(DeviceError::NoAccount)?;
-        let mut content = (file.open)();
         let mut drawn = 0;
         let progress = &mut |done: u64| {
             // Drawn at each hundredth, not at each piece.
-            if done == file.length || done.saturating_sub(drawn) > file.length / 100 {
+            if done == length || done.saturating_sub(drawn) > length / 100 {
                 drawn = done;
                 self.change(|state| {
                     if let Some(busy) = state.busy.as_mut() {
-                        (busy.done, busy.total) = (done, file.length);
+                        (busy.done, busy.total) = (done, length);
                     }
                 });
             }
         };
-        let new = NewContent { meta, length: file.length, content: &mut *content, progress };
-        match file.replaces {
+        let new = NewContent { meta, length, content, progress };
+        match replaces {
             None => drop(device.add(new).await?),
             Some(record) => {
                 let entry = self.entry(record).ok_or_else(|| DeviceError::NoRecord(record.to_string()))?;
