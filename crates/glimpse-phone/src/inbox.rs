@@ -1,5 +1,6 @@
 //! What happened to the account, and what is wrong with it: notices, and alarms with the ways out of them.
 
+use glimpse_core::receipts::Audit;
 use glimpse_device::chain::Synced;
 use glimpse_device::devices::DeviceEntry;
 use glimpse_device::inbox::{Noted, Notice};
@@ -369,5 +370,13 @@ impl Named {
     pub(crate) async fn of(device: &Device, id: &DeviceId) -> Self {
         let last_names = device.last_names().await.unwrap_or_default();
         Names(device.devices(&Synced { last_names, ..Synced::default() })).of(id)
+    }
+
+    /// The device that ended a session, where that was neither of its two sides.
+    pub(crate) async fn stopper(device: &Device, audit: Option<&Audit>) -> Option<Self> {
+        match audit.and_then(|audit| audit.stopped_by) {
+            Some(id) => Some(Self::of(device, &id).await),
+            None => None,
+        }
     }
 }

@@ -131,11 +131,8 @@ impl Phone {
                 }
                 Err(error) => Err(error),
             };
-            let stopper = ended.as_ref().ok().and_then(|ending| ending.audit.as_ref()?.stopped_by);
-            let stopper = match stopper {
-                Some(id) => Some(Named::of(&device, &id).await),
-                None => None,
-            };
+            let audit = ended.as_ref().ok().and_then(|ending| ending.audit.as_ref());
+            let stopper = Named::stopper(&device, audit).await;
             phone.lent(turn, ended, stopper);
         });
     }

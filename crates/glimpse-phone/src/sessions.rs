@@ -285,10 +285,7 @@ impl Phone {
                 Verdict::Contradicted => ("contradicted", None),
             };
             let countersigned = trail.is_countersigned();
-            let stopper = match trail.audit.as_ref().and_then(|audit| audit.stopped_by) {
-                Some(id) => Some(Named::of(&device, &id).await),
-                None => None,
-            };
+            let stopper = Named::stopper(&device, trail.audit.as_ref()).await;
             let lines = lines(&trail).unwrap_or_default();
             phone.change(|state| {
                 if state.place == Place::Sessions {
