@@ -231,6 +231,8 @@ impl Inner {
                 }
             }
             Output::SocketClose => self.socket = None,
+            // Nothing is presented here: the pairing runs into its end.
+            Output::Sign(_) => {}
             Output::Content(content) => self.content(shared, &content),
             Output::Changed => self.changed = true,
             Output::Ended(code) => {

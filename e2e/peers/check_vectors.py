@@ -77,6 +77,10 @@ class Scenarios(unittest.TestCase):
             "cA": preimages.confirm_a(h, second, b"sealed"),
             "cB": preimages.confirm_b(h, second, b"sealed"),
             "introduction": preimages.introduction_signature(h, b"credential", b"case", b"reason"),
+            "presentation": preimages.presentation_signature(h, second, b"credential", b"case", b"reason"),
+            "asked": preimages.asked(h, b"introduction", b"abandon", b"zoo"),
+            "audit key hash": preimages.audit_key_hash(b"kem key"),
+            "enrolment": preimages.enrolment(h, session, second, b"passkey"),
             "viewer KEM key hash": preimages.viewer_kem_hash(b"kem key"),
             "grant sealed hash": preimages.grant_sealed_hash(b"enc", b"ciphertext"),
             "grant signature": preimages.grant_signature(h, second, b"terms", h),
@@ -100,6 +104,12 @@ class Scenarios(unittest.TestCase):
             "Checkpoint": "record/checkpoint",
             "Decision": "record/decision",
             "Stop": "session/stop",
+            "OrganisationCard": "organisation/card",
+            "Credential": "organisation/credential",
+            "Revocations": "organisation/revocations",
+            "AgentInvitation": "organisation/invitation",
+            "OrganisationRequest": "organisation/request",
+            "AgentSignIn": "agent/sign-in",
         }
         for name, label in statements.items():
             computed[f"statement signature, {name}"] = preimages.statement(label, b"statement")

@@ -146,6 +146,25 @@ def introduction_signature(transcript, credential, case, reason):
     return lp("pairing/introduction", transcript, credential, case, reason)
 
 
+# Agents (section 6.7).
+
+
+def presentation_signature(transcript, viewer, credential, case, reason):
+    return lp("agent/presentation", transcript, viewer, credential, case, reason)
+
+
+def asked(transcript, introduction, first, second):
+    return lp("agent/asked", transcript, introduction, first, second)
+
+
+def audit_key_hash(kem):
+    return lp("organisation/audit-key", kem)
+
+
+def enrolment(organisation, agent, key, passkey):
+    return lp("agent/enrolment", organisation, agent, key, passkey)
+
+
 # Linking (section 6.6).
 
 

@@ -30,6 +30,7 @@ TERMS = array(
     expires=uint,
     head=HEAD,
     seq=uint,
+    asked=octets(32),
 )
 META = array(
     "Meta",
@@ -204,6 +205,8 @@ class Session:
             raise _tampered("Terms of another session, account or viewer")
         if terms.seq != (self.terms.seq if self.terms else 0) + 1:
             raise _tampered("the number of Terms")
+        if terms.asked != ZERO32:
+            raise _tampered("Terms for somebody who asked")
         if terms.head.seq < identity.head.seq:
             raise Refused("chain-rolled-back", "the head in Terms")
         if not terms.rights & 1:

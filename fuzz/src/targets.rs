@@ -187,6 +187,7 @@ pub fn viewer(data: &[u8]) {
                 Output::SocketOpen { .. }
                 | Output::SocketSend(_)
                 | Output::SocketClose
+                | Output::Sign(_)
                 | Output::Content(_)
                 | Output::Changed => {}
             }

@@ -2,7 +2,7 @@
 //! every info is `lp(label, …)` with a label of its own (protocol section 3.4).
 
 use glimpse_wire::preimage::{self, Preimage, label};
-use glimpse_wire::{Hash, Salt};
+use glimpse_wire::{AgentId, Hash, Salt};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -99,6 +99,24 @@ pub(crate) fn serial_hash(seed: &Secret<32>, serial: &str) -> Secret<32> {
 /// Seals one name of a device, once: `HKDF[salt, lp(label)](seed of an epoch, 32)`
 pub(crate) fn name_key(salt: &Salt, seed: &Secret<32>) -> Secret<32> {
     expand(&Hkdf::new(Some(&salt.0), seed.expose_secret()), &Preimage::new(label::NAME_KEY).into_bytes())
+}
+
+/// Secret of an enrolment link: `HKDF[salt, lp(label, agent)](the organisation's signing seed, 32)`
+pub(crate) fn enrolment_secret(salt: &Salt, seed: &Secret<32>, agent: &AgentId) -> Secret<32> {
+    let info = Preimage::new(label::ENROLMENT_SECRET).part(&agent.0).into_bytes();
+    expand(&Hkdf::new(Some(&salt.0), seed.expose_secret()), &info)
+}
+
+/// What the secret of an enrolment link derives for the server: `HKDF[-, lp(label)](secret, 32)`
+pub(crate) fn enrolment_token(secret: &Secret<32>) -> Secret<32> {
+    expand(&Hkdf::new(None, secret.expose_secret()), &Preimage::new(label::ENROLMENT_TOKEN).into_bytes())
+}
+
+/// By which the link's holder vouches for the key of a browser:
+/// `HMAC(HKDF[-, lp(label)](secret, 32), lp(label, organisation, agent, key, passkey))`
+pub(crate) fn enrolment_proof(secret: &Secret<32>, message: &[u8]) -> Secret<32> {
+    let key = expand(&Hkdf::new(None, secret.expose_secret()), &Preimage::new(label::ENROLMENT_KEY).into_bytes());
+    mac(&key, message)
 }
 
 /// What a pairing derives from the PAKE: `prk = HKDF-Extract(salt = H(transcript), PAKE output)`.

@@ -28,6 +28,7 @@ pub mod error;
 pub mod kem;
 pub mod keys;
 pub mod linking;
+pub mod organisation;
 pub mod pairing;
 mod pake;
 pub mod receipts;

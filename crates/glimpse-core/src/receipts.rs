@@ -180,6 +180,7 @@ struct Granted {
     /// The number of the chain's newest link then.
     link: u64,
     viewer: SigningKeyBytes,
+    asked: Hash,
     seq: u32,
     budget: u32,
     expires: UnixMillis,
@@ -233,11 +234,13 @@ impl Auditor<'_> {
     }
 
     fn granted(&mut self, session: &SessionId, terms: &Terms) -> Result<(), OpenError> {
-        let (seq, viewer) = self.granted.map_or((0, terms.viewer), |granted| (granted.seq, granted.viewer));
+        let first = (0, terms.viewer, terms.asked);
+        let (seq, viewer, asked) = self.granted.map_or(first, |granted| (granted.seq, granted.viewer, granted.asked));
         let fits = terms.suite == SUITE
             && terms.session == *session
             && Some(terms.seq) == seq.checked_add(1)
             && terms.viewer == viewer
+            && terms.asked == asked
             && !self.audit.ended;
         if !fits {
             return Err(OpenError);
@@ -246,6 +249,7 @@ impl Auditor<'_> {
             account: terms.account,
             link: terms.head.seq,
             viewer,
+            asked,
             seq: terms.seq,
             budget: terms.budget,
             expires: terms.expires,

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use futures_util::future::{Either, pending};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt, select_biased};
+use glimpse_core::organisation::AgentKey;
 use glimpse_core::viewer::{Config, Content, HttpRequest, Input, Output, State, Viewer};
 use glimpse_wire::ErrorCode;
 
@@ -46,6 +47,7 @@ pub struct Receiver {
     machine: Rc<dyn Surroundings>,
     requests: FuturesUnordered<Local<'static, Answer>>,
     connection: Connection,
+    agent: Option<Rc<AgentKey>>,
     shown: VecDeque<Shown>,
 }
 
@@ -75,8 +77,16 @@ impl Receiver {
             machine,
             requests: FuturesUnordered::new(),
             connection: Connection::None,
+            agent: None,
             shown: VecDeque::new(),
         }
+    }
+
+    /// Presents the credential that the configuration names, by the key that it was given for.
+    #[must_use]
+    pub fn with_agent(mut self, agent: Rc<AgentKey>) -> Self {
+        self.agent = Some(agent);
+        self
     }
 
     /// What to show.
@@ -90,6 +100,7 @@ impl Receiver {
         let now = self.machine.monotonic();
         self.viewer.handle(input, now, &mut SystemRng(&*self.machine));
         let mut lost = false;
+        let mut signed = None;
         while let Some(output) = self.viewer.poll() {
             match output {
                 Output::Http(request) => self.requests.push(send(Rc::clone(&self.transport), request)),
@@ -103,10 +114,15 @@ impl Receiver {
                     }
                 }
                 Output::SocketClose => self.connection = Connection::None,
+                // Without a key there is nothing to present, and the pairing runs into its end.
+                Output::Sign(presentation) => signed = self.agent.as_ref().map(|agent| agent.present(&presentation)),
                 Output::Content(content) => self.shown.push_back(Shown::Content(content)),
                 Output::Changed => self.shown.push_back(Shown::Changed),
                 Output::Ended(code) => self.shown.push_back(Shown::Ended(code)),
             }
+        }
+        if let Some(signature) = signed {
+            Box::pin(self.input(Input::Signed(signature))).await;
         }
         if lost {
             self.connection = Connection::None;

@@ -33,7 +33,7 @@
 //! | `POST /v1/mailboxes` | device; to link, anyone, throttled | [`OpenMailbox`] → 201 [`Mailbox`] |
 //! | `PUT /v1/mailboxes/{mailbox}/offer` | device by mailbox token | an Offer, CBOR → 204 |
 //! | `DELETE /v1/mailboxes/{mailbox}` | device by mailbox token | → 204 |
-//! | `POST /v1/claims` | anyone, throttled | [`Claim`] → [`Claimed`] |
+//! | `POST /v1/claims` | anyone, throttled; for an agent's code, an agent | [`Claim`] → [`Claimed`] |
 //! | `GET /v1/mailboxes/{mailbox}/socket` | either end | WebSocket: [`crate::mailbox`] |
 //! | `POST /v1/sessions` | device | a [`crate::session::GrantSubmission`], CBOR → 201 |
 //! | `POST /v1/sessions/{session}/terms` | device | the same → 204 |
@@ -46,13 +46,30 @@
 //! | `POST /v1/sessions/{session}/stop` | another device by signature | [`crate::account::Signed`] of [`crate::session::Stop`], CBOR → 204 |
 //! | `GET /v1/sessions/{session}/receipts?after=` | device | → [`Receipts`] |
 //! | `POST /v1/sessions/{session}/countersign` | device | [`crate::account::Signed`] of [`crate::session::Countersignature`], CBOR → 204 |
+//! | `GET /v1/organisations/{organisation}` | anyone | → [`Organisation`] |
+//! | `PUT /v1/organisations/{organisation}` | organisation by signature | [`RegisterOrganisation`] → 204 |
+//! | `PUT /v1/organisations/{organisation}/revocations` | organisation by signature | [`SignedJson`] of [`crate::organisation::Revocations`] → 204 |
+//! | `POST /v1/organisations/{organisation}/invitations` | organisation by signature | [`SignedJson`] of [`crate::organisation::Invitation`] → 204 |
+//! | `POST /v1/organisations/{organisation}/enrolments` | whoever holds the link, throttled | [`Enrol`] → 204 |
+//! | `POST /v1/organisations/{organisation}/enrolled` | organisation by signature | [`SignedJson`] of [`crate::organisation::OrganisationRequest`] → [`Enrolments`] |
+//! | `PUT /v1/organisations/{organisation}/credentials` | organisation by signature | [`SignedJson`] of [`crate::organisation::Credential`] → 204 |
+//! | `POST /v1/organisations/{organisation}/sessions?before=` | organisation by signature | [`SignedJson`] of [`crate::organisation::OrganisationRequest`] → [`AgentSessions`] |
+//! | `POST /v1/organisations/{organisation}/sessions/{session}/receipts?after=` | organisation by signature | [`SignedJson`] of [`crate::organisation::OrganisationRequest`] → [`Receipts`] |
+//! | `POST /v1/agents/challenge` | anyone, throttled | [`AgentChallengeRequest`] → [`AgentChallenge`] |
+//! | `POST /v1/agents/sign-in` | agent by signature, throttled | [`SignInAgent`] → [`AgentToken`] |
+//! | `GET /v1/agent` | agent | → [`AgentToken`] |
+//! | `DELETE /v1/agent` | agent | signs out → 204 |
+//! | `PUT /v1/agent/sessions/{session}/notes/{n}` | agent of that session | a sealed note, bytes → 204 |
+//! | `GET /v1/agent/sessions?before=` | supervisor | → [`AgentSessions`] |
+//! | `GET /v1/agent/sessions/{session}/receipts?after=` | supervisor | → [`Receipts`] |
 //!
-//! Devices and mailbox ends present tokens as `Authorization: Bearer <base64url>`; a device without one signs each request:
+//! Devices, agents and mailbox ends present tokens as `Authorization: Bearer <base64url>`; a device without one signs each request:
 //! `Authorization: Signed <base64url of a [`crate::account::RequestProof`], CBOR>`. Errors are problem documents
 //! (RFC 9457), [`Problem`]. What a session that is over answers is in protocol section 8.1.
 
 mod accounts;
 mod mailboxes;
+mod organisations;
 mod push;
 mod sessions;
 mod shares;
@@ -67,6 +84,10 @@ pub use accounts::{
     Doubled, KitAccount, Recovering,
 };
 pub use mailboxes::{Claim, Claimed, Mailbox, OpenMailbox, PurposeWord};
+pub use organisations::{
+    AgentChallenge, AgentChallengeRequest, AgentSession, AgentSessions, AgentToken, Assertion, Enrol, Enrolment,
+    Enrolments, Organisation, Passkey, RegisterOrganisation, SignInAgent,
+};
 pub use push::PushSubscription;
 pub use sessions::{Receipts, SessionSummary, Sessions};
 pub use shares::{MintRequest, Minted, Share, ShareScope, WriterMint};

@@ -106,6 +106,10 @@ byte_id!(
     AuthorId, 32
 );
 byte_id!(
+    /// An agent of an organisation, drawn at random by the organisation.
+    AgentId, 16
+);
+byte_id!(
     /// A record, drawn at random by its author.
     RecordId, 16
 );
@@ -252,6 +256,7 @@ mod tests {
             TypeId::of::<SessionId>(),
             TypeId::of::<UnitId>(),
             TypeId::of::<MailboxId>(),
+            TypeId::of::<AgentId>(),
         ];
         for (place, one) in types.iter().enumerate() {
             assert!(types.iter().skip(place + 1).all(|other| other != one));

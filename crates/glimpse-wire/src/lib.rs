@@ -17,6 +17,7 @@ pub mod linking;
 pub mod live;
 pub mod mailbox;
 pub mod merkle;
+pub mod organisation;
 pub mod pairing;
 pub mod preimage;
 pub mod record;
@@ -27,7 +28,8 @@ pub mod size;
 pub use codec::{Malformed, decode, encode};
 pub use error::ErrorCode;
 pub use ids::{
-    AccountId, AuthorId, DeviceId, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis,
+    AccountId, AgentId, AuthorId, DeviceId, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes, UnitId,
+    UnixMillis,
 };
 
 /// The one suite: every algorithm of `docs/protocol.md` section 2. An unknown suite is an error, never a choice.

@@ -110,6 +110,10 @@ pub const MAX_TAG: usize = 64;
 pub const MAX_TAGS: usize = 32;
 /// A free text in the live channel, or the reason in an introduction, in bytes.
 pub const MAX_ASK: usize = 500;
+/// The longest life of an agent's credential, in milliseconds: a week.
+pub const MAX_CREDENTIAL_MILLIS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Agents in one list of revocations.
+pub const MAX_REVOCATIONS: usize = 1_000;
 /// Records in one page of a listing.
 pub const MAX_PAGE: usize = 500;
 /// Receipts in one answer.

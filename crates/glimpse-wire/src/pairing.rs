@@ -98,7 +98,7 @@ array!(Identity { account, signing, kem, head, epoch, name, blind });
 /// Why the viewer asks, sealed in ConfirmA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Introduction {
-    /// An agent's credential; empty for [`Purpose::View`].
+    /// A [`crate::organisation::Presented`]; empty for the user's own screen.
     pub credential: Bytes,
     /// A case number; may be empty.
     pub case: String,
@@ -239,9 +239,11 @@ pub struct Terms {
     pub head: Head,
     /// 1 for the first Terms of a session, then rising by one.
     pub seq: u32,
+    /// What an agent asked, see [`crate::preimage::asked`]; zero for the user's own screen. The same in all Terms of a session.
+    pub asked: Hash,
 }
 
-array!(Terms { suite, session, account, viewer, units, rights, budget, rate, issued, expires, head, seq });
+array!(Terms { suite, session, account, viewer, units, rights, budget, rate, issued, expires, head, seq, asked });
 
 /// Terms and what is sealed under them.
 #[derive(Clone, Debug, PartialEq, Eq)]

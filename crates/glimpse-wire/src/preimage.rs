@@ -6,175 +6,17 @@
 use sha2::{Digest, Sha256};
 
 use crate::account::{DevicePublic, Head};
-use crate::ids::{AccountId, AuthorId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis};
+use crate::ids::{
+    AccountId, AgentId, AuthorId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis,
+};
 use crate::pairing::Purpose;
 use crate::record::{Envelope, Header};
 use crate::session::Side;
 
-/// Labels, by module. A label is used for exactly one thing.
-pub mod label {
-    /// Device id over its public keys.
-    pub const DEVICE_ID: &str = "glimpse/v1/account/device-id";
-    /// Writer id over its public key.
-    pub const WRITER_ID: &str = "glimpse/v1/account/writer-id";
-    /// Account id over the genesis link.
-    pub const ACCOUNT_ID: &str = "glimpse/v1/account/id";
-    /// Hash of a link.
-    pub const LINK: &str = "glimpse/v1/chain/link";
-    /// Signature over a link.
-    pub const LINK_SIGNATURE: &str = "glimpse/v1/chain/link-signature";
-    /// Hash of a wrapped seed.
-    pub const WRAP: &str = "glimpse/v1/chain/wrap";
-    /// HPKE info of a wrapped seed.
-    pub const SEED_WRAP: &str = "glimpse/v1/chain/seed-wrap";
-    /// HPKE info of an older seed, sealed to the account key of the epoch that follows.
-    pub const OLDER_SEED: &str = "glimpse/v1/chain/older-seed";
-    /// Signature by which a device joins.
-    pub const REVERSE: &str = "glimpse/v1/chain/reverse";
-    /// Hash of what a link does.
-    pub const ACT: &str = "glimpse/v1/chain/act";
-    /// Signature of a second device.
-    pub const SECOND: &str = "glimpse/v1/chain/second";
-    /// The account's X-Wing key of an epoch, from its seed.
-    pub const ACCOUNT_KEY: &str = "glimpse/v1/account/kem-key";
-    /// Signature over a head statement.
-    pub const HEAD_STATEMENT: &str = "glimpse/v1/chain/head-statement";
-    /// Signature over a contact card.
-    pub const CARD: &str = "glimpse/v1/account/card";
-    /// Signature that deletes an account.
-    pub const ACCOUNT_DELETION: &str = "glimpse/v1/account/deletion";
-    /// Signature that answers a sign-in challenge.
-    pub const SIGN_IN: &str = "glimpse/v1/account/sign-in";
+pub mod label;
+mod statement;
 
-    /// Signature over a request, by a device that presents no token.
-    pub const REQUEST: &str = "glimpse/v1/account/request";
-    /// Key of the hash of a serial number, from the seed of epoch 1.
-    pub const SERIAL_KEY: &str = "glimpse/v1/account/serial-key";
-    /// Hash of a serial number.
-    pub const SERIAL: &str = "glimpse/v1/account/serial";
-    /// Key that seals a device's name, from the seed of an epoch.
-    pub const NAME_KEY: &str = "glimpse/v1/account/name-key";
-    /// Associated data of a device's sealed name.
-    pub const NAME: &str = "glimpse/v1/account/name";
-
-    /// The signing key of a recovery kit, from its secret.
-    pub const KIT_SIGNING: &str = "glimpse/v1/recovery/signing-key";
-    /// The X-Wing key of a recovery kit, from its secret.
-    pub const KIT_KEM: &str = "glimpse/v1/recovery/kem-key";
-    /// Check of one share of a recovery kit.
-    pub const KIT_CHECK: &str = "glimpse/v1/recovery/share-check";
-    /// Signature that asks for a recovery.
-    pub const RECOVERY: &str = "glimpse/v1/recovery/request";
-    /// Signature that stops a recovery.
-    pub const VETO: &str = "glimpse/v1/recovery/veto";
-
-    /// Key of what the adder says in a linking.
-    pub const LINKING_ADDER: &str = "glimpse/v1/linking/adder-to-joiner";
-    /// Key of what the joiner says in a linking.
-    pub const LINKING_JOINER: &str = "glimpse/v1/linking/joiner-to-adder";
-    /// Associated data of a message of a linking.
-    pub const LINKING_AAD: &str = "glimpse/v1/linking/aad";
-    /// Signature over an invitation.
-    pub const INVITATION: &str = "glimpse/v1/linking/invitation";
-
-    /// A leaf of the log of changes.
-    pub const LOG_LEAF: &str = "glimpse/v1/record/log-leaf";
-    /// Hash of a checkpoint.
-    pub const CHECKPOINT_HASH: &str = "glimpse/v1/record/checkpoint-hash";
-    /// Signature over a checkpoint.
-    pub const CHECKPOINT: &str = "glimpse/v1/record/checkpoint";
-
-    /// h0.
-    pub const H0: &str = "glimpse/v1/record/h0";
-    /// h1.
-    pub const H1: &str = "glimpse/v1/record/h1";
-    /// Hash of the sealed meta.
-    pub const SEALED_META: &str = "glimpse/v1/record/sealed-meta";
-    /// HPKE info of a client share.
-    pub const SHARE_WRAP: &str = "glimpse/v1/record/share-wrap";
-    /// Key and commitment of the meta.
-    pub const META_KEY: &str = "glimpse/v1/record/meta-key";
-    /// Key and commitment of the content.
-    pub const CONTENT_KEY: &str = "glimpse/v1/record/content-key";
-    /// Signature over a record version.
-    pub const RECORD_SIGNATURE: &str = "glimpse/v1/record/signature";
-    /// Signature over a deletion.
-    pub const DELETION: &str = "glimpse/v1/record/deletion";
-    /// Signature by which a writer's version is approved.
-    pub const DECISION: &str = "glimpse/v1/record/decision";
-    /// The server share of a record version.
-    pub const SERVER_SHARE: &str = "glimpse/v1/share/record";
-    /// The server share of a unit.
-    pub const UNIT_SHARE: &str = "glimpse/v1/share/unit";
-    /// Signature by which a writer has a share minted.
-    pub const WRITER_MINT: &str = "glimpse/v1/share/writer-mint";
-
-    /// Hash of an Offer.
-    pub const OFFER: &str = "glimpse/v1/pairing/offer";
-    /// Commitment to the device's identity.
-    pub const IDENTITY: &str = "glimpse/v1/pairing/identity";
-    /// Commitment to `n_V`.
-    pub const WORDS_NONCE: &str = "glimpse/v1/pairing/words-nonce";
-    /// Salt of the stretching.
-    pub const STRETCH: &str = "glimpse/v1/pairing/stretch";
-    /// `idA`.
-    pub const SIDE_A: &str = "glimpse/v1/pairing/side-a";
-    /// `idB`.
-    pub const SIDE_B: &str = "glimpse/v1/pairing/side-b";
-    /// The transcript.
-    pub const TRANSCRIPT: &str = "glimpse/v1/pairing/transcript";
-    /// Session id.
-    pub const SESSION_ID: &str = "glimpse/v1/pairing/session-id";
-    /// Key of `cA`.
-    pub const CONFIRM_A: &str = "glimpse/v1/pairing/confirm-a";
-    /// Key of `cB`.
-    pub const CONFIRM_B: &str = "glimpse/v1/pairing/confirm-b";
-    /// Key that seals the Introduction.
-    pub const SEAL_A: &str = "glimpse/v1/pairing/seal-a";
-    /// Key that seals the Identity.
-    pub const SEAL_B: &str = "glimpse/v1/pairing/seal-b";
-    /// The PSK of the grant.
-    pub const PSK: &str = "glimpse/v1/pairing/psk";
-    /// The check words.
-    pub const WORDS: &str = "glimpse/v1/pairing/words";
-    /// Signature over an Introduction.
-    pub const INTRODUCTION: &str = "glimpse/v1/pairing/introduction";
-
-    /// Signature over a grant.
-    pub const GRANT: &str = "glimpse/v1/session/grant";
-    /// Hash of the viewer's X-Wing key.
-    pub const VIEWER_KEM: &str = "glimpse/v1/session/viewer-kem";
-    /// Hash of the sealed part of a grant.
-    pub const GRANT_SEALED: &str = "glimpse/v1/session/grant-sealed";
-    /// Hash of Terms.
-    pub const TERMS: &str = "glimpse/v1/session/terms";
-    /// Key and commitment of a unit.
-    pub const UNIT_KEY: &str = "glimpse/v1/session/unit-key";
-    /// Associated data of a unit's chunks.
-    pub const UNIT_AAD: &str = "glimpse/v1/session/unit-aad";
-    /// Signature over an opening.
-    pub const OPEN: &str = "glimpse/v1/session/open";
-    /// Signature over an end.
-    pub const END: &str = "glimpse/v1/session/end";
-    /// Signature by which another device of the account ends a session.
-    pub const STOP: &str = "glimpse/v1/session/stop";
-    /// Hash of a receipt.
-    pub const RECEIPT: &str = "glimpse/v1/session/receipt";
-    /// Signature over the audit trail.
-    pub const COUNTERSIGN: &str = "glimpse/v1/session/countersign";
-    /// HPKE exporter context of the live channel, viewer to device.
-    pub const LIVE_A: &str = "glimpse/v1/live/viewer-to-device";
-    /// HPKE exporter context of the live channel, device to viewer.
-    pub const LIVE_B: &str = "glimpse/v1/live/device-to-viewer";
-    /// Associated data of a file of keys at rest.
-    pub const VAULT: &str = "glimpse/v1/vault/file";
-    /// Key of what a device keeps beside its keys.
-    pub const VAULT_CACHE_KEY: &str = "glimpse/v1/vault/cache-key";
-    /// Associated data of what a device keeps beside its keys.
-    pub const VAULT_CACHE: &str = "glimpse/v1/vault/cache";
-    /// Associated data of a live message.
-    pub const LIVE_AAD: &str = "glimpse/v1/live/aad";
-}
+pub use statement::{StatementKind, statement_signature};
 
 /// Builds `lp(label, …)`.
 #[derive(Clone, Debug)]
@@ -376,84 +218,6 @@ pub fn checkpoint_hash(checkpoint: &[u8]) -> Hash {
     Preimage::new(label::CHECKPOINT_HASH).part(checkpoint).hash()
 }
 
-/// The kinds of statement that [`crate::account::Signed`] carries; each has a label of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatementKind {
-    /// [`crate::account::HeadStatement`].
-    Head,
-    /// [`crate::account::Card`].
-    Card,
-    /// [`crate::record::Deletion`].
-    Deletion,
-    /// [`crate::api::AccountDeletion`].
-    AccountDeletion,
-    /// [`crate::api::SignIn`].
-    SignIn,
-    /// [`crate::session::OpenRequest`].
-    Open,
-    /// [`crate::session::End`].
-    End,
-    /// [`crate::session::Countersignature`].
-    Countersign,
-    /// [`crate::api::WriterMint`].
-    WriterMint,
-    /// [`crate::account::RecoveryRequest`].
-    Recovery,
-    /// [`crate::account::Veto`].
-    Veto,
-    /// [`crate::record::Checkpoint`].
-    Checkpoint,
-    /// [`crate::record::Decision`].
-    Decision,
-    /// [`crate::session::Stop`].
-    Stop,
-}
-
-impl StatementKind {
-    /// Every kind, for tests that offer each as each other.
-    pub const ALL: [Self; 14] = [
-        Self::Head,
-        Self::Card,
-        Self::Deletion,
-        Self::AccountDeletion,
-        Self::SignIn,
-        Self::Open,
-        Self::End,
-        Self::Countersign,
-        Self::WriterMint,
-        Self::Recovery,
-        Self::Veto,
-        Self::Checkpoint,
-        Self::Decision,
-        Self::Stop,
-    ];
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Head => label::HEAD_STATEMENT,
-            Self::Card => label::CARD,
-            Self::Deletion => label::DELETION,
-            Self::AccountDeletion => label::ACCOUNT_DELETION,
-            Self::SignIn => label::SIGN_IN,
-            Self::Open => label::OPEN,
-            Self::End => label::END,
-            Self::Countersign => label::COUNTERSIGN,
-            Self::WriterMint => label::WRITER_MINT,
-            Self::Recovery => label::RECOVERY,
-            Self::Veto => label::VETO,
-            Self::Checkpoint => label::CHECKPOINT,
-            Self::Decision => label::DECISION,
-            Self::Stop => label::STOP,
-        }
-    }
-}
-
-/// What signs a statement: `lp(label of its kind, statement)`.
-#[must_use]
-pub fn statement_signature(kind: StatementKind, statement: &[u8]) -> Vec<u8> {
-    Preimage::new(kind.label()).part(statement).into_bytes()
-}
-
 /// `h0 = H(lp(label, suite (1 byte), account, record, version, previous h1, epoch, author, created, salt, size))`.
 #[must_use]
 pub fn h0(header: &Header) -> Hash {
@@ -588,6 +352,51 @@ pub fn introduction(transcript: &Hash, credential: &[u8], case: &str, reason: &s
         .into_bytes()
 }
 
+/// What an agent signs to present a credential in one pairing: `lp(label, H(transcript), viewer's signing key, credential,
+/// case, reason)`; the credential is the statement that the organisation signed.
+#[must_use]
+pub fn presentation(
+    transcript: &Hash,
+    viewer: &SigningKeyBytes,
+    credential: &[u8],
+    case: &str,
+    reason: &str,
+) -> Vec<u8> {
+    Preimage::new(label::PRESENTATION)
+        .part(&transcript.0)
+        .part(&viewer.0)
+        .part(credential)
+        .part(case.as_bytes())
+        .part(reason.as_bytes())
+        .into_bytes()
+}
+
+/// Commitment to what an agent asked, in Terms: `H(lp(label, H(transcript), introduction, first check word, second))`. The
+/// introduction is the bytes that ConfirmA sealed; its signatures keep the commitment from being guessed.
+#[must_use]
+pub fn asked(transcript: &Hash, introduction: &[u8], words: [&str; 2]) -> Hash {
+    let [first, second] = words;
+    Preimage::new(label::ASKED)
+        .part(&transcript.0)
+        .part(introduction)
+        .part(first.as_bytes())
+        .part(second.as_bytes())
+        .hash()
+}
+
+/// Hash of an organisation's audit key: `H(lp(label, X-Wing key))`.
+#[must_use]
+pub fn audit_key_hash(kem: &[u8]) -> Hash {
+    Preimage::new(label::AUDIT_KEY).part(kem).hash()
+}
+
+/// What the holder of an enrolment link authenticates: `lp(label, organisation, agent, key of the browser, passkey)`, the
+/// passkey as the server is given it; empty where there is none.
+#[must_use]
+pub fn enrolment(organisation: &SigningKeyBytes, agent: &AgentId, key: &SigningKeyBytes, passkey: &[u8]) -> Vec<u8> {
+    Preimage::new(label::ENROLMENT).part(&organisation.0).part(&agent.0).part(&key.0).part(passkey).into_bytes()
+}
+
 /// Hash of the viewer's X-Wing key: `H(lp(label, key))`.
 #[must_use]
 pub fn viewer_kem_hash(kem: &[u8]) -> Hash {
@@ -639,7 +448,7 @@ mod tests {
 
     #[test]
     fn labels_are_distinct() {
-        let source = include_str!("preimage.rs");
+        let source = include_str!("preimage/label.rs");
         let labels: Vec<&str> =
             source.lines().filter_map(|line| line.trim().strip_prefix("pub const ")?.split('"').nth(1)).collect();
         let distinct: BTreeSet<&str> = labels.iter().copied().collect();

@@ -71,6 +71,7 @@ fn purposes() -> Vec<(String, Vec<u8>)> {
         ("link", preimage::link_signature(&content)),
         ("record version", preimage::record_signature(&hash, &head)),
         ("introduction", preimage::introduction(&hash, &content, "", "")),
+        ("presentation", preimage::presentation(&hash, &SigningKeyBytes(content), &content, "", "")),
         ("grant", preimage::grant_signature(&hash, &hash, &content, &hash)),
         ("reverse signature", preimage::reverse_signature(&account, &head, &joining, &device, &hash)),
         ("second signature", preimage::second_signature(&account, &head, &content)),
@@ -98,14 +99,14 @@ fn crossings(purposes: &[(String, Vec<u8>)]) -> Vec<String> {
 #[test]
 fn t032_a_signature_for_one_purpose_serves_no_other() {
     let mut purposes = purposes();
-    assert_eq!(purposes.len(), 21);
+    assert_eq!(purposes.len(), 28);
     assert_eq!(crossings(&purposes), Vec::<String>::new());
     // Control: with the labels cut off, the kinds of statement and the link serve each other.
     for (_, preimage) in &mut purposes {
         let label = usize::from(preimage[3]);
         preimage.drain(..4 + label);
     }
-    assert_eq!(crossings(&purposes).len(), 15 * 14);
+    assert_eq!(crossings(&purposes).len(), 21 * 20);
 }
 
 #[test]

@@ -141,7 +141,7 @@ pub(super) fn opens_nothing(tree: &Tree) -> Vec<Problem> {
 pub(super) fn labels_and_derivations(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
     for folder in ["crates/", "src/", "e2e/src/"] {
-        let home = "crates/glimpse-wire/src/preimage.rs";
+        let home = "crates/glimpse-wire/src/preimage/label.rs";
         problems.extend(naming(tree, folder, &["\"glimpse/v"], &[home], &format!("labels are in {home}")));
         // The server's tickets are no derivation: a MAC over a challenge, under a key that dies with the process. What is
         // derived for a push is RFC 8291's, from keys that are drawn for it, and nothing of ours comes into it.
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_stray_label_or_derivation_is_found() {
-        let home = ("crates/glimpse-wire/src/preimage.rs", "const A: &str = \"glimpse/v1/a/b\";");
+        let home = ("crates/glimpse-wire/src/preimage/label.rs", "const A: &str = \"glimpse/v1/a/b\";");
         assert_eq!(labels_and_derivations(&tree(&[home])), []);
         assert_eq!(labels_and_derivations(&tree(&[home, ("crates/x/src/a.rs", "f(\"glimpse/v1/c/d\")")])).len(), 1);
         assert_eq!(

@@ -355,8 +355,7 @@ fn asking_viewer(server: String, code: String) -> std::thread::JoinHandle<ErrorC
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let claims = Claims { origin: "https://look.example".into(), build: "b".into(), program: "p".into() };
-            let asking =
-                Asking { credential: Vec::new(), case: "A-17".into(), reason: "to \u{1b}[2J\u{3164}pay".into() };
+            let asking = Asking { credential: None, case: "A-17".into(), reason: "to \u{1b}[2J\u{3164}pay".into() };
             let config = Config { claims, purpose: Purpose::View, asking };
             let mut viewer = Receiver::new(Rc::new(Network::new(&server).unwrap()), Rc::new(Machine::new()), config);
             viewer.input(Input::Code(code)).await;

@@ -218,7 +218,12 @@ impl ExpectConfirmA {
         aead::open(&self.keys.seal_a(), [0; NONCE], &self.transcript.0, &mut opened)
             .map_err(|_| ErrorCode::CodeWrong)?;
         let introduction: Introduction = decode(&opened, MAX_MESSAGE).map_err(|_| ErrorCode::Malformed)?;
-        if !claim_fits(&introduction.case) || introduction.reason.len() > MAX_ASK {
+        // Nobody asks for somebody else's data without a case and a reason.
+        let unsaid = introduction.case.trim().is_empty() || introduction.reason.trim().is_empty();
+        if !claim_fits(&introduction.case)
+            || introduction.reason.len() > MAX_ASK
+            || (self.purpose == Purpose::Agent && unsaid)
+        {
             return Err(ErrorCode::Malformed);
         }
         let signed = preimage::introduction(
@@ -233,10 +238,16 @@ impl ExpectConfirmA {
         aead::seal(&self.keys.seal_b(), [0; NONCE], &self.transcript.0, &mut sealed_identity);
         let tag = self.keys.confirm_b(&preimage::confirm_b(&self.transcript, &confirm, &sealed_identity));
         let answer = encode(&Message::ConfirmB { confirm: Hash(*tag.expose_secret()), sealed: Bytes(sealed_identity) });
+        let words = CheckWords::from_secret(&self.keys.words(&nonce));
+        let asked = match self.purpose {
+            Purpose::Agent => preimage::asked(&self.transcript, &opened, words.words().into()),
+            Purpose::View | Purpose::Link => Hash::ZERO,
+        };
         let confirmed = KeyConfirmed {
             purpose: self.purpose,
             session: preimage::session_id(&self.transcript),
-            words: CheckWords::from_secret(&self.keys.words(&nonce)),
+            words,
+            asked,
             keys: self.keys,
             transcript: self.transcript,
             viewer_kem: self.viewer_kem,
@@ -274,7 +285,7 @@ pub struct Peer {
     pub build: String,
     /// The browser and system that the page says it runs in.
     pub program: String,
-    /// An agent's credential; empty for the user's own screen.
+    /// An agent's [`glimpse_wire::organisation::Presented`], unchecked; empty for the user's own screen.
     pub credential: Bytes,
     /// A case number; may be empty.
     pub case: String,
@@ -291,6 +302,7 @@ pub struct KeyConfirmed {
     transcript: Hash,
     viewer_kem: KemPublic,
     peer: Peer,
+    asked: Hash,
     account: AccountId,
     head: Head,
     deadline: Monotonic,
@@ -326,7 +338,7 @@ impl KeyConfirmed {
     /// # Errors
     /// [`ErrorCode::CodeWrong`] if the words picked are not the viewer's: somebody may be in between.
     /// [`ErrorCode::ApprovalTimedOut`] after the deadline; [`ErrorCode::Malformed`] for a decision outside the limits;
-    /// [`ErrorCode::CredentialInvalid`] for an agent, whose credential this build cannot check.
+    /// [`ErrorCode::CredentialInvalid`] for an agent, for whom [`KeyConfirmed::approve_agent`] is.
     ///
     /// # Security
     /// Call it for an act of the user on this device, never for a message.
@@ -342,6 +354,10 @@ impl KeyConfirmed {
         if picked != self.words {
             return Err(ErrorCode::CodeWrong);
         }
+        self.approved(decision)
+    }
+
+    fn approved(self, decision: Decision) -> Result<Approved, ErrorCode> {
         Approved::new(
             decision,
             self.session,
@@ -351,6 +367,7 @@ impl KeyConfirmed {
             self.viewer_kem,
             self.peer.signing,
             self.keys.psk(),
+            self.asked,
         )
     }
 
@@ -373,6 +390,10 @@ impl core::fmt::Debug for KeyConfirmed {
         write!(f, "KeyConfirmed({}, {:?})", self.session, self.peer)
     }
 }
+
+mod agents;
+
+pub use agents::Vouched;
 
 #[cfg(test)]
 mod tests;

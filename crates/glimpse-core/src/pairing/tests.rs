@@ -145,7 +145,7 @@ fn relayed(opened: Opened, viewer: ExpectOffer, alter: &mut dyn FnMut(Step, &mut
         Err(code) => return Outcome { device: Some(Err(code)), ..outcome },
     };
     let answer = pass(Step::Answer, answer);
-    let (viewer, confirm_a) = match viewer.receive(&answer, &Asking::default()) {
+    let (viewer, confirm_a) = match viewer.receive(&answer, &because()) {
         Ok(next) => next,
         Err(code) => return Outcome { viewer: Some(Err(code)), ..outcome },
     };
@@ -160,6 +160,11 @@ fn relayed(opened: Opened, viewer: ExpectOffer, alter: &mut dyn FnMut(Step, &mut
     outcome
 }
 
+/// A case and a reason, as an agent must give and everybody may.
+pub(crate) fn because() -> Asking {
+    Asking { credential: None, case: "4711".to_owned(), reason: "the bill of March".to_owned() }
+}
+
 const AGREED: Outcome = Outcome { device: Some(Ok(())), viewer: Some(Ok(())) };
 
 #[test]
@@ -172,11 +177,8 @@ fn an_introduction_over_the_limits_ends_the_pairing() {
         let (_, confirm_a) = viewer.receive(&answer, asking).unwrap();
         device.receive(&confirm_a, NOW).err()
     };
-    let asking = |case: usize, reason: usize| Asking {
-        credential: Vec::new(),
-        case: "c".repeat(case),
-        reason: "r".repeat(reason),
-    };
+    let asking =
+        |case: usize, reason: usize| Asking { credential: None, case: "c".repeat(case), reason: "r".repeat(reason) };
     assert_eq!(answer_to(&asking(200, 500)), None, "control: what fits is taken");
     assert_eq!(answer_to(&asking(201, 0)), Some(ErrorCode::Malformed));
     assert_eq!(answer_to(&asking(0, 501)), Some(ErrorCode::Malformed));

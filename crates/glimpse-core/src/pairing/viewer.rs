@@ -1,7 +1,9 @@
 //! The viewer's side of a pairing: side A.
 
-use glimpse_wire::ids::Bytes;
+use glimpse_wire::account::Signed;
+use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_MESSAGE};
+use glimpse_wire::organisation::Presented;
 use glimpse_wire::pairing::{HelloCore, Identity, Introduction, Message, Offer, Purpose};
 use glimpse_wire::preimage;
 use glimpse_wire::session::Side;
@@ -35,11 +37,11 @@ pub struct Claims {
 /// Why a viewer asks.
 #[derive(Clone, Debug, Default)]
 pub struct Asking {
-    /// An agent's credential; empty for the user's own screen.
-    pub credential: Vec<u8>,
-    /// A case number.
+    /// An agent's [`glimpse_wire::organisation::Credential`], as the organisation signed it; none for the user's own screen.
+    pub credential: Option<Signed>,
+    /// A case number; at most 200 bytes.
     pub case: String,
-    /// A reason in words.
+    /// A reason in words; at most 500 bytes.
     pub reason: String,
 }
 
@@ -131,45 +133,103 @@ pub struct ExpectAnswer {
 }
 
 impl ExpectAnswer {
-    /// Takes Answer; gives ConfirmA to send.
+    /// Takes Answer; gives ConfirmA to send. For the user's own screen, which presents no credential: an agent's is presented by
+    /// [`ExpectAnswer::agree`] and [`Agreed::introduce`].
     ///
     /// # Errors
     /// The device's reason, or [`ErrorCode::Malformed`]. The code is used up.
     pub fn receive(self, message: &[u8], asking: &Asking) -> Result<(ExpectConfirmB, Vec<u8>), ErrorCode> {
+        Ok(self.agree(message)?.introduce(asking, None))
+    }
+
+    /// Takes Answer. Nothing is sent yet: an agent signs first.
+    ///
+    /// # Errors
+    /// As [`ExpectAnswer::receive`].
+    pub fn agree(self, message: &[u8]) -> Result<Agreed, ErrorCode> {
         let Message::Answer { pake: element } = receive(message)? else {
             return Err(ErrorCode::Malformed);
         };
         let output = self.run.finish(element.as_slice()).map_err(|_| ErrorCode::Malformed)?;
         let transcript = preimage::transcript(self.purpose, &self.nameplate, &self.offer, &self.hello, message);
-        let keys = PairingKeys::new(&transcript, &output);
-        let signed = preimage::introduction(&transcript, &asking.credential, &asking.case, &asking.reason);
-        let mut sealed = encode(&Introduction {
-            credential: Bytes(asking.credential.clone()),
-            case: asking.case.clone(),
-            reason: asking.reason.clone(),
-            signature: self.signing.sign(&signed),
-        });
-        aead::seal(&keys.seal_a(), [0; NONCE], &transcript.0, &mut sealed);
-        let tag = keys.confirm_a(&preimage::confirm_a(&transcript, &self.words, &sealed));
-        let confirm = Hash(*tag.expose_secret());
-        let answer = encode(&Message::ConfirmA { confirm, words: self.words, sealed: Bytes(sealed) });
-        let state = ExpectConfirmB {
+        Ok(Agreed {
             purpose: self.purpose,
-            keys,
+            keys: PairingKeys::new(&transcript, &output),
             transcript,
-            confirm_a: confirm,
             identity: self.identity,
             kem: self.kem,
             signing: self.signing,
             words: self.words,
-        };
-        Ok((state, answer))
+        })
     }
 }
 
 impl core::fmt::Debug for ExpectAnswer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("ExpectAnswer")
+    }
+}
+
+/// Has a key in common with whoever answered, and is to say who asks.
+pub struct Agreed {
+    purpose: Purpose,
+    keys: PairingKeys,
+    transcript: Hash,
+    identity: Hash,
+    kem: KemSecret,
+    signing: Signing,
+    words: Hash,
+}
+
+impl Agreed {
+    /// What the agent's key is to sign; nothing where there is no credential to present.
+    #[must_use]
+    pub fn presentation(&self, asking: &Asking) -> Option<Vec<u8>> {
+        let credential = asking.credential.as_ref()?.statement.as_slice();
+        Some(preimage::presentation(&self.transcript, &self.signing.public(), credential, &asking.case, &asking.reason))
+    }
+
+    /// Gives ConfirmA to send. `signature` is the agent's, over [`Agreed::presentation`]; a credential without one is not
+    /// presented.
+    #[must_use]
+    pub fn introduce(self, asking: &Asking, signature: Option<SignatureBytes>) -> (ExpectConfirmB, Vec<u8>) {
+        let presented = asking.credential.clone().zip(signature);
+        let credential =
+            presented.map(|(credential, signature)| encode(&Presented { credential, signature })).unwrap_or_default();
+        let signed = preimage::introduction(&self.transcript, &credential, &asking.case, &asking.reason);
+        let mut sealed = encode(&Introduction {
+            credential: Bytes(credential),
+            case: asking.case.clone(),
+            reason: asking.reason.clone(),
+            signature: self.signing.sign(&signed),
+        });
+        let check_words = CheckWords::from_secret(&self.keys.words(&self.words));
+        let asked = match self.purpose {
+            Purpose::Agent => preimage::asked(&self.transcript, &sealed, check_words.words().into()),
+            Purpose::View | Purpose::Link => Hash::ZERO,
+        };
+        aead::seal(&self.keys.seal_a(), [0; NONCE], &self.transcript.0, &mut sealed);
+        let tag = self.keys.confirm_a(&preimage::confirm_a(&self.transcript, &self.words, &sealed));
+        let confirm = Hash(*tag.expose_secret());
+        let answer = encode(&Message::ConfirmA { confirm, words: self.words, sealed: Bytes(sealed) });
+        let state = ExpectConfirmB {
+            purpose: self.purpose,
+            keys: self.keys,
+            transcript: self.transcript,
+            confirm_a: confirm,
+            identity: self.identity,
+            kem: self.kem,
+            signing: self.signing,
+            words: check_words,
+            asked,
+        };
+        (state, answer)
+    }
+}
+
+impl core::fmt::Debug for Agreed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Agreed")
     }
 }
 
@@ -182,7 +242,8 @@ pub struct ExpectConfirmB {
     identity: Hash,
     kem: KemSecret,
     signing: Signing,
-    words: Hash,
+    words: CheckWords,
+    asked: Hash,
 }
 
 impl ExpectConfirmB {
@@ -197,9 +258,9 @@ impl ExpectConfirmB {
             Purpose::Link => return Err(ErrorCode::Malformed),
         }
         let identity = self.confirm(message)?;
-        let words = CheckWords::from_secret(&self.keys.words(&self.words));
         let session: SessionId = preimage::session_id(&self.transcript);
-        Ok(ExpectGrant::new(session, self.transcript, words, identity, self.kem, self.signing, self.keys.psk()))
+        let psk = self.keys.psk();
+        Ok(ExpectGrant::new(session, self.transcript, self.words, identity, self.kem, self.signing, psk, self.asked))
     }
 
     /// Takes ConfirmB of a pairing that is to link a device, and goes on with [`crate::linking`]. The keys that were made
@@ -213,9 +274,8 @@ impl ExpectConfirmB {
             Purpose::View | Purpose::Agent => return Err(ErrorCode::Malformed),
         }
         let identity = self.confirm(message)?;
-        let words = CheckWords::from_secret(&self.keys.words(&self.words));
         let end = CodeEnd::Types { identity: Box::new(identity) };
-        Ok(Paired::new(&self.keys, self.transcript, words, now.plus(APPROVAL_MILLIS), end))
+        Ok(Paired::new(&self.keys, self.transcript, self.words, now.plus(APPROVAL_MILLIS), end))
     }
 
     fn confirm(&self, message: &[u8]) -> Result<Identity, ErrorCode> {

@@ -44,6 +44,7 @@ impl Approved {
         viewer_kem: KemPublic,
         viewer: SigningKeyBytes,
         psk: Secret<32>,
+        asked: Hash,
     ) -> Result<Self, ErrorCode> {
         let terms = Terms {
             suite: SUITE,
@@ -58,6 +59,7 @@ impl Approved {
             expires: decision.expires,
             head,
             seq: 1,
+            asked,
         };
         check_terms(&terms)?;
         let session = DeviceSession {

@@ -33,9 +33,11 @@ pub struct ExpectGrant {
     kem: KemSecret,
     signing: Signing,
     psk: Secret<32>,
+    asked: Hash,
 }
 
 impl ExpectGrant {
+    #[expect(clippy::too_many_arguments, reason = "one call, from the state that holds all of them")]
     pub(crate) const fn new(
         session: SessionId,
         transcript: Hash,
@@ -44,8 +46,9 @@ impl ExpectGrant {
         kem: KemSecret,
         signing: Signing,
         psk: Secret<32>,
+        asked: Hash,
     ) -> Self {
-        Self { session, transcript, words, identity, kem, signing, psk }
+        Self { session, transcript, words, identity, kem, signing, psk, asked }
     }
 
     /// The words that the device shows too.
@@ -77,6 +80,7 @@ impl ExpectGrant {
             kem: self.kem,
             signing: self.signing,
             psk: self.psk,
+            asked: self.asked,
             terms: None,
             units: Vec::new(),
             places: BTreeMap::new(),
@@ -147,6 +151,7 @@ pub struct ViewerSession {
     kem_hash: Hash,
     signing: Signing,
     psk: Secret<32>,
+    asked: Hash,
     terms: Option<Terms>,
     /// In the order in which they were granted.
     units: Vec<(UnitId, Unit)>,
@@ -177,6 +182,7 @@ impl ViewerSession {
             && terms.account == self.identity.account
             && terms.viewer == self.signing.public()
             && Some(terms.seq) == next
+            && terms.asked == self.asked
             && terms.head.seq >= self.identity.head.seq
             && terms.rights & Rights::VIEW != 0
             && terms.rights & !Rights::ALL == 0

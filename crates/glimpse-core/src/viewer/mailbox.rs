@@ -104,6 +104,7 @@ impl Mailbox {
             | Input::Close(_)
             | Input::AskTime(_)
             | Input::AskRecord(_)
+            | Input::Signed(_)
             | Input::End => Received::Nothing,
         }
     }

@@ -16,6 +16,7 @@ mod running;
 use std::collections::VecDeque;
 
 use glimpse_wire::api::{Claim, Claimed, Problem};
+use glimpse_wire::ids::SignatureBytes;
 use glimpse_wire::limits::{APPROVAL_MILLIS, PAIRING_MILLIS};
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, UnitId, UnixMillis};
@@ -23,7 +24,8 @@ use rand_core::CryptoRng;
 
 use crate::Monotonic;
 use crate::code::PairingCode;
-use crate::pairing::viewer::{Asking, Claims, ExpectAnswer, ExpectConfirmB, ExpectOffer};
+use crate::pairing::receive;
+use crate::pairing::viewer::{Agreed, Asking, Claims, ExpectAnswer, ExpectConfirmB, ExpectOffer};
 use crate::secret::Plaintext;
 use crate::session::ExpectGrant;
 use crate::words::CheckWords;
@@ -68,6 +70,8 @@ pub enum Input {
     AskTime(u32),
     /// The person asks for another record, in words.
     AskRecord(String),
+    /// The agent's key signed what [`Output::Sign`] asked for.
+    Signed(SignatureBytes),
     /// The person ends the session, or leaves the pairing.
     End,
 }
@@ -85,6 +89,8 @@ pub enum Output {
     SocketSend(Vec<u8>),
     /// Close the socket.
     SocketClose,
+    /// Have the agent's key sign this, and answer with [`Input::Signed`].
+    Sign(Vec<u8>),
     /// The next piece of a unit's content, in order.
     Content(Content),
     /// What [`Viewer::state`] shows has changed.
@@ -193,6 +199,7 @@ struct Pairing {
 
 enum PairingState {
     Answer(Box<ExpectAnswer>),
+    Signature(Box<Agreed>),
     ConfirmB(Box<ExpectConfirmB>),
     Grant(Box<ExpectGrant>),
 }
@@ -266,7 +273,9 @@ impl Viewer {
             Phase::EnterCode { problem } => State::EnterCode { problem: *problem },
             Phase::Claiming { .. } => State::Connecting { step: Step::Claiming },
             Phase::Pairing(pairing) => match &pairing.state {
-                PairingState::Answer(_) | PairingState::ConfirmB(_) => State::Connecting { step: Step::Agreeing },
+                PairingState::Answer(_) | PairingState::Signature(_) | PairingState::ConfirmB(_) => {
+                    State::Connecting { step: Step::Agreeing }
+                }
                 PairingState::Grant(state) => State::Waiting {
                     words: state.words(),
                     name: &state.identity().name,
@@ -345,7 +354,8 @@ impl Viewer {
             | Input::Open(_)
             | Input::Close(_)
             | Input::AskTime(_)
-            | Input::AskRecord(_) => return Phase::Claiming { state, request },
+            | Input::AskRecord(_)
+            | Input::Signed(_) => return Phase::Claiming { state, request },
         };
         self.back_to_code(failed)
     }
@@ -391,7 +401,9 @@ impl Viewer {
             let reason = match pairing.state {
                 PairingState::Grant(_) => ErrorCode::ApprovalTimedOut,
                 PairingState::Answer(_) if !pairing.mailbox.peer_present() => ErrorCode::DeviceOffline,
-                PairingState::Answer(_) | PairingState::ConfirmB(_) => ErrorCode::CodeExpired,
+                PairingState::Answer(_) | PairingState::Signature(_) | PairingState::ConfirmB(_) => {
+                    ErrorCode::CodeExpired
+                }
             };
             return self.pairing_failed(reason);
         }
@@ -399,6 +411,9 @@ impl Viewer {
             let abort = glimpse_wire::encode(&glimpse_wire::pairing::Message::Abort { code: ErrorCode::SessionEnded });
             pairing.mailbox.send(abort, &mut self.outbox);
             return self.over(ErrorCode::SessionEnded);
+        }
+        if let Input::Signed(signature) = input {
+            return self.introduced(pairing, *signature);
         }
         match pairing.mailbox.handle(input, now, &mut self.outbox) {
             Received::Nothing => Phase::Pairing(pairing),
@@ -415,9 +430,19 @@ impl Viewer {
         let Pairing { state, mut mailbox, mut until, server_clock } = pairing;
         self.outbox.push(Output::Changed);
         let next = match state {
-            PairingState::Answer(state) => state.receive(message, &self.config.asking).map(|(state, confirm)| {
+            PairingState::Answer(state) => state.agree(message).map(|agreed| {
+                if let Some(presentation) = agreed.presentation(&self.config.asking) {
+                    self.outbox.push(Output::Sign(presentation));
+                    return PairingState::Signature(Box::new(agreed));
+                }
+                let (state, confirm) = agreed.introduce(&self.config.asking, None);
                 mailbox.send(confirm, &mut self.outbox);
                 PairingState::ConfirmB(Box::new(state))
+            }),
+            // Nobody has anything to say before this end has introduced itself, but that it is over.
+            PairingState::Signature(_) => Err(match receive(message) {
+                Ok(_) => ErrorCode::Malformed,
+                Err(code) => code,
             }),
             PairingState::ConfirmB(state) => state.receive(message).map(|state| {
                 until = now.plus(APPROVAL_MILLIS);
@@ -434,6 +459,21 @@ impl Viewer {
             Ok(state) => Phase::Pairing(Pairing { state, mailbox, until, server_clock }),
             Err(problem) => self.pairing_failed(problem),
         }
+    }
+
+    /// The agent's key has signed.
+    fn introduced(&mut self, pairing: Pairing, signature: SignatureBytes) -> Phase {
+        let Pairing { state, mut mailbox, until, server_clock } = pairing;
+        let state = match state {
+            PairingState::Signature(agreed) => {
+                let (state, confirm) = agreed.introduce(&self.config.asking, Some(signature));
+                mailbox.send(confirm, &mut self.outbox);
+                PairingState::ConfirmB(Box::new(state))
+            }
+            // Not asked for.
+            other @ (PairingState::Answer(_) | PairingState::ConfirmB(_) | PairingState::Grant(_)) => other,
+        };
+        Phase::Pairing(Pairing { state, mailbox, until, server_clock })
     }
 
     fn session(&mut self, mut running: Box<Running>, input: Input, now: Monotonic) -> Phase {

@@ -19,6 +19,7 @@ impl fmt::Debug for Input {
             Self::Close(unit) => write!(f, "Close({unit})"),
             Self::AskTime(minutes) => write!(f, "AskTime({minutes})"),
             Self::AskRecord(text) => write!(f, "AskRecord({} bytes)", text.len()),
+            Self::Signed(_) => f.write_str("Signed"),
             Self::End => f.write_str("End"),
         }
     }
@@ -31,6 +32,7 @@ impl fmt::Debug for Output {
             Self::SocketOpen { path } => write!(f, "SocketOpen({path})"),
             Self::SocketSend(bytes) => write!(f, "SocketSend({} bytes)", bytes.len()),
             Self::SocketClose => f.write_str("SocketClose"),
+            Self::Sign(bytes) => write!(f, "Sign({} bytes)", bytes.len()),
             Self::Content(content) => write!(f, "Content({content:?})"),
             Self::Changed => f.write_str("Changed"),
             Self::Ended(code) => write!(f, "Ended({code})"),

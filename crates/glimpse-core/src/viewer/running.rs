@@ -206,7 +206,7 @@ impl Running {
                 self.ask(&Live::AskRecord { text }, now, outbox);
             }
             Input::End => self.end(ErrorCode::SessionEnded, now, outbox),
-            Input::Code(_) | Input::SocketOpened | Input::SocketBytes(_) | Input::SocketClosed => {}
+            Input::Code(_) | Input::Signed(_) | Input::SocketOpened | Input::SocketBytes(_) | Input::SocketClosed => {}
         }
         None
     }

@@ -1,5 +1,6 @@
 //! The machine against a device of core and a server that is played here.
 
+mod agents;
 mod code;
 mod guessing;
 mod transfer;

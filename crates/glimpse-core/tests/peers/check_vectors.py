@@ -89,6 +89,10 @@ def small():
         "cA": label("pairing/confirm-a", one, two, "sealed"),
         "cB": label("pairing/confirm-b", one, two, "sealed"),
         "introduction": label("pairing/introduction", one, "credential", "case", "reason"),
+        "presentation": label("agent/presentation", one, two, "credential", "case", "reason"),
+        "asked": sha(label("agent/asked", one, "introduction", "abandon", "zoo")),
+        "audit key hash": sha(label("organisation/audit-key", "kem key")),
+        "enrolment": label("agent/enrolment", one, session, two, "passkey"),
         "viewer KEM key hash": sha(label("session/viewer-kem", "kem key")),
         "grant sealed hash": sha(label("session/grant-sealed", "enc", "ciphertext")),
         "grant signature": label("session/grant", one, two, "terms", one),
@@ -102,7 +106,9 @@ def small():
         "AccountDeletion": "account/deletion", "SignIn": "account/sign-in", "Open": "session/open",
         "End": "session/end", "Countersign": "session/countersign", "WriterMint": "share/writer-mint",
         "Recovery": "recovery/request", "Veto": "recovery/veto", "Checkpoint": "record/checkpoint", "Decision": "record/decision",
-        "Stop": "session/stop"}
+        "Stop": "session/stop", "OrganisationCard": "organisation/card", "Credential": "organisation/credential",
+        "Revocations": "organisation/revocations", "AgentInvitation": "organisation/invitation",
+        "OrganisationRequest": "organisation/request", "AgentSignIn": "agent/sign-in"}
     expected.update({f"statement signature, {kind}": label(name, "statement") for kind, name in kinds.items()})
     assert set(expected) == set(preimages), set(expected) ^ set(preimages)
     for name, computed in expected.items():

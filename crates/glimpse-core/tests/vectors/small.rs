@@ -7,7 +7,9 @@ use glimpse_wire::pairing::Purpose;
 use glimpse_wire::preimage::{self, Preimage, StatementKind};
 use glimpse_wire::session::Side;
 use glimpse_wire::size::{chunks, padded, padme, sealed};
-use glimpse_wire::{AccountId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis};
+use glimpse_wire::{
+    AccountId, AgentId, DeviceId, Hash, RecordId, Salt, SessionId, SigningKeyBytes, UnitId, UnixMillis,
+};
 use sha2::{Digest, Sha256};
 
 use crate::sheet::Sheet;
@@ -87,6 +89,21 @@ pub(crate) fn preimages() -> Sheet {
         entry("cA", preimage::confirm_a(&h1, &h2, b"sealed")),
         entry("cB", preimage::confirm_b(&h1, &h2, b"sealed")),
         entry("introduction", preimage::introduction(&h1, b"credential", "case", "reason")),
+        entry(
+            "presentation",
+            preimage::presentation(&h1, &SigningKeyBytes([0x22; 32]), b"credential", "case", "reason"),
+        ),
+        hashed("asked", preimage::asked(&h1, b"introduction", ["abandon", "zoo"]).0),
+        hashed("audit key hash", preimage::audit_key_hash(b"kem key").0),
+        entry(
+            "enrolment",
+            preimage::enrolment(
+                &SigningKeyBytes([0x11; 32]),
+                &AgentId([0x55; 16]),
+                &SigningKeyBytes([0x22; 32]),
+                b"passkey",
+            ),
+        ),
         hashed("viewer KEM key hash", preimage::viewer_kem_hash(b"kem key").0),
         hashed("grant sealed hash", preimage::grant_sealed_hash(b"enc", b"ciphertext").0),
         entry("grant signature", preimage::grant_signature(&h1, &h2, b"terms", &h1)),

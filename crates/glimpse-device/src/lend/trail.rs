@@ -158,6 +158,7 @@ mod tests {
             expires: UnixMillis(1),
             head: Head { seq: 0, hash: Hash::ZERO },
             seq: 1,
+            asked: Hash::ZERO,
         }
     }
 

@@ -265,6 +265,7 @@ impl Phone {
             expires: issued.plus(5 * 60 * 1000),
             head: self.head,
             seq: 1,
+            asked: Hash::ZERO,
         };
         change(&mut terms);
         Visit {

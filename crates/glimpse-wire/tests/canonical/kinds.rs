@@ -8,6 +8,10 @@ use glimpse_wire::ids::Bytes;
 use glimpse_wire::linking::{Linking, SealedSeed};
 use glimpse_wire::live::Live;
 use glimpse_wire::mailbox::{ToEnd, ToServer};
+use glimpse_wire::organisation::{
+    AgentSignIn, Credential, Invitation, OrganisationCard, OrganisationRequest, Presented, Revocations, RevokedAgent,
+    Role,
+};
 use glimpse_wire::pairing::{
     BlobKey, Grant, GrantBody, GrantUnit, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms,
 };
@@ -16,8 +20,8 @@ use glimpse_wire::session::{
     Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, Side, Stop, UnitEnvelope,
 };
 use glimpse_wire::{
-    AccountId, AuthorId, DeviceId, ErrorCode, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes, UnitId,
-    UnixMillis, encode,
+    AccountId, AgentId, AuthorId, DeviceId, ErrorCode, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes,
+    UnitId, UnixMillis, encode,
 };
 
 use crate::draw::Draw;
@@ -173,6 +177,7 @@ kinds! {
         expires: draw.time(),
         head: draw.head(),
         seq: draw.small(),
+        asked: draw.hash(),
     };
     Grant => Draw::grant;
     GrantBody => |draw| GrantBody {
@@ -256,6 +261,56 @@ kinds! {
         record: RecordId(draw.array()),
         h0: draw.hash(),
         at: draw.time(),
+    };
+    OrganisationCard => |draw| OrganisationCard {
+        suite: draw.byte(),
+        key: SigningKeyBytes(draw.array()),
+        name: draw.text(),
+        server: draw.text(),
+        audit: draw.hash(),
+        at: draw.time(),
+    };
+    Credential => |draw| Credential {
+        suite: draw.byte(),
+        organisation: SigningKeyBytes(draw.array()),
+        agent: AgentId(draw.array()),
+        name: draw.text(),
+        key: SigningKeyBytes(draw.array()),
+        role: if draw.flag() { Role::Agent } else { Role::Supervisor },
+        not_before: draw.time(),
+        not_after: draw.time(),
+    };
+    Revocations => |draw| Revocations {
+        suite: draw.byte(),
+        organisation: SigningKeyBytes(draw.array()),
+        seq: draw.number(),
+        at: draw.time(),
+        agents: draw.several(|draw| RevokedAgent { agent: AgentId(draw.array()), at: draw.time() }),
+    };
+    Presented => |draw| Presented {
+        credential: Signed { statement: draw.octets(200), signature: draw.signature() },
+        signature: draw.signature(),
+    };
+    Invitation => |draw| Invitation {
+        suite: draw.byte(),
+        organisation: SigningKeyBytes(draw.array()),
+        agent: AgentId(draw.array()),
+        token: draw.hash(),
+        expires: draw.time(),
+    };
+    OrganisationRequest => |draw| OrganisationRequest {
+        suite: draw.byte(),
+        organisation: SigningKeyBytes(draw.array()),
+        origin: draw.text(),
+        path: draw.text(),
+        at: draw.time(),
+    };
+    AgentSignIn => |draw| AgentSignIn {
+        suite: draw.byte(),
+        organisation: SigningKeyBytes(draw.array()),
+        agent: AgentId(draw.array()),
+        origin: draw.text(),
+        challenge: draw.hash(),
     };
     Hash => Draw::hash;
     UnixMillis => Draw::time;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::code::{QR_PREFIX, QR_SECRET_LENGTH, secret_length};
+use crate::pairing::tests::because;
 use crate::viewer::{Config, Input, Output, Viewer};
 
 const ALL: [Purpose; 3] = [Purpose::View, Purpose::Agent, Purpose::Link];
@@ -69,7 +70,7 @@ fn t017_an_end_that_was_begun_for_one_purpose_does_not_go_on_with_another() {
         let viewer = ExpectOffer::new(code, purpose);
         let (viewer, hello) = viewer.receive(MAILBOX, &opened.offer, program(), &mut rng(6)).unwrap();
         let (device, answer) = opened.state.receive(&hello, NOW, counted(), &mut rng(7)).unwrap();
-        let (viewer, confirm_a) = viewer.receive(&answer, &Asking::default()).unwrap();
+        let (viewer, confirm_a) = viewer.receive(&answer, &because()).unwrap();
         let (device, confirm_b) = device.receive(&confirm_a, NOW).unwrap();
         (device, viewer, confirm_b)
     };

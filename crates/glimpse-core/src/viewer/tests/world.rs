@@ -36,11 +36,17 @@ pub(super) struct World {
     pub(super) ended: Option<ErrorCode>,
     pub(super) socket_opens: u32,
     pub(super) closed: u32,
+    /// What the agent's key is to sign.
+    pub(super) to_sign: Vec<Vec<u8>>,
 }
 
 impl World {
     pub(super) fn new(account: NewAccount) -> Self {
-        let config = Config { claims: claims(), purpose: Purpose::View, asking: Asking::default() };
+        Self::asking(account, Purpose::View, Asking::default())
+    }
+
+    pub(super) fn asking(account: NewAccount, purpose: Purpose, asking: Asking) -> Self {
+        let config = Config { claims: claims(), purpose, asking };
         Self {
             viewer: Viewer::new(config),
             account,
@@ -52,6 +58,7 @@ impl World {
             ended: None,
             socket_opens: 0,
             closed: 0,
+            to_sign: Vec::new(),
         }
     }
 
@@ -66,6 +73,7 @@ impl World {
                     ToServer::Join { .. } | ToServer::Taken { .. } | ToServer::Ping => {}
                 },
                 Output::SocketClose => self.closed += 1,
+                Output::Sign(bytes) => self.to_sign.push(bytes),
                 Output::Content(content) => self.content.push(content),
                 Output::Changed => {}
                 Output::Ended(code) => self.ended = Some(code),
@@ -91,6 +99,11 @@ impl World {
     /// Types the code and is claimed; the socket is open and joined.
     pub(super) fn claimed(&mut self) -> ExpectHello {
         let (opened, _) = ends(&self.account, 60);
+        self.claim(opened)
+    }
+
+    /// Types the code of a mailbox that a device opened, and is claimed.
+    pub(super) fn claim(&mut self, opened: crate::pairing::device::Opened) -> ExpectHello {
         self.input(Input::Code(opened.code.to_groups().to_string()));
         assert_eq!(self.http.last().unwrap().path, "/v1/claims");
         let claimed = Claimed { mailbox: MAILBOX, token: Hash([2; 32]), offer: Bytes(opened.offer), now: CLAIMED_AT };
