@@ -210,6 +210,8 @@ async fn examine(gathering: &Path, main: &Manifest, shares: &Manifest) -> Result
     .rows_affected();
     // One that waited when the copy was made may have been stopped since: whoever holds the kit asks again, and waits anew.
     sqlx::query("DELETE FROM recoveries WHERE vetoed = 0").execute(&mut connection).await?;
+    // Of an agent who was revoked since. Agents sign in again.
+    sqlx::query("DELETE FROM agent_tokens").execute(&mut connection).await?;
     connection.close().await?;
     let records = u64::try_from(count.saturating_sub(lost.len())).unwrap_or(u64::MAX);
     Ok(Restored { main_made: main.made, shares_made: shares.made, records, lost, unused })
