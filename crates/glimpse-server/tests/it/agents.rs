@@ -229,7 +229,7 @@ async fn t065_what_an_agent_asked_is_in_all_terms_of_its_session_and_in_no_other
         assert_eq!(amend(other).await.code(), ErrorCode::Malformed);
     }
     amend(asked).await.ok();
-    let refused = phone.try_lend(vec![unit().1], |terms| terms.asked = asked).await.err().expect("refused");
+    let refused = phone.try_lend(vec![unit().1], |terms| terms.asked = asked).await.expect_err("refused");
     assert_eq!(refused.code(), ErrorCode::Malformed, "the user's own screen asks nothing");
     phone.lend(vec![unit().1], |_| {}).await;
 }
