@@ -163,6 +163,12 @@ impl From<ErrorCode> for Failure {
     }
 }
 
+impl From<glimpse_device::storage::StorageError> for Failure {
+    fn from(error: glimpse_device::storage::StorageError) -> Self {
+        DeviceError::from(error).into()
+    }
+}
+
 impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Self {
         match error {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use glimpse_device::api::{Api, bare};
 use glimpse_device::home::Home;
 use glimpse_device::native::{BadOrigin, Files, Machine, Network};
-use glimpse_device::transport::Method;
+use glimpse_device::transport::{Method, Transport};
 use glimpse_device::{Device, DeviceError, Ground};
 use glimpse_wire::ErrorCode;
 
@@ -35,6 +35,12 @@ fn named_server(shared: &Shared) -> Result<&str, Failure> {
     shared.server.as_deref().ok_or_else(|| {
         Failure::usage("No server was named.", "Give --server URL, such as --server https://glimpse.example")
     })
+}
+
+/// The origin of the server that the command line names.
+pub(crate) fn server_origin(shared: &Shared) -> Result<String, Failure> {
+    let network = network(named_server(shared)?)?;
+    Ok(network.origin().to_owned())
 }
 
 /// Nothing is in the home that a new device would take the place of.

@@ -10,6 +10,7 @@
 //! | `inbox.sealed` | what happened to the account, and what its devices were called | the same |
 //! | `counter.cbor` | a number that each sign-in and each signed request uses up: a copy that is put back is noticed by it | nothing |
 //! | `attempts.cbor` | failed pairings | nothing: who can write here can lend anyway |
+//! | `organisations/<key>.cbor` | the newest list of what an organisation has revoked: public | its own signature |
 //! | `receipts/<session>.cbor` | the audit trail of each session | its own signatures |
 //! | `locks/` | empty files that processes lock | |
 
@@ -103,6 +104,7 @@ impl Home {
     const LISTING: &'static str = "listing.sealed";
     const ATTEMPTS: &'static str = "attempts.cbor";
     const RECEIPTS: &'static str = "receipts";
+    const ORGANISATIONS: &'static str = "organisations";
 
     /// In `storage`.
     #[must_use]
@@ -271,6 +273,19 @@ impl Home {
         Ok(given)
     }
 
+    /// Keeps other processes from changing what is known of organisations.
+    pub(crate) async fn lock_organisations(&self) -> Result<Guard, StorageError> {
+        self.storage.lock("organisations").await
+    }
+
+    pub(crate) async fn revocations(&self, organisation: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.storage.read(&format!("{}/{organisation}.cbor", Self::ORGANISATIONS)).await
+    }
+
+    pub(crate) async fn store_revocations(&self, organisation: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        self.storage.write(&format!("{}/{organisation}.cbor", Self::ORGANISATIONS), bytes).await
+    }
+
     pub(crate) async fn trail(&self, session: &str) -> Result<Option<Vec<u8>>, StorageError> {
         self.storage.read(&format!("{}/{session}.cbor", Self::RECEIPTS)).await
     }
@@ -291,6 +306,9 @@ impl Home {
         let rest = [Self::LISTING, Self::INBOX, Self::ATTEMPTS, Self::COUNTER, Self::CHAIN, Self::PROFILE];
         for name in keys.into_iter().chain(rest) {
             self.storage.remove(name).await?;
+        }
+        for name in self.storage.list(Self::ORGANISATIONS).await? {
+            self.storage.remove(&format!("{}/{name}", Self::ORGANISATIONS)).await?;
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ pub mod lend;
 pub mod linking;
 pub mod listing;
 mod mailbox;
+pub mod organisations;
 pub mod passkey;
 pub mod publish;
 pub mod push;

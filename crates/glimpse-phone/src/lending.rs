@@ -4,7 +4,7 @@ mod running;
 mod stage;
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
-use glimpse_device::lend::{Command, Ending, Event, Plan};
+use glimpse_device::lend::{Audience, Command, Ending, Event, Plan};
 use glimpse_device::listing::Entry;
 use glimpse_device::{Device, DeviceError};
 use glimpse_page::announce::Announcement;
@@ -143,7 +143,13 @@ impl Phone {
             return Err(ErrorCode::NotFound.into());
         }
         let records = device.open_entries(&entries.iter().collect::<Vec<_>>()).await?;
-        Ok(Plan { records, save: wish.save, millis: u64::from(wish.minutes).saturating_mul(MINUTE), site: None })
+        Ok(Plan {
+            to: Audience::OwnScreen,
+            records,
+            save: wish.save,
+            millis: u64::from(wish.minutes).saturating_mul(MINUTE),
+            site: None,
+        })
     }
 
     fn heard(&self, turn: u32, event: Event) {

@@ -185,11 +185,14 @@ pub(crate) struct PinKey {
     pub(crate) name: String,
     /// A writer, by its key: `glimpse write` tells it there
     #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true,
-        required_unless_present = "organisation", conflicts_with = "organisation")]
+        required_unless_present_any = ["organisation", "card"], conflicts_with_all = ["organisation", "card"])]
     pub(crate) writer: Option<SigningKeyBytes>,
     /// An organisation, by its key
-    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true, conflicts_with = "card")]
     pub(crate) organisation: Option<SigningKeyBytes>,
+    /// An organisation, by the card that it gave you, or a file that holds it
+    #[arg(long, value_name = "CARD")]
+    pub(crate) card: Option<String>,
 }
 
 fn key(text: &str) -> Result<SigningKeyBytes, &'static str> {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod devices;
+mod org;
 mod writes;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ pub(crate) use devices::{
     ChainCommand, Cosign, Join, Link, PinKey, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
 };
 
+pub(crate) use org::{AgentCommand, Invite, Issue, Org, OrgCard, OrgCommand, OrgInit, RevokeAgent};
 pub(crate) use writes::{Approve, Reject};
 
 use crate::failure::{EXIT_USAGE, Failure};
@@ -196,6 +198,8 @@ pub(crate) enum Command {
     Receive(Receive),
     /// Send a record to somebody's account, holding only their card
     Write(Write),
+    /// For an organisation: its key, its card, and its agents
+    Org(Org),
     /// Print completions for a shell
     Completions(Completions),
 }
@@ -318,6 +322,9 @@ pub(crate) struct Lend {
     /// Where the page is, when that is not the server
     #[arg(long = "page", value_name = "URL", env = "GLIMPSE_PAGE")]
     pub(crate) site: Option<String>,
+    /// To an agent of an organisation that you pinned, in place of a screen of your own
+    #[arg(long)]
+    pub(crate) agent: bool,
     /// The other side may look, not save
     #[arg(long, conflicts_with = "save")]
     pub(crate) view_only: bool,

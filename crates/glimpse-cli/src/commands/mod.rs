@@ -14,6 +14,7 @@ mod inbox;
 mod lend;
 mod link;
 mod ls;
+mod org;
 mod passphrase;
 mod pins;
 mod put;
@@ -68,6 +69,7 @@ pub(crate) async fn run(arguments: Arguments, out: &Out) -> Result<u8, Failure> 
         Command::Card => card::run(&shared, out).await,
         Command::Receive(receive) => receive::run(&shared, &receive, out).await,
         Command::Write(write) => write::run(&shared, &write, out).await,
+        Command::Org(org) => org::run(&shared, &org, out).await,
         Command::Completions(completions) => completions::run(&completions),
     }
 }

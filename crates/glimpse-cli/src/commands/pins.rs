@@ -1,5 +1,6 @@
 //! `glimpse chain pin` and `unpin`: whom the user knows by name.
 
+use glimpse_device::organisations::PinCard;
 use glimpse_wire::UnixMillis;
 use glimpse_wire::account::Pin;
 use glimpse_wire::chain::Chain;
@@ -7,6 +8,7 @@ use glimpse_wire::limits::MAX_TITLE;
 use serde_json::json;
 
 use super::cosign::explained;
+use super::write::card_text;
 use crate::args::{PinKey, Shared};
 use crate::failure::Failure;
 use crate::home;
@@ -33,10 +35,22 @@ pub(super) async fn pin(shared: &Shared, key: &PinKey, out: Out) -> Result<u8, F
     if name.is_empty() || cut(name, MAX_TITLE) != name {
         return Err(Failure::usage("A pin has a name, and not a long one.", "Name it as you know it: a word or two."));
     }
-    let (what, pinned) = match (key.writer, key.organisation) {
-        (Some(key), _) => (WRITER, key),
-        (None, Some(key)) => (ORGANISATION, key),
-        (None, None) => return Err(Failure::usage("Whom?", "Give --writer KEY or --organisation KEY.")),
+    let (what, pinned) = match (key.writer, key.organisation, &key.card) {
+        (Some(key), _, _) => (WRITER, key),
+        (None, Some(key), _) => (ORGANISATION, key),
+        (None, None, Some(text)) => {
+            let card = organisation_card(text)?;
+            let said = card.card();
+            out.note(&format!(
+                "It calls itself {}. Compare its key with what it tells you: {}",
+                clean(&said.name),
+                said.key
+            ));
+            (ORGANISATION, said.key)
+        }
+        (None, None, None) => {
+            return Err(Failure::usage("Whom?", "Give --writer KEY, --organisation KEY, or --card CARD."));
+        }
     };
     let device = home::unlock(shared, out).await?;
     device.sync().await?;
@@ -59,6 +73,13 @@ pub(super) async fn pin(shared: &Shared, key: &PinKey, out: Out) -> Result<u8, F
     let when = if held == 0 { String::new() } else { format!(", in force in {}", super::chain::span(held)) };
     out.line(&format!("{} is pinned as {what}{when}.", clean(name)))?;
     Ok(0)
+}
+
+/// An organisation's card, or a file that holds one.
+fn organisation_card(text: &str) -> Result<PinCard, Failure> {
+    let no_card =
+        || Failure::usage("This is no organisation's card.", "The organisation prints one with `glimpse org card`.");
+    card_text(text, no_card)?.parse().map_err(|_| no_card())
 }
 
 pub(super) async fn unpin(shared: &Shared, name: &str, out: Out) -> Result<u8, Failure> {

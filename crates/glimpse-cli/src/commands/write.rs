@@ -74,18 +74,23 @@ pub(super) async fn run(shared: &Shared, write: &Write, out: Out) -> Result<u8, 
 
 /// A card, or a file that holds one.
 pub(super) fn card(text: &str) -> Result<ContactCard, Failure> {
+    let no_card = || Failure::usage("This is no contact card.", "The owner prints one with `glimpse card`.");
     if let Ok(card) = text.parse() {
         return Ok(card);
     }
-    let no_card = || Failure::usage("This is no contact card.", "The owner prints one with `glimpse card`.");
+    card_text(text, no_card)?.parse().map_err(|_| no_card())
+}
+
+/// What stands in the file of this name, where there is one; else the text itself, as far as it is no name of a file.
+pub(super) fn card_text(text: &str, no_card: impl Fn() -> Failure) -> Result<String, Failure> {
     let path = Path::new(text);
     if !path.is_file() {
-        return Err(no_card());
+        return if text.contains(':') { Ok(text.to_owned()) } else { Err(no_card()) };
     }
     let mut line = String::new();
     let file = fs::File::open(path).map_err(|error| Failure::input(path, &error.to_string()))?;
     file.take(MAX_CARD).read_to_string(&mut line).map_err(|error| Failure::input(path, &error.to_string()))?;
-    line.parse().map_err(|_| no_card())
+    Ok(line)
 }
 
 /// The writer's key; made and stored when there is none.

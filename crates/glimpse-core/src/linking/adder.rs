@@ -196,7 +196,7 @@ impl LinkApproved {
         if chain.active(&adder).is_none() {
             return Err(self.line.end(ErrorCode::DeviceRevoked));
         }
-        if !(chain.policy().adding.held..=MAX_HELD_MILLIS).contains(&held) {
+        if !(chain.policy_at(at).adding.held..=MAX_HELD_MILLIS).contains(&held) {
             return Err(self.line.end(ErrorCode::Malformed));
         }
         self.account = Some(chain.account());

@@ -219,7 +219,7 @@ impl Invited {
             self.held,
         );
         signature::verify(&device.signing, &signed, &self.signature).map_err(|_| ErrorCode::Malformed)?;
-        if !(chain.policy().adding.held..=MAX_HELD_MILLIS).contains(&self.held) {
+        if !(chain.policy_at(self.at).adding.held..=MAX_HELD_MILLIS).contains(&self.held) {
             return Err(ErrorCode::Malformed);
         }
         if chain.members().iter().any(|member| member.id == own) {

@@ -2,7 +2,7 @@
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_MESSAGE};
+use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_MESSAGE, MAX_TITLE};
 use glimpse_wire::organisation::Presented;
 use glimpse_wire::pairing::{HelloCore, Identity, Introduction, Message, Offer, Purpose};
 use glimpse_wire::preimage;
@@ -294,6 +294,9 @@ impl ExpectConfirmB {
         }
         let identity: Identity = decode(&opened, MAX_MESSAGE).map_err(|_| ErrorCode::Malformed)?;
         let _checked = KemPublic::parse(identity.kem.as_slice()).map_err(|_| ErrorCode::Malformed)?;
+        if identity.name.len() > MAX_TITLE {
+            return Err(ErrorCode::Malformed);
+        }
         Ok(identity)
     }
 }

@@ -134,8 +134,8 @@ pub struct Unit {
     pub meta: Meta,
     /// Who wrote it, as the device says.
     pub provenance: Provenance,
-    /// Whether its content is lent by its own key.
-    pub is_blob: bool,
+    /// Where its content is lent by its own key: of which record version.
+    blob: Option<Hash>,
     /// Whether the device has prepared it, so that it can be opened.
     pub ready: bool,
     client: ClientShare,
@@ -223,7 +223,10 @@ impl ViewerSession {
             let unit = Unit {
                 meta: granted.meta,
                 provenance,
-                is_blob: matches!(listed, TermsUnit::Blob { .. }),
+                blob: match listed {
+                    TermsUnit::Sealed { .. } => None,
+                    TermsUnit::Blob { h0, .. } => Some(*h0),
+                },
                 ready: false,
                 client,
                 terms: terms_hash,
@@ -336,7 +339,7 @@ impl ViewerSession {
             && envelope.session == self.session
             && envelope.unit == asked.unit
             && envelope.terms == unit.terms
-            && (unit.is_blob || envelope.size == padded(unit.meta.length));
+            && (unit.blob.is_some() || envelope.size == padded(unit.meta.length));
         if !fits {
             return Err(OpenError);
         }
@@ -348,7 +351,7 @@ impl ViewerSession {
         let aad = preimage::unit_aad(&self.session, &asked.unit, &envelope.salt, &unit.terms);
         Ok(UnitOpener {
             content: ContentOpener::new(key.key, aad, envelope.size),
-            blob: unit.is_blob.then_some(unit.meta.length),
+            blob: unit.blob.map(|h0| (h0, unit.meta.length)),
         })
     }
 
@@ -372,7 +375,8 @@ impl core::fmt::Debug for ViewerSession {
 #[derive(Debug)]
 pub struct UnitOpener {
     content: ContentOpener,
-    blob: Option<u64>,
+    /// The record version that the Terms name, and its true length.
+    blob: Option<(Hash, u64)>,
 }
 
 impl UnitOpener {
@@ -393,13 +397,13 @@ impl UnitOpener {
     /// # Errors
     /// [`ErrorCode::RecordTampered`].
     pub fn into_blob(mut self, sealed: Vec<u8>) -> Result<ContentOpener, ErrorCode> {
-        let open = |content: &mut ContentOpener, length: u64| -> Result<ContentOpener, OpenError> {
+        let open = |content: &mut ContentOpener, (h0, length): (Hash, u64)| -> Result<ContentOpener, OpenError> {
             let opened = content.open(sealed)?;
             let blob: BlobKey = decode(&opened, 1024)?;
-            if blob.size == padded(length) { open_blob(&blob) } else { Err(OpenError) }
+            if blob.h0 == h0 && blob.size == padded(length) { open_blob(&blob) } else { Err(OpenError) }
         };
-        let length = self.blob.ok_or(ErrorCode::RecordTampered)?;
-        open(&mut self.content, length).map_err(|OpenError| ErrorCode::RecordTampered)
+        let named = self.blob.ok_or(ErrorCode::RecordTampered)?;
+        open(&mut self.content, named).map_err(|OpenError| ErrorCode::RecordTampered)
     }
 }
 

@@ -173,7 +173,11 @@ impl Device {
         };
         let sent = self.persistently(|by| with_json(Method::Post, "/v1/account/links".to_owned(), &body).by(by)).await;
         let answered = match sent {
-            Ok(response) => json::<Appended>(response, MAX_JSON).await.map(|appended| appended.head == place),
+            // An answer that says it was taken and cannot be read says nothing: the link may be there.
+            Ok(response) => {
+                let appended = json::<Appended>(response, MAX_JSON).await;
+                Ok(appended.is_ok_and(|appended| appended.head == place))
+            }
             Err(error) => Err(error),
         };
         match answered {

@@ -19,20 +19,34 @@ use glimpse_core::pairing::device::Peer;
 use glimpse_core::record::OpenedVersion;
 use glimpse_core::words::CheckWords;
 use glimpse_wire::limits::{MAX_SESSION_MILLIS, MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS};
+use glimpse_wire::organisation::CredentialFault;
 use glimpse_wire::{ErrorCode, RecordId, SessionId, UnitId, UnixMillis};
 use zeroize::Zeroizing;
 
 use crate::account::Device;
 use crate::error::DeviceError;
 use crate::mailbox::{Link, News};
+use crate::organisations::Agent;
 use crate::surroundings::Surroundings;
 
 /// How often time is looked at, in milliseconds.
 const TICK: u64 = 1_000;
 
+/// To whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// A browser of the user's own, with its screen in front of them.
+    #[default]
+    OwnScreen,
+    /// An agent for whom an organisation vouches that the user has pinned.
+    Agent,
+}
+
 /// What is to be lent, if the user approves.
 #[derive(Debug)]
 pub struct Plan {
+    /// To whom.
+    pub to: Audience,
     /// The records, newest first.
     pub records: Vec<OpenedVersion>,
     /// Whether a copy may be saved.
@@ -101,6 +115,26 @@ pub enum Event {
         words: [CheckWords; 4],
         /// Milliseconds until silence becomes a no.
         expires_in: u64,
+    },
+    /// An agent has proved the code, and an organisation vouches for them. Ask the user.
+    Agent {
+        /// The session that an approval would begin.
+        session: SessionId,
+        /// Case, reason, and what the browser claims to be.
+        peer: Peer,
+        /// Who it is.
+        agent: Agent,
+        /// The words that the agent sees, too.
+        words: CheckWords,
+        /// Milliseconds until silence becomes a no.
+        expires_in: u64,
+    },
+    /// Somebody has proved the code and says to be an agent, and nobody vouches for them. It is over; warn the user.
+    NoAgent {
+        /// What they say of themselves.
+        peer: Peer,
+        /// Why nobody vouches.
+        fault: CredentialFault,
     },
     /// The session runs.
     Granted {
@@ -188,6 +222,13 @@ pub enum Command {
     Approve {
         /// Such as `apple river`.
         words: String,
+        /// For how long, if not as planned.
+        millis: Option<u64>,
+        /// Whether a copy may be saved, if not as planned.
+        save: Option<bool>,
+    },
+    /// Yes, to the agent for whom an organisation vouches.
+    ApproveAgent {
         /// For how long, if not as planned.
         millis: Option<u64>,
         /// Whether a copy may be saved, if not as planned.

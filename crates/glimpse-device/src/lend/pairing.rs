@@ -3,17 +3,18 @@
 use glimpse_core::Monotonic;
 use glimpse_core::attempts::{Paused, RunOutcome};
 use glimpse_core::code::Nameplate;
-use glimpse_core::pairing::device::{ExpectConfirmA, ExpectHello, KeyConfirmed, Setup, open};
+use glimpse_core::pairing::device::{ExpectConfirmA, ExpectHello, KeyConfirmed, Setup, Vouched, open};
 use glimpse_core::record::{OpenedVersion, Origin};
 use glimpse_core::session::device::split_for_grants;
 use glimpse_core::session::{Decision, DeviceSession, LentUnit, SealedGrant};
-use glimpse_wire::api::{Mailbox, OpenMailbox, PurposeWord};
+use glimpse_core::words::CheckWords;
+use glimpse_wire::api::{Mailbox, OpenMailbox};
 use glimpse_wire::limits::{DEFAULT_BUDGET, DEFAULT_RATE, MAX_JSON, PAIRING_MILLIS};
 use glimpse_wire::pairing::{Message, Purpose, Rights};
 use glimpse_wire::{ErrorCode, Hash, UnitId, UnixMillis, encode};
 use std::rc::Rc;
 
-use super::{Command, Commands, Event, Happened, Lent, Plan, next};
+use super::{Audience, Command, Commands, Event, Happened, Lent, Plan, next};
 use crate::account::Device;
 use crate::api::{bare, json, with_cbor, with_json};
 use crate::error::DeviceError;
@@ -23,7 +24,7 @@ use crate::transport::Method;
 
 /// How long the other end may take to hear why a pairing is over, in milliseconds.
 const FAREWELL: u64 = 2_000;
-/// Openings in all, for each unit lent, where that is more than the default.
+/// Openings in all, for each unit lent.
 const BUDGET_PER_UNIT: u32 = 4;
 
 /// A session that was granted, and what is left to do for it.
@@ -100,13 +101,17 @@ pub(super) async fn run(
 ) -> Result<Granted, DeviceError> {
     let wall = device.machine.now();
     paused(device.home.with_attempts(|attempts| attempts.check(wall)).await?)?;
-    let request = OpenMailbox { purpose: PurposeWord::View };
+    let purpose = match plan.to {
+        Audience::OwnScreen => Purpose::View,
+        Audience::Agent => Purpose::Agent,
+    };
+    let request = OpenMailbox { purpose: purpose.into() };
     let opened = device.authorised(|token| with_json(Method::Post, "/v1/mailboxes".to_owned(), &request).by(token));
     let mailbox: Mailbox = json(opened.await?, MAX_JSON).await?;
     let clock = ServerClock { server: mailbox.now, ours: device.machine.monotonic() };
     let transport = device.api.shared_transport();
     let link = Link::new(transport, Rc::clone(&device.machine), mailbox.mailbox, mailbox.token);
-    let mut pairing = Pairing { device, mailbox, clock, link, commands, events };
+    let mut pairing = Pairing { device, purpose, mailbox, clock, link, commands, events };
     match pairing.grant(plan).await {
         Ok((session, first, later, lent)) => {
             let Pairing { mailbox, clock, link, .. } = pairing;
@@ -128,6 +133,7 @@ fn paused<T>(checked: Result<T, Paused>) -> Result<T, DeviceError> {
 
 struct Pairing<'d, 'c> {
     device: &'d Device,
+    purpose: Purpose,
     mailbox: Mailbox,
     clock: ServerClock,
     link: Link,
@@ -142,7 +148,10 @@ impl Pairing<'_, '_> {
         let state = self.show_code(plan.site.as_deref()).await?;
         let (state, counted) = self.hello(state).await?;
         let confirmed = self.confirm(state, counted).await?;
-        let (words, save, millis) = self.ask(&confirmed, &plan).await?;
+        let yes = match plan.to {
+            Audience::OwnScreen => self.ask(&confirmed, &plan).await?,
+            Audience::Agent => self.ask_about_agent(&confirmed, &plan).await?,
+        };
         let (units, lent) = units_of(self.device, plan.records)?;
         let mut parts = split_for_grants(units).into_iter();
         let first = parts.next().unwrap_or_default();
@@ -151,13 +160,19 @@ impl Pairing<'_, '_> {
         let issued = self.clock.at(now);
         let decision = Decision {
             units: first,
-            rights: if save { Rights::VIEW | Rights::SAVE } else { Rights::VIEW },
-            budget: budget(lent.len()),
+            rights: if yes.save { Rights::VIEW | Rights::SAVE } else { Rights::VIEW },
+            budget: match plan.to {
+                Audience::OwnScreen => budget(lent.len()).max(DEFAULT_BUDGET),
+                Audience::Agent => budget(lent.len()),
+            },
             rate: DEFAULT_RATE,
             issued,
-            expires: issued.plus(millis),
+            expires: issued.plus(yes.millis),
         };
-        let approved = confirmed.approve(words, decision, now)?;
+        let approved = match yes.to {
+            Yes::Picked(words) => confirmed.approve(words, decision, now)?,
+            Yes::Vouched(vouched) => confirmed.approve_agent(vouched, decision, now)?,
+        };
         let (session, grant) = approved.seal(self.device.keys(), &mut self.device.rng())?;
         // The server first: what it does not enforce is not granted.
         if let Err(error) = self.register(&grant).await {
@@ -176,7 +191,7 @@ impl Pairing<'_, '_> {
         let known = self.device.trusted_chain().await?;
         let own = self.device.keys().public();
         let setup = Setup {
-            purpose: Purpose::View,
+            purpose: self.purpose,
             mailbox: self.mailbox.mailbox,
             nameplate: Nameplate::parse(&self.mailbox.nameplate)?,
             server_nonce: self.mailbox.server_nonce,
@@ -251,41 +266,68 @@ impl Pairing<'_, '_> {
     }
 
     /// Shows the peer and waits for the user. Only an approval with words gets through.
-    async fn ask(
-        &mut self,
-        confirmed: &KeyConfirmed,
-        plan: &Plan,
-    ) -> Result<(glimpse_core::words::CheckWords, bool, u64), DeviceError> {
+    async fn ask(&mut self, confirmed: &KeyConfirmed, plan: &Plan) -> Result<Consent, DeviceError> {
         let words = confirmed.words().among_decoys(&mut self.device.rng());
-        let deadline = confirmed.deadline();
         (self.events)(Event::Peer {
             session: confirmed.session(),
             peer: confirmed.peer().clone(),
             words,
-            expires_in: self.device.machine.monotonic().until(deadline),
+            expires_in: self.device.machine.monotonic().until(confirmed.deadline()),
         });
+        let (picked, millis, save) = self
+            .decided(confirmed.deadline(), |command| {
+                if let Command::Approve { words, millis, save } = command { Some((words, millis, save)) } else { None }
+            })
+            .await?;
+        // Words that nobody offered are as wrong as a decoy.
+        let picked = words.into_iter().find(|words| same_words(&words.to_string(), &picked));
+        let to = Yes::Picked(picked.ok_or(ErrorCode::CodeWrong)?);
+        Ok(Consent { to, save: save.unwrap_or(plan.save), millis: millis.unwrap_or(plan.millis) })
+    }
+
+    /// Finds out who vouches for the agent, and asks the user. Where nobody does, nobody is asked.
+    async fn ask_about_agent(&mut self, confirmed: &KeyConfirmed, plan: &Plan) -> Result<Consent, DeviceError> {
+        let peer = confirmed.peer().clone();
+        let (vouched, agent) = match self.device.vouch(confirmed).await? {
+            Ok(verified) => verified,
+            Err(fault) => {
+                (self.events)(Event::NoAgent { peer, fault });
+                return Err(ErrorCode::CredentialInvalid.into());
+            }
+        };
+        (self.events)(Event::Agent {
+            session: confirmed.session(),
+            peer,
+            agent,
+            words: confirmed.words(),
+            expires_in: self.device.machine.monotonic().until(confirmed.deadline()),
+        });
+        let (millis, save) = self
+            .decided(confirmed.deadline(), |command| {
+                if let Command::ApproveAgent { millis, save } = command { Some((millis, save)) } else { None }
+            })
+            .await?;
+        let to = Yes::Vouched(vouched);
+        Ok(Consent { to, save: save.unwrap_or(plan.save), millis: millis.unwrap_or(plan.millis) })
+    }
+
+    /// Waits for the command that `yes` takes for the user's approval, until silence is a no.
+    async fn decided<T>(&mut self, deadline: Monotonic, yes: impl Fn(Command) -> Option<T>) -> Result<T, DeviceError> {
         loop {
             let left = self.device.machine.monotonic().until(deadline);
             if left == 0 {
                 return Err(ErrorCode::ApprovalTimedOut.into());
             }
             match next(&mut self.link, self.commands, &self.device.machine, left).await {
-                Happened::Command(Command::Approve { words: picked, millis, save }) => {
-                    // Words that nobody offered are as wrong as a decoy.
-                    let picked = words.into_iter().find(|words| same_words(&words.to_string(), &picked));
-                    let picked = picked.ok_or(ErrorCode::CodeWrong)?;
-                    return Ok((picked, save.unwrap_or(plan.save), millis.unwrap_or(plan.millis)));
-                }
                 Happened::Command(Command::Decline | Command::Cancel | Command::End) => {
                     return Err(ErrorCode::Declined.into());
                 }
-                Happened::Command(
-                    Command::Extend { .. }
-                    | Command::Shorten { .. }
-                    | Command::Add(_)
-                    | Command::Allow { .. }
-                    | Command::Refuse,
-                ) => {}
+                // There is nothing to change yet.
+                Happened::Command(command) => {
+                    if let Some(decided) = yes(command) {
+                        return Ok(decided);
+                    }
+                }
                 Happened::News(news) => {
                     if let Some(message) = self.news(news)? {
                         return Err(reason_of(&message).unwrap_or(ErrorCode::Malformed).into());
@@ -310,6 +352,7 @@ impl Pairing<'_, '_> {
                 // There is nothing to approve or change yet.
                 Happened::Command(
                     Command::Approve { .. }
+                    | Command::ApproveAgent { .. }
                     | Command::Extend { .. }
                     | Command::Shorten { .. }
                     | Command::Add(_)
@@ -383,12 +426,27 @@ impl Pairing<'_, '_> {
     }
 }
 
+/// The user said yes.
+struct Consent {
+    to: Yes,
+    save: bool,
+    millis: u64,
+}
+
+/// To whom.
+enum Yes {
+    /// The browser that shows these words.
+    Picked(CheckWords),
+    /// The agent for whom this proof is.
+    Vouched(Vouched),
+}
+
 /// A run that was counted and is not settled.
 struct Run {
     deadline: Monotonic,
 }
 
-/// Openings in all.
+/// Openings in all: each unit a few times. The user's own screen gets the default, where that is more.
 fn budget(units: usize) -> u32 {
-    u32::try_from(units).unwrap_or(u32::MAX).saturating_mul(BUDGET_PER_UNIT).max(DEFAULT_BUDGET)
+    u32::try_from(units).unwrap_or(u32::MAX).saturating_mul(BUDGET_PER_UNIT)
 }

@@ -380,7 +380,7 @@ impl<'d> Running<'d> {
             }
             Command::Refuse => self.say(&Live::Refused).await,
             // A late or repeated answer to a question that is settled.
-            Command::Approve { .. } | Command::Decline => {
+            Command::Approve { .. } | Command::ApproveAgent { .. } | Command::Decline => {
                 events(Event::NotChanged(ErrorCode::Conflict.into()));
             }
         }

@@ -86,7 +86,7 @@ impl Device {
             serial: asked.serial().to_owned(),
             same_machine: same.collect(),
             words,
-            held: known.chain.policy().adding.held,
+            held: known.chain.policy_at(self.machine.now()).adding.held,
             expires_in: self.machine.monotonic().until(asked.deadline()),
         });
         loop {
@@ -122,8 +122,8 @@ impl Device {
         let Some(first) = known.seed(1) else {
             return Err(give_up(DeviceError::NoSeed, |code| approved.stop(code)));
         };
-        let held = known.chain.policy().adding.held;
         let (at, now) = (self.machine.now(), self.machine.monotonic());
+        let held = known.chain.policy_at(at).adding.held;
         let (mut state, mut invite) = approved.invite(&known.chain, self.keys(), first, at, held, now)?;
         loop {
             talk.send(invite).await;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use glimpse_wire::account::{Head, Signed};
+use glimpse_wire::limits::MAX_CHECKPOINT_JUMP;
 use glimpse_wire::merkle::MerkleTree;
 use glimpse_wire::preimage::{StatementKind, checkpoint_hash};
 use glimpse_wire::record::Checkpoint;
@@ -14,9 +15,6 @@ use minicbor::{Decode, Encode};
 
 /// Leaves that are kept one by one: more than a page has.
 const RECENT: usize = 1_024;
-
-/// How far ahead of all that was seen the number of a checkpoint may be: a server takes no more.
-const MAX_JUMP: u64 = 65_536;
 
 /// What is wrong with the server's list of changes. Nothing is published, lent or vouched for while one stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
@@ -345,7 +343,7 @@ impl Log {
         let mark = Mark::new(&checkpoint, hash);
         self.presented = Some(mark);
         // Numbers rise by one; one that is far ahead leaves no room for others, and was not reached by signing.
-        let far = self.newest.map_or(0, |known| known.number).max(count).saturating_add(MAX_JUMP);
+        let far = self.newest.map_or(0, |known| known.number).max(count).saturating_add(MAX_CHECKPOINT_JUMP);
         if number > far {
             self.presented = None;
             return self.raise(LogAlarm::BadSignature { number });

@@ -9,7 +9,7 @@ use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Input, State};
 use glimpse_device::browser::{Database, Fetch, Machine};
 use glimpse_device::home::Home;
-use glimpse_device::lend::{Command, Event, Plan};
+use glimpse_device::lend::{Audience, Command, Event, Plan};
 use glimpse_device::publish::NewContent;
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_device::surroundings::Surroundings;
@@ -133,7 +133,7 @@ async fn a_browser_lends_to_a_browser() {
     add(&device, "Letter", b"Dear reader").await;
     let listing = device.listing().await.unwrap();
     let records = device.open_entries(&listing.newest_first()).await.unwrap();
-    let plan = Plan { records, save: false, millis: 600_000, site: None };
+    let plan = Plan { to: Audience::OwnScreen, records, save: false, millis: 600_000, site: None };
     let (commands, mut todo) = mpsc::unbounded();
     let (seen, mut events) = mpsc::unbounded();
     let lending = async {
@@ -143,7 +143,7 @@ async fn a_browser_lends_to_a_browser() {
     let looking = async {
         let ground = ground("viewer").await;
         let claims = Claims { origin: "https://look.example".into(), build: "b".into(), program: "a test".into() };
-        let config = Config { claims, purpose: Purpose::View, asking: Asking::default() };
+        let config = Config { claims, purpose: Purpose::View, asking: Asking::default(), bearer: None };
         let mut viewer = Receiver::new(ground.transport, ground.machine, config);
         let code = loop {
             if let Event::Code { code, .. } = events.next().await.unwrap() {

@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use futures_util::future::join;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Input, State};
-use glimpse_device::lend::{Command, Ending, Event, Plan};
+use glimpse_device::lend::{Audience, Command, Ending, Event, Plan};
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_device::{Device, DeviceError};
 use glimpse_wire::pairing::Purpose;
@@ -16,7 +16,7 @@ use crate::world::{World, add};
 pub(crate) fn receiver(world: &World) -> Receiver {
     let ground = world.ground("viewer");
     let claims = Claims { origin: "https://look.example".into(), build: "b".into(), program: "a test".into() };
-    let config = Config { claims, purpose: Purpose::View, asking: Asking::default() };
+    let config = Config { claims, purpose: Purpose::View, asking: Asking::default(), bearer: None };
     Receiver::new(ground.transport, ground.machine, config)
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn receiver(world: &World) -> Receiver {
 pub(crate) async fn plan(device: &Device, millis: u64) -> Plan {
     let listing = device.listing().await.unwrap();
     let records = device.open_entries(&listing.newest_first()).await.unwrap();
-    Plan { records, save: false, millis, site: None }
+    Plan { to: Audience::OwnScreen, records, save: false, millis, site: None }
 }
 
 /// What the user sees, and what the user does.
@@ -200,7 +200,7 @@ async fn time_and_records_can_be_added_while_it_runs() {
     let letter = add(&device, "Letter", b"Dear reader").await;
     let listing = device.listing().await.unwrap();
     let records = device.open_entries(&[listing.find(&letter.to_string()).unwrap()]).await.unwrap();
-    let plan = Plan { records, save: true, millis: 60_000, site: None };
+    let plan = Plan { to: Audience::OwnScreen, records, save: true, millis: 60_000, site: None };
     let note = add(&device, "Note", b"Milk").await;
     let (ending, ()) = lend(&device, plan, async |mut user| {
         let mut viewer = receiver(&world);

@@ -139,9 +139,13 @@ impl Running {
                 self.trouble = Some(Trouble::new(ErrorCode::Crowded.slug()));
                 None
             }
-            Event::Code { .. } | Event::Connecting | Event::Peer { .. } | Event::Granted { .. } | Event::Ready(_) => {
-                None
-            }
+            Event::Code { .. }
+            | Event::Connecting
+            | Event::Peer { .. }
+            | Event::Agent { .. }
+            | Event::NoAgent { .. }
+            | Event::Granted { .. }
+            | Event::Ready(_) => None,
         }
     }
 }

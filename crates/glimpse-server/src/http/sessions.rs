@@ -213,6 +213,6 @@ pub(super) async fn countersign(
         return Err(ErrorCode::Malformed.into());
     }
     let event = Event::Countersigned { head: word.head, signature: signed.signature };
-    app.store.write_countersigned(&session, &device.account, (word.seq, word.head), event, app.clock.now()).await?;
+    app.store.write_countersigned(&session, &device, (word.seq, word.head), event, app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

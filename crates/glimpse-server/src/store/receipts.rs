@@ -2,13 +2,14 @@
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::MAX_NOTED_REFUSALS;
+use glimpse_wire::limits::{MAX_NOTED_REFUSALS, MAX_RECEIPT};
 use glimpse_wire::session::{Event, OpenRequest, Receipt};
-use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, SessionId, UnitId, UnixMillis, encode, preimage};
+use glimpse_wire::signature::verify;
+use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, SessionId, UnitId, UnixMillis, decode, encode, preimage};
 use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 
-use super::{Session, Store, Unit, agent_sessions, fixed, int, nat};
+use super::{Session, SignedIn, Store, Unit, agent_sessions, fixed, int, nat};
 use crate::problem::Answer;
 use crate::session::{Asked, Verdict};
 
@@ -216,14 +217,18 @@ impl Store {
     pub(crate) async fn write_countersigned(
         &self,
         session: &SessionId,
-        account: &AccountId,
+        device: &SignedIn,
         named: (u64, Hash),
         event: Event,
         now: UnixMillis,
     ) -> Answer<()> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         // The viewer knows the head as well, and may have an account of its own.
-        if owner(&mut tx, session).await?.is_none_or(|owner| owner != account.0) {
+        if owner(&mut tx, session).await?.is_none_or(|owner| owner != device.account.0) {
+            return Err(ErrorCode::NotFound.into());
+        }
+        // So may another device of the account; an audit takes the word of the one that lent alone.
+        if !granted_by(&mut tx, session, device).await? {
             return Err(ErrorCode::NotFound.into());
         }
         let head = head(&mut tx, session).await?.ok_or(ErrorCode::NotFound)?;
@@ -244,7 +249,7 @@ impl Store {
         if head.kind == COUNTERSIGNED {
             return Err(ErrorCode::Conflict.into());
         }
-        append(&mut tx, session, account, event, now).await?;
+        append(&mut tx, session, &device.account, event, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -359,6 +364,20 @@ async fn owner(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<
         .fetch_optional(tx)
         .await?;
     Ok(owner)
+}
+
+/// Whether the first receipt holds Terms that this device signed.
+async fn granted_by(tx: &mut SqliteConnection, session: &SessionId, device: &SignedIn) -> Answer<bool> {
+    let first: Option<Vec<u8>> = sqlx::query_scalar("SELECT body FROM receipts WHERE session = ? AND seq = 0")
+        .bind(session.0.as_slice())
+        .fetch_optional(tx)
+        .await?;
+    let receipt = first.and_then(|body| decode::<Receipt>(&body, MAX_RECEIPT).ok());
+    Ok(receipt.is_some_and(|receipt| {
+        let Event::Granted { terms, transcript, kem, sealed, signature } = receipt.event else { return false };
+        let signed = preimage::grant_signature(&transcript, &kem, terms.as_slice(), &sealed);
+        verify(&device.signing, &signed, &signature).is_ok()
+    }))
 }
 
 async fn head(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<Head>> {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 use crate::actors::*;
+use crate::family::Family;
 use crate::leftovers::files_with;
 use crate::slow::{connect, until};
 use crate::socket::Socket;
@@ -38,6 +39,21 @@ async fn another_account_cannot_write_into_a_sessions_receipts() {
     phone.countersign(visit.session, 0, head).await.ok();
     // Nor learn by repeating it whether it was written.
     assert_eq!(viewer.countersign(visit.session, 0, head).await.code(), ErrorCode::NotFound);
+}
+
+/// An audit takes the word of the device that lent alone; another one's would break the trail for good.
+#[tokio::test]
+async fn t065_another_device_of_the_account_countersigns_nothing() {
+    let server = TestServer::start().await;
+    let family = Family::new(&server, 2).await;
+    let (lender, other) = (&family.phones[0], &family.phones[1]);
+    let visit = lender.lend(vec![unit().1], |_| {}).await;
+    let receipts = lender.receipts(&visit.session).await.receipts;
+    let head = preimage::receipt_hash(receipts[0].as_slice());
+    assert_eq!(other.receipts(&visit.session).await.receipts, receipts, "it may read the trail");
+    assert_eq!(other.countersign(visit.session, 0, head).await.code(), ErrorCode::NotFound);
+    assert_eq!(lender.receipts(&visit.session).await.receipts, receipts);
+    lender.countersign(visit.session, 0, head).await.ok();
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use dialoguer::{Confirm, Input, MultiSelect, Select};
 use glimpse_device::Device;
-use glimpse_device::lend::Plan;
+use glimpse_device::lend::{Audience, Plan};
 use glimpse_device::listing::{Entry, Listing, Standing, Taken};
 use glimpse_wire::limits::{MAX_SESSION_MILLIS, MAX_UNITS_PER_SESSION, MIN_SESSION_MILLIS};
 use glimpse_wire::record::Policy;
@@ -30,6 +30,7 @@ struct Skipped {
 
 /// What was chosen.
 pub(super) struct Choice {
+    to: Audience,
     site: Option<String>,
     records: Vec<RecordId>,
     save: bool,
@@ -46,7 +47,7 @@ impl Choice {
             out.note(&format!("Opening {} records…", entries.len()));
         }
         let records = device.open_entries(&entries).await?;
-        let plan = Plan { records, save: self.save, millis: self.millis, site: self.site.clone() };
+        let plan = Plan { to: self.to, records, save: self.save, millis: self.millis, site: self.site.clone() };
         plan.check()?;
         Ok(plan)
     }
@@ -71,6 +72,7 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
         None => DEFAULT,
     };
     let site = lend.site.clone();
+    let to = if lend.agent { Audience::Agent } else { Audience::OwnScreen };
     if !lend.ids.is_empty() {
         let mut records = Vec::new();
         for id in &lend.ids {
@@ -82,11 +84,11 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
                 records.push(entry.record);
             }
         }
-        return Ok(Choice { site, records, save: lend.save, millis });
+        return Ok(Choice { to, site, records, save: lend.save, millis });
     }
     if lend.everything || !lend.kinds.is_empty() || lend.since.is_some() || lend.until.is_some() {
         let records = by_rule(&listing, lend, out)?;
-        return Ok(Choice { site, records, save: lend.save, millis });
+        return Ok(Choice { to, site, records, save: lend.save, millis });
     }
     if !out.can_ask() {
         return Err(Failure::usage(
@@ -94,7 +96,7 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
             "Name records by id, or give --kind, --since, --until or --everything.",
         ));
     }
-    Ok(Choice { site, ..ask(&listing, lend, millis, out).await? })
+    Ok(Choice { to, site, ..ask(&listing, lend, millis, out).await? })
 }
 
 fn by_rule(listing: &Listing, lend: &Lend, out: Out) -> Result<Vec<RecordId>, Failure> {
@@ -170,7 +172,7 @@ async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Resul
         save.await?.ok_or_else(broken_off)?
     };
     out.note(&format!("{}, for {}, {}", amount(&picked), lasting(millis), rights(save)));
-    Ok(Choice { site: None, records, save, millis })
+    Ok(Choice { to: Audience::OwnScreen, site: None, records, save, millis })
 }
 
 fn nothing() -> Failure {

@@ -10,6 +10,7 @@ use glimpse_wire::{ErrorCode, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::screen::agent::{fault_word, why};
 use super::{finished, interruptible, next_line, read_lines, viewer_left};
 use crate::failure::Failure;
 use crate::out::Out;
@@ -21,6 +22,7 @@ const MINUTE: u64 = 60 * 1000;
 #[serde(tag = "do", rename_all = "kebab-case")]
 enum Line {
     Approve { words: String, minutes: Option<u64>, save: Option<bool> },
+    ApproveAgent { minutes: Option<u64>, save: Option<bool> },
     Decline,
     Cancel,
     Extend { minutes: u64 },
@@ -36,6 +38,9 @@ impl From<Line> for Command {
         match line {
             Line::Approve { words, minutes, save } => {
                 Self::Approve { words, millis: minutes.map(|minutes| minutes.saturating_mul(MINUTE)), save }
+            }
+            Line::ApproveAgent { minutes, save } => {
+                Self::ApproveAgent { millis: minutes.map(|minutes| minutes.saturating_mul(MINUTE)), save }
             }
             Line::Decline => Self::Decline,
             Line::Cancel => Self::Cancel,
@@ -205,6 +210,27 @@ fn described(event: Event, offer: &Offer) -> Value {
             "words": words.map(|words| words.to_string()),
             "expires_in": expires_in,
         })),
+        Event::Agent { session, peer, agent, words, expires_in } => offer.in_event(json!({
+            "event": "agent",
+            "session": session.to_string(),
+            "organisation": agent.organisation,
+            "key": agent.key.to_string(),
+            "name": agent.name,
+            "credential_until": agent.until,
+            "case": peer.case,
+            "reason": peer.reason,
+            "words": words.to_string(),
+            "expires_in": expires_in,
+        })),
+        Event::NoAgent { peer, fault } => json!({
+            "event": "no-agent",
+            "fault": fault_word(fault),
+            "message": why(fault),
+            "case": peer.case,
+            "reason": peer.reason,
+            "origin": peer.origin,
+            "program": peer.program,
+        }),
         Event::Granted { session, expires, expires_in, budget, records: lent } => json!({
             "event": "granted",
             "session": session.to_string(),

@@ -1,5 +1,6 @@
 //! `glimpse lend` in a terminal: what the person sees. Which key does what is in [`pressed`].
 
+pub(super) mod agent;
 mod pressed;
 
 use core::time::Duration;
@@ -10,7 +11,7 @@ use futures_channel::mpsc;
 use glimpse_core::pairing::device::Peer;
 use glimpse_core::words::CheckWords;
 use glimpse_device::DeviceError;
-use glimpse_device::lend::{Command, Ending, Event, Lent, Plan};
+use glimpse_device::lend::{Audience, Command, Ending, Event, Lent, Plan};
 use glimpse_device::listing::Listing;
 use glimpse_wire::limits::MAX_ASK;
 use glimpse_wire::{ErrorCode, RecordId, SessionId};
@@ -34,8 +35,14 @@ const MORE_OPENINGS: u32 = 64;
 enum Phase {
     Starting,
     Code,
-    Pick { words: [CheckWords; 4] },
-    Sure { words: CheckWords },
+    Pick {
+        words: [CheckWords; 4],
+    },
+    Sure {
+        words: CheckWords,
+    },
+    /// An agent asks.
+    Agent,
     Decided,
     Session,
 }
@@ -43,6 +50,7 @@ enum Phase {
 /// What is on the screen.
 pub(super) struct Screen {
     out: Out,
+    to: Audience,
     todo: mpsc::UnboundedSender<Command>,
     phase: Phase,
     status: ProgressBar,
@@ -106,6 +114,7 @@ impl Screen {
         let large = large.map(|record| (record.meta().title.clone(), record.meta().length)).collect();
         Self {
             out,
+            to: plan.to,
             todo,
             phase: Phase::Starting,
             status,
@@ -160,6 +169,11 @@ impl Screen {
                 self.session = Some(session);
                 self.peer(&peer, words, expires_in);
             }
+            Event::Agent { peer, agent, words, expires_in, session } => {
+                self.session = Some(session);
+                self.agent(&peer, &agent, words, expires_in);
+            }
+            Event::NoAgent { peer, fault } => self.no_agent(&peer, fault),
             Event::Granted { expires_in, records, budget, .. } => self.granted(expires_in, budget, &records),
             Event::Changed { expires_in, added, budget, .. } => self.changed(expires_in, budget, &added),
             Event::Ready(_) => {}
@@ -227,7 +241,12 @@ impl Screen {
             ));
         }
         self.line("");
-        self.line(&format!("On the other screen open {} and type", self.out.styled(Style::Bold, site)));
+        match self.to {
+            Audience::OwnScreen => {
+                self.line(&format!("On the other screen open {} and type", self.out.styled(Style::Bold, site)));
+            }
+            Audience::Agent => agent::before_code(self),
+        }
         self.line("");
         if self.out.columns().is_none_or(|columns| columns >= LARGE) {
             for row in large::digits(code) {
@@ -238,13 +257,18 @@ impl Screen {
         self.whole(&format!("   {code}"));
         self.line("");
         // Drawn in colours of its own: without them nobody knows which side is dark.
-        if self.out.is_coloured() {
+        if self.out.is_coloured() && self.to == Audience::OwnScreen {
             for row in large::qr(site) {
                 self.whole(&format!("   {row}"));
             }
             self.line("");
         }
-        self.line("Nobody will call you and ask for this code. If somebody does, press q.");
+        self.line(match self.to {
+            Audience::OwnScreen => "Nobody will call you and ask for this code. If somebody does, press q.",
+            Audience::Agent => {
+                "Nobody calls you and asks for this code. Whoever calls you and does is a fraud: press q."
+            }
+        });
     }
 
     fn peer(&mut self, peer: &Peer, words: [CheckWords; 4], expires_in: u64) {
@@ -347,7 +371,7 @@ impl Screen {
 
     /// Whether a code stands there, or the words that follow it.
     pub(super) const fn has_code(&self) -> bool {
-        matches!(self.phase, Phase::Code | Phase::Pick { .. } | Phase::Sure { .. })
+        matches!(self.phase, Phase::Code | Phase::Pick { .. } | Phase::Sure { .. } | Phase::Agent)
     }
 
     /// Whether a session runs, or ran.
@@ -395,7 +419,7 @@ impl Screen {
             Phase::Starting => "…".to_owned(),
             Phase::Code => format!("The code is good for {}   n: new code, q: cancel", span(left)),
             Phase::Pick { .. } => format!("No answer in {} means no   1–4: pick, 0: none of these, q: no", span(left)),
-            Phase::Sure { .. } => format!("No answer in {} means no   y: lend, n: no", span(left)),
+            Phase::Sure { .. } | Phase::Agent => format!("No answer in {} means no   y: lend, n: no", span(left)),
             Phase::Decided => "One moment…".to_owned(),
             Phase::Session => {
                 for (mark, text) in [(120_000, "two minutes"), (30_000, "30 seconds")] {

@@ -355,6 +355,36 @@ fn a_blob_is_lent_by_its_content_key_and_opens_under_the_root_its_author_signed(
     assert!(open_all(open(&mut viewer).into_blob(key).unwrap(), swapped).is_none());
 }
 
+/// A device that lends another record's key than its Terms say has nothing opened by it.
+#[test]
+fn t039_the_key_of_another_record_than_the_terms_name_opens_nothing() {
+    let account = account();
+    let content = vec![0x42; usize::try_from(glimpse_wire::limits::BLOB_BORDER).unwrap() + 1];
+    let record_share = Hash([3; 32]);
+    let (record, _) = version(&account, meta("Scan"), &content, &record_share);
+    let opens = |named: fn(&mut Hash)| {
+        let lent = LentUnit::of(&record, &mut rng(5)).unwrap();
+        let id = lent.id();
+        let (device, viewer) = confirmed(&account, 60);
+        let words = device.words();
+        let approved = device.approve(words, Decision::view(vec![lent], ISSUED, 600_000), NOW).unwrap();
+        let approved = approved.with_terms(|terms, _| {
+            let Some(TermsUnit::Blob { h0, .. }) = terms.units.first_mut() else { panic!() };
+            named(h0);
+        });
+        let (device, grant) = approved.seal(&account.device, &mut rng(6)).unwrap();
+        let mut viewer = viewer.receive(&grant.message).unwrap();
+        let share = |share: &Hash| ServerShare::from_wire(share);
+        let sealed = device.seal_blob_unit(&id, Salt([7; 32]), &share(&SHARE), &record, &share(&record_share));
+        let (envelope, key) = sealed.unwrap();
+        let request = viewer.request(&id).unwrap();
+        let right = answer(&viewer, &request, &envelope, SHARE);
+        viewer.opened(&request, &right).unwrap().into_blob(key).map(drop)
+    };
+    assert_eq!(opens(|_| {}), Ok(()), "control");
+    assert_eq!(opens(|h0| h0.0[0] ^= 1), Err(ErrorCode::RecordTampered));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -65,6 +65,15 @@ impl Screen {
                 self.does(Command::Approve { words: words.to_string(), millis: None, save: None });
                 Phase::Decided
             }
+            (Phase::Agent, 'y') => {
+                self.does(Command::ApproveAgent { millis: None, save: None });
+                Phase::Decided
+            }
+            (Phase::Agent, 'n' | 'q') => {
+                self.left = Some(Left::BrokeOff);
+                self.does(Command::Decline);
+                Phase::Decided
+            }
             (Phase::Sure { .. }, 'n') | (Phase::Pick { .. } | Phase::Sure { .. }, 'q') => {
                 self.left = Some(Left::BrokeOff);
                 self.does(Command::Decline);
