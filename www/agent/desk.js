@@ -41,7 +41,7 @@ export class Desk {
     if (key === this.#drawn) return;
     this.#drawn = key;
     fill(this.#body, ...(this.#parts[stage]?.(agent) ?? []));
-    /** @type {HTMLElement | null} */ (this.#body.querySelector("[autofocus]"))?.focus();
+    /** @type {HTMLElement | null} */ (this.#body.querySelector("[data-first]"))?.focus();
   }
 
   /** What each stage shows. @type {Record<string, (agent: View) => HTMLElement[]>} */
@@ -69,13 +69,13 @@ export class Desk {
 
   /** @param {string} kind @param {string} key @param {import("../engine.js").Intent} intent @param {boolean} [first] */
   #button(kind, key, intent, first = false) {
-    return h("button", { type: "button", class: kind, autofocus: first, onclick: () => this.#send(intent) }, t(key));
+    return h("button", { type: "button", class: kind, "data-first": first || undefined, onclick: () => this.#send(intent) }, t(key));
   }
 
   #enrolButtons() {
     const plain = this.#button(offered() ? "plain" : "primary", "agent.enrol.plain", { type: "enrol", passkey: null });
     if (!offered()) return [plain];
-    const go = h("button", { type: "button", class: "primary", autofocus: true }, t("agent.enrol.passkey"));
+    const go = h("button", { type: "button", class: "primary", "data-first": true }, t("agent.enrol.passkey"));
     const trouble = h("p", { class: "field-error", role: "alert" });
     go.addEventListener("click", async () => {
       say(trouble, "");
@@ -103,7 +103,7 @@ export class Desk {
   #caseForm(agent) {
     const field = (/** @type {string} */ id, /** @type {Record<string, unknown>} */ more) =>
       /** @type {HTMLInputElement} */ (h("input", { id, name: id, type: "text", required: true, autocomplete: "off", spellcheck: false, "aria-describedby": `${id}-hint`, ...more }));
-    const number = field("case", { maxLength: 100, value: agent.case, autofocus: true });
+    const number = field("case", { maxLength: 100, value: agent.case, "data-first": true });
     const reason = field("reason", { maxLength: 200, value: agent.reason, spellcheck: true });
     const form = h(
       "form",
