@@ -79,6 +79,7 @@ class Scenarios(unittest.TestCase):
             "introduction": preimages.introduction_signature(h, b"credential", b"case", b"reason"),
             "presentation": preimages.presentation_signature(h, second, b"credential", b"case", b"reason"),
             "asked": preimages.asked(h, b"introduction", b"abandon", b"zoo"),
+            "note info": preimages.note_info(h, session),
             "audit key hash": preimages.audit_key_hash(b"kem key"),
             "enrolment": preimages.enrolment(h, session, second, b"passkey"),
             "viewer KEM key hash": preimages.viewer_kem_hash(b"kem key"),
@@ -110,6 +111,7 @@ class Scenarios(unittest.TestCase):
             "AgentInvitation": "organisation/invitation",
             "OrganisationRequest": "organisation/request",
             "AgentSignIn": "agent/sign-in",
+            "Outcome": "agent/outcome",
         }
         for name, label in statements.items():
             computed[f"statement signature, {name}"] = preimages.statement(label, b"statement")

@@ -157,6 +157,10 @@ def asked(transcript, introduction, first, second):
     return lp("agent/asked", transcript, introduction, first, second)
 
 
+def note_info(organisation, session):
+    return lp("agent/note", organisation, session)
+
+
 def audit_key_hash(kem):
     return lp("organisation/audit-key", kem)
 

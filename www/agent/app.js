@@ -112,6 +112,8 @@ class Page {
     }
     if (snapshot.screen === "ending") return this.#blank();
     if (snapshot.screen === "agent") this.#agent = snapshot.agent;
+    // The viewer draws itself from here on, below what is known of the case.
+    if (snapshot.agent?.stage === "looking") return;
     this.#last = snapshot;
     if (!snapshot.session?.record) this.#opened = [];
     if (snapshot.screen !== this.#name) this.#change(snapshot.screen);

@@ -6,10 +6,10 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::organisation::{
-    AgentSignIn, Credential, Invitation, OrganisationCard, OrganisationRequest, Revocations,
+    AgentSignIn, Credential, Invitation, Note, OrganisationCard, OrganisationRequest, Revocations,
 };
 use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::{AgentId, Hash, SUITE, Salt, SigningKeyBytes, UnixMillis, decode, encode};
+use glimpse_wire::{AgentId, Hash, SUITE, Salt, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
@@ -17,10 +17,13 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::derive;
 use crate::error::OpenError;
-use crate::kem::KemSecret;
+use crate::kem::{KemPublic, KemSecret};
 use crate::keys::Signing;
 use crate::secret::Secret;
 use crate::vault::{self, MAX_VAULT};
+
+/// A note before it is sealed, in bytes at most.
+const MAX_NOTE: usize = 8 * 1024;
 
 #[derive(Encode, Decode)]
 struct Secrets {
@@ -102,6 +105,15 @@ impl OrganisationKeys {
         EnrolmentLink { organisation: self.public(), agent, secret }
     }
 
+    /// Opens a note of one of the organisation's sessions.
+    ///
+    /// # Errors
+    /// [`OpenError`] for a note of another session or organisation, and for a changed one alike.
+    pub fn open_note(&self, session: &SessionId, sealed: &[u8]) -> Result<Note, OpenError> {
+        let opened = self.audit.open(&preimage::note_info(&self.public(), session), &[], sealed)?;
+        Ok(decode(&opened, MAX_NOTE)?)
+    }
+
     /// Seals the keys under a passphrase.
     ///
     /// # Errors
@@ -137,6 +149,20 @@ impl fmt::Debug for OrganisationKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OrganisationKeys({}, redacted)", self.public())
     }
+}
+
+/// Seals a note for the audit of an organisation: HPKE in base mode to its audit key, no associated data.
+///
+/// # Errors
+/// [`OpenError`] for a key that cannot be sealed to.
+pub fn seal_note(
+    audit_key: &[u8],
+    organisation: &SigningKeyBytes,
+    session: &SessionId,
+    note: &Note,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, OpenError> {
+    KemPublic::parse(audit_key)?.seal(&preimage::note_info(organisation, session), &[], &encode(note), rng)
 }
 
 /// An agent's signing key outside a browser. A browser makes its own, and lets nobody have it.
@@ -274,6 +300,32 @@ mod tests {
         for wrong in ["", "x", &text[1..], &format!("{}A", *text), &format!("{}!", &text[1..])] {
             assert!(EnrolmentLink::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_note_opens_for_its_organisation_and_its_session_only() {
+        let (keys, other) = (OrganisationKeys::generate(&mut rng(4)), OrganisationKeys::generate(&mut rng(5)));
+        let (session, elsewhere) = (SessionId([1; 16]), SessionId([2; 16]));
+        let note = Note::Asked(glimpse_wire::organisation::Asked {
+            transcript: Hash([3; 32]),
+            introduction: Bytes(vec![4; 300]),
+            first: "apple".to_owned(),
+            second: "river".to_owned(),
+        });
+        let seal = |to: &OrganisationKeys| {
+            seal_note(to.audit_key().as_slice(), &to.public(), &session, &note, &mut rng(6)).unwrap()
+        };
+        let sealed = seal(&keys);
+        assert_eq!(keys.open_note(&session, &sealed), Ok(note.clone()));
+        assert!(keys.open_note(&elsewhere, &sealed).is_err());
+        assert!(other.open_note(&session, &sealed).is_err());
+        assert!(keys.open_note(&session, &seal(&other)).is_err());
+        for place in [0, 40, sealed.len() - 1] {
+            let mut flipped = sealed.clone();
+            flipped[place] ^= 1;
+            assert!(keys.open_note(&session, &flipped).is_err(), "byte {place}");
+        }
+        assert!(seal_note(&[0; 3], &keys.public(), &session, &note, &mut rng(6)).is_err());
     }
 
     #[test]

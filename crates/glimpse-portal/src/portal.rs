@@ -189,7 +189,9 @@ impl Portal {
             Intent::SignOut => self.sign_out(),
             Intent::Forget => self.run(|portal| async move { portal.forget().await }),
         }
-        self.draw();
+        if !matches!(self.0.state.borrow().stage, Stage::Looking) {
+            self.draw();
+        }
     }
 
     /// Signs what an agent presents in a pairing.
@@ -203,9 +205,6 @@ impl Portal {
 
     fn draw(&self) {
         let state = self.0.state.borrow();
-        if matches!(state.stage, Stage::Looking) {
-            return;
-        }
         let credential = state.credential.as_ref().map(|(_, credential)| credential);
         let assert = if let Stage::Asserting(challenged) = &state.stage { Some(&challenged.assert) } else { None };
         let name = credential.map_or_else(String::new, |credential| data::line(&credential.name));
@@ -433,6 +432,8 @@ impl Portal {
             state.stage = Stage::Looking;
             Look { credential, token, case: state.case.clone(), reason: state.reason.clone() }
         };
+        // What stands above the viewer, before the viewer draws itself.
+        self.draw();
         self.0.face.begin(look);
     }
 

@@ -4,9 +4,10 @@
 //! that key. The server keeps what is signed here, and can make none of it.
 
 use crate::account::Signed;
-use crate::codec::{array, decode, number};
-use crate::ids::{AgentId, Hash, SignatureBytes, SigningKeyBytes, UnixMillis};
+use crate::codec::{array, choice, decode, number};
+use crate::ids::{AgentId, Bytes, Hash, SessionId, SignatureBytes, SigningKeyBytes, UnixMillis};
 use crate::limits::{CLOCK_SLACK_MILLIS, MAX_CREDENTIAL_MILLIS, MAX_MESSAGE, MAX_REVOCATIONS, MAX_TITLE};
+use crate::pairing::{Introduction, Terms};
 use crate::preimage::{self, StatementKind};
 use crate::signature::verify;
 
@@ -212,6 +213,113 @@ impl Presented {
         Ok(credential)
     }
 }
+
+/// What an agent asked in a pairing, as both ends keep it: with it, a receipt's Terms say who asked, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// H of the pairing's transcript.
+    pub transcript: Hash,
+    /// The [`Introduction`], as ConfirmA sealed it.
+    pub introduction: Bytes,
+    /// The first check word.
+    pub first: String,
+    /// The second.
+    pub second: String,
+}
+
+array!(Asked { transcript, introduction, first, second });
+
+/// What [`Asked`] proves under Terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Whom the organisation that it names vouched for. Whether that organisation is known is another question.
+    pub credential: Credential,
+    /// The case.
+    pub case: String,
+    /// Why.
+    pub reason: String,
+    /// The words that both screens showed.
+    pub words: [String; 2],
+}
+
+impl Asked {
+    /// What these Terms commit to.
+    #[must_use]
+    pub fn commitment(&self) -> Hash {
+        preimage::asked(&self.transcript, self.introduction.as_slice(), [&self.first, &self.second])
+    }
+
+    /// Checks that it is what the Terms of a session commit to, and every signature in it: the viewer's over the introduction,
+    /// the agent's over the presentation, the organisation's over the credential.
+    ///
+    /// # Errors
+    /// [`CredentialFault::Missing`] where it is about something else, [`CredentialFault::Forged`] where a signature does not
+    /// hold.
+    pub fn check(&self, terms: &Terms) -> Result<Request, CredentialFault> {
+        if self.commitment() != terms.asked || preimage::session_id(&self.transcript) != terms.session {
+            return Err(CredentialFault::Missing);
+        }
+        let said: Introduction =
+            decode(self.introduction.as_slice(), MAX_MESSAGE).map_err(|_| CredentialFault::Missing)?;
+        let signed = preimage::introduction(&self.transcript, said.credential.as_slice(), &said.case, &said.reason);
+        verify(&terms.viewer, &signed, &said.signature).map_err(|_| CredentialFault::Forged)?;
+        let presented = Presented::read(said.credential.as_slice())?;
+        let organisation = presented.organisation()?;
+        let credential = presented.open(&organisation, &self.transcript, &terms.viewer, &said.case, &said.reason)?;
+        let words = [self.first.clone(), self.second.clone()];
+        Ok(Request { credential, case: said.case, reason: said.reason, words })
+    }
+}
+
+/// What an agent leaves for the audit of the organisation, sealed to its audit key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// What was asked.
+    Asked(Asked),
+    /// What came of it, signed by the agent: a signed [`Outcome`].
+    Outcome(Signed),
+}
+
+choice!(Note {
+    1 => Asked { 0: inner },
+    2 => Outcome { 0: inner },
+});
+
+/// How a session ended for the agent's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Settlement {
+    /// The matter is settled.
+    Settled,
+    /// It is not.
+    Open,
+    /// A colleague goes on.
+    HandedOver,
+    /// The customer broke it off.
+    BrokenOff,
+}
+
+number!(Settlement { Settled = 1, Open = 2, HandedOver = 3, BrokenOff = 4 });
+
+/// What came of a session, in the agent's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// [`crate::SUITE`].
+    pub suite: u8,
+    /// Of which session.
+    pub session: SessionId,
+    /// Whose agent.
+    pub organisation: SigningKeyBytes,
+    /// Which.
+    pub agent: AgentId,
+    /// How.
+    pub result: Settlement,
+    /// More, in words; at most [`crate::limits::MAX_ASK`] bytes, may be empty.
+    pub text: String,
+    /// When, by the agent's clock.
+    pub at: UnixMillis,
+}
+
+array!(Outcome { suite, session, organisation, agent, result, text, at });
 
 /// An agent signs in to the portal; signed by the key in its browser.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -390,6 +390,12 @@ pub fn audit_key_hash(kem: &[u8]) -> Hash {
     Preimage::new(label::AUDIT_KEY).part(kem).hash()
 }
 
+/// HPKE info of a note for an organisation's audit: `lp(label, organisation, session)`.
+#[must_use]
+pub fn note_info(organisation: &SigningKeyBytes, session: &SessionId) -> Vec<u8> {
+    Preimage::new(label::NOTE).part(&organisation.0).part(&session.0).into_bytes()
+}
+
 /// What the holder of an enrolment link authenticates: `lp(label, organisation, agent, key of the browser, passkey)`, the
 /// passkey as the server is given it; empty where there is none.
 #[must_use]

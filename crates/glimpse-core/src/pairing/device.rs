@@ -248,6 +248,7 @@ impl ExpectConfirmA {
             session: preimage::session_id(&self.transcript),
             words,
             asked,
+            introduction: opened,
             keys: self.keys,
             transcript: self.transcript,
             viewer_kem: self.viewer_kem,
@@ -303,6 +304,8 @@ pub struct KeyConfirmed {
     viewer_kem: KemPublic,
     peer: Peer,
     asked: Hash,
+    /// As ConfirmA sealed it.
+    introduction: Vec<u8>,
     account: AccountId,
     head: Head,
     deadline: Monotonic,

@@ -3,7 +3,7 @@
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_MESSAGE, MAX_TITLE};
-use glimpse_wire::organisation::Presented;
+use glimpse_wire::organisation::{Asked, Presented};
 use glimpse_wire::pairing::{HelloCore, Identity, Introduction, Message, Offer, Purpose};
 use glimpse_wire::preimage;
 use glimpse_wire::session::Side;
@@ -205,8 +205,16 @@ impl Agreed {
         });
         let check_words = CheckWords::from_secret(&self.keys.words(&self.words));
         let asked = match self.purpose {
-            Purpose::Agent => preimage::asked(&self.transcript, &sealed, check_words.words().into()),
-            Purpose::View | Purpose::Link => Hash::ZERO,
+            Purpose::Agent => {
+                let (first, second) = check_words.words();
+                Some(Asked {
+                    transcript: self.transcript,
+                    introduction: Bytes(sealed.clone()),
+                    first: first.to_owned(),
+                    second: second.to_owned(),
+                })
+            }
+            Purpose::View | Purpose::Link => None,
         };
         aead::seal(&self.keys.seal_a(), [0; NONCE], &self.transcript.0, &mut sealed);
         let tag = self.keys.confirm_a(&preimage::confirm_a(&self.transcript, &self.words, &sealed));
@@ -243,7 +251,7 @@ pub struct ExpectConfirmB {
     kem: KemSecret,
     signing: Signing,
     words: CheckWords,
-    asked: Hash,
+    asked: Option<Asked>,
 }
 
 impl ExpectConfirmB {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::limits::{MAX_FRAME, MAX_MESSAGE, MAX_UNIT_ENVELOPE, MAX_UNITS_PER_GRANT, MAX_UNITS_PER_SESSION};
+use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::{BlobKey, Grant, GrantBody, GrantUnit, Identity, Message, Rights, Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::record::Meta;
@@ -33,7 +34,7 @@ pub struct ExpectGrant {
     kem: KemSecret,
     signing: Signing,
     psk: Secret<32>,
-    asked: Hash,
+    asked: Option<Asked>,
 }
 
 impl ExpectGrant {
@@ -46,7 +47,7 @@ impl ExpectGrant {
         kem: KemSecret,
         signing: Signing,
         psk: Secret<32>,
-        asked: Hash,
+        asked: Option<Asked>,
     ) -> Self {
         Self { session, transcript, words, identity, kem, signing, psk, asked }
     }
@@ -151,7 +152,7 @@ pub struct ViewerSession {
     kem_hash: Hash,
     signing: Signing,
     psk: Secret<32>,
-    asked: Hash,
+    asked: Option<Asked>,
     terms: Option<Terms>,
     /// In the order in which they were granted.
     units: Vec<(UnitId, Unit)>,
@@ -163,6 +164,12 @@ pub struct ViewerSession {
 }
 
 impl ViewerSession {
+    /// What was asked, for the audit of an agent's organisation; nothing for the user's own screen.
+    #[must_use]
+    pub const fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
+    }
+
     /// Takes a further grant: new Terms, and the units that they add.
     ///
     /// # Errors
@@ -182,7 +189,7 @@ impl ViewerSession {
             && terms.account == self.identity.account
             && terms.viewer == self.signing.public()
             && Some(terms.seq) == next
-            && terms.asked == self.asked
+            && terms.asked == self.asked.as_ref().map_or(Hash::ZERO, Asked::commitment)
             && terms.head.seq >= self.identity.head.seq
             && terms.rights & Rights::VIEW != 0
             && terms.rights & !Rights::ALL == 0

@@ -6,6 +6,7 @@ use glimpse_wire::account::Signed;
 use glimpse_wire::api::CBOR;
 use glimpse_wire::limits::{IDLE_MILLIS, MAX_ASK, MAX_SESSION_MILLIS};
 use glimpse_wire::live::Live;
+use glimpse_wire::organisation;
 use glimpse_wire::pairing::{Message, Rights, Terms};
 use glimpse_wire::{ErrorCode, UnitId, UnixMillis, encode};
 
@@ -109,6 +110,12 @@ impl Running {
     #[must_use]
     pub const fn session(&self) -> glimpse_wire::SessionId {
         self.session.session()
+    }
+
+    /// What was asked, for the audit of an agent's organisation; nothing for the user's own screen.
+    #[must_use]
+    pub const fn asked(&self) -> Option<&organisation::Asked> {
+        self.session.asked()
     }
 
     /// Whether a copy may be saved.

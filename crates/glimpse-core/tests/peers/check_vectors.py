@@ -91,6 +91,7 @@ def small():
         "introduction": label("pairing/introduction", one, "credential", "case", "reason"),
         "presentation": label("agent/presentation", one, two, "credential", "case", "reason"),
         "asked": sha(label("agent/asked", one, "introduction", "abandon", "zoo")),
+        "note info": label("agent/note", one, session),
         "audit key hash": sha(label("organisation/audit-key", "kem key")),
         "enrolment": label("agent/enrolment", one, session, two, "passkey"),
         "viewer KEM key hash": sha(label("session/viewer-kem", "kem key")),
@@ -108,7 +109,7 @@ def small():
         "Recovery": "recovery/request", "Veto": "recovery/veto", "Checkpoint": "record/checkpoint", "Decision": "record/decision",
         "Stop": "session/stop", "OrganisationCard": "organisation/card", "Credential": "organisation/credential",
         "Revocations": "organisation/revocations", "AgentInvitation": "organisation/invitation",
-        "OrganisationRequest": "organisation/request", "AgentSignIn": "agent/sign-in"}
+        "OrganisationRequest": "organisation/request", "AgentSignIn": "agent/sign-in", "Outcome": "agent/outcome"}
     expected.update({f"statement signature, {kind}": label(name, "statement") for kind, name in kinds.items()})
     assert set(expected) == set(preimages), set(expected) ^ set(preimages)
     for name, computed in expected.items():

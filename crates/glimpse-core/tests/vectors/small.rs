@@ -94,6 +94,7 @@ pub(crate) fn preimages() -> Sheet {
             preimage::presentation(&h1, &SigningKeyBytes([0x22; 32]), b"credential", "case", "reason"),
         ),
         hashed("asked", preimage::asked(&h1, b"introduction", ["abandon", "zoo"]).0),
+        entry("note info", preimage::note_info(&SigningKeyBytes([0x11; 32]), &SessionId([0x55; 16]))),
         hashed("audit key hash", preimage::audit_key_hash(b"kem key").0),
         entry(
             "enrolment",

@@ -151,6 +151,10 @@ pub const ENROLMENT: &str = "glimpse/v1/agent/enrolment";
 pub const AGENT_SIGN_IN: &str = "glimpse/v1/agent/sign-in";
 /// Signature by which an agent presents a credential in a pairing.
 pub const PRESENTATION: &str = "glimpse/v1/agent/presentation";
+/// HPKE info of a note for an organisation's audit.
+pub const NOTE: &str = "glimpse/v1/agent/note";
+/// Signature by which an agent says what came of a session.
+pub const OUTCOME: &str = "glimpse/v1/agent/outcome";
 /// Commitment to what an agent asked.
 pub const ASKED: &str = "glimpse/v1/agent/asked";
 

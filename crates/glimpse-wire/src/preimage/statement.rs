@@ -45,11 +45,13 @@ pub enum StatementKind {
     OrganisationRequest,
     /// [`crate::organisation::AgentSignIn`].
     AgentSignIn,
+    /// [`crate::organisation::Outcome`].
+    Outcome,
 }
 
 impl StatementKind {
     /// Every kind, for tests that offer each as each other.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Head,
         Self::Card,
         Self::Deletion,
@@ -70,6 +72,7 @@ impl StatementKind {
         Self::AgentInvitation,
         Self::OrganisationRequest,
         Self::AgentSignIn,
+        Self::Outcome,
     ];
 
     const fn label(self) -> &'static str {
@@ -94,6 +97,7 @@ impl StatementKind {
             Self::AgentInvitation => label::AGENT_INVITATION,
             Self::OrganisationRequest => label::ORGANISATION_REQUEST,
             Self::AgentSignIn => label::AGENT_SIGN_IN,
+            Self::Outcome => label::OUTCOME,
         }
     }
 }

@@ -9,8 +9,8 @@ use glimpse_wire::linking::{Linking, SealedSeed};
 use glimpse_wire::live::Live;
 use glimpse_wire::mailbox::{ToEnd, ToServer};
 use glimpse_wire::organisation::{
-    AgentSignIn, Credential, Invitation, OrganisationCard, OrganisationRequest, Presented, Revocations, RevokedAgent,
-    Role,
+    AgentSignIn, Asked, Credential, Invitation, Note, OrganisationCard, OrganisationRequest, Outcome, Presented,
+    Revocations, RevokedAgent, Role, Settlement,
 };
 use glimpse_wire::pairing::{
     BlobKey, Grant, GrantBody, GrantUnit, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms,
@@ -290,6 +290,29 @@ kinds! {
     Presented => |draw| Presented {
         credential: Signed { statement: draw.octets(200), signature: draw.signature() },
         signature: draw.signature(),
+    };
+    Asked => |draw| Asked {
+        transcript: draw.hash(),
+        introduction: draw.octets(200),
+        first: draw.text(),
+        second: draw.text(),
+    };
+    Note => |draw| {
+        if draw.flag() {
+            let (transcript, introduction) = (draw.hash(), draw.octets(200));
+            Note::Asked(Asked { transcript, introduction, first: draw.text(), second: draw.text() })
+        } else {
+            Note::Outcome(Signed { statement: draw.octets(100), signature: draw.signature() })
+        }
+    };
+    Outcome => |draw| Outcome {
+        suite: draw.byte(),
+        session: SessionId(draw.array()),
+        organisation: SigningKeyBytes(draw.array()),
+        agent: AgentId(draw.array()),
+        result: if draw.flag() { Settlement::Settled } else { Settlement::BrokenOff },
+        text: draw.text(),
+        at: draw.time(),
     };
     Invitation => |draw| Invitation {
         suite: draw.byte(),

@@ -1,6 +1,7 @@
 //! An agent at the other end: who vouches for whom, and the approval that takes it.
 
-use glimpse_wire::organisation::{Credential, CredentialFault, Presented, Revocations};
+use glimpse_wire::ids::Bytes;
+use glimpse_wire::organisation::{Asked, Credential, CredentialFault, Presented, Revocations};
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, SessionId, SigningKeyBytes, UnixMillis};
 
@@ -30,6 +31,18 @@ impl KeyConfirmed {
     #[must_use]
     pub fn is_agent(&self) -> bool {
         self.purpose == Purpose::Agent
+    }
+
+    /// What the agent asked, to be kept with the receipts: the Terms commit to it.
+    #[must_use]
+    pub fn asked(&self) -> Asked {
+        let (first, second) = self.words.words();
+        Asked {
+            transcript: self.transcript,
+            introduction: Bytes(self.introduction.clone()),
+            first: first.to_owned(),
+            second: second.to_owned(),
+        }
     }
 
     /// Which organisation the agent names: to look for the user's pin and for what it has revoked. Nothing is known yet.

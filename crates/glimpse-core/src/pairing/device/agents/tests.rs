@@ -250,3 +250,40 @@ fn t063_a_presentation_that_cannot_be_read_is_missing() {
     assert!(Presented::read(&whole).is_ok(), "control");
     assert!(decode::<Message>(&whole, 10_000).is_err(), "it is no message of its own");
 }
+
+#[test]
+fn t065_what_was_asked_is_proved_by_what_both_ends_keep_and_by_nothing_else() {
+    let world = world();
+    let asking = world.asking(|_| {});
+    let (confirmed, viewer, confirm_b) =
+        world.confirmed(Purpose::Agent, &asking, |bytes| world.agent.sign(bytes)).unwrap();
+    let vouched = confirmed.vouch(&world.organisation.public(), None, AT).unwrap();
+    let asked = confirmed.asked();
+    let (_, grant) =
+        confirmed.approve_agent(vouched, decision(), NOW).unwrap().seal(&world.account.device, &mut rng(20)).unwrap();
+    let session = viewer.receive(&confirm_b).unwrap().receive(&grant.message).unwrap();
+    assert_eq!(session.asked(), Some(&asked), "both ends keep the same");
+    let request = asked.check(&grant.terms).unwrap();
+    assert_eq!((request.credential, request.case.as_str()), (world.credential(), "4711"));
+    assert_eq!(request.reason, "the bill of March");
+    // Nothing of it can be another, for these Terms.
+    let fault = |edit: &dyn Fn(&mut Asked)| {
+        let mut other = asked.clone();
+        edit(&mut other);
+        other.check(&grant.terms).map(drop)
+    };
+    assert_eq!(fault(&|_| {}), Ok(()), "control");
+    assert_eq!(fault(&|it| it.first = "zoo".to_owned()), Err(CredentialFault::Missing));
+    assert_eq!(fault(&|it| it.transcript.0[0] ^= 1), Err(CredentialFault::Missing));
+    for place in (0..asked.introduction.0.len()).step_by(5) {
+        assert_eq!(fault(&|it| it.introduction.0[place] ^= 1), Err(CredentialFault::Missing), "byte {place}");
+    }
+    // Nor under Terms that were made to fit it: the viewer's key did not sign that introduction.
+    let mut other = asked;
+    let said = String::from_utf8_lossy(&other.introduction.0).find("4711").unwrap();
+    let place = other.introduction.0.windows(4).position(|part| part == b"4711").unwrap_or(said);
+    other.introduction.0[place] = b'5';
+    let mut terms = grant.terms;
+    terms.asked = other.commitment();
+    assert_eq!(other.check(&terms).map(drop), Err(CredentialFault::Forged));
+}
