@@ -236,7 +236,11 @@ impl Browser {
         }
     }
 
-    pub(crate) async fn connect_devtools(&self) -> Result<DevTools> {
+    /// Chromium's debugger, in a story that is told in both; Firefox has none of the kind.
+    ///
+    /// # Errors
+    /// When it does not answer, and in Firefox.
+    pub async fn connect_devtools(&self) -> Result<DevTools> {
         let address =
             self.driver.capabilities().get("goog:chromeOptions").and_then(|options| options.get("debuggerAddress"));
         DevTools::connect(address.and_then(Value::as_str).context("no debugger address")?).await
