@@ -79,6 +79,14 @@ impl Phone<Browser> {
         phone.found(name).await?;
         Ok(phone)
     }
+
+    /// Closes its browser as its person does, and starts it again.
+    ///
+    /// # Errors
+    /// When it does not close, or does not start.
+    pub async fn again(self) -> Result<Self> {
+        Ok(Self { browser: self.browser.again().await?, url: self.url })
+    }
 }
 
 impl<B: Borrow<Browser>> Phone<B> {
