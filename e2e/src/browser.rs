@@ -7,9 +7,10 @@ use std::borrow::Borrow;
 use std::ffi::OsString;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities as _;
@@ -72,8 +73,10 @@ pub struct Browser {
     bidi: Option<BiDi>,
     profile: PathBuf,
     _driver: Program,
+    /// Whether it was closed as its person closes it.
+    closed: bool,
     /// Last, so that nobody writes into it any more.
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 impl Browser {
@@ -116,7 +119,10 @@ impl Browser {
     /// # Errors
     /// When Firefox or geckodriver is missing or does not start.
     pub async fn firefox(more: &[(&str, Value)]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::firefox_in(Arc::new(tempfile::tempdir()?), None, more).await
+    }
+
+    async fn firefox_in(folder: Arc<TempDir>, profile: Option<&Path>, more: &[(&str, Value)]) -> Result<Self> {
         let mut preferences = FirefoxPreferences::new();
         for name in STILL {
             preferences.set(name, false)?;
@@ -130,6 +136,10 @@ impl Browser {
         let mut firefox = DesiredCapabilities::firefox();
         firefox.set_firefox_binary(&named("GLIMPSE_FIREFOX", "/usr/bin/firefox-esr").to_string_lossy())?;
         firefox.set_headless()?;
+        if let Some(profile) = profile {
+            firefox.add_arg("-profile")?;
+            firefox.add_arg(&profile.display().to_string())?;
+        }
         firefox.add_arg(&format!("--width={}", SIZE.0))?;
         firefox.add_arg(&format!("--height={}", SIZE.1))?;
         firefox.set_preferences(preferences)?;
@@ -146,9 +156,48 @@ impl Browser {
             value.map(str::to_owned).with_context(|| format!("geckodriver does not tell {name}"))
         };
         let (url, profile) = (told("webSocketUrl")?, told("moz:profile")?.into());
-        let mut browser = Self { driver, kind: Kind::Firefox, bidi: None, profile, _driver: program, folder };
+        let mut browser =
+            Self { driver, kind: Kind::Firefox, bidi: None, profile, _driver: program, closed: false, folder };
         browser.bidi = Some(BiDi::connect(&url).await?);
         Ok(browser)
+    }
+
+    /// Starts one that opens, whenever it is started, what was open when it was closed.
+    ///
+    /// # Errors
+    /// When the browser or its driver is missing or does not start.
+    pub async fn resuming(kind: Kind) -> Result<Self> {
+        let folder = Arc::new(tempfile::tempdir()?);
+        std::fs::create_dir(folder.path().join("profile"))?;
+        Self::resume(kind, folder, &[]).await
+    }
+
+    async fn resume(kind: Kind, folder: Arc<TempDir>, flags: &[&str]) -> Result<Self> {
+        if kind == Kind::Chromium {
+            return Ok(Chromium::preferring_in(folder, flags, &json!({})).await?.0);
+        }
+        // Its driver wants tests to start where nothing was; and whoever closes it means it.
+        let wishes = [
+            ("browser.startup.page", json!(3)),
+            ("browser.sessionstore.resume_from_crash", json!(true)),
+            ("dom.disable_beforeunload", json!(true)),
+        ];
+        let profile = folder.path().join("profile");
+        Self::firefox_in(folder, Some(&profile), &wishes).await
+    }
+
+    /// Closes one that is [`Self::resuming`] as its person does, and starts it again on the same profile.
+    ///
+    /// # Errors
+    /// When it does not close, or does not start.
+    pub async fn again(mut self) -> Result<Self> {
+        let id = self.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("no process id")?;
+        self.driver.clone().quit().await?;
+        until("the browser is closed", async || test_kill_process(id).is_err().then_some(())).await?;
+        self.closed = true;
+        let (kind, folder) = (self.kind, Arc::clone(&self.folder));
+        drop(self);
+        Self::resume(kind, folder, &["--restore-last-session"]).await
     }
 
     /// Which browser it is.
@@ -236,7 +285,11 @@ impl Browser {
         }
     }
 
-    pub(crate) async fn connect_devtools(&self) -> Result<DevTools> {
+    /// Chromium's debugger, in a story that is told in both; Firefox has none of the kind.
+    ///
+    /// # Errors
+    /// When it does not answer, and in Firefox.
+    pub async fn connect_devtools(&self) -> Result<DevTools> {
         let address =
             self.driver.capabilities().get("goog:chromeOptions").and_then(|options| options.get("debuggerAddress"));
         DevTools::connect(address.and_then(Value::as_str).context("no debugger address")?).await
@@ -246,6 +299,9 @@ impl Browser {
 impl Drop for Browser {
     /// The browser goes at once, as if the machine had; WebDriver's own goodbye needs the runtime that drops it.
     fn drop(&mut self) {
+        if self.closed {
+            return;
+        }
         if let Some(id) = self.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)) {
             let _ = kill_process(id, Signal::KILL);
         }
@@ -276,7 +332,10 @@ impl Chromium {
     /// # Errors
     /// When Chromium or chromedriver is missing or does not start.
     pub async fn preferring(flags: &[&str], preferences: &Value) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::preferring_in(Arc::new(tempfile::tempdir()?), flags, preferences).await
+    }
+
+    async fn preferring_in(folder: Arc<TempDir>, flags: &[&str], preferences: &Value) -> Result<Self> {
         let profile = folder.path().join("profile");
         let mut chrome = DesiredCapabilities::chrome();
         chrome.set_binary(&named("GLIMPSE_CHROMIUM", "/usr/bin/chromium").to_string_lossy())?;
@@ -295,7 +354,7 @@ impl Chromium {
         let (driver, program) = drive(chromedriver, chrome.into())
             .await
             .context("Debian: apt-get install chromium chromium-driver; or set GLIMPSE_CHROMIUM and CHROMEDRIVER")?;
-        Ok(Self(Browser { driver, kind: Kind::Chromium, bidi: None, profile, _driver: program, folder }))
+        Ok(Self(Browser { driver, kind: Kind::Chromium, bidi: None, profile, _driver: program, closed: false, folder }))
     }
 
     /// A connection to the browser's own debugger.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::browser::{Browser, Chromium, Kind};
 use crate::device::Device;
 pub use crate::device::PASSPHRASE as TERMINAL_PASSPHRASE;
+use crate::devtools::DevTools;
 use crate::wait::{until, within};
 
 /// The passphrase that lies under the keys of every phone here.
@@ -42,6 +43,22 @@ impl Phone {
         phone.found(name).await?;
         Ok(phone)
     }
+
+    /// Gives the browser an authenticator of its own, which says yes to everything, for as long as what is returned is kept.
+    ///
+    /// # Errors
+    /// When its debugger does not answer.
+    pub async fn authenticator(&self) -> Result<DevTools> {
+        let mut tools = self.browser.devtools().await?;
+        let page = tools.page().await?;
+        tools.call(Some(&page), "WebAuthn.enable", json!({})).await?;
+        let options = json!({
+            "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true, "hasPrf": true, "automaticPresenceSimulation": true,
+        });
+        tools.call(Some(&page), "WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await?;
+        Ok(tools)
+    }
 }
 
 impl Phone<Browser> {
@@ -61,6 +78,14 @@ impl Phone<Browser> {
         let phone = Self::blank_in(kind, server).await?;
         phone.found(name).await?;
         Ok(phone)
+    }
+
+    /// Closes its browser as its person does, and starts it again.
+    ///
+    /// # Errors
+    /// When it does not close, or does not start.
+    pub async fn again(self) -> Result<Self> {
+        Ok(Self { browser: self.browser.again().await?, url: self.url })
     }
 }
 

@@ -62,8 +62,8 @@ class App {
   #active = 0;
   /** Whether somebody waits to see the inbox. */
   #wanted = false;
-  /** Other tabs of this page. */
-  #tabs = new BroadcastChannel("glimpse-device");
+  /** Other tabs of this page; a browser that keeps nothing for it may refuse these as well. */
+  #tabs = channel();
 
   constructor() {
     byId("stuck").remove();
@@ -77,7 +77,7 @@ class App {
     });
     for (const type of ["pointerdown", "keydown"]) addEventListener(type, (event) => this.#touch(event.timeStamp), { passive: true });
     // The account was forgotten or deleted in another tab: its keys must not stay in this one.
-    this.#tabs.onmessage = () => (this.#engine?.stop(), location.reload());
+    this.#tabs?.addEventListener("message", () => (this.#engine?.stop(), location.reload()));
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
     addEventListener("online", () => this.#send({ type: "refresh" }));
     // Somebody was told that something happened, and wants to see what.
@@ -156,7 +156,7 @@ class App {
     const before = this.#last;
     this.#last = snapshot;
     if ((snapshot.screen === "locked" || snapshot.screen === "start") && before?.list) {
-      if (snapshot.screen === "start") this.#tabs.postMessage("gone");
+      if (snapshot.screen === "start") this.#tabs?.postMessage("gone");
       // The keys were put away: their Worker goes, and with it whatever was left of them in its memory.
       this.#clear();
       removeEventListener("beforeunload", ask);
@@ -287,6 +287,15 @@ const TOUCHES = 10_000;
 
 /** What can be told before a catalogue has arrived. */
 const FALLBACK = ["Something went wrong inside Glimpse.", "Try again; if it stays, report it."];
+
+/** @returns {BroadcastChannel | null} */
+function channel() {
+  try {
+    return new BroadcastChannel("glimpse-device");
+  } catch {
+    return null;
+  }
+}
 
 /** @returns {boolean} */
 function able() {

@@ -124,13 +124,14 @@ class Code {
   #place = h("div", { class: "code-place" });
   #left = timer();
   #state = h("p", { class: "hint", role: "status" });
+  #crowded = h("p", { class: "notice bad", hidden: true }, t("say.link-crowded"));
   #drawn = "";
   parts;
 
   /** @param {Send} send */
   constructor(send) {
     const cancel = button("link-cancel", "plain wide", "cancel", () => send({ type: "link-cancel" }));
-    this.parts = [this.#lead, this.#place, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, h("p", { class: "notice warn" }, t("link.warning")), cancel];
+    this.parts = [this.#lead, this.#place, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#crowded, h("p", { class: "notice warn" }, t("link.warning")), cancel];
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -138,6 +139,7 @@ class Code {
     say(this.#lead, t(linking.joins ? "link.code.joiner" : "link.code.adder"));
     say(this.#left, clock(linking.secondsLeft));
     say(this.#state, !linking.connected ? t("link.offline") : linking.connecting ? t("link.connecting") : t("link.waiting"));
+    this.#crowded.hidden = !linking.crowded;
     if (this.#drawn === linking.code) return;
     this.#drawn = linking.code;
     const digits = h("p", { class: linking.square ? "long-code" : "big-code", dir: "ltr", translate: false, "aria-label": [...linking.code.replaceAll(" ", "")].join(" ") });

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
-use e2e::browser::{Browser, Chromium};
+use e2e::browser::{Browser, Chromium, Kind};
 use e2e::device::field;
 use e2e::devtools::{DevTools, Session};
 use e2e::program::root;
@@ -50,7 +50,8 @@ enum Eyes<'a> {
 /// What is on the screen.
 pub(crate) struct Look<'a> {
     eyes: Eyes<'a>,
-    /// Another judge, where there is one: an expression, a promise of the list of what it found.
+    /// Another judge, where there is one: the body of an asynchronous function that returns the list of what
+    /// it found.
     second: Option<String>,
     found: Vec<String>,
     looks: usize,
@@ -63,8 +64,17 @@ impl<'a> Look<'a> {
         Ok(Self { eyes: Eyes::Chromium(tools, page), found: Vec::new(), looks: 0, second: None })
     }
 
-    pub(crate) async fn with_second(browser: &Chromium, judge: String) -> Result<Self> {
-        Ok(Self { second: Some(judge), ..Self::at(browser).await? })
+    /// The same of a browser of either kind, and with another judge. Of Firefox it is said whether it was started dark.
+    pub(crate) async fn with_second(browser: &'a Browser, dark: bool, judge: String) -> Result<Self> {
+        let eyes = match browser.kind() {
+            Kind::Firefox => Eyes::Firefox(browser, dark),
+            Kind::Chromium => {
+                let mut tools = browser.connect_devtools().await?;
+                let page = tools.page().await?;
+                Eyes::Chromium(tools, page)
+            }
+        };
+        Ok(Self { eyes, second: Some(judge), found: Vec::new(), looks: 0 })
     }
 
     const fn in_firefox(browser: &'a Browser, dark: bool) -> Self {
@@ -76,12 +86,19 @@ impl<'a> Look<'a> {
         let (tools, page) = match &mut self.eyes {
             Eyes::Chromium(tools, page) => (tools, page),
             Eyes::Firefox(browser, _) => {
-                return Ok(serde_json::from_value(browser.run(&format!("const found = {AUDIT} return found")).await?)?);
+                let found = browser.run(&format!("const found = {AUDIT} return found")).await?;
+                let mut found: Vec<String> = serde_json::from_value(found)?;
+                if let Some(judge) = &self.second {
+                    let more = browser.run(&format!("return (async () => {{ {judge} }})()")).await?;
+                    found.extend(serde_json::from_value::<Vec<String>>(more)?);
+                }
+                return Ok(found);
             }
         };
         let mut found: Vec<String> = serde_json::from_value(tools.evaluate(page, AUDIT).await?)?;
         if let Some(judge) = &self.second {
-            let more: Vec<String> = serde_json::from_value(tools.evaluate(page, judge).await?)?;
+            let more: Vec<String> =
+                serde_json::from_value(tools.evaluate(page, &format!("(async () => {{ {judge} }})()")).await?)?;
             found.extend(more);
         }
         let tree = tools.call(Some(page), "Accessibility.getFullAXTree", json!({})).await?;

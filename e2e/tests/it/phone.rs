@@ -48,7 +48,8 @@ impl Pair<Browser> {
 }
 
 impl<B: Borrow<Browser>> Pair<B> {
-    async fn around(browser: impl Future<Output = Result<B>>) -> Result<Self> {
+    /// The same in a browser that the caller starts.
+    pub(crate) async fn around(browser: impl Future<Output = Result<B>>) -> Result<Self> {
         let (server, line) = with_line().await?;
         let url = line.url();
         let phone = async {

@@ -1,7 +1,9 @@
 //! Whether the phone page can be used by those who do not see it, or have only keys or a small screen: the project's own
 //! audit and axe-core, on each screen, in light and dark, wide and at 360 px, from left to right and from right to left.
+//! Firefox is started once for the light and once for the dark.
 
 use anyhow::{Context as _, Result};
+use e2e::browser::{Browser, Kind};
 use e2e::phone::{PASSPHRASE, Phone};
 use serde_json::json;
 
@@ -9,19 +11,83 @@ use crate::access::Look;
 use crate::phone::Pair;
 use crate::phone_writes::{Family, look_at, write};
 
+/// Makes of each story one test in Chromium and two in Firefox.
+macro_rules! with_each_eye {
+    ($($story:ident),+ $(,)?) => {
+        mod chromium {
+            $(
+                #[tokio::test]
+                async fn $story() -> anyhow::Result<()> {
+                    super::$story(super::Eye { kind: e2e::browser::Kind::Chromium, dark: false }).await
+                }
+            )+
+        }
+
+        mod firefox {
+            mod light {
+                $(
+                    #[tokio::test]
+                    async fn $story() -> anyhow::Result<()> {
+                        use crate::phone_access::{self, Eye};
+                        phone_access::$story(Eye { kind: e2e::browser::Kind::Firefox, dark: false }).await
+                    }
+                )+
+            }
+
+            mod dark {
+                $(
+                    #[tokio::test]
+                    async fn $story() -> anyhow::Result<()> {
+                        use crate::phone_access::{self, Eye};
+                        phone_access::$story(Eye { kind: e2e::browser::Kind::Firefox, dark: true }).await
+                    }
+                )+
+            }
+        }
+    };
+}
+
+with_each_eye!(
+    what_axe_core_would_say_is_heard_with_axe,
+    everybody_can_found_unlock_add_and_read_with_axe,
+    everybody_can_decide_about_what_others_wrote_with_axe,
+    everybody_can_lend_approve_watch_and_end_with_axe,
+    everybody_can_reach_the_seldom_places_with_axe,
+);
+
+/// Who looks. Chromium looks in light and dark by turns.
+#[derive(Clone, Copy)]
+struct Eye {
+    kind: Kind,
+    dark: bool,
+}
+
+impl Eye {
+    async fn open(self) -> Result<Browser> {
+        match self.kind {
+            Kind::Chromium => Browser::start(self.kind).await,
+            Kind::Firefox => Browser::firefox_still(self.dark).await,
+        }
+    }
+
+    async fn at(self, phone: &Phone<Browser>) -> Result<Look<'_>> {
+        Look::with_second(&phone.browser, self.dark, axe()?).await
+    }
+}
+
 /// The script of axe-core and a look with it, as a promise of what it found.
 fn axe() -> Result<String> {
     let path = std::env::var_os("GLIMPSE_AXE").context("GLIMPSE_AXE names no axe.min.js: run by cargo xtask test")?;
     let script = std::fs::read_to_string(path)?;
     // Of what it cannot judge it says so, and that is no finding.
     Ok(format!(
-        "{script}; axe.run(document, {{ resultTypes: ['violations'] }}).then(({{ violations }}) => violations.flatMap(\
+        "{script}; return window.axe.run(document, {{ resultTypes: ['violations'] }}).then(({{ violations }}) => violations.flatMap(\
          ({{ id, help, nodes }}) => nodes.map(node => `axe ${{id}}: ${{help}} ${{node.html.slice(0, 120)}}`)))"
     ))
 }
 
 /// A screen in both directions.
-async fn both_ways(phone: &Phone, look: &mut Look<'_>, name: &str) -> Result<()> {
+async fn both_ways(phone: &Phone<Browser>, look: &mut Look<'_>, name: &str) -> Result<()> {
     for language in ["ar", "en"] {
         phone.browser.speak(language).await?;
         look.screen(&format!("phone-{name}-{language}")).await?;
@@ -29,10 +95,9 @@ async fn both_ways(phone: &Phone, look: &mut Look<'_>, name: &str) -> Result<()>
     Ok(())
 }
 
-#[tokio::test]
-async fn what_axe_core_would_say_is_heard_with_axe() -> Result<()> {
-    let pair = Pair::new().await?;
-    let mut look = Look::with_second(&pair.phone.browser, axe()?).await?;
+async fn what_axe_core_would_say_is_heard_with_axe(eye: Eye) -> Result<()> {
+    let pair = Pair::around(eye.open()).await?;
+    let mut look = eye.at(&pair.phone).await?;
     assert_eq!(look.audit().await?, Vec::<String>::new(), "control");
     let fault = "const image = new Image(); image.src = 'assets/x.svg'; document.getElementById('main').append(image); return true";
     assert_eq!(pair.phone.browser.run(fault).await?, json!(true));
@@ -41,11 +106,10 @@ async fn what_axe_core_would_say_is_heard_with_axe() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn everybody_can_found_unlock_add_and_read_with_axe() -> Result<()> {
+async fn everybody_can_found_unlock_add_and_read_with_axe(eye: Eye) -> Result<()> {
     let server = e2e::server::Server::start().await?;
-    let phone = Phone::blank(&server.url()).await?;
-    let mut look = Look::with_second(&phone.browser, axe()?).await?;
+    let phone = Phone::around(eye.open().await?, &server.url()).await?;
+    let mut look = eye.at(&phone).await?;
     both_ways(&phone, &mut look, "start").await?;
     phone.browser.write("passphrase", "short").await?;
     phone.browser.tap("gate-go").await?;
@@ -76,16 +140,15 @@ async fn everybody_can_found_unlock_add_and_read_with_axe() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn everybody_can_decide_about_what_others_wrote_with_axe() -> Result<()> {
-    let family = Family::new().await?;
+async fn everybody_can_decide_about_what_others_wrote_with_axe(eye: Eye) -> Result<()> {
+    let family = Family::with(eye.open()).await?;
     let Family { tablet, phone, .. } = &family;
     let long = "a-writer-whose-name-is-so-long-that-it-fits-no-narrow-screen-and-has-no-place-to-break";
     for (from, title) in [(long, "Result"), ("", "No name"), ("Clinic", long), ("Shop", "Advert")] {
         write(tablet, from, title, "Take one a day.").await?;
     }
     family.unlocked().await?;
-    let mut look = Look::with_second(&phone.browser, axe()?).await?;
+    let mut look = eye.at(phone).await?;
     phone.browser.lists("Result").await?;
     both_ways(phone, &mut look, "waiting").await?;
     phone.go("inbox").await?;
@@ -107,11 +170,10 @@ async fn everybody_can_decide_about_what_others_wrote_with_axe() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn everybody_can_lend_approve_watch_and_end_with_axe() -> Result<()> {
-    let pair = Pair::new().await?;
+async fn everybody_can_lend_approve_watch_and_end_with_axe(eye: Eye) -> Result<()> {
+    let pair = Pair::around(eye.open()).await?;
     let (phone, viewer) = (&pair.phone, &pair.viewer);
-    let mut look = Look::with_second(&phone.browser, axe()?).await?;
+    let mut look = eye.at(phone).await?;
     phone.go("lend").await?;
     both_ways(phone, &mut look, "choose").await?;
     phone.go("records").await?;
@@ -149,11 +211,10 @@ async fn everybody_can_lend_approve_watch_and_end_with_axe() -> Result<()> {
 }
 
 /// What is reached by way of "More", what comes before there is an account, and the watch.
-#[tokio::test]
-async fn everybody_can_reach_the_seldom_places_with_axe() -> Result<()> {
+async fn everybody_can_reach_the_seldom_places_with_axe(eye: Eye) -> Result<()> {
     let server = e2e::server::Server::start().await?;
-    let phone = Phone::blank(&server.url()).await?;
-    let mut look = Look::with_second(&phone.browser, axe()?).await?;
+    let phone = Phone::around(eye.open().await?, &server.url()).await?;
+    let mut look = eye.at(&phone).await?;
     phone.browser.tap("to-join").await?;
     phone.browser.screen("join").await?;
     both_ways(&phone, &mut look, "join").await?;

@@ -1,21 +1,23 @@
 //! What people add on the phone page: measurements that become a chart, new versions, an account that a passkey opens.
 
 use anyhow::Result;
+use e2e::browser::{Browser, Kind};
 use e2e::phone::{PASSPHRASE, Phone};
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::json;
 
-async fn measures(phone: &Phone, upper: &str, lower: &str) -> Result<()> {
+in_both!(measurements_become_a_chart_and_a_text_gets_a_new_version);
+
+async fn measures(phone: &Phone<Browser>, upper: &str, lower: &str) -> Result<()> {
     phone.browser.write("measure-systolic_blood_pressure", upper).await?;
     phone.browser.write("measure-diastolic_blood_pressure", lower).await?;
     phone.browser.tap("measure-go").await
 }
 
-#[tokio::test]
-async fn measurements_become_a_chart_and_a_text_gets_a_new_version() -> Result<()> {
+async fn measurements_become_a_chart_and_a_text_gets_a_new_version(kind: Kind) -> Result<()> {
     let server = Server::start().await?;
-    let phone = Phone::with_account(&server.url(), "Mara Lind").await?;
+    let phone = Phone::with_account_in(kind, &server.url(), "Mara Lind").await?;
     phone.go("add").await?;
     phone.browser.tap("what-measure").await?;
     measures(&phone, "128", "999").await?;
@@ -52,19 +54,13 @@ async fn measurements_become_a_chart_and_a_text_gets_a_new_version() -> Result<(
     Ok(())
 }
 
-/// A device that can hold a passkey itself founds with one unless the person takes the tick away.
+/// A device that can hold a passkey itself founds with one unless the person takes the tick away. In Chromium alone: of an
+/// authenticator that is not there, only its debugger makes one that gives a secret for a passkey.
 #[tokio::test]
 async fn an_account_that_was_founded_with_a_passkey_opens_by_it() -> Result<()> {
     let server = Server::named().await?;
     let phone = Phone::blank(&server.named_url()).await?;
-    let mut tools = phone.browser.devtools().await?;
-    let page = tools.page().await?;
-    tools.call(Some(&page), "WebAuthn.enable", json!({})).await?;
-    let options = json!({
-        "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
-        "hasUserVerification": true, "isUserVerified": true, "hasPrf": true, "automaticPresenceSimulation": true,
-    });
-    tools.call(Some(&page), "WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await?;
+    let _authenticator = phone.authenticator().await?;
     phone.load("start").await?;
     let ticked =
         async || (phone.browser.value("document.getElementById('quick').checked").await.ok()? == true).then_some(());

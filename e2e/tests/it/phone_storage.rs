@@ -1,151 +1,79 @@
 //! What the phone page keeps in a browser: keys at rest, a passkey, storage that fails, two tabs, no connection.
 
+use std::borrow::Borrow;
+
 use anyhow::{Context as _, Result};
-use e2e::browser::Chromium;
+use e2e::browser::{Browser, Chromium, Kind};
 use e2e::devtools::{DevTools, Session};
+use e2e::phone::{PASSPHRASE, Phone};
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::{Value, json};
 
-const PASSPHRASE: &str = "four walls and a door";
+in_both!(
+    a_browser_that_keeps_nothing_is_told_what_to_do,
+    two_tabs_lose_nothing_and_what_one_forgets_is_gone_from_both,
+    without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot,
+    t080_the_phone_page_lets_its_own_service_worker_in_and_the_viewer_none,
+);
 
-/// A phone page in a browser, and the debugger that looks at it.
-struct Phone {
-    browser: Chromium,
-    devtools: DevTools,
-    page: Session,
-    url: String,
+/// All that lies in the database, as a script that puts it into another one.
+async fn files(browser: &Browser) -> Result<Value> {
+    let read = "const open = indexedDB.open('glimpse'); open.onsuccess = () => { \
+        const store = open.result.transaction('files').objectStore('files'); \
+        const [keys, values] = [store.getAllKeys(), store.getAll()]; \
+        values.onsuccess = () => { open.result.close(); done(keys.result.map((k, i) => [k, [...values.result[i]]])); }; }";
+    browser.run_async(read).await
 }
 
-impl Phone {
-    async fn at(server: &Server) -> Result<Self> {
-        let url = format!("{}/device", server.named_url());
-        let browser = Chromium::start().await?;
-        browser.go(&url).await?;
-        let mut devtools = browser.devtools().await?;
-        let page = devtools.page().await?;
-        let phone = Self { browser, devtools, page, url };
-        phone.sees("#gate-go").await?;
-        Ok(phone)
-    }
-
-    async fn founded(server: &Server) -> Result<Self> {
-        let phone = Self::at(server).await?;
-        phone.found().await?;
-        phone.sees("#nav-add").await?;
-        Ok(phone)
-    }
-
-    async fn found(&self) -> Result<()> {
-        self.fill("passphrase", PASSPHRASE).await?;
-        self.fill("again", PASSPHRASE).await?;
-        self.press("#gate-go").await
-    }
-
-    /// Waits until the page shows what a selector names.
-    async fn sees(&self, selector: &str) -> Result<()> {
-        let look =
-            format!("const e = document.querySelector({selector:?}); return !!e && e.getClientRects().length > 0");
-        until(&format!("{selector} is shown"), async || (self.browser.run(&look).await.ok()? == true).then_some(()))
-            .await
-    }
-
-    async fn text(&self, selector: &str) -> Result<String> {
-        let text = self.browser.run(&format!("return document.querySelector({selector:?})?.textContent ?? ''")).await?;
-        Ok(text.as_str().context("no text")?.to_owned())
-    }
-
-    async fn press(&self, selector: &str) -> Result<()> {
-        self.sees(selector).await?;
-        self.browser.run(&format!("document.querySelector({selector:?}).click()")).await.map(drop)
-    }
-
-    async fn fill(&self, id: &str, text: &str) -> Result<()> {
-        self.sees(&format!("#{id}")).await?;
-        self.browser.run(&format!("document.getElementById({id:?}).value = {text:?}")).await.map(drop)
-    }
-
-    async fn unlock(&self) -> Result<()> {
-        self.fill("passphrase", PASSPHRASE).await?;
-        self.press("#gate-go").await?;
-        self.sees("#nav-add").await
-    }
-
-    async fn add(&self, title: &str) -> Result<()> {
-        self.press("#nav-add").await?;
-        self.fill("title", title).await?;
-        self.fill("text", "Dear reader").await?;
-        self.press("#add-go").await
-    }
-
-    async fn lists(&self, titles: &[&str]) -> Result<()> {
-        let look = "return [...document.querySelectorAll('.record-row')].map(e => e.textContent).join()";
-        until(&format!("{titles:?} are listed"), async || {
-            let rows = self.browser.run(look).await.ok()?;
-            let rows = rows.as_str()?;
-            titles.iter().all(|title| rows.contains(title)).then_some(())
-        })
-        .await
-    }
-
-    async fn settings(&self) -> Result<()> {
-        self.press("#nav-more").await?;
-        self.press("#more-settings").await?;
-        self.sees("#set-lock").await
-    }
-
-    async fn lock(&self) -> Result<()> {
-        self.press("#nav-more").await?;
-        self.press("#lock").await?;
-        self.sees("#gate-go").await
-    }
-
-    /// Something that went wrong is on the screen, with what to do next.
-    async fn trouble(&self) -> Result<String> {
-        self.sees("#trouble .notice").await?;
-        self.text("#trouble").await
-    }
-
-    async fn authenticator(&mut self) -> Result<()> {
-        self.devtools.call(Some(&self.page), "WebAuthn.enable", json!({})).await?;
-        let options = json!({
-            "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
-            "hasUserVerification": true, "isUserVerified": true, "hasPrf": true, "automaticPresenceSimulation": true,
-        });
-        let params = json!({ "options": options });
-        self.devtools.call(Some(&self.page), "WebAuthn.addVirtualAuthenticator", params).await.map(drop)
-    }
-
-    /// All that lies in the database, as a script that puts it into another one.
-    async fn files(&self) -> Result<Value> {
-        let read = "const open = indexedDB.open('glimpse'); open.onsuccess = () => { \
-            const store = open.result.transaction('files').objectStore('files'); \
-            const [keys, values] = [store.getAllKeys(), store.getAll()]; \
-            values.onsuccess = () => { open.result.close(); done(keys.result.map((k, i) => [k, [...values.result[i]]])); }; }";
-        self.browser.run_async(read).await
-    }
+/// Something that went wrong is on the screen, with what to do next.
+async fn trouble(browser: &Browser) -> Result<String> {
+    browser.shows("#trouble .notice").await?;
+    let told = browser.value("document.getElementById('trouble').textContent").await?;
+    Ok(told.as_str().context("a text")?.to_owned())
 }
 
+async fn settings<B: Borrow<Browser>>(phone: &Phone<B>) -> Result<()> {
+    phone.go("more").await?;
+    phone.browser.borrow().tap("more-settings").await?;
+    phone.browser.borrow().screen("settings").await
+}
+
+/// Fills in what founds an account, and presses on, whatever comes of it.
+async fn try_to_found(browser: &Browser) -> Result<()> {
+    browser.screen("start").await?;
+    browser.write("passphrase", PASSPHRASE).await?;
+    browser.write("again", PASSPHRASE).await?;
+    browser.tap("gate-go").await
+}
+
+async fn try_to_add<B: Borrow<Browser>>(phone: &Phone<B>, title: &str) -> Result<()> {
+    phone.go("add").await?;
+    phone.browser.borrow().write("title", title).await?;
+    phone.browser.borrow().write("text", "Dear reader").await?;
+    phone.browser.borrow().tap("add-go").await
+}
+
+/// In Chromium alone: of an authenticator that is not there, only its debugger makes one that gives a secret for a passkey.
 #[tokio::test]
 async fn a_passkey_opens_the_keys_and_a_copy_of_the_database_opens_with_neither() -> Result<()> {
     let server = Server::named().await?;
-    let mut phone = Phone::founded(&server).await?;
-    phone.authenticator().await?;
-    phone.add("Letter").await?;
-    phone.lists(&["Letter"]).await?;
-    phone.settings().await?;
-    phone.fill("passkey-passphrase", PASSPHRASE).await?;
-    phone.press("#passkey-add").await?;
-    phone.sees("#passkey-remove").await?;
+    let phone = Phone::with_account(&server.named_url(), "Mara Lind").await?;
+    let _authenticator = phone.authenticator().await?;
+    phone.add("Letter", "Dear reader").await?;
+    settings(&phone).await?;
+    phone.browser.write("passkey-passphrase", PASSPHRASE).await?;
+    phone.browser.tap("passkey-add").await?;
+    phone.browser.shows("#passkey-remove").await?;
     phone.lock().await?;
-    phone.press("#gate-passkey").await?;
-    phone.lists(&["Letter"]).await?;
+    phone.browser.tap("gate-passkey").await?;
+    phone.browser.lists("Letter").await?;
 
-    let files = phone.files().await?;
+    let files = files(&phone.browser).await?;
     let names: Vec<&str> = files.as_array().context("files")?.iter().filter_map(|file| file[0].as_str()).collect();
     assert!(names.contains(&"keys.cbor") && names.contains(&"passkey.cbor"), "{names:?}");
-    let mut thief = Phone::at(&server).await?;
-    thief.authenticator().await?;
+    let thief = Phone::blank(&server.named_url()).await?;
+    let _another = thief.authenticator().await?;
     let write = format!(
         "const open = indexedDB.open('glimpse'); open.onsuccess = () => {{ \
             const t = open.result.transaction('files', 'readwrite'); \
@@ -153,103 +81,110 @@ async fn a_passkey_opens_the_keys_and_a_copy_of_the_database_opens_with_neither(
             t.oncomplete = () => {{ open.result.close(); done('copied'); }}; }}"
     );
     assert_eq!(thief.browser.run_async(&write).await?, "copied");
-    thief.browser.go(&thief.url).await?;
-    thief.press("#gate-passkey").await?;
+    thief.load("locked").await?;
+    thief.browser.tap("gate-passkey").await?;
     until("the passkey is not there", async || {
-        let told = thief.text(".gate .field-error").await.ok()?;
-        (!told.is_empty()).then_some(())
+        let told = thief.browser.value("document.querySelector('.gate .field-error').textContent").await.ok()?;
+        (told != "").then_some(())
     })
     .await?;
-    thief.fill("passphrase", "four walls and a window").await?;
-    thief.press("#gate-go").await?;
-    assert!(thief.trouble().await?.contains("not the passphrase"));
+    thief.type_passphrase("four walls and a window").await?;
+    assert!(trouble(&thief.browser).await?.contains("not the passphrase"));
     thief.unlock().await?;
-    thief.lists(&["Letter"]).await.context("control: the copy is whole, and the passphrase opens it")
+    thief.browser.lists("Letter").await.context("control: the copy is whole, and the passphrase opens it")
 }
 
+async fn debugged(phone: &Phone<Chromium>) -> Result<(DevTools, Session)> {
+    let mut tools = phone.browser.devtools().await?;
+    let page = tools.page().await?;
+    Ok((tools, page))
+}
+
+/// In Chromium alone, whose debugger makes the disk full, and has room on it again, while a page is open.
 #[tokio::test]
 async fn a_full_disk_founds_nothing_by_halves() -> Result<()> {
     let server = Server::named().await?;
-    let mut phone = Phone::at(&server).await?;
+    let phone = Phone::blank(&server.named_url()).await?;
+    let (mut tools, page) = debugged(&phone).await?;
     let origin = server.named_url();
-    let quota = |size: u64| json!({ "origin": origin, "quotaSize": size });
-    phone.devtools.call(Some(&phone.page), "Storage.overrideQuotaForOrigin", quota(1)).await?;
-    phone.found().await?;
-    let told = phone.trouble().await?;
+    let quota = json!({ "origin": origin, "quotaSize": 1 });
+    tools.call(Some(&page), "Storage.overrideQuotaForOrigin", quota).await?;
+    try_to_found(&phone.browser).await?;
+    let told = trouble(&phone.browser).await?;
     assert!(told.contains("Make room"), "{told}");
-    phone.devtools.call(Some(&phone.page), "Storage.overrideQuotaForOrigin", json!({ "origin": origin })).await?;
-    phone.browser.go(&phone.url).await?;
-    phone.found().await?;
-    phone.sees("#nav-add").await?;
-    phone.add("Letter").await?;
-    phone.lists(&["Letter"]).await
+    tools.call(Some(&page), "Storage.overrideQuotaForOrigin", json!({ "origin": origin })).await?;
+    phone.load("start").await?;
+    phone.found("Mara Lind").await?;
+    phone.add("Letter", "Dear reader").await
 }
 
-#[tokio::test]
-async fn a_browser_that_keeps_nothing_is_told_what_to_do() -> Result<()> {
+async fn a_browser_that_keeps_nothing_is_told_what_to_do(kind: Kind) -> Result<()> {
     let server = Server::named().await?;
-    let forbidding = json!({ "profile.default_content_setting_values.cookies": 2 });
-    let browser = Chromium::preferring(&[], &forbidding).await?;
-    browser.go(&format!("{}/device", server.named_url())).await?;
-    browser.reads("keeps nothing for this page").await?;
-    browser.reads("Leave the private window").await
+    let url = format!("{}/device", server.named_url());
+    let told = async |browser: &Browser| {
+        browser.go(&url).await?;
+        browser.reads("keeps nothing for this page").await?;
+        browser.reads("Leave the private window").await
+    };
+    match kind {
+        Kind::Chromium => {
+            let forbidding = json!({ "profile.default_content_setting_values.cookies": 2 });
+            told(&*Chromium::preferring(&[], &forbidding).await?).await
+        }
+        Kind::Firefox => told(&Browser::firefox(&[("network.cookie.cookieBehavior", json!(2))]).await?).await,
+    }
 }
 
+/// In Chromium alone, whose debugger clears what a site keeps while its page is open.
 #[tokio::test]
 async fn storage_that_is_cleared_in_the_middle_is_told() -> Result<()> {
     let server = Server::named().await?;
-    let mut phone = Phone::founded(&server).await?;
-    phone.add("Letter").await?;
-    phone.lists(&["Letter"]).await?;
+    let phone = Phone::with_account(&server.named_url(), "Mara Lind").await?;
+    let (mut tools, page) = debugged(&phone).await?;
+    phone.add("Letter", "Dear reader").await?;
     let clear = json!({ "origin": server.named_url(), "storageTypes": "indexeddb" });
-    phone.devtools.call(Some(&phone.page), "Storage.clearDataForOrigin", clear.clone()).await?;
-    phone.add("Second").await?;
-    assert!(!phone.trouble().await?.is_empty(), "while the keys are there");
-    phone.browser.go(&phone.url).await?;
-    phone.sees("#again").await.context("there is nothing here, and the screen says so")?;
+    tools.call(Some(&page), "Storage.clearDataForOrigin", clear.clone()).await?;
+    try_to_add(&phone, "Second").await?;
+    assert!(!trouble(&phone.browser).await?.is_empty(), "while the keys are there");
+    phone.load("start").await.context("there is nothing here, and the screen says so")?;
 
-    phone.found().await?;
-    phone.sees("#nav-add").await?;
+    phone.found("Mara Lind").await?;
     phone.lock().await?;
-    phone.devtools.call(Some(&phone.page), "Storage.clearDataForOrigin", clear).await?;
-    phone.fill("passphrase", PASSPHRASE).await?;
-    phone.press("#gate-go").await?;
-    assert!(!phone.trouble().await?.is_empty(), "while they are locked away");
-    phone.browser.go(&phone.url).await?;
-    phone.sees("#again").await
+    tools.call(Some(&page), "Storage.clearDataForOrigin", clear).await?;
+    phone.type_passphrase(PASSPHRASE).await?;
+    assert!(!trouble(&phone.browser).await?.is_empty(), "while they are locked away");
+    phone.load("start").await
 }
 
-#[tokio::test]
-async fn two_tabs_lose_nothing_and_what_one_forgets_is_gone_from_both() -> Result<()> {
+async fn two_tabs_lose_nothing_and_what_one_forgets_is_gone_from_both(kind: Kind) -> Result<()> {
     let server = Server::named().await?;
-    let phone = Phone::founded(&server).await?;
-    let first = phone.browser.driver.window().await?;
-    let second = phone.browser.driver.new_tab().await?;
-    phone.browser.driver.switch_to_window(second.clone()).await?;
-    phone.browser.go(&phone.url).await?;
+    let phone = Phone::with_account_in(kind, &server.named_url(), "Mara Lind").await?;
+    let (browser, driver) = (&phone.browser, &phone.browser.driver);
+    let first = driver.window().await?;
+    let second = driver.new_tab().await?;
+    driver.switch_to_window(second.clone()).await?;
+    phone.load("locked").await?;
     phone.unlock().await?;
-    phone.add("From the second").await?;
-    phone.lists(&["From the second"]).await?;
-    phone.browser.driver.switch_to_window(first.clone()).await?;
-    phone.add("From the first").await?;
-    phone.lists(&["From the second", "From the first"]).await?;
-    phone.settings().await?;
-    phone.browser.run("document.querySelector('#forget').closest('details').open = true").await?;
-    phone.press("#forget").await?;
-    phone.press("#ask-yes").await?;
-    phone.sees("#again").await?;
-    phone.browser.driver.switch_to_window(second).await?;
-    phone.sees("#again").await.context("the keys of the other tab are gone as well")?;
-    assert_eq!(phone.files().await?, json!([]));
+    phone.add("From the second", "Dear reader").await?;
+    driver.switch_to_window(first.clone()).await?;
+    phone.add("From the first", "Dear reader").await?;
+    browser.lists("From the second").await?;
+    settings(&phone).await?;
+    browser.run("document.querySelector('#forget').closest('details').open = true").await?;
+    browser.tap("forget").await?;
+    browser.shows("dialog[open]").await?;
+    browser.tap("ask-yes").await?;
+    browser.screen("start").await?;
+    driver.switch_to_window(second).await?;
+    browser.screen("start").await.context("the keys of the other tab are gone as well")?;
+    assert_eq!(files(browser).await?, json!([]));
     Ok(())
 }
 
-#[tokio::test]
-async fn without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot() -> Result<()> {
+async fn without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot(kind: Kind) -> Result<()> {
     let mut server = Server::named().await?;
-    let phone = Phone::founded(&server).await?;
-    phone.add("Letter to the clinic").await?;
-    phone.lists(&["Letter"]).await?;
+    let phone = Phone::with_account_in(kind, &server.named_url(), "Mara Lind").await?;
+    phone.add("Letter to the clinic", "Dear reader").await?;
     let controlled = "navigator.serviceWorker.ready.then(() => done(true))";
     assert_eq!(phone.browser.run_async(controlled).await?, true);
     let kept = "caches.keys().then(async names => { const all = []; \
@@ -264,19 +199,17 @@ async fn without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot()
     );
 
     server.kill().await?;
-    phone.browser.go(&phone.url).await?;
+    phone.load("locked").await?;
     phone.unlock().await?;
-    phone.lists(&["Letter"]).await?;
-    phone.sees("#banner").await?;
-    phone.press(".record-row").await?;
-    phone.sees(".record-side .notice").await?;
-    Ok(())
+    phone.browser.lists("Letter to the clinic").await?;
+    phone.browser.shows("#banner").await?;
+    phone.browser.choose("Letter to the clinic").await?;
+    phone.browser.shows(".record-side .notice").await
 }
 
-#[tokio::test]
-async fn t080_the_phone_page_lets_its_own_service_worker_in_and_the_viewer_none() -> Result<()> {
+async fn t080_the_phone_page_lets_its_own_service_worker_in_and_the_viewer_none(kind: Kind) -> Result<()> {
     let server = Server::named().await?;
-    let phone = Phone::founded(&server).await?;
+    let phone = Phone::with_account_in(kind, &server.named_url(), "Mara Lind").await?;
     phone.browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
     for attempt in [
         "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/' })",

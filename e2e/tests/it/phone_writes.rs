@@ -1,6 +1,7 @@
 //! What others write to an account, on the phone page: it waits, is looked at, and is approved or rejected.
 
 use anyhow::{Context as _, Result};
+use e2e::browser::{Browser, Kind};
 use e2e::device::{Device, field};
 use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
 use e2e::proxy::Proxy;
@@ -10,24 +11,29 @@ use serde_json::{Value, json};
 
 use crate::phone::with_line;
 
+in_both!(
+    a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_device_knows,
+    t035_many_that_wait_are_one_entry_and_no_question,
+);
+
 const RESULT: &str = "<b>4.2</b> mmol/l, pay 10\u{202E}0001 EUR";
 
 /// Two devices of one account: a terminal, and a phone page that is still locked.
 pub(crate) struct Family {
     pub(crate) tablet: Device,
-    pub(crate) phone: Phone,
+    pub(crate) phone: Phone<Browser>,
     _line: Proxy,
     _server: Server,
 }
 
 impl Family {
-    pub(crate) async fn new() -> Result<Self> {
+    pub(crate) async fn with(browser: impl Future<Output = Result<Browser>>) -> Result<Self> {
         let (server, line) = with_line().await?;
         let url = line.url();
         let tablet = Device::create(&url).await?;
         let second = Device::blank(&url).await?;
         tablet.link(&second, &["--name", "Phone"]).await?;
-        let phone = Phone::blank(&url).await?;
+        let phone = Phone::around(browser.await?, &url).await?;
         phone.move_in(&second).await?;
         Ok(Self { tablet, phone, _line: line, _server: server })
     }
@@ -57,12 +63,12 @@ async fn standings(device: &Device) -> Result<Vec<(String, String)>> {
     records.map(|record| Ok((field(record, "title")?, field(record, "standing")?))).collect()
 }
 
-async fn waiting(phone: &Phone) -> Result<Value> {
+async fn waiting(phone: &Phone<Browser>) -> Result<Value> {
     phone.browser.value("document.querySelectorAll('#held .happenings li').length").await
 }
 
 /// Goes to the inbox and opens a record from there.
-pub(crate) async fn look_at(phone: &Phone, title: &str) -> Result<()> {
+pub(crate) async fn look_at(phone: &Phone<Browser>, title: &str) -> Result<()> {
     phone.go("inbox").await?;
     phone.browser.shows("#held").await?;
     let open = format!(
@@ -81,9 +87,8 @@ pub(crate) async fn look_at(phone: &Phone, title: &str) -> Result<()> {
     .await
 }
 
-#[tokio::test]
-async fn a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_device_knows() -> Result<()> {
-    let family = Family::new().await?;
+async fn a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_device_knows(kind: Kind) -> Result<()> {
+    let family = Family::with(Browser::start(kind)).await?;
     let Family { tablet, phone, .. } = &family;
     write(tablet, "Clinic", "Result", RESULT).await?;
     write(tablet, "Shop", "Advert", "Buy!").await?;
@@ -127,9 +132,8 @@ async fn a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_d
 }
 
 /// Row 35 of the catalogue, for writers: many that wait are one entry, which opens into a list.
-#[tokio::test]
-async fn t035_many_that_wait_are_one_entry_and_no_question() -> Result<()> {
-    let family = Family::new().await?;
+async fn t035_many_that_wait_are_one_entry_and_no_question(kind: Kind) -> Result<()> {
+    let family = Family::with(Browser::start(kind)).await?;
     let Family { tablet, phone, .. } = &family;
     for number in 0..12 {
         write(tablet, "Shop", &format!("Advert {number}"), "Buy!").await?;

@@ -1,0 +1,125 @@
+//! A hundred devices that ask to come into the account of one phone: row 35.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use axum::http::StatusCode;
+use e2e::browser::{Browser, Kind};
+use e2e::device::{Device, Lending, field};
+use e2e::phone::Phone;
+use e2e::server::Server;
+use e2e::wait::until;
+use serde_json::{Value, json};
+
+in_both!(t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_a_longer_code);
+
+const FLOOD: usize = 100;
+/// So that it is the code that stops them, and not their one address.
+const MANY_CLAIMS: &str = "limits.claims_per_address=1000";
+
+/// Counts every question that the page draws from here on.
+const COUNT: &str = "window.questions = 0; const asks = n => n.nodeType === 1 && (n.id === 'link-approve' || !!n.querySelector('#link-approve')); \
+    new MutationObserver(all => { for (const { addedNodes } of all) window.questions += [...addedNodes].filter(asks).length; }) \
+        .observe(document.body, { childList: true, subtree: true })";
+
+async fn questions(phone: &Phone<Browser>) -> Result<Value> {
+    phone.browser.value("window.questions").await
+}
+
+/// Asks the page for a code to link a device by, and returns its digits.
+async fn shows_code(phone: &Phone<Browser>) -> Result<String> {
+    phone.browser.tap("link-digits").await?;
+    phone.code().await
+}
+
+/// All at once, of a code that is shown: what the server says to each.
+async fn flood(server: &Server, code: &str, beside: usize) -> Result<BTreeMap<StatusCode, usize>> {
+    // The last digits are the secret of a linking and a check digit.
+    let nameplate = code.get(..code.len() - 13).context("a code")?;
+    let body = json!({ "nameplate": nameplate, "purpose": "link" }).to_string();
+    let client = reqwest::Client::new();
+    let claims = (beside..FLOOD).map(|_| {
+        let request = client.post(format!("{}/v1/claims", server.url())).header("content-type", "application/json");
+        request.body(body.clone()).send()
+    });
+    let mut told = BTreeMap::new();
+    for answer in futures_util::future::try_join_all(claims).await? {
+        *told.entry(answer.status()).or_insert(0) += 1;
+    }
+    Ok(told)
+}
+
+/// A device that types the code, up to the words on its screen and the question on the phone's.
+async fn asks(server: &Server, phone: &Phone<Browser>, code: &str) -> Result<(Device, Lending)> {
+    let device = Device::blank(&server.url()).await?;
+    let mut join = device.begin(&["join", code])?;
+    let words = field(&join.event("words").await?, "words")?;
+    phone.browser.shows("#link-approve").await?;
+    let choice = "[...document.querySelectorAll('.word-choice input')].map(i => i.value)";
+    let choice: Vec<String> = serde_json::from_value(phone.browser.value(choice).await?)?;
+    ensure!(choice.contains(&words), "{words:?} is not among {choice:?}");
+    Ok((device, join))
+}
+
+async fn declines(phone: &Phone<Browser>, mut join: Lending) -> Result<()> {
+    phone.browser.tap("link-decline").await?;
+    join.event_last().await?;
+    phone.browser.shows("#link-close").await?;
+    phone.browser.tap("link-close").await?;
+    phone.browser.shows("#link-digits").await
+}
+
+async fn t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_a_longer_code(
+    kind: Kind,
+) -> Result<()> {
+    let server = Server::with(&["--set", MANY_CLAIMS]).await?;
+    let phone = Phone::with_account_in(kind, &server.url(), "Mara Lind").await?;
+    phone.go("more").await?;
+    phone.browser.tap("more-devices").await?;
+    phone.browser.shows("#devices-link").await?;
+    phone.browser.tap("devices-link").await?;
+    phone.browser.screen("link").await?;
+    phone.browser.run(COUNT).await?;
+
+    // Control: one that asks makes one question, and nothing is told of others.
+    let code = shows_code(&phone).await?;
+    let (_device, join) = asks(&server, &phone, &code).await?;
+    assert_eq!(questions(&phone).await?, json!(1), "control");
+    assert!(!phone.browser.text().await?.contains("tried this code again"), "control");
+    declines(&phone, join).await?;
+
+    // A hundred, the first of which asks as one should: the question is its own, and says that there were more.
+    let next = shows_code(&phone).await?;
+    assert_eq!(next.len(), code.len(), "control: where nobody crowds, the next code is as long");
+    let (_device, join) = asks(&server, &phone, &next).await?;
+    let asked = phone.browser.value("document.querySelector('.claims').textContent").await?;
+    assert_eq!(flood(&server, &next, 1).await?, BTreeMap::from([(StatusCode::CONFLICT, FLOOD - 1)]));
+    phone.browser.reads("Somebody tried this code again and was refused. If that was not you, decline.").await?;
+    assert_eq!(questions(&phone).await?, json!(2), "no other question");
+    assert_eq!(phone.browser.value("document.querySelector('.claims').textContent").await?, asked);
+    declines(&phone, join).await?;
+
+    // A hundred that only take the code away: nothing is asked, and that they came is told.
+    let longer = shows_code(&phone).await?;
+    assert!(longer.len() > next.len(), "after a crowd the next code is longer: {} digits", longer.len());
+    let expected = BTreeMap::from([(StatusCode::OK, 1), (StatusCode::CONFLICT, FLOOD - 1)]);
+    assert_eq!(flood(&server, &longer, 0).await?, expected);
+    phone.browser.shows(".linking .notice.bad").await?;
+    phone.browser.reads("Somebody tried the code again.").await?;
+    assert_eq!(questions(&phone).await?, json!(2), "whoever says nothing asks nothing");
+    phone.browser.tap("link-cancel").await?;
+    phone.browser.shows("#link-digits").await?;
+    let dead = flood(&server, &longer, 0).await?;
+    assert_eq!(dead.get(&StatusCode::OK), None, "the code is dead: {dead:?}");
+
+    phone.go("more").await?;
+    phone.browser.tap("more-devices").await?;
+    phone.browser.shows("#devices-link").await?;
+    until("the account has its one device", async || {
+        let rows = phone.browser.value("document.querySelectorAll('#main .devices li:not(.gone-device)').length").await;
+        (rows.ok()? == json!(1)).then_some(())
+    })
+    .await?;
+    assert_eq!(questions(&phone).await?, json!(2));
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! A browser that opens again what was open when it was closed: row 66. Neither page comes back with anything that was to
+//! be read or typed on it, while an ordinary page does.
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Context as _, Result, ensure};
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use e2e::browser::{Browser, Kind};
+use e2e::phone::Phone;
+use e2e::scan::occurrences;
+use e2e::stage::Stage;
+use e2e::wait::until;
+use tokio::net::TcpListener;
+
+use crate::memory::files_below;
+use crate::phone::{SECRET, TITLE, with_line};
+
+in_both!(
+    t066_a_restored_tab_of_the_phone_is_locked_and_empty,
+    t066_a_restored_tab_of_the_viewer_has_no_session_and_nothing_to_read,
+);
+
+/// What is typed into an ordinary page.
+const ORDINARY: &str = "quixotic-wharf-jamboree";
+/// What is typed into a page of Glimpse and not sent.
+const DRAFT: &str = "vermilion-gazebo-sphinx";
+/// Digits of a code, and no whole one.
+const DIGITS: &str = "7350";
+
+/// Serves a page with a field on it, as there are many; it ends with the test.
+async fn ordinary() -> Result<String> {
+    let page = "<!doctype html><title>Ordinary</title><form><input id=\"field\" name=\"field\"></form>";
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    let router = Router::new().fallback(get(async move || Html(page)));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(url)
+}
+
+/// Opens a tab in front of the others.
+async fn open_tab(browser: &Browser, url: &str) -> Result<()> {
+    let tab = browser.driver.new_tab().await?;
+    browser.driver.switch_to_window(tab).await?;
+    browser.go(url).await
+}
+
+/// Types into the ordinary page, goes on to another, and waits until the browser has written down what its tabs hold.
+async fn type_elsewhere(browser: &Browser, url: &str) -> Result<()> {
+    open_tab(browser, url).await?;
+    browser.write("field", ORDINARY).await?;
+    open_tab(browser, &format!("{url}last")).await?;
+    let written = async || kept(browser, ORDINARY).ok()?.then_some(());
+    until("control: what is typed elsewhere lies in the profile", written).await
+}
+
+/// Goes through the tabs: the ordinary one must be as it was, and of the others, at `url`, there must be as many as were open.
+async fn each_restored(
+    browser: &Browser,
+    ordinary: &str,
+    url: &str,
+    count: usize,
+    check: impl AsyncFn() -> Result<()>,
+) -> Result<()> {
+    let (mut controls, mut checked) = (0, 0);
+    for tab in browser.driver.windows().await? {
+        browser.driver.switch_to_window(tab).await?;
+        // A tab that was not in front is loaded when somebody looks at it.
+        let here = until("the tab is loaded", async || {
+            browser.driver.current_url().await.ok().filter(|here| here.scheme().starts_with("http"))
+        })
+        .await?;
+        if here.as_str() == ordinary {
+            until("control: what was typed elsewhere is back", async || {
+                (browser.value("document.getElementById('field').value").await.ok()? == ORDINARY).then_some(())
+            })
+            .await?;
+            controls += 1;
+        } else if here.as_str().trim_end_matches('/') == url {
+            check().await?;
+            let fields = "[...document.querySelectorAll('input:not([type=checkbox], [type=radio]), textarea')].map(f => f.value).join('')";
+            assert_eq!(browser.value(fields).await?, "", "a field came back filled in");
+            let html = browser.value("document.documentElement.outerHTML").await?.to_string();
+            for word in [SECRET, TITLE, DRAFT, DIGITS] {
+                assert!(!html.contains(word), "{word:?} came back");
+            }
+            checked += 1;
+        }
+    }
+    ensure!((controls, checked) == (1, count), "{controls} ordinary pages and {checked} of Glimpse came back");
+    Ok(())
+}
+
+/// Looks for words in everything that the browser keeps, as bytes and as UTF-16.
+fn kept(browser: &Browser, word: &str) -> Result<bool> {
+    let wide: Vec<u8> = word.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    Ok(files_below(browser.profile())?.iter().any(|file| {
+        let bytes = std::fs::read(file).unwrap_or_default();
+        occurrences(&bytes, word.as_bytes()) + occurrences(&bytes, &wide) > 0
+    }))
+}
+
+async fn t066_a_restored_tab_of_the_phone_is_locked_and_empty(kind: Kind) -> Result<()> {
+    let (_server, line) = with_line().await?;
+    let phone = Phone::around(Browser::resuming(kind).await?, &line.url()).await?;
+    phone.found("Mara Lind").await?;
+    phone.add(TITLE, SECRET).await?;
+    phone.browser.open(TITLE).await?;
+    phone.browser.reads(SECRET).await?;
+    // Another tab, in which something is written and not yet added.
+    open_tab(&phone.browser, phone.url()).await?;
+    phone.unlock().await?;
+    phone.go("add").await?;
+    phone.browser.write("title", DRAFT).await?;
+    phone.browser.write("text", DRAFT).await?;
+    let elsewhere = ordinary().await?;
+    type_elsewhere(&phone.browser, &elsewhere).await?;
+
+    let url = phone.url().to_owned();
+    let phone = phone.again().await?;
+    each_restored(&phone.browser, &elsewhere, &url, 2, async || phone.browser.screen("locked").await).await?;
+    for word in [SECRET, TITLE, DRAFT] {
+        assert!(!kept(&phone.browser, word)?, "{word:?} lies in the profile");
+    }
+    // Control: the account is there, and its passphrase opens it.
+    phone.load("locked").await?;
+    phone.unlock().await?;
+    phone.browser.open(TITLE).await?;
+    phone.browser.reads(SECRET).await
+}
+
+async fn t066_a_restored_tab_of_the_viewer_has_no_session_and_nothing_to_read(kind: Kind) -> Result<()> {
+    let stage = Stage::around(Browser::resuming(kind)).await?;
+    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.open(TITLE).await?;
+    stage.browser.reads(SECRET).await?;
+    // Another tab, in which somebody has begun to type a code.
+    open_tab(&stage.browser, &stage.url()).await?;
+    stage.browser.screen("enter").await?;
+    stage.browser.write("code", DIGITS).await?;
+    let elsewhere = ordinary().await?;
+    type_elsewhere(&stage.browser, &elsewhere).await?;
+
+    let url = stage.url();
+    let Stage { browser, device: _device, server: _server, .. } = stage;
+    let browser = browser.again().await?;
+    each_restored(&browser, &elsewhere, &url, 2, async || {
+        browser.screen("enter").await?;
+        let stored =
+            "JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, history.state, name])";
+        assert_eq!(browser.value(stored).await?, r#"["",{},{},null,""]"#);
+        Ok(())
+    })
+    .await?;
+    for word in [SECRET, TITLE] {
+        assert!(!kept(&browser, word)?, "{word:?} lies in the profile");
+    }
+    browser.go(&url).await.context("control: the page is there")?;
+    browser.screen("enter").await
+}
