@@ -76,6 +76,13 @@ async fn t063_where_a_passkey_was_enrolled_it_must_answer() {
         let said = clerk.send(&SignInAgent { assertion, ..good.clone() }).await;
         assert_eq!(said.code(), ErrorCode::Unauthorised, "{what}");
     }
+    // All of it for another server, by a page there, whose server hands it on.
+    let evil = AgentSignIn { origin: "https://evil.example".to_owned(), ..clerk.statement(challenge) };
+    let handed_on = SignInAgent {
+        assertion: Some(assertion(&key, "evil.example", UP_AND_UV, client_data(&challenge, &evil.origin))),
+        ..clerk.answer(&evil)
+    };
+    assert_eq!(clerk.send(&handed_on).await.code(), ErrorCode::Unauthorised);
     clerk.send(&good).await.ok();
     // Control: who enrolled none signs in by the browser's key.
     let plain = Clerk { passkey: None, ..houses[0].clerk() };
