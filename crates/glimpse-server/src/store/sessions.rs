@@ -231,7 +231,8 @@ impl Store {
     /// Blanks who a tombstone belonged to: its account was deleted, and its viewer is still owed a reason.
     pub(crate) async fn blank_owner(&self, account: &AccountId) -> Answer<()> {
         sqlx::query(
-            "UPDATE sessions SET account = zeroblob(32), device = zeroblob(32) WHERE account = ? AND destroyed = 1",
+            "UPDATE sessions SET account = zeroblob(32), device = zeroblob(32), asked = zeroblob(32), organisation = NULL, agent = NULL
+             WHERE account = ? AND destroyed = 1",
         )
         .bind(account.0.as_slice())
         .execute(&self.sessions)

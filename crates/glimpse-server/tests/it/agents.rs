@@ -76,6 +76,13 @@ async fn t063_where_a_passkey_was_enrolled_it_must_answer() {
         let said = clerk.send(&SignInAgent { assertion, ..good.clone() }).await;
         assert_eq!(said.code(), ErrorCode::Unauthorised, "{what}");
     }
+    // All of it for another server, by a page there, whose server hands it on.
+    let evil = AgentSignIn { origin: "https://evil.example".to_owned(), ..clerk.statement(challenge) };
+    let handed_on = SignInAgent {
+        assertion: Some(assertion(&key, "evil.example", UP_AND_UV, client_data(&challenge, &evil.origin))),
+        ..clerk.answer(&evil)
+    };
+    assert_eq!(clerk.send(&handed_on).await.code(), ErrorCode::Unauthorised);
     clerk.send(&good).await.ok();
     // Control: who enrolled none signs in by the browser's key.
     let plain = Clerk { passkey: None, ..houses[0].clerk() };
@@ -244,4 +251,63 @@ async fn t063_a_backup_brings_no_agents_token_back() {
     backup::restored(&mut server, &made).await;
     assert_eq!(clerk.http.get("/v1/agent").await.code(), ErrorCode::Unauthorised);
     assert!(clerk.sign_in().await.credential.is_some(), "control: the agent is there");
+}
+
+#[tokio::test]
+async fn t067_what_was_taken_back_and_a_fault_cut_off_is_finished_by_the_next_sweep_or_start() {
+    for restart in [false, true] {
+        let (mut server, clock, houses) = houses(1, |_| {}).await;
+        let (house, now) = (&houses[0], clock.now());
+        let phone = Phone::new(&server).await;
+        let clerk = house.hire(Role::Agent, now).await;
+        let (visit, unit) = phone.lend_to(&clerk).await;
+        // From here on no session can end.
+        let url = format!("sqlite://{}", server.data().join("sessions.db").display());
+        let database = sqlx::SqlitePool::connect(&url).await.expect("opens");
+        let fault = "CREATE TRIGGER fault BEFORE UPDATE OF ended ON sessions BEGIN SELECT RAISE(ABORT, 'a fault'); END";
+        sqlx::query(fault).execute(&database).await.expect("made");
+        assert_eq!(house.revoke(1, &[(clerk.id, now)]).await.code(), ErrorCode::Internal);
+        assert_eq!(clerk.http.get("/v1/agent").await.code(), ErrorCode::Unauthorised, "the list stands");
+        opened(&visit.open(unit, 1).await);
+        if restart {
+            server.stop().await;
+        }
+        sqlx::query("DROP TRIGGER fault").execute(&database).await.expect("dropped");
+        database.close().await;
+        if restart {
+            server.resume().await.expect("it starts");
+        } else {
+            server.running().sweep().await.expect("swept");
+        }
+        assert_eq!(visit.open(unit, 2).await.code(), ErrorCode::SessionRevoked);
+        house.revoke(1, &[(clerk.id, now)]).await.ok();
+    }
+}
+
+/// Bytes of what a deleted account's agents were, in the files that stay.
+#[tokio::test]
+async fn a_deleted_account_leaves_nothing_of_who_looked() {
+    let (server, clock, houses) = houses(1, |_| {}).await;
+    let phone = Phone::new(&server).await;
+    let clerk = houses[0].hire(Role::Agent, clock.now()).await;
+    let (visit, _) = phone.lend_to(&clerk).await;
+    let listed = async || {
+        let AgentSessions { sessions, .. } = houses[0].ask("/sessions", clock.now(), |_| {}).await.json();
+        sessions.len()
+    };
+    assert_eq!(listed().await, 1, "control");
+    let deletion = AccountDeletion { suite: SUITE, account: phone.account, at: clock.now() };
+    let signed: SignedJson = sign(&phone.key, StatementKind::AccountDeletion, &deletion).into();
+    phone.http.json(Method::DELETE, "/v1/account", &signed).await.ok();
+    assert_eq!(listed().await, 0);
+    assert_eq!(
+        visit.open(UnitId([1; 16]), 1).await.code(),
+        ErrorCode::SessionRevoked,
+        "control: its tombstone is there"
+    );
+    let url = format!("sqlite://{}", server.data().join("sessions.db").display());
+    let database = sqlx::SqlitePool::connect(&url).await.expect("opens");
+    let whose = "SELECT COUNT(*) FROM sessions WHERE agent IS NOT NULL OR asked <> zeroblob(32)";
+    let left: i64 = sqlx::query_scalar(whose).fetch_one(&database).await.expect("read");
+    assert_eq!(left, 0);
 }
