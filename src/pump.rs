@@ -4,6 +4,8 @@
 mod http;
 mod socket;
 
+use core::fmt;
+use core::pin::Pin;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -14,6 +16,7 @@ use glimpse_core::Monotonic;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::session::viewer::Provenance;
 use glimpse_core::viewer::{Config, Content, Input, Output, Running, Stage, State, Step, Viewer};
+use glimpse_wire::ids::SignatureBytes;
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::record::Meta;
 use glimpse_wire::{ErrorCode, UnitId};
@@ -40,7 +43,6 @@ pub struct Pump(Shared);
 /// it is borrowed.
 type Shared = Rc<RefCell<Inner>>;
 
-#[derive(Debug)]
 struct Inner {
     model: Model,
     viewer: Viewer,
@@ -63,6 +65,8 @@ struct Inner {
     second: u64,
     /// The end of a pairing, told at the next tick, so that a last frame still leaves.
     over: Option<ErrorCode>,
+    /// An agent's key; none for the user's own screen.
+    signer: Option<Signer>,
 }
 
 #[wasm_bindgen]
@@ -80,26 +84,8 @@ impl Pump {
         readers: Readers,
     ) -> Self {
         let claims = Claims { origin, build, program };
-        let config = Config { claims, purpose: Purpose::View, asking: Asking::default() };
-        let inner = Inner {
-            model: Model::default(),
-            viewer: Viewer::new(config),
-            server,
-            reporter: Reporter::new(report),
-            socket: None,
-            sockets: 0,
-            readers,
-            reading: None,
-            waiting: None,
-            told: None,
-            units: 0,
-            was_refused: false,
-            changed: false,
-            second: 0,
-            over: None,
-        };
-        inner.reporter.snapshot(&inner.model.snapshot(now()));
-        Self(Rc::new(RefCell::new(inner)))
+        let config = Config { claims, purpose: Purpose::View, asking: Asking::default(), bearer: None };
+        Self::begin(config, server, report, readers, None)
     }
 
     /// Takes what the person did, as JSON. What is no intent is dropped: the page is not trusted to be well formed.
@@ -144,11 +130,47 @@ impl Pump {
     }
 }
 
+/// Signs what an agent presents; nothing where the key cannot be used.
+pub type Signer = Rc<dyn Fn(Vec<u8>) -> Pin<Box<dyn Future<Output = Option<SignatureBytes>>>>>;
+
+impl Pump {
+    /// Starts with an empty code field, for a viewer of this configuration, and reports it.
+    #[must_use]
+    pub fn begin(config: Config, server: String, report: Function, readers: Readers, signer: Option<Signer>) -> Self {
+        let inner = Inner {
+            model: Model::default(),
+            viewer: Viewer::new(config),
+            server,
+            reporter: Reporter::new(report),
+            socket: None,
+            sockets: 0,
+            readers,
+            reading: None,
+            waiting: None,
+            told: None,
+            units: 0,
+            was_refused: false,
+            changed: false,
+            second: 0,
+            over: None,
+            signer,
+        };
+        inner.reporter.snapshot(&inner.model.snapshot(now()));
+        Self(Rc::new(RefCell::new(inner)))
+    }
+}
+
 /// Hands the viewer something that came from the network, and draws what it changed.
 fn feed(shared: &Shared, input: Input) {
     let mut inner = shared.borrow_mut();
     inner.feed(shared, input);
     inner.draw();
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inner({:?})", self.viewer)
+    }
 }
 
 impl Inner {
@@ -231,8 +253,15 @@ impl Inner {
                 }
             }
             Output::SocketClose => self.socket = None,
-            // Nothing is presented here: the pairing runs into its end.
-            Output::Sign(_) => {}
+            Output::Sign(presentation) => {
+                // Without a key nothing is presented, and the pairing runs into its end.
+                let Some(signing) = self.signer.as_ref().map(|signer| signer(presentation)) else { return };
+                let shared = Rc::clone(shared);
+                spawn_local(async move {
+                    let input = signing.await.map_or(Input::End, Input::Signed);
+                    feed(&shared, input);
+                });
+            }
             Output::Content(content) => self.content(shared, &content),
             Output::Changed => self.changed = true,
             Output::Ended(code) => {

@@ -3,7 +3,7 @@
 import { byId, say } from "./dom.js";
 import { choose, has, languages, preferred, t } from "./text.js";
 
-const [code = "session-ended", wish = ""] = location.hash.slice(1).split(";");
+const [code = "session-ended", wish = "", whose = ""] = location.hash.slice(1).split(";");
 
 async function show() {
   await choose(languages().includes(wish) ? wish : preferred());
@@ -11,6 +11,11 @@ async function show() {
   const known = /^[a-z-]+$/.test(code) && has(`error.${code}`) ? code : "session-ended";
   say(byId("reason"), t(`error.${known}`));
   say(byId("next"), t(`error.${known}.next`));
+  if (whose === "agent") {
+    const again = /** @type {HTMLAnchorElement} */ (byId("again"));
+    again.href = "./agent";
+    say(again, t("ended.desk"));
+  }
   document.title = t("title.ended");
   document.documentElement.dataset.reason = known;
   byId("reason").focus();

@@ -127,7 +127,7 @@ pub fn receipts(data: &[u8]) {
 pub fn bodies(data: &[u8]) {
     let Some((first, body)) = data.split_first() else { return };
     let status = [200, 400, 404, 409, 410, 429, 503].get(usize::from(first % 7)).copied().unwrap_or(200);
-    let config = Config { claims: Claims::default(), purpose: Purpose::View, asking: Asking::default() };
+    let config = Config { claims: Claims::default(), purpose: Purpose::View, asking: Asking::default(), bearer: None };
     let mut viewer = Viewer::new(config);
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     viewer.handle(Input::Code("417 203 9186".to_owned()), Monotonic(0), &mut rng);
@@ -150,7 +150,7 @@ pub fn bodies(data: &[u8]) {
 /// The viewer's machine, told a story of anything in any order: a byte for what happens, two for how much of the rest
 /// belongs to it.
 pub fn viewer(data: &[u8]) {
-    let config = Config { claims: Claims::default(), purpose: Purpose::View, asking: Asking::default() };
+    let config = Config { claims: Claims::default(), purpose: Purpose::View, asking: Asking::default(), bearer: None };
     let mut viewer = Viewer::new(config);
     let mut rng = ChaCha20Rng::seed_from_u64(2);
     let mut now = Monotonic(0);

@@ -41,6 +41,9 @@ async fn exchange(server: &str, request: HttpRequest) -> Option<(u16, Vec<u8>)> 
     if let Some((first, last)) = request.range {
         builder = builder.header("range", &format!("bytes={first}-{last}"));
     }
+    if let Some(bearer) = request.bearer {
+        builder = builder.header("authorization", &format!("Bearer {bearer}"));
+    }
     let ready = if request.content_type.is_empty() {
         builder.build()
     } else {

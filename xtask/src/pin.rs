@@ -61,9 +61,10 @@ struct Worker {
 const READER: (&str, &str) = ("readerGlue", "glimpse-reader.js");
 /// Looks for a code in the frames of a camera.
 const SCANNER: (&str, &str) = ("scannerGlue", "glimpse-scanner.js");
-const WORKERS: [Worker; 3] = [
+const WORKERS: [Worker; 4] = [
     Worker { script: "www/worker.js", glue: "glimpse-web.js", others: &[READER] },
     Worker { script: "www/device/worker.js", glue: "glimpse-phone.js", others: &[READER, SCANNER] },
+    Worker { script: "www/agent/worker.js", glue: "glimpse-portal.js", others: &[READER] },
     Worker { script: "www/watch/worker.js", glue: "glimpse-phone.js", others: &[] },
 ];
 /// Where the pinned files go.

@@ -218,6 +218,7 @@ fn what_goes_into_the_viewer_and_comes_out_prints_neither_code_nor_token_nor_con
         content_type: "",
         range: None,
         body: vec![BYTE; 32],
+        bearer: Some(Hash([BYTE; 32])),
     };
     silent(&Output::Http(request), &[&[BYTE; 32]]);
     let bytes = zeroize::Zeroizing::new(vec![BYTE; 32]);

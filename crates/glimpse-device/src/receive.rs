@@ -192,6 +192,9 @@ fn send(transport: Rc<dyn Transport>, request: HttpRequest) -> Local<'static, An
         let method = if request.method == "POST" { Method::Post } else { Method::Get };
         let mut out = bare(method, request.path);
         out.range = request.range.map(|(first, last)| (first, Some(last)));
+        if let Some(bearer) = request.bearer {
+            out = out.by(bearer);
+        }
         if !request.body.is_empty() {
             out.content_type = (!request.content_type.is_empty()).then_some(request.content_type);
             out.body = Body::Bytes(request.body);

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::push::Pushes;
 use crate::settings::{Limits, Settings};
 use crate::site::Site;
-use crate::store::Store;
+use crate::store::{AgentOf, Store};
 use crate::throttle::Throttle;
 use crate::tickets::Tickets;
 
@@ -56,6 +56,10 @@ pub(crate) struct Rates {
     /// For each device, so that one that fills the chain does not stop the one that takes it out.
     pub(crate) links: Throttle<(AccountId, DeviceId)>,
     pub(crate) recoveries: Throttle<Address>,
+    pub(crate) organisations: Throttle<Address>,
+    pub(crate) enrolments: Throttle<Address>,
+    pub(crate) agent_sign_ins: Throttle<Address>,
+    pub(crate) openings: Throttle<AgentOf>,
     pub(crate) mints: Throttle<DeviceId>,
     pub(crate) releases: Throttle<DeviceId>,
     pub(crate) submissions: Throttle<(AuthorId, AccountId)>,
@@ -84,6 +88,10 @@ impl Rates {
             ),
             links: Throttle::new(limits.links_per_device, MINUTE),
             recoveries: Throttle::new(limits.recoveries_per_address, MINUTE),
+            organisations: Throttle::new(limits.organisation_requests_per_address, MINUTE),
+            enrolments: Throttle::new(limits.agent_enrolments_per_address, MINUTE),
+            agent_sign_ins: Throttle::new(limits.agent_sign_ins_per_address, MINUTE),
+            openings: Throttle::new(limits.openings_per_agent, MINUTE),
             mints: Throttle::new(limits.mints_per_signer, MINUTE),
             releases: Throttle::new(limits.releases_per_device, MINUTE),
             submissions: Throttle::new(limits.submissions_per_writer, MINUTE),

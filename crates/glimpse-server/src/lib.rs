@@ -15,6 +15,7 @@
 //! store/     three SQLite files and two folders of blobs, split by concern       share     the one derivation
 //! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see
 //! backup/    copies of main.db and blobs/, and of shares.db apart; from those to a data folder
+//! passkey    what an agent's passkey says
 //! lapsing    what is remembered for a while                              pace               connections that stand still
 //! push/      tells devices that are asleep to look: whom, when, sealed, sent        health   asks whether a server is ready
 //! ```
@@ -44,6 +45,7 @@ mod listen;
 mod mailbox;
 mod metrics;
 mod pace;
+mod passkey;
 mod problem;
 mod push;
 mod secret_file;

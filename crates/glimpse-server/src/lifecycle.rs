@@ -4,92 +4,26 @@
 //! more than one database is written so that a crash between two of them is finished by the sweep at the next start:
 //! what everyone is told comes first, what destroys comes before the receipt that says "destroyed".
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+mod agents;
+mod lives;
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_FRAME;
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::session::{End, Event, OpenRequest, Opened, Side, Stop};
-use glimpse_wire::{AccountId, DeviceId, ErrorCode, SUITE, SessionId, UnixMillis};
+use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SUITE, SessionId, UnixMillis};
 use tokio::sync::MutexGuard;
-use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::lives::Lives;
+use self::lives::TURNS;
 use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::session::{SignedTerms, Verdict};
 use crate::store::{Entry, Session, SignedIn};
 
-/// Sessions that take turns together; many more than there are cores.
-const TURNS: usize = 64;
 /// How far a clock may step back over a restart without an alarm: time services correct by less.
 const CLOCK_STEP_MILLIS: u64 = 5_000;
-
-/// What is known of live sessions in memory alone.
-#[derive(Debug)]
-pub(crate) struct Lives {
-    turns: Vec<tokio::sync::Mutex<()>>,
-    lives: Mutex<HashMap<SessionId, Life>>,
-}
-
-#[derive(Debug)]
-struct Life {
-    /// When the viewer last did something. A restart counts as such.
-    active: UnixMillis,
-    /// Cancelled when the session ends, for what goes on beside its turns: uploads and downloads.
-    ended: CancellationToken,
-}
-
-impl Lives {
-    pub(crate) fn new() -> Self {
-        Self { turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(), lives: Mutex::default() }
-    }
-
-    /// Notes that the viewer did something, if the session lives.
-    pub(crate) fn touch(&self, session: &SessionId, now: UnixMillis) {
-        if let Some(life) = self.lives().get_mut(session) {
-            life.active = now;
-        }
-    }
-
-    /// What is cancelled when the session ends; if it has ended, it is cancelled.
-    pub(crate) fn ended(&self, session: &SessionId) -> CancellationToken {
-        let lives = self.lives();
-        lives.get(session).map_or_else(
-            || {
-                let ended = CancellationToken::new();
-                ended.cancel();
-                ended
-            },
-            |life| life.ended.clone(),
-        )
-    }
-
-    /// The caller knows that the session lives.
-    fn idle_since(&self, session: &SessionId, now: UnixMillis) -> UnixMillis {
-        self.lives().entry(*session).or_insert_with(|| Life { active: now, ended: CancellationToken::new() }).active
-    }
-
-    /// How many sessions live.
-    pub(crate) fn count(&self) -> usize {
-        self.lives().len()
-    }
-
-    fn idle(&self, now: UnixMillis, limit: u64) -> Vec<SessionId> {
-        self.lives().iter().filter(|(_, life)| now.since(life.active) >= limit).map(|(id, _)| *id).collect()
-    }
-
-    fn forget(&self, session: &SessionId) {
-        if let Some(life) = self.lives().remove(session) {
-            life.ended.cancel();
-        }
-    }
-
-    fn lives(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Life>> {
-        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Why a session ends.
 #[derive(Clone, Copy, Debug)]
@@ -179,7 +113,13 @@ impl App {
         if u64::try_from(live).unwrap_or(u64::MAX) >= self.settings.limits.sessions_per_account {
             return Err(ErrorCode::RateLimited.into());
         }
-        self.mailboxes.check_bind(&session.mailbox, device, &id, now)?;
+        let agent = self.mailboxes.check_bind(&session.mailbox, device, &id, now)?;
+        let session = Session { agent, ..session };
+        // What an agent asked is on record where an agent asked, and nowhere else.
+        if session.agent.is_some() != (session.asked != Hash::ZERO) {
+            return Err(ErrorCode::Malformed.into());
+        }
+        self.check_agent(&session, now).await?;
         self.put_terms(&session, &signed, now).await?;
         let bound = self.mailboxes.bind(&session.mailbox, device, &id, now);
         if bound.is_err() {
@@ -196,6 +136,11 @@ impl App {
             self.store.blank_owner(&device.account).await?;
         } else if bound.is_ok() {
             self.wake_others(&device.account, Some(device.device));
+        }
+        if let Err(problem) = self.check_agent(&session, now).await {
+            // The same of the agent's organisation, which took its word back.
+            self.finish(&session, Ending::by_itself(ErrorCode::SessionRevoked), now).await?;
+            return Err(problem);
         }
         bound
     }
@@ -251,7 +196,7 @@ impl App {
             sealed: signed.submission.sealed,
             signature: signed.submission.signature,
         };
-        let written = self.store.write_granted(&session.session, &session.account, event, now).await?;
+        let written = self.store.write_granted(session, event, now).await?;
         self.store.put_session(session, &signed.units()).await?;
         self.tell(session, written);
         self.lives.idle_since(&session.session, now);
@@ -272,7 +217,10 @@ impl App {
         }
         self.lives.touch(id, now);
         let unit = self.store.unit(id, &request.unit).await?;
-        let used = self.store.use_counter(&session, &request, signed, unit.as_ref(), now).await?;
+        let used = self
+            .store
+            .use_counter(&session, &request, signed, unit.as_ref(), now, || self.admit_opening(&session, now))
+            .await?;
         self.tell(&session, used.written);
         if used.verdict == Verdict::Alarm {
             self.metrics.alarms.inc();
@@ -410,6 +358,7 @@ impl App {
         self.mailboxes.restore(&self.store.take_mailboxes().await?);
         // First, so that these sessions end for the reason that they have.
         self.finish_revoked(None).await?;
+        self.finish_agents().await?;
         for id in self.store.live_sessions().await? {
             let Some(session) = self.store.session(&id).await? else { continue };
             let lapsed = if went_back { Some(ErrorCode::SessionExpired) } else { self.lapsed(&session, now) };
@@ -433,11 +382,13 @@ impl App {
         self.store.sweep_reservations(now).await?;
         self.store.sweep_doomed(now).await?;
         self.finish_revoked(None).await?;
+        self.finish_agents().await?;
         for account in self.store.doomed_accounts().await? {
             self.finish_account(&account).await?;
         }
         self.store.sweep_accounts().await?;
         self.store.sweep_tokens(now).await?;
+        self.store.sweep_agents(now).await?;
         self.store.sweep_releases(now).await?;
         self.store.sweep_tombstones(now).await?;
         self.store.wipe_logs().await

@@ -88,6 +88,7 @@ const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::BudgetSpent
         | ErrorCode::DeviceRevoked
         | ErrorCode::DeviceHeld
+        | ErrorCode::CredentialInvalid
         | ErrorCode::RecoveryVetoed => StatusCode::FORBIDDEN,
         ErrorCode::NotFound | ErrorCode::CodeUnknown => StatusCode::NOT_FOUND,
         ErrorCode::Conflict

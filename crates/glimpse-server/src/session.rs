@@ -59,7 +59,7 @@ impl SignedTerms {
             .collect()
     }
 
-    /// A session that begins now, in the mailbox where its pairing ran.
+    /// A session that begins now, in the mailbox where its pairing ran; the caller says which agent claimed that.
     ///
     /// # Errors
     /// `Malformed` for Terms that are not the first, or whose times make no sense at this server's clock.
@@ -83,6 +83,8 @@ impl SignedTerms {
             issued: terms.issued,
             granted: now,
             expires: terms.expires,
+            asked: terms.asked,
+            agent: None,
             ended: None,
         })
     }
@@ -98,6 +100,7 @@ impl SignedTerms {
             return Err(ErrorCode::Conflict);
         }
         let same_session = terms.viewer == session.viewer
+            && terms.asked == session.asked
             && self.submission.transcript == session.transcript
             && self.submission.mailbox == session.mailbox;
         if !same_session || !times_fit(terms, session.issued, now) {

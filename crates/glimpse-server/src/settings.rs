@@ -7,6 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use glimpse_wire::SigningKeyBytes;
 use glimpse_wire::limits::MAX_CONTENT;
 use serde::Deserialize;
 
@@ -50,6 +51,9 @@ pub struct Settings {
     pub push_inside: Vec<String>,
     /// Certificates in PEM that push services may go back to, beside those that the machine trusts. Default: none.
     pub push_ca: Option<PathBuf>,
+    /// Keys of the organisations whose agents may ask for a look here, in base64url as `glimpse org` shows them. Default: none,
+    /// and then nothing of agents is there.
+    pub organisations: Vec<SigningKeyBytes>,
     /// Sizes, counts and rates.
     pub limits: Limits,
 }
@@ -144,6 +148,18 @@ pub struct Limits {
     pub staged_upload_seconds: u64,
     /// Seconds for which a device's token is valid.
     pub token_seconds: u64,
+    /// Agents of one organisation, those who left included.
+    pub agents_per_organisation: u64,
+    /// What organisations ask or bring, from one address.
+    pub organisation_requests_per_address: u32,
+    /// Browsers that ask to be enrolled for an agent, from one address.
+    pub agent_enrolments_per_address: u32,
+    /// Challenges and sign-ins of agents, from one address: an organisation may be behind one.
+    pub agent_sign_ins_per_address: u32,
+    /// Seconds for which an agent's token is valid; never longer than the credential that counts when it is given.
+    pub agent_token_seconds: u64,
+    /// Openings of one agent, in all sessions together.
+    pub openings_per_agent: u32,
     /// Seconds without any opening or live frame after which a session ends.
     pub idle_seconds: u64,
 }
@@ -167,6 +183,7 @@ impl Default for Settings {
             push_contact: None,
             push_inside: Vec::new(),
             push_ca: None,
+            organisations: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -213,6 +230,12 @@ impl Default for Limits {
             push_seconds: 10,
             staged_upload_seconds: 3_600,
             token_seconds: 24 * 3_600,
+            agents_per_organisation: 10_000,
+            organisation_requests_per_address: 1_200,
+            agent_enrolments_per_address: 30,
+            agent_sign_ins_per_address: 600,
+            agent_token_seconds: 8 * 3_600,
+            openings_per_agent: 120,
             idle_seconds: 15 * 60,
         }
     }
@@ -353,6 +376,7 @@ const NAMES: &[&str] = &[
     "push_contact",
     "push_inside",
     "push_ca",
+    "organisations",
 ];
 
 fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
@@ -365,8 +389,10 @@ fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
 
 fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text: &str) {
     // Lists may be written as `a,b`; everything else is a TOML value if it parses as one, and a string if it does not.
-    let value = if matches!(key.as_str(), "public_origins" | "allow_origins" | "trusted_proxies" | "push_inside")
-        && !text.starts_with('[')
+    let value = if matches!(
+        key.as_str(),
+        "public_origins" | "allow_origins" | "trusted_proxies" | "push_inside" | "organisations"
+    ) && !text.starts_with('[')
     {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
@@ -398,84 +424,4 @@ fn is_origin(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn strings(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
-    }
-
-    #[test]
-    fn a_flag_beats_the_environment_and_the_environment_beats_the_default() {
-        let environment = strings(&[
-            ("GLIMPSE_LISTEN", "127.0.0.1:1"),
-            ("GLIMPSE_DATA", "/srv/glimpse"),
-            ("GLIMPSE_LIMITS_PAGE", "7"),
-            ("GLIMPSE_HOME", "another program's"),
-        ]);
-        let flags = strings(&[("listen", "127.0.0.1:2"), ("allow_origins", "https://a.example,https://b.example")]);
-        let settings = Settings::load(None, environment.into_iter(), &flags).expect("valid");
-        assert_eq!(settings.listen.port(), 2);
-        assert_eq!(settings.data, Path::new("/srv/glimpse"));
-        assert_eq!(settings.limits.page, 7);
-        assert_eq!(settings.limits.claims_per_address, Limits::default().claims_per_address);
-        assert_eq!(settings.allow_origins, ["https://a.example", "https://b.example"]);
-    }
-
-    #[test]
-    fn the_environment_beats_the_file_setting_by_setting() {
-        let folder = crate::test_server::ScratchFolder::new().expect("a folder");
-        let file = folder.path().join("glimpse.toml");
-        let text = r#"
-            listen = "127.0.0.1:1"
-            data = "/srv/file"
-            public_origins = ["https://a.example"]
-            [limits]
-            page = 7
-            mailboxes = 5
-        "#;
-        std::fs::write(&file, text).expect("written");
-        let environment = strings(&[("GLIMPSE_DATA", "/srv/environment"), ("GLIMPSE_LIMITS_PAGE", "8")]);
-        let flags = strings(&[("limits.page", "9")]);
-        let read = |environment: &[(String, String)], flags: &[(String, String)]| {
-            Settings::load(Some(&file), environment.iter().cloned(), flags).expect("valid")
-        };
-        let of_file = read(&[], &[]);
-        assert_eq!((of_file.data.as_path(), of_file.limits.page), (Path::new("/srv/file"), 7));
-        let settings = read(&environment, &[]);
-        assert_eq!((settings.data.as_path(), settings.limits.page), (Path::new("/srv/environment"), 8));
-        assert_eq!(read(&environment, &flags).limits.page, 9);
-        // What nothing above it names stays as the file says, and what the file does not name as the default.
-        assert_eq!((settings.listen.port(), settings.limits.mailboxes), (1, 5));
-        assert_eq!(settings.public_origins, ["https://a.example"]);
-        assert_eq!(settings.limits.connections, Limits::default().connections);
-    }
-
-    #[test]
-    fn unknown_names_and_half_a_tls_pair_are_refused() {
-        let none = || std::iter::empty::<(String, String)>();
-        assert!(Settings::load(None, none(), &strings(&[("limits.pages", "1")])).is_err());
-        assert!(Settings::load(None, none(), &strings(&[("tls_cert", "a.pem")])).is_err());
-        assert!(Settings::load(None, none(), &strings(&[("allow_origins", "*")])).is_err());
-        assert!(Settings::load(None, none(), &strings(&[("tls_cert", "a.pem"), ("tls_key", "b.pem")])).is_ok());
-    }
-
-    #[test]
-    fn a_push_key_has_somebody_behind_it() {
-        let load = |pairs: &[(&str, &str)]| Settings::load(None, std::iter::empty(), &strings(pairs));
-        let whole = [("push_key_file", "push.pem"), ("push_contact", "mailto:ops@glimpse.example")];
-        assert_eq!(load(&whole).expect("valid").push_contact.as_deref(), Some("mailto:ops@glimpse.example"));
-        for bad in [
-            [whole[0], ("log_level", "info")],
-            [whole[1], ("log_level", "info")],
-            [whole[0], ("push_contact", "ops@glimpse.example")],
-            [("push_inside", "http://push.lan"), ("log_level", "info")],
-            [("push_inside", "https://push.lan/path"), ("log_level", "info")],
-            [("limits.pushes_per_device", "0"), ("log_level", "info")],
-        ] {
-            assert!(load(&bad).is_err(), "{bad:?}");
-        }
-        let inside = load(&[("push_inside", "https://push.lan:8443,https://10.0.0.1")]).expect("valid").push_inside;
-        assert_eq!(inside, ["https://push.lan:8443", "https://10.0.0.1"]);
-    }
-}
+mod tests;

@@ -13,10 +13,12 @@ use zeroize::Zeroizing;
 
 use crate::lapsing::Lapsing;
 use crate::problem::Answer;
-use crate::store::random;
+use crate::store::{AgentOf, random};
 
 /// Life of a sign-in challenge.
 const CHALLENGE_MILLIS: u64 = 60 * 1000;
+/// The same for an agent.
+const AGENT_CHALLENGE_MILLIS: u64 = 5 * 60 * 1000;
 /// Upload tokens at one time; the rate of an address is far below.
 const MOST_UPLOADS: usize = 100_000;
 /// Bytes of a challenge's MAC: one guess in 2^128.
@@ -56,20 +58,29 @@ impl Tickets {
         })
     }
 
-    /// A challenge for a device that may or may not exist: its end, eight random bytes, and the MAC over both and whom it is for.
+    /// A challenge for a device that may or may not exist.
     pub(crate) fn challenge(
         &self,
         account: &AccountId,
         device: &DeviceId,
         now: UnixMillis,
     ) -> Answer<(Hash, UnixMillis)> {
-        let expires = now.plus(CHALLENGE_MILLIS);
+        self.draw(&[&account.0, &device.0], now.plus(CHALLENGE_MILLIS))
+    }
+
+    /// The same for an agent, whose passkey may want a finger.
+    pub(crate) fn agent_challenge(&self, agent: &AgentOf, now: UnixMillis) -> Answer<(Hash, UnixMillis)> {
+        self.draw(&[&agent.organisation.0, &agent.agent.0], now.plus(AGENT_CHALLENGE_MILLIS))
+    }
+
+    /// Its end, eight random bytes, and the MAC over both and whom it is for.
+    fn draw(&self, whom: &[&[u8]; 2], expires: UnixMillis) -> Answer<(Hash, UnixMillis)> {
         let mut challenge = [0u8; 32];
         let (front, tag) = challenge.split_at_mut(TAG);
         let (end, nonce) = front.split_at_mut(8);
         end.copy_from_slice(&expires.0.to_be_bytes());
         nonce.copy_from_slice(&random::<8>()?);
-        let mac = self.mac(front, account, device)?.finalize().into_bytes();
+        let mac = self.mac(front, whom)?.finalize().into_bytes();
         tag.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
         Ok((Hash(challenge), expires))
     }
@@ -77,10 +88,19 @@ impl Tickets {
     /// Uses a challenge up; whether it was given to this device, has not lapsed and was not used before. The caller has checked
     /// the device's signature over it.
     pub(crate) fn answer(&self, challenge: &Hash, account: &AccountId, device: &DeviceId, now: UnixMillis) -> bool {
+        self.take(challenge, &[&account.0, &device.0], now)
+    }
+
+    /// The same of an agent.
+    pub(crate) fn agent_answer(&self, challenge: &Hash, agent: &AgentOf, now: UnixMillis) -> bool {
+        self.take(challenge, &[&agent.organisation.0, &agent.agent.0], now)
+    }
+
+    fn take(&self, challenge: &Hash, whom: &[&[u8]; 2], now: UnixMillis) -> bool {
         let Some((end, _)) = challenge.0.split_first_chunk() else { return false };
         let expires = UnixMillis(u64::from_be_bytes(*end));
         let (front, tag) = challenge.0.split_at(TAG);
-        let ours = self.mac(front, account, device).is_ok_and(|mac| mac.verify_truncated_left(tag).is_ok());
+        let ours = self.mac(front, whom).is_ok_and(|mac| mac.verify_truncated_left(tag).is_ok());
         if !ours || expires.0 <= now.0 {
             return false;
         }
@@ -90,12 +110,12 @@ impl Tickets {
         fresh
     }
 
-    /// All three parts have one length each, so that no two questions are the same bytes.
-    fn mac(&self, front: &[u8], account: &AccountId, device: &DeviceId) -> Answer<Hmac<Sha256>> {
+    /// The front has one length, a device's account and id another one together than an agent's organisation and id, and each of
+    /// the four has its own: no two questions are the same bytes.
+    fn mac(&self, front: &[u8], whom: &[&[u8]; 2]) -> Answer<Hmac<Sha256>> {
         let mut mac = Hmac::new_from_slice(self.key.as_slice()).map_err(|_| ErrorCode::Internal)?;
         mac.update(front);
-        mac.update(&account.0);
-        mac.update(&device.0);
+        whom.iter().for_each(|part| mac.update(part));
         Ok(mac)
     }
 
@@ -128,6 +148,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glimpse_wire::{AgentId, SigningKeyBytes};
 
     #[test]
     fn a_challenge_is_good_once_in_time_for_its_device_and_for_this_run() {
@@ -149,6 +170,14 @@ mod tests {
         assert!(tickets.answer(&challenge, &account, &device, now), "control");
         assert!(!tickets.answer(&challenge, &account, &device, now), "used");
         assert_ne!(fresh().0, fresh().0);
+
+        let agent = AgentOf { organisation: SigningKeyBytes([1; 32]), agent: AgentId([2; 16]) };
+        let other = AgentOf { agent: AgentId([3; 16]), ..agent };
+        let (challenge, expires) = tickets.agent_challenge(&agent, now).expect("random");
+        assert!(!tickets.agent_answer(&challenge, &other, now) && !tickets.answer(&challenge, &account, &device, now));
+        assert!(!tickets.agent_answer(&fresh().0, &agent, now) && !tickets.agent_answer(&challenge, &agent, expires));
+        assert!(tickets.agent_answer(&challenge, &agent, now), "control");
+        assert!(!tickets.agent_answer(&challenge, &agent, now), "used");
     }
 
     #[test]

@@ -37,6 +37,11 @@ pub(super) const SERVICE_WORKER: &str = "device-sw.js";
 /// What that page may ask the browser for, and no other: a camera to scan with, keys that a passkey wraps.
 const DEVICE_MAY: [&str; 3] = ["camera", "publickey-credentials-create", "publickey-credentials-get"];
 
+/// The agents' portal.
+const AGENT: &str = "agent.html";
+/// What that page may ask the browser for: a passkey to sign in with.
+const AGENT_MAY: [&str; 2] = ["publickey-credentials-create", "publickey-credentials-get"];
+
 /// `dist/headers.json`; the format is described in [`super`].
 #[derive(Debug, Serialize)]
 pub(super) struct Manifest {
@@ -63,12 +68,17 @@ impl Manifest {
             ("cache-control", "no-store"),
         ];
         let mut own: BTreeMap<_, _> = own.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        if path == DEVICE
+        let may: &[&str] = match path {
+            DEVICE => &DEVICE_MAY,
+            AGENT => &AGENT_MAY,
+            _ => &[],
+        };
+        if !may.is_empty()
             && let Some(closed) = self.headers.get("permissions-policy")
         {
             let open =
                 |policy: String, feature: &&str| policy.replace(&format!("{feature}=()"), &format!("{feature}=(self)"));
-            own.insert("permissions-policy", DEVICE_MAY.iter().fold(closed.clone(), open));
+            own.insert("permissions-policy", may.iter().fold(closed.clone(), open));
         }
         self.pages.insert(path.to_owned(), own);
     }

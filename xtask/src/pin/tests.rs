@@ -14,6 +14,7 @@ fn files(index: &str) -> BTreeMap<String, Vec<u8>> {
         ("www/watch/worker.js", "self.onmessage = 4;\n"),
         ("glimpse-web.js", "let wasm_bindgen = 1;"),
         ("glimpse-phone.js", "let wasm_bindgen = 3;"),
+        ("glimpse-portal.js", "let wasm_bindgen = 4;"),
         ("glimpse-reader.js", "let wasm_bindgen = 2;"),
         ("glimpse-scanner.js", "let wasm_bindgen = 5;"),
         ("www/style.css", "body{}\n"),

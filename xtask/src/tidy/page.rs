@@ -30,11 +30,14 @@ const FORBIDDEN: [&str; 24] = [
     "console.log",
 ];
 
-/// What single files of the phone page may have, which keeps its keys in the browser and opens without a connection. The
-/// viewer keeps nothing, and has none of these.
-const ALLOWED: [(&str, &str); 3] = [
+/// What single files of the phone page and of the portal may have, which keep keys in the browser; the phone opens without a
+/// connection, too. The viewer keeps nothing, and has none of these.
+const ALLOWED: [(&str, &str); 5] = [
     // It asks whether there is a database; the Worker's Rust opens it.
     ("www/device/app.js", "indexedDB"),
+    // The portal's one key, which the browser lets nobody have.
+    ("www/agent/app.js", "indexedDB"),
+    ("www/agent/worker.js", "indexedDB"),
     ("www/device/offline.js", "serviceWorker"),
     ("www/device/sw.js", "caches."),
 ];

@@ -356,7 +356,7 @@ fn asking_viewer(server: String, code: String) -> std::thread::JoinHandle<ErrorC
         runtime.block_on(async {
             let claims = Claims { origin: "https://look.example".into(), build: "b".into(), program: "p".into() };
             let asking = Asking { credential: None, case: "A-17".into(), reason: "to \u{1b}[2J\u{3164}pay".into() };
-            let config = Config { claims, purpose: Purpose::View, asking };
+            let config = Config { claims, purpose: Purpose::View, asking, bearer: None };
             let mut viewer = Receiver::new(Rc::new(Network::new(&server).unwrap()), Rc::new(Machine::new()), config);
             viewer.input(Input::Code(code)).await;
             loop {

@@ -10,16 +10,15 @@
 mod json;
 mod mailbox;
 mod opening;
+mod outbox;
 mod redacted;
 mod running;
-
-use std::collections::VecDeque;
 
 use glimpse_wire::api::{Claim, Claimed, Problem};
 use glimpse_wire::ids::SignatureBytes;
 use glimpse_wire::limits::{APPROVAL_MILLIS, PAIRING_MILLIS};
 use glimpse_wire::pairing::Purpose;
-use glimpse_wire::{ErrorCode, UnitId, UnixMillis};
+use glimpse_wire::{ErrorCode, Hash, UnitId};
 use rand_core::CryptoRng;
 
 use crate::Monotonic;
@@ -30,6 +29,7 @@ use crate::secret::Plaintext;
 use crate::session::ExpectGrant;
 use crate::words::CheckWords;
 use mailbox::{Mailbox, Received};
+use outbox::{Outbox, ServerClock};
 
 pub use opening::{OpeningView, Stage};
 pub use running::Running;
@@ -113,6 +113,8 @@ pub struct HttpRequest {
     pub range: Option<(u64, u64)>,
     /// May be empty.
     pub body: Vec<u8>,
+    /// The agent's token, where the server is to know who asks.
+    pub bearer: Option<Hash>,
 }
 
 /// A piece of content, opened.
@@ -138,6 +140,8 @@ pub struct Config {
     pub purpose: Purpose,
     /// Why; empty for the user's own screen.
     pub asking: Asking,
+    /// The token by which an agent claims a code; none for the user's own screen.
+    pub bearer: Option<Hash>,
 }
 
 /// How far connecting has come.
@@ -202,54 +206,6 @@ enum PairingState {
     Signature(Box<Agreed>),
     ConfirmB(Box<ExpectConfirmB>),
     Grant(Box<ExpectGrant>),
-}
-
-/// The server's clock at a moment of ours: only to date what is signed, never to decide when a session ends.
-#[derive(Clone, Copy, Debug)]
-struct ServerClock {
-    server: UnixMillis,
-    ours: Monotonic,
-}
-
-impl ServerClock {
-    const fn at(&self, now: Monotonic) -> UnixMillis {
-        self.server.plus(self.ours.until(now))
-    }
-}
-
-/// Outputs in order, and numbers for requests.
-#[derive(Default)]
-struct Outbox {
-    queue: VecDeque<Output>,
-    last_request: u64,
-}
-
-impl Outbox {
-    fn push(&mut self, output: Output) {
-        self.queue.push_back(output);
-    }
-
-    fn request(&mut self, method: &'static str, path: String, content_type: &'static str, body: Vec<u8>) -> u64 {
-        self.send(method, path, content_type, None, body)
-    }
-
-    fn get_range(&mut self, path: String, first: u64, last: u64) -> u64 {
-        self.send("GET", path, "", Some((first, last)), Vec::new())
-    }
-
-    fn send(
-        &mut self,
-        method: &'static str,
-        path: String,
-        content_type: &'static str,
-        range: Option<(u64, u64)>,
-        body: Vec<u8>,
-    ) -> u64 {
-        self.last_request = self.last_request.saturating_add(1);
-        let id = self.last_request;
-        self.push(Output::Http(HttpRequest { id, method, path, content_type, range, body }));
-        id
-    }
 }
 
 /// The machine.
@@ -318,7 +274,7 @@ impl Viewer {
                 let claim =
                     Claim { nameplate: state.nameplate().as_str().to_owned(), purpose: self.config.purpose.into() };
                 let body = json::write(&claim);
-                let request = self.outbox.request("POST", "/v1/claims".to_owned(), "application/json", body);
+                let request = self.outbox.claim(body, self.config.bearer);
                 Phase::Claiming { state, request }
             }
             Err(problem) => Phase::EnterCode { problem: Some(problem) },

@@ -143,7 +143,7 @@ async fn a_browser_lends_to_a_browser() {
     let looking = async {
         let ground = ground("viewer").await;
         let claims = Claims { origin: "https://look.example".into(), build: "b".into(), program: "a test".into() };
-        let config = Config { claims, purpose: Purpose::View, asking: Asking::default() };
+        let config = Config { claims, purpose: Purpose::View, asking: Asking::default(), bearer: None };
         let mut viewer = Receiver::new(ground.transport, ground.machine, config);
         let code = loop {
             if let Event::Code { code, .. } = events.next().await.unwrap() {

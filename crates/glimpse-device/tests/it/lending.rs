@@ -16,7 +16,7 @@ use crate::world::{World, add};
 pub(crate) fn receiver(world: &World) -> Receiver {
     let ground = world.ground("viewer");
     let claims = Claims { origin: "https://look.example".into(), build: "b".into(), program: "a test".into() };
-    let config = Config { claims, purpose: Purpose::View, asking: Asking::default() };
+    let config = Config { claims, purpose: Purpose::View, asking: Asking::default(), bearer: None };
     Receiver::new(ground.transport, ground.machine, config)
 }
 

@@ -210,6 +210,13 @@ async fn examine(gathering: &Path, main: &Manifest, shares: &Manifest) -> Result
     .rows_affected();
     // One that waited when the copy was made may have been stopped since: whoever holds the kit asks again, and waits anew.
     sqlx::query("DELETE FROM recoveries WHERE vetoed = 0").execute(&mut connection).await?;
+    // An agent may have been revoked since: all sign in again. A copy of an older version has none.
+    let agents: Option<i64> = sqlx::query_scalar("SELECT 1 FROM main.sqlite_master WHERE name = 'agent_tokens'")
+        .fetch_optional(&mut connection)
+        .await?;
+    if agents.is_some() {
+        sqlx::query("DELETE FROM agent_tokens").execute(&mut connection).await?;
+    }
     connection.close().await?;
     let records = u64::try_from(count.saturating_sub(lost.len())).unwrap_or(u64::MAX);
     Ok(Restored { main_made: main.made, shares_made: shares.made, records, lost, unused })

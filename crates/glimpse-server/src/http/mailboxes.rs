@@ -18,6 +18,7 @@ use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, MailboxId, Malformed, decode, encode};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::agents::Agent;
 use super::auth::{Bearer, Device, From};
 use super::extract::{Json, Path, collect};
 use crate::app::App;
@@ -112,12 +113,16 @@ pub(super) async fn cancel(
 pub(super) async fn claim(
     State(app): State<Arc<App>>,
     From(address): From,
+    agent: Result<Agent, Problem>,
     Json(body): Json<Claim>,
 ) -> Answer<JsonAnswer<Claimed>> {
     let now = app.clock.now();
     app.rates.claims.admit(address, 1, now)?;
     app.rates.claims_by_network.admit(address.network(), 1, now)?;
-    let claimed = app.mailboxes.claim(&body.nameplate, body.purpose.into(), now)?;
+    let purpose = Purpose::from(body.purpose);
+    // Whoever claims for another purpose is nobody in particular, whatever the request presents.
+    let agent = if purpose == Purpose::Agent { Some(agent?.agent) } else { None };
+    let claimed = app.mailboxes.claim(&body.nameplate, purpose, agent, now)?;
     Ok(JsonAnswer(Claimed { mailbox: claimed.mailbox, token: claimed.token, offer: claimed.offer, now }))
 }
 

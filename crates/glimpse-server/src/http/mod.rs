@@ -1,6 +1,7 @@
 //! HTTP: routes, and what surrounds them. Handlers are thin: extract, call, respond.
 
 mod accounts;
+mod agents;
 mod auth;
 mod checkpoints;
 mod decisions;
@@ -8,6 +9,7 @@ mod extract;
 pub(crate) mod guard;
 mod links;
 mod mailboxes;
+mod organisations;
 mod push;
 mod records;
 mod recovery;
@@ -87,6 +89,20 @@ fn api() -> Router<Arc<App>> {
         .route("/v1/sessions/{session}/stop", post(sessions::stop))
         .route("/v1/sessions/{session}/receipts", get(sessions::receipts))
         .route("/v1/sessions/{session}/countersign", post(sessions::countersign))
+        .route("/v1/organisations/{organisation}", get(organisations::read).put(organisations::register))
+        .route("/v1/organisations/{organisation}/revocations", put(organisations::revoke))
+        .route("/v1/organisations/{organisation}/invitations", post(organisations::invite))
+        .route("/v1/organisations/{organisation}/enrolments", post(organisations::enrol))
+        .route("/v1/organisations/{organisation}/enrolled", post(organisations::enrolled))
+        .route("/v1/organisations/{organisation}/credentials", put(organisations::vouch))
+        .route("/v1/organisations/{organisation}/sessions", post(organisations::sessions))
+        .route("/v1/organisations/{organisation}/sessions/{session}/receipts", post(organisations::receipts))
+        .route("/v1/agents/challenge", post(agents::challenge))
+        .route("/v1/agents/sign-in", post(agents::sign_in))
+        .route("/v1/agent", get(agents::read).delete(agents::sign_out))
+        .route("/v1/agent/sessions", get(agents::sessions))
+        .route("/v1/agent/sessions/{session}/receipts", get(agents::receipts))
+        .route("/v1/agent/sessions/{session}/notes/{n}", put(agents::put_note))
         .layer(from_fn(auth::hash_body))
 }
 

@@ -179,7 +179,7 @@ pub(super) async fn stop(
 #[derive(Deserialize)]
 pub(super) struct After {
     /// The number of the last receipt that the caller holds; none, to start with the first.
-    after: Option<u64>,
+    pub(super) after: Option<u64>,
 }
 
 /// `GET /v1/sessions/{session}/receipts?after=`

@@ -68,6 +68,8 @@ impl Mailboxes {
                 session: Some(kept.session),
                 device_away: None,
                 over: None,
+                // The session knows.
+                agent: None,
                 crowded: false,
                 device_token: kept.device_token,
                 viewer_token: Some(kept.viewer_token),

@@ -26,7 +26,7 @@ pub(crate) use self::state::Owner;
 use self::state::{Mailbox, Payer, State, digest};
 use crate::problem::Answer;
 use crate::settings::Limits;
-use crate::store::{SignedIn, random};
+use crate::store::{AgentOf, SignedIn, random};
 
 /// How long an account's codes are longer after somebody claimed one twice.
 const LONGER_MILLIS: u64 = 15 * 60 * 1000;
@@ -123,6 +123,7 @@ impl Mailboxes {
                 session: None,
                 device_away: None,
                 over: None,
+                agent: None,
                 crowded: false,
                 device_token: digest(&token),
                 viewer_token: None,
@@ -170,7 +171,14 @@ impl Mailboxes {
     }
 
     /// Claims a nameplate, once. Whoever comes second is told so, and the account's next code is longer.
-    pub(crate) fn claim(&self, nameplate: &str, purpose: Purpose, now: UnixMillis) -> Answer<ClaimedMailbox> {
+    /// `agent` is whoever claims it for purpose agent.
+    pub(crate) fn claim(
+        &self,
+        nameplate: &str,
+        purpose: Purpose,
+        agent: Option<AgentOf>,
+        now: UnixMillis,
+    ) -> Answer<ClaimedMailbox> {
         let token = Hash(random()?);
         let number = nameplates::parse(nameplate).ok_or(ErrorCode::CodeMistyped)?;
         let mut state = self.state();
@@ -199,21 +207,29 @@ impl Mailboxes {
             return Err(ErrorCode::Crowded.into());
         }
         mailbox.viewer_token = Some(digest(&token));
+        mailbox.agent = agent;
         // After the yes, a linking takes as long again as a pairing may: the link, the seed, perhaps a second device.
         let after = if purpose == Purpose::Link { PAIRING_MILLIS } else { 0 };
         mailbox.expires = mailbox.expires.plus(APPROVAL_MILLIS).plus(after);
         Ok(ClaimedMailbox { mailbox: id, token, offer })
     }
 
-    /// Whether this device may give the mailbox to this session: it is live, and a viewer has claimed it.
+    /// Whether this device may give the mailbox to this session: it is live, and a viewer has claimed it. Says which agent, if it
+    /// is an agent's.
     pub(crate) fn check_bind(
         &self,
         id: &MailboxId,
         device: &SignedIn,
         session: &SessionId,
         now: UnixMillis,
-    ) -> Answer<()> {
-        self.state().bindable(id, device, session, now).map(|_| ())
+    ) -> Answer<Option<AgentOf>> {
+        let mut state = self.state();
+        let mailbox = state.bindable(id, device, session, now)?;
+        match (mailbox.purpose, mailbox.agent) {
+            (Purpose::Agent, None) => Err(ErrorCode::Conflict.into()),
+            (Purpose::Agent, agent) => Ok(agent),
+            (Purpose::View | Purpose::Link, _) => Ok(None),
+        }
     }
 
     /// Gives the mailbox to a session, which ends it from here on. The code is used. Repeating it changes nothing.
@@ -352,14 +368,21 @@ impl Mailboxes {
     pub(crate) fn finish_account(&self, account: &AccountId, now: UnixMillis) {
         let mut state = self.state();
         let payer = Payer::Account(*account);
-        state.finish_all(|owner| owner.payer() == payer, now);
+        state.finish_all(|mailbox| mailbox.owner.payer() == payer, now);
         state.crowded.remove(&payer);
     }
 
     /// Ends all mailboxes of a device that was taken out of its account.
     pub(crate) fn finish_device(&self, account: &AccountId, device: &DeviceId, now: UnixMillis) {
         let theirs = Owner::Device { account: *account, device: *device };
-        self.state().finish_all(|owner| *owner == theirs, now);
+        self.state().finish_all(|mailbox| mailbox.owner == theirs, now);
+    }
+
+    /// Ends all pairings with agents whose organisation took its word back; their sessions end by themselves.
+    pub(crate) fn finish_agents(&self, agents: &[AgentOf], now: UnixMillis) {
+        let theirs =
+            |mailbox: &Mailbox| mailbox.session.is_none() && mailbox.agent.is_some_and(|it| agents.contains(&it));
+        self.state().finish_all(theirs, now);
     }
 
     /// Ends what has expired and forgets what has been over for a while.

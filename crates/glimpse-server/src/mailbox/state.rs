@@ -14,7 +14,7 @@ use super::nameplates::Nameplates;
 use super::pipe::End;
 use crate::http::guard::Address;
 use crate::problem::Answer;
-use crate::store::SignedIn;
+use crate::store::{AgentOf, SignedIn};
 
 /// How long a mailbox that is over still says so.
 const TOMBSTONE_MILLIS: u64 = 10 * 60 * 1000;
@@ -81,6 +81,8 @@ pub(super) struct Mailbox {
     /// Since when the device, which was connected, is not.
     pub(super) device_away: Option<UnixMillis>,
     pub(super) over: Option<ErrorCode>,
+    /// Which agent claimed it, for purpose agent.
+    pub(super) agent: Option<AgentOf>,
     /// Somebody tried the code after it was claimed, and was refused.
     pub(super) crowded: bool,
     /// SHA-256 of the tokens; a viewer has one from its claim on.
@@ -205,9 +207,9 @@ impl State {
         }
     }
 
-    /// Ends every mailbox of some owners for both ends.
-    pub(super) fn finish_all(&mut self, theirs: impl Fn(&Owner) -> bool, now: UnixMillis) {
-        let ids = self.mailboxes.iter().filter(|(_, mailbox)| theirs(&mailbox.owner)).map(|(id, _)| *id);
+    /// Ends some mailboxes for both ends.
+    pub(super) fn finish_all(&mut self, those: impl Fn(&Mailbox) -> bool, now: UnixMillis) {
+        let ids = self.mailboxes.iter().filter(|(_, mailbox)| those(mailbox)).map(|(id, _)| *id);
         for id in ids.collect::<Vec<_>>() {
             self.finish(&id, ErrorCode::SessionRevoked, now);
         }

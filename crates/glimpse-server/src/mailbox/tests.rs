@@ -31,7 +31,7 @@ fn a_code_whose_device_is_gone_cannot_be_claimed() {
         let connection = mailboxes.join(&mailbox.mailbox, join, NOW).expect("joins");
         mailboxes.leave(&connection, NOW);
     }
-    let claim = |mailbox: &NewMailbox, now| mailboxes.claim(&mailbox.nameplate, Purpose::View, now);
+    let claim = |mailbox: &NewMailbox, now| mailboxes.claim(&mailbox.nameplate, Purpose::View, None, now);
     claim(&brief, NOW.plus(DEVICE_AWAY_MILLIS - 1)).expect("control: it may still come back");
     // The claim itself finds out: nothing was swept.
     for _ in 0..2 {

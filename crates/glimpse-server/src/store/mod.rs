@@ -1,7 +1,7 @@
 //! What outlives a request: three SQLite files and two folders of blobs.
 //!
 //! ```text
-//! data/main.db       accounts, devices, tokens, chains, records, receipts, push subscriptions      back up
+//! data/main.db       accounts, chains, records, receipts, push subscriptions, organisations       back up
 //! data/shares.db     r of each record version, and nothing else                back up apart, with a short retention
 //! data/sessions.db   live sessions, units and their r, tombstones              never back up
 //! data/blobs/        sealed content of record versions                         back up
@@ -12,12 +12,14 @@
 //! the order that leaves, after a crash at any point, at most something that nobody can reach and that the sweep removes.
 
 mod accounts;
+mod agent_sessions;
 mod contents;
 mod decisions;
 mod deletion;
 mod devices;
 mod links;
 mod log;
+mod organisations;
 mod push;
 mod receipts;
 mod records;
@@ -29,6 +31,7 @@ mod units;
 pub(crate) use contents::Uploader;
 pub(crate) use devices::{Member, SignedIn};
 pub(crate) use links::{HeldAnew, NewLink};
+pub(crate) use organisations::AgentOf;
 pub(crate) use receipts::Entry;
 pub(crate) use records::State;
 pub(crate) use recovery::{RecoveryAsked, RecoveryStands};
@@ -109,12 +112,13 @@ impl Store {
             include_str!("main.kits.sql"),
             include_str!("main.push.sql"),
             include_str!("main.decisions.sql"),
+            include_str!("main.organisations.sql"),
         ];
         let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;
         // One connection each: no reader can then hold up the checkpoint that destroys what was deleted.
         let shares = open(&data.join("shares.db"), 1, &[include_str!("shares.sql")]).await?;
-        let steps = [include_str!("sessions.sql"), include_str!("sessions.2.sql")];
+        let steps = [include_str!("sessions.sql"), include_str!("sessions.2.sql"), include_str!("sessions.3.sql")];
         let sessions = open(&data.join("sessions.db"), 1, &steps).await?;
         Ok(Self { main, writer, shares, sessions, folder: data.to_owned(), _lock: lock })
     }

@@ -9,7 +9,7 @@ use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, SessionId, UnitId, UnixMil
 use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 
-use super::{Session, SignedIn, Store, Unit, fixed, int, nat};
+use super::{Session, SignedIn, Store, Unit, agent_sessions, fixed, int, nat};
 use crate::problem::Answer;
 use crate::session::{Asked, Verdict};
 
@@ -54,6 +54,8 @@ pub(crate) struct Used {
 impl Store {
     /// Judges a request to open and writes down the outcome, in one transaction: of any number of requests at one time, each
     /// sees what the others used. When this returns, the receipt is on disk.
+    ///
+    /// `admit` is asked last, about a request that opens, and may refuse it: then nothing is written.
     pub(crate) async fn use_counter(
         &self,
         session: &Session,
@@ -61,6 +63,7 @@ impl Store {
         signed: &Signed,
         unit: Option<&Unit>,
         now: UnixMillis,
+        admit: impl FnOnce() -> Answer<()> + Send,
     ) -> Answer<Used> {
         let id = session.session.0.as_slice();
         let digest = Sha256::digest(signed.statement.as_slice());
@@ -97,7 +100,10 @@ impl Store {
         let from = seen.unwrap_or(0);
         let (request_bytes, signature) = (signed.statement.clone(), signed.signature);
         let (event, opened) = match verdict {
-            Verdict::Open => (Event::Opened { request: request_bytes, signature }, true),
+            Verdict::Open => {
+                admit()?;
+                (Event::Opened { request: request_bytes, signature }, true)
+            }
             Verdict::Alarm | Verdict::NotGranted => {
                 let code = verdict.code().unwrap_or(ErrorCode::Internal);
                 (Event::Refused { code, request: request_bytes, signature }, false)
@@ -152,11 +158,11 @@ impl Store {
     /// Writes that Terms were granted; the same Terms again write nothing.
     pub(crate) async fn write_granted(
         &self,
-        session: &SessionId,
-        account: &AccountId,
+        granted: &Session,
         event: Event,
         now: UnixMillis,
     ) -> Answer<Option<Entry>> {
+        let (session, account) = (&granted.session, &granted.account);
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         if owner(&mut tx, session).await?.is_some_and(|owner| owner != account.0) {
             return Err(ErrorCode::Conflict.into());
@@ -172,6 +178,7 @@ impl Store {
             return Ok(None);
         }
         let entry = append(&mut tx, session, account, event, now).await?;
+        agent_sessions::granted(&mut tx, granted).await?;
         tx.commit().await?;
         Ok(Some(entry))
     }
@@ -196,6 +203,9 @@ impl Store {
             .await?;
         if there.is_some() || alive.is_none() {
             return Ok(None);
+        }
+        if let Event::Ended { code, .. } = &event {
+            agent_sessions::ended(&mut tx, session, *code, now).await?;
         }
         let entry = append(&mut tx, session, account, event, now).await?;
         tx.commit().await?;

@@ -7,7 +7,7 @@ use glimpse_wire::{
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::{NewUnit, Store, fixed, int, nat, wipe_log};
+use super::{AgentOf, NewUnit, Store, fixed, int, nat, wipe_log};
 use crate::problem::Answer;
 
 /// A session, live or ended.
@@ -31,6 +31,10 @@ pub(crate) struct Session {
     /// When it began, by this server's clock.
     pub(crate) granted: UnixMillis,
     pub(crate) expires: UnixMillis,
+    /// What an agent asked; zero where the user's own screen looks.
+    pub(crate) asked: Hash,
+    /// Which agent looks; none where the user's own screen does.
+    pub(crate) agent: Option<AgentOf>,
     /// Why it ended, if it did.
     pub(crate) ended: Option<ErrorCode>,
 }
@@ -41,8 +45,8 @@ impl Store {
         let mut tx = self.sessions.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
             "INSERT INTO sessions (session, account, device, mailbox, viewer, transcript, seq, terms, units, budget, rate,
-                                   issued, granted, expires)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                   issued, granted, expires, asked, organisation, agent)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (session) DO UPDATE
              SET seq = excluded.seq, terms = excluded.terms, units = excluded.units, budget = excluded.budget,
                  rate = excluded.rate, expires = excluded.expires",
@@ -61,6 +65,9 @@ impl Store {
         .bind(int(session.issued.0))
         .bind(int(session.granted.0))
         .bind(int(session.expires.0))
+        .bind(session.asked.0.as_slice())
+        .bind(session.agent.as_ref().map(|agent| agent.organisation.0.as_slice()))
+        .bind(session.agent.as_ref().map(|agent| agent.agent.0.as_slice()))
         .execute(&mut *tx)
         .await?;
         for unit in units {
@@ -101,6 +108,15 @@ impl Store {
             .fetch_all(&self.sessions)
             .await?;
         Ok(rows.iter().map(|id| fixed(id).map(SessionId)).collect::<Result<_, _>>()?)
+    }
+
+    /// Live sessions of the agents of an organisation, all of them.
+    pub(crate) async fn live_sessions_of_agents(&self, organisation: &SigningKeyBytes) -> Answer<Vec<Session>> {
+        let rows = sqlx::query("SELECT * FROM sessions WHERE organisation = ? AND ended IS NULL")
+            .bind(organisation.0.as_slice())
+            .fetch_all(&self.sessions)
+            .await?;
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
     /// The latest time that an earlier run saw.
@@ -238,6 +254,10 @@ fn read(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         |column: &str| -> Result<u32, sqlx::Error> { Ok(u32::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0)) };
     let time = |column: &str| -> Result<UnixMillis, sqlx::Error> { Ok(UnixMillis(nat(row.try_get(column)?))) };
     let reason: Option<&str> = row.try_get("reason")?;
+    let agent = match (row.try_get::<Option<&[u8]>, _>("organisation")?, row.try_get::<Option<&[u8]>, _>("agent")?) {
+        (Some(organisation), Some(agent)) => Some(AgentOf::read(organisation, agent)?),
+        (Some(_) | None, Some(_) | None) => None,
+    };
     Ok(Session {
         session: SessionId(fixed(row.try_get("session")?)?),
         account: AccountId(fixed(row.try_get("account")?)?),
@@ -253,6 +273,8 @@ fn read(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         issued: time("issued")?,
         granted: time("granted")?,
         expires: time("expires")?,
+        asked: Hash(fixed(row.try_get("asked")?)?),
+        agent,
         ended: reason.map(|slug| slug.parse().unwrap_or(ErrorCode::SessionEnded)),
     })
 }
@@ -282,6 +304,8 @@ mod tests {
             issued: UnixMillis(0),
             granted: UnixMillis(0),
             expires: UnixMillis(1_000_000),
+            asked: Hash::ZERO,
+            agent: None,
             ended: None,
         };
         store.put_session(&session, &[]).await.expect("stored");

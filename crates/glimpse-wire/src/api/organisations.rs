@@ -141,7 +141,7 @@ impl core::fmt::Debug for AgentToken {
 pub struct AgentSessions {
     /// At most [`crate::limits::MAX_PAGE`].
     pub sessions: Vec<AgentSession>,
-    /// Whether there are older ones.
+    /// Whether there are older ones: those before the last of these, whose id the next request names as `before`.
     pub more: bool,
 }
 

@@ -11,7 +11,7 @@ fn credential(agent: u8, not_before: u64) -> Credential {
         key: SigningKeyBytes([2; 32]),
         role: Role::Agent,
         not_before: UnixMillis(not_before),
-        not_after: UnixMillis(not_before + 3_600_000),
+        not_after: UnixMillis(not_before).plus(3_600_000),
     }
 }
 

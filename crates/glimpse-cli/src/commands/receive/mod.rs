@@ -36,7 +36,7 @@ pub(super) async fn run(shared: &Shared, receive: &Receive, out: Out) -> Result<
         build: concat!("glimpse ", env!("CARGO_PKG_VERSION")).to_owned(),
         program: format!("glimpse receive on {}", std::env::consts::OS),
     };
-    let config = Config { claims, purpose: Purpose::View, asking: Asking::default() };
+    let config = Config { claims, purpose: Purpose::View, asking: Asking::default(), bearer: None };
     let mut receiver = Receiver::new(Rc::new(network), Rc::new(Machine::new()), config);
     receiver.input(Input::Code(code.as_str().to_owned())).await;
     let folder = receive.out.as_deref();

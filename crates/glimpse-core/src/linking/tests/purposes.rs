@@ -121,7 +121,8 @@ fn scanned() -> Vec<String> {
 
 /// Whether anything leaves a viewer that is given this for a code.
 fn leaves(text: &str) -> bool {
-    let mut viewer = Viewer::new(Config { claims: program(), purpose: Purpose::View, asking: Asking::default() });
+    let mut viewer =
+        Viewer::new(Config { claims: program(), purpose: Purpose::View, asking: Asking::default(), bearer: None });
     viewer.handle(Input::Code(text.to_owned()), NOW, &mut rng(1));
     core::iter::from_fn(|| viewer.poll()).any(|output| matches!(output, Output::Http(_) | Output::SocketSend(_)))
 }

@@ -69,7 +69,8 @@ fn at_device(account: &NewAccount, code_of: u32, first: u32, mut revives: u32) -
 /// network in between that breaks and says so, until nothing comes from the viewer that was not there before.
 fn at_viewer(world: &mut World, code_of: u32, first: u32) -> Tried {
     let rng = &mut rng(u64::from(first));
-    world.viewer = Viewer::new(Config { claims: claims(), purpose: Purpose::View, asking: Asking::default() });
+    world.viewer =
+        Viewer::new(Config { claims: claims(), purpose: Purpose::View, asking: Asking::default(), bearer: None });
     world.to_device.clear();
     world.http.clear();
     world.sent_to_viewer = 0;

@@ -46,7 +46,7 @@ impl World {
     }
 
     pub(super) fn asking(account: NewAccount, purpose: Purpose, asking: Asking) -> Self {
-        let config = Config { claims: claims(), purpose, asking };
+        let config = Config { claims: claims(), purpose, asking, bearer: None };
         Self {
             viewer: Viewer::new(config),
             account,

@@ -1,0 +1,224 @@
+// The first script of the agents' portal: the Worker, then the desk, and the viewer's own screens behind it.
+
+import { byId, fill, h, say } from "../dom.js";
+import { Engine } from "../engine.js";
+import { Stop } from "../pinned.js";
+import { Enter } from "../screens/enter.js";
+import { Session } from "../screens/session.js";
+import { Wait } from "../screens/wait.js";
+import { choose, chosen, has, preferred, t } from "../text.js";
+import { Desk } from "./desk.js";
+
+/** @typedef {import("../engine.js").Intent} Intent */
+/** @typedef {import("../engine.js").Report} Report */
+/** @typedef {Record<string, any>} Snapshot The portal's, or the viewer's. */
+
+const SCREENS = { agent: Desk, wait: Wait, session: Session };
+
+class Page {
+  /** @type {Engine | null} */
+  #engine = null;
+  /** @type {any} */
+  #screen = null;
+  #name = "";
+  /** @type {Snapshot | null} */
+  #last = null;
+  /** What is known of the agent: it stands above the viewer as well. @type {Record<string, any> | null} */
+  #agent = null;
+  #spoken = "";
+  /** What the open record was drawn from, to draw it again in another language. @type {Report[]} */
+  #opened = [];
+  #touched = 0;
+  /** The error code of the code before, told at the desk. @type {string | null} */
+  #failure = null;
+  #cancelled = false;
+
+  constructor() {
+    byId("stuck").remove();
+    const language = /** @type {HTMLSelectElement} */ (byId("language"));
+    language.addEventListener("change", async () => {
+      await choose(language.value);
+      this.#redraw();
+    });
+    byId("sign-out").addEventListener("click", () => this.#send({ type: "sign-out" }));
+    byId("back").addEventListener("click", () => this.#send({ type: "desk" }));
+    addEventListener("pagehide", () => this.#wipe());
+    addEventListener("pageshow", (event) => event.persisted && location.reload());
+    for (const sign of ["pointerdown", "keydown", "scroll"]) {
+      addEventListener(sign, () => this.#touch(), { passive: true, capture: true });
+    }
+    addEventListener("online", () => this.#send({ type: "network", online: true }));
+    addEventListener("offline", () => this.#send({ type: "network", online: false }));
+    addEventListener("hashchange", () => this.#takeLink());
+    addEventListener("copy", (event) => this.#copied(event));
+  }
+
+  async start() {
+    try {
+      const language = preferred();
+      /** @type {HTMLSelectElement} */ (byId("language")).value = language;
+      await choose(language);
+      if (!able()) throw new Stop("unsupported-browser");
+      this.#engine = await Engine.load({ reader: ["submit", "open"] });
+      this.#engine.start((report) => this.#hear(report), () => this.#leave("internal"));
+      this.#takeLink();
+    } catch (error) {
+      this.#refuse(error instanceof Stop ? error.code : "internal");
+    }
+  }
+
+  /** An enrolment link: its secret leaves the address at once, and the history with it. */
+  #takeLink() {
+    const text = location.hash.slice(1);
+    if (!text) return;
+    history.replaceState(null, "", location.pathname);
+    this.#send({ type: "link", text });
+  }
+
+  /** @param {Intent} intent */
+  #send = (intent) => {
+    if (intent.type === "look" || intent.type === "submit") this.#failure = null;
+    this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
+    this.#engine?.send(intent);
+  };
+
+  /** Tells that somebody is still there; not at every touch. */
+  #touch() {
+    if (this.#name !== "session" || performance.now() - this.#touched < 20_000) return;
+    this.#touched = performance.now();
+    this.#send({ type: "touched" });
+  }
+
+  /** @param {Report} report */
+  #hear(report) {
+    if (report.kind === "alive") return;
+    if (report.kind === "snapshot") return this.#show(report.snapshot);
+    if (report.kind === "bytes" || report.kind === "view") {
+      if (report.unit !== this.#opened[0]?.unit || report.offset === 0) this.#opened = [];
+      this.#opened.push(report);
+    }
+    this.#screen?.hear?.(report);
+  }
+
+  /** @param {Snapshot} snapshot */
+  #show(snapshot) {
+    byId("loading").hidden = true;
+    if (snapshot.screen === "over") {
+      if (snapshot.over.session) return this.#leave(snapshot.over.code);
+      // Nothing was lent: back to the desk, where the case still stands.
+      this.#failure = this.#cancelled ? null : snapshot.over.code;
+      this.#cancelled = false;
+      return this.#send({ type: "desk" });
+    }
+    if (snapshot.screen === "ending") return this.#blank();
+    if (snapshot.screen === "agent") this.#agent = snapshot.agent;
+    this.#last = snapshot;
+    if (!snapshot.session?.record) this.#opened = [];
+    if (snapshot.screen !== this.#name) this.#change(snapshot.screen);
+    document.documentElement.dataset.screen = snapshot.screen;
+    document.documentElement.dataset.stage = snapshot.agent?.stage ?? "looking";
+    this.#drawWho();
+    this.#screen.draw({ ...snapshot, failure: this.#failure });
+    const heard = snapshot.announcement;
+    // The portal counts its own, the viewer as well.
+    const said = heard ? `${snapshot.screen === "agent"}${heard.number}` : "";
+    if (heard && said !== this.#spoken) {
+      this.#spoken = said;
+      say(byId(heard.urgent ? "assertive" : "polite"), t(heard.key, heard.values));
+    }
+  }
+
+  /** Who is at this desk, and for which case. */
+  #drawWho() {
+    const { name = "", organisation = "" } = this.#agent ?? {};
+    byId("who").hidden = !name;
+    say(byId("who-name"), name ? t("agent.who", { name, organisation }) : "");
+    const looking = this.#name !== "agent";
+    byId("back").hidden = this.#name !== "enter";
+    byId("case-shown").hidden = !looking;
+    say(byId("case-shown"), looking ? t("agent.case.shown", { case: this.#case.case, reason: this.#case.reason }) : "");
+    byId("sign-out").hidden = looking;
+  }
+
+  get #case() {
+    return { case: this.#agent?.case ?? "", reason: this.#agent?.reason ?? "" };
+  }
+
+  /** @param {string} name */
+  #change(name) {
+    const main = byId("main");
+    if (this.#screen instanceof Enter) this.#screen.close();
+    main.querySelector(".screen:not(#enter)")?.remove();
+    this.#screen = name === "enter" ? new Enter(this.#send) : new SCREENS[/** @type {keyof typeof SCREENS} */ (name)](main, this.#send);
+    byId("enter").hidden = name !== "enter";
+    document.title = t(has(`title.agent.${name}`) ? `title.agent.${name}` : "title.agent");
+    (name === "session" ? addEventListener : removeEventListener)("beforeunload", ask);
+    const moved = this.#name !== name && this.#name !== "";
+    this.#name = name;
+    if (moved) this.#screen.focus();
+  }
+
+  /** A value that is copied out of a record takes along where it is from. @param {ClipboardEvent} event */
+  #copied(event) {
+    const record = this.#last?.session?.record;
+    const selection = String(getSelection() ?? "");
+    const inside = event.target instanceof Element && event.target.closest(".record-pane, .content");
+    if (!record || !selection.trim() || !inside) return;
+    event.preventDefault();
+    const from = t("agent.copied", { title: record.title, owner: this.#last?.session.owner, case: this.#case.case });
+    event.clipboardData?.setData("text/plain", `${selection}\n${from}`);
+    say(byId("polite"), t("agent.copied.said"));
+  }
+
+  #redraw() {
+    document.documentElement.lang = chosen();
+    if (!this.#last) return;
+    const opened = this.#opened;
+    this.#change(this.#last.screen);
+    this.#show(this.#last);
+    for (const report of opened) this.#screen.hear?.(report);
+  }
+
+  /** The person ended it: nothing is shown any more while the server is told. */
+  #blank() {
+    this.#opened = [];
+    this.#last = null;
+    fill(byId("main"), h("section", { class: "screen narrow" }, h("p", { role: "status" }, t("session.ending"))));
+  }
+
+  #wipe() {
+    this.#engine?.stop();
+    this.#last = null;
+    this.#opened = [];
+    document.body.replaceChildren();
+  }
+
+  /** The end: another document takes this one's place, with nothing of it in its heap and no way back. @param {string} code */
+  #leave(code) {
+    removeEventListener("beforeunload", ask);
+    this.#wipe();
+    location.replace(`ended.html#${code};${chosen()};agent`);
+  }
+
+  /** The page cannot be used at all. @param {string} code */
+  #refuse(code) {
+    byId("loading").hidden = true;
+    document.documentElement.dataset.screen = "refused";
+    const known = has(`error.${code}`);
+    const text = known ? [t(`error.${code}`), t(`error.${code}.next`)] : ["This page cannot be used here.", "Reload it, or use a current Firefox, Chrome, Edge or Safari."];
+    const again = h("button", { class: "primary", type: "button", onclick: () => location.reload() }, has("reload") ? t("reload") : "Reload");
+    fill(byId("main"), h("section", { class: "screen narrow" }, h("div", { class: "notice bad", role: "alert" }, h("h1", {}, text[0]), h("p", {}, text[1]), again)));
+  }
+}
+
+/** @returns {boolean} */
+function able() {
+  return isSecureContext && typeof WebAssembly === "object" && typeof Worker === "function" && typeof indexedDB === "object";
+}
+
+/** @param {BeforeUnloadEvent} event */
+function ask(event) {
+  event.preventDefault();
+}
+
+void new Page().start();

@@ -1,0 +1,134 @@
+// Up to the viewer: enrol this browser, sign in, say which case and why.
+
+import { fill, h, say } from "../dom.js";
+import { chosen, has, t, time } from "../text.js";
+import { answer, make, offered } from "./passkey.js";
+
+/** @typedef {(intent: import("../engine.js").Intent) => void} Send */
+/** @typedef {Record<string, any>} View What the portal computed; see `View` in `glimpse-portal`. */
+
+export class Desk {
+  #section = h("section", { class: "screen narrow desk" });
+  #heading = h("h1", { tabIndex: -1 });
+  #problem = h("div", { class: "notice bad", role: "alert", hidden: true });
+  #body = h("div", {});
+  #send;
+  /** What the body was made for. */
+  #drawn = "";
+  /** The challenge that a passkey was asked for, so that it is asked once. */
+  #asked = "";
+
+  /** @param {HTMLElement} main @param {Send} send */
+  constructor(main, send) {
+    this.#send = send;
+    this.#section.append(this.#heading, this.#problem, this.#body);
+    main.append(this.#section);
+  }
+
+  focus() {
+    this.#heading.focus();
+  }
+
+  /** @param {{ agent: View, failure: string | null }} snapshot */
+  draw({ agent, failure }) {
+    const { stage } = agent;
+    say(this.#heading, t(`agent.${stage}.title`, { organisation: agent.organisation }));
+    const problem = agent.problem ?? (stage === "ready" ? failure : null);
+    this.#problem.hidden = !problem;
+    if (problem) fill(this.#problem, ...told(problem));
+    if (agent.assert) void this.#assert(agent.assert);
+    const key = [stage, agent.organisation, agent.name, agent.until, chosen()].join("\n");
+    if (key === this.#drawn) return;
+    this.#drawn = key;
+    fill(this.#body, ...(this.#parts[stage]?.(agent) ?? []));
+    /** @type {HTMLElement | null} */ (this.#body.querySelector("[data-first]"))?.focus();
+  }
+
+  /** What each stage shows. @type {Record<string, (agent: View) => HTMLElement[]>} */
+  #parts = {
+    starting: () => [h("p", { role: "status" }, t("agent.wait"))],
+    stranger: () => [h("p", {}, t("agent.stranger.how")), h("p", { class: "hint" }, t("agent.stranger.why"))],
+    invited: (agent) => [
+      h("p", {}, t("agent.invited.what", { organisation: agent.organisation })),
+      h("p", { class: "hint" }, t("agent.invited.key")),
+      ...this.#enrolButtons(),
+    ],
+    enrolling: () => [h("p", { role: "status" }, t("agent.wait"))],
+    "signed-out": () => [
+      h("p", {}, t("agent.signed-out.how")),
+      this.#button("primary", "agent.sign-in", { type: "sign-in" }, true),
+      h("details", {}, h("summary", {}, t("agent.forget.title")), h("p", {}, t("agent.forget.what")), this.#button("danger", "agent.forget", { type: "forget" })),
+    ],
+    "signing-in": () => [h("p", { role: "status" }, t("agent.wait"))],
+    unvouched: (agent) => [
+      h("p", {}, t("agent.unvouched.what", { organisation: agent.organisation })),
+      this.#button("primary", "agent.again", { type: "again" }, true),
+    ],
+    ready: (agent) => [this.#caseForm(agent)],
+  };
+
+  /** @param {string} kind @param {string} key @param {import("../engine.js").Intent} intent @param {boolean} [first] */
+  #button(kind, key, intent, first = false) {
+    return h("button", { type: "button", class: kind, "data-first": first || undefined, onclick: () => this.#send(intent) }, t(key));
+  }
+
+  #enrolButtons() {
+    const plain = this.#button(offered() ? "plain" : "primary", "agent.enrol.plain", { type: "enrol", passkey: null });
+    if (!offered()) return [plain];
+    const go = h("button", { type: "button", class: "primary", "data-first": true }, t("agent.enrol.passkey"));
+    const trouble = h("p", { class: "field-error", role: "alert" });
+    go.addEventListener("click", async () => {
+      say(trouble, "");
+      try {
+        this.#send({ type: "enrol", passkey: await make(t("agent.passkey.name")) });
+      } catch {
+        say(trouble, t("agent.passkey.cancelled"));
+      }
+    });
+    return [go, trouble, h("p", { class: "hint" }, t("agent.enrol.passkey.why")), plain];
+  }
+
+  /** @param {{ challenge: string, id: string }} asked */
+  async #assert(asked) {
+    if (this.#asked === asked.challenge) return;
+    this.#asked = asked.challenge;
+    try {
+      this.#send({ type: "asserted", assertion: await answer(asked) });
+    } catch {
+      this.#send({ type: "not-asserted" });
+    }
+  }
+
+  /** @param {View} agent */
+  #caseForm(agent) {
+    const field = (/** @type {string} */ id, /** @type {Record<string, unknown>} */ more) =>
+      /** @type {HTMLInputElement} */ (h("input", { id, name: id, type: "text", required: true, autocomplete: "off", spellcheck: false, "aria-describedby": `${id}-hint`, ...more }));
+    const number = field("case", { maxLength: 100, value: agent.case, "data-first": true });
+    const reason = field("reason", { maxLength: 200, value: agent.reason, spellcheck: true });
+    const form = h(
+      "form",
+      { class: "case", noValidate: true },
+      h("p", { class: "hint" }, t("agent.ready.until", { organisation: agent.organisation, until: time(agent.until, { dateStyle: "medium", timeStyle: "short" }) })),
+      h("label", { for: "case" }, t("agent.case")),
+      number,
+      h("p", { id: "case-hint", class: "hint" }, t("agent.case.hint")),
+      h("label", { for: "reason" }, t("agent.reason")),
+      reason,
+      h("p", { id: "reason-hint", class: "hint" }, t("agent.reason.hint")),
+      h("button", { type: "submit", class: "primary" }, t("agent.look")),
+    );
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const empty = [number, reason].find((each) => !each.value.trim());
+      this.#send({ type: "look", case: number.value, reason: reason.value });
+      empty?.focus();
+    });
+    return form;
+  }
+}
+
+/** What went wrong, and the next step. @param {string} problem */
+function told(problem) {
+  const key = has(problem) ? problem : `error.${problem}`;
+  return [h("strong", {}, t(key)), " ", has(`${key}.next`) ? t(`${key}.next`) : ""];
+}

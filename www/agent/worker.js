@@ -1,0 +1,102 @@
+// Runs in the Worker of the agents' portal, after the glue of its wasm modules, which `cargo xtask pin` puts before it. The
+// first message brings the verified module of the portal and the setting; later ones are what the person did.
+
+/* global wasm_bindgen, readerGlue */
+
+/** The one thing that the portal keeps in this browser: who it is enrolled for, and a key that nobody can take out of it. */
+const DATABASE = "glimpse-agent";
+const KEYS = "keys";
+const ONE = "agent";
+
+const open = () =>
+  new Promise((done, failed) => {
+    const opening = indexedDB.open(DATABASE, 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore(KEYS);
+    opening.onsuccess = () => done(opening.result);
+    opening.onerror = () => failed(opening.error);
+    opening.onblocked = () => failed(new Error("blocked"));
+  });
+
+/** Runs one request on the store, and waits until what it did is on disk. */
+const stored = async (mode, act) => {
+  const database = await open();
+  try {
+    const transaction = database.transaction(KEYS, mode, { durability: "strict" });
+    const request = act(transaction.objectStore(KEYS));
+    await new Promise((done, failed) => {
+      transaction.oncomplete = done;
+      transaction.onerror = transaction.onabort = () => failed(transaction.error);
+    });
+    return request.result;
+  } finally {
+    database.close();
+  }
+};
+
+/** A pair that was made and not kept yet. @type {CryptoKeyPair | null} */
+let made = null;
+
+const keeper = {
+  async find() {
+    const kept = await stored("readonly", (keys) => keys.get(ONE));
+    return kept ? [kept.organisation, kept.agent, kept.key] : undefined;
+  },
+  async make() {
+    made = await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
+    return new Uint8Array(await crypto.subtle.exportKey("raw", made.publicKey));
+  },
+  async keep(organisation, agent, key) {
+    const signing = made?.privateKey;
+    if (!signing) throw new Error("no key was made");
+    await stored("readwrite", (keys) => keys.put({ organisation, agent, key, signing }, ONE));
+    made = null;
+  },
+  async sign(bytes) {
+    const kept = await stored("readonly", (keys) => keys.get(ONE));
+    if (!kept) throw new Error("no key is kept");
+    return new Uint8Array(await crypto.subtle.sign("Ed25519", kept.signing, bytes));
+  },
+  async forget() {
+    made = null;
+    await stored("readwrite", (keys) => keys.delete(ONE));
+  },
+};
+
+/** The reader's module, once it has come. @type {WebAssembly.Module | null} */
+let reader = null;
+
+const readers = {
+  /** A reader in a fresh instance: a record that breaks it breaks nothing else, and leaves with it. */
+  reader(contentType, title) {
+    if (!reader) return undefined;
+    const bindgen = readerGlue();
+    bindgen.initSync({ module: reader });
+    return new bindgen.Reader(contentType, title);
+  },
+};
+
+self.onmessage = ({ data }) => {
+  const { wasm, setting } = data;
+  wasm_bindgen.initSync({ module: new WebAssembly.Module(wasm) });
+  const report = (message, transfer) => self.postMessage(message, transfer ?? []);
+  const { server, origin, build, program } = setting;
+  const portal = new wasm_bindgen.PortalWorker(server, origin, build, program, report, readers, keeper);
+  self.onmessage = ({ data }) => {
+    if (data.type !== "reader") return portal.intent(JSON.stringify(data));
+    if (data.wasm) reader = new WebAssembly.Module(data.wasm);
+    portal.reader(data.failure);
+  };
+  setInterval(() => {
+    portal.tick();
+    report({ kind: "alive" });
+  }, 250);
+};
+
+// An error that nobody catches leaves an instance that must not go on. The page hears of those in event handlers by
+// itself; one inside a promise would be silent.
+self.onunhandledrejection = ({ reason }) => {
+  self.onmessage = null;
+  setTimeout(() => {
+    throw reason;
+  });
+};
