@@ -38,6 +38,7 @@ const LATER = {
   restore: () => import("./screens/restore.js"),
   devices: () => import("./screens/devices.js"),
   link: () => import("./screens/link.js"),
+  organisations: () => import("./screens/organisations.js"),
   join: () => import("./screens/join.js"),
 };
 
@@ -234,7 +235,7 @@ class App {
     if (!snapshot.online) say(banner, t("device.offline"));
     this.#drawTrouble(snapshot.trouble);
     this.#screen?.draw(snapshot);
-    const live = [snapshot.lending, snapshot.linking].some((each) => each && each.stage !== "over");
+    const live = [snapshot.lending, snapshot.linking].some((each) => each && each.stage !== "over" && each.stage !== "no-agent");
     (live || snapshot.busy ? addEventListener : removeEventListener)("beforeunload", ask);
     const heard = snapshot.announcement;
     if (heard && heard.number !== this.#spoken) {

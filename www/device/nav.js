@@ -13,7 +13,7 @@ const PLACES = [
 ];
 
 /** Places that are reached by way of "more". */
-const BEHIND_MORE = new Set(["more", "devices", "link", "sessions", "kit", "settings"]);
+const BEHIND_MORE = new Set(["more", "devices", "link", "organisations", "sessions", "kit", "settings"]);
 
 export class Nav {
   #element;
@@ -42,7 +42,7 @@ export class Nav {
       else button.removeAttribute("aria-current");
     }
     // A session is never out of sight.
-    const live = snapshot.lending && snapshot.lending.stage !== "over";
+    const live = snapshot.lending && snapshot.lending.stage !== "over" && snapshot.lending.stage !== "no-agent";
     this.#buttons.get("lend")?.classList.toggle("live", Boolean(live));
     this.#drawBadge(snapshot.inbox);
   }

@@ -8,8 +8,8 @@ import { t } from "../text.js";
 const LONGEST = 800;
 /** Between two looks, in milliseconds. */
 const PAUSE = 150;
-/** No code that means anything here is longer. */
-const MOST = 512;
+/** No code that means anything here is longer; the longest is an organisation's card. */
+const MOST = 4096;
 
 export class Scanner {
   #send;

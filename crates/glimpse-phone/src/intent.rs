@@ -8,8 +8,10 @@ use zeroize::Zeroize;
 use crate::held::HeldAct;
 use crate::inbox::InboxAct;
 use crate::kit::KitAct;
+use crate::lending::Whom;
 use crate::linking::Form;
 use crate::measuring::Measured;
+use crate::organisations::OrganisationsAct;
 use crate::pushing::PushAct;
 use crate::restoring::RestoreAct;
 use crate::sessions::SessionsAct;
@@ -138,6 +140,9 @@ pub enum Intent {
     },
     /// Wants a code for the ticked records.
     Lend {
+        /// To whom.
+        #[serde(default)]
+        to: Whom,
         /// May a copy be saved?
         save: bool,
         /// For how long.
@@ -149,6 +154,11 @@ pub enum Intent {
     Approve {
         /// Such as `apple river`.
         words: String,
+    },
+    /// Yes, to the agent for whom an organisation vouches.
+    ApproveAgent {
+        /// For how long.
+        minutes: u32,
     },
     /// No.
     Decline,
@@ -172,6 +182,8 @@ pub enum Intent {
     End,
     /// Has read how it ended.
     CloseLending,
+    /// Wants a file about the agent, or about whoever said to be one.
+    Report,
     /// Typed or touched something that is no intent of its own.
     Active,
     /// Chose after how many minutes the keys are put away; none for at once.
@@ -275,6 +287,8 @@ pub enum Intent {
     Held(HeldAct),
     /// Does something about a session that runs, or one that is past.
     Sessions(SessionsAct),
+    /// Does something about the organisations whose agents may ask.
+    Organisations(OrganisationsAct),
     /// Does something about the recovery kit.
     Kit(KitAct),
     /// Brings an account back with a recovery kit.

@@ -1,21 +1,25 @@
 //! Lending on the screen: the code, who is there, the session as it is used, its end.
 
+mod agent;
 mod running;
 mod stage;
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
-use glimpse_device::lend::{Audience, Command, Ending, Event, Plan};
+use glimpse_device::lend::{Command, Ending, Event, Plan};
 use glimpse_device::listing::Entry;
 use glimpse_device::{Device, DeviceError};
 use glimpse_page::announce::Announcement;
 use glimpse_wire::{ErrorCode, RecordId};
 
+pub use self::agent::Whom;
+use self::agent::{AgentView, MAX_TITLES};
 use self::running::Ran;
 pub(crate) use self::stage::LendingView;
 use self::stage::Stage;
 use crate::inbox::Named;
+use crate::organisations::{MAX_NAME, clip};
 use crate::phone::Phone;
-use crate::state::State;
+use crate::state::{Place, State};
 use crate::trouble::Trouble;
 
 const MINUTE: u64 = 60 * 1_000;
@@ -24,6 +28,8 @@ const MINUTE: u64 = 60 * 1_000;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     Approve(String),
+    /// For so many minutes.
+    ApproveAgent(u32),
     Decline,
     Cancel,
     /// Another code for the same.
@@ -41,6 +47,7 @@ pub(crate) enum Act {
 /// What the person wants to lend; kept, so that another code can be had for the same.
 #[derive(Clone, Debug)]
 struct Wish {
+    to: Whom,
     records: Vec<RecordId>,
     save: bool,
     minutes: u32,
@@ -52,6 +59,10 @@ pub(crate) struct Lending {
     wish: Wish,
     commands: UnboundedSender<Command>,
     stage: Stage,
+    /// The agent, once an organisation has vouched for them.
+    agent: Option<AgentView>,
+    /// What the newest of the records are called.
+    titles: Vec<String>,
     /// Counts lendings: what an earlier one still says is dropped.
     turn: u32,
     /// Why it is broken off from here, if it is.
@@ -77,11 +88,14 @@ impl State {
 
 impl Phone {
     /// Asks for a code for the ticked records, newest first.
-    pub(crate) fn lend(&self, save: bool, minutes: u32) {
+    pub(crate) fn lend(&self, to: Whom, save: bool, minutes: u32) {
+        if to == Whom::Agent && self.look(|state| state.organisations.agents() != "some") {
+            return self.change(|state| state.failed(Trouble::new("no-organisation")));
+        }
         let chosen = self.look(|state| state.list.chosen().to_vec());
         let records = self.in_order(&chosen);
         if !records.is_empty() {
-            self.start_lending(Wish { records, save, minutes });
+            self.start_lending(Wish { to, records, save, minutes });
         }
     }
 
@@ -115,10 +129,12 @@ impl Phone {
             return;
         }
         let (commands, mut heard) = unbounded();
+        let titles = self.titles(&wish.records);
         let turn = self.change(|state| {
             let turn = state.lending.as_ref().map_or(0, |lending| lending.turn).wrapping_add(1);
             let stage = Stage::Starting;
-            state.lending = Some(Lending { wish: wish.clone(), commands, stage, turn, parting: None });
+            let wish = wish.clone();
+            state.lending = Some(Lending { wish, commands, stage, agent: None, titles, turn, parting: None });
             turn
         });
         self.run(|phone| async move {
@@ -137,6 +153,12 @@ impl Phone {
         });
     }
 
+    /// What the newest of these records are called.
+    fn titles(&self, records: &[RecordId]) -> Vec<String> {
+        let newest = records.iter().take(MAX_TITLES).filter_map(|record| self.entry(*record));
+        newest.map(|entry| entry.meta.map_or_else(String::new, |meta| clip(&meta.title, MAX_NAME))).collect()
+    }
+
     async fn plan(&self, device: &Device, wish: &Wish) -> Result<Plan, DeviceError> {
         let entries: Vec<Entry> = wish.records.iter().filter_map(|record| self.entry(*record)).collect();
         if entries.len() != wish.records.len() {
@@ -144,7 +166,7 @@ impl Phone {
         }
         let records = device.open_entries(&entries.iter().collect::<Vec<_>>()).await?;
         Ok(Plan {
-            to: Audience::OwnScreen,
+            to: wish.to.audience(),
             records,
             save: wish.save,
             millis: u64::from(wish.minutes).saturating_mul(MINUTE),
@@ -154,13 +176,23 @@ impl Phone {
 
     fn heard(&self, turn: u32, event: Event) {
         let now = self.machine().monotonic();
-        self.change(|state| {
+        // Somebody on the phone waits for a yes or a no, or is nobody to talk to any longer.
+        let is_agent = matches!(event, Event::Agent { .. } | Event::NoAgent { .. });
+        let shown = self.change(|state| {
             state.sessions.remember(&event);
-            let heard = state.lending(turn).and_then(|lending| lending.event(event, now));
+            let lending = state.lending(turn)?;
+            let heard = lending.event(event, now);
+            if is_agent {
+                state.place = Place::Lend;
+            }
             if let Some(heard) = heard {
                 state.announce(heard);
             }
+            Some(())
         });
+        if is_agent && shown.is_some() {
+            self.close();
+        }
     }
 
     fn lent(&self, turn: u32, ended: Result<Ending, DeviceError>, stopper: Option<Named>) {
@@ -168,6 +200,14 @@ impl Phone {
             let lending = state.lending(turn)?;
             let opened = if let Stage::Running(running) = &lending.stage { running.opened } else { 0 };
             let parting = lending.parting;
+            // The warning stays until the person has read it, whatever the end is called.
+            if let Stage::NoAgent { over, .. } = &mut lending.stage {
+                *over = true;
+                if parting == Some(Parting::Left) {
+                    state.lending = None;
+                }
+                return None;
+            }
             lending.stage = match ended {
                 Ok(ending) => {
                     let ran = Ran {
@@ -219,7 +259,10 @@ impl Phone {
         self.change(|state| {
             let Some(lending) = state.lending.as_mut() else { return };
             if lending.parting.is_none()
-                && matches!(lending.stage, Stage::Starting | Stage::Code { .. } | Stage::Asking { .. })
+                && matches!(
+                    lending.stage,
+                    Stage::Starting | Stage::Code { .. } | Stage::Asking { .. } | Stage::AskingAgent { .. }
+                )
             {
                 lending.parting = Some(why);
                 let _taken = lending.commands.unbounded_send(Command::Cancel);
@@ -232,7 +275,14 @@ impl Phone {
         match act {
             Act::Cancel => return self.part(Parting::Left),
             Act::Renew => return self.part(Parting::Renewed),
-            Act::Approve(_) | Act::Decline | Act::Extend(_) | Act::Shorten(_) | Act::More | Act::Refuse | Act::End => {}
+            Act::Approve(_)
+            | Act::ApproveAgent(_)
+            | Act::Decline
+            | Act::Extend(_)
+            | Act::Shorten(_)
+            | Act::More
+            | Act::Refuse
+            | Act::End => {}
         }
         let more = if act == Act::More { self.more() } else { Vec::new() };
         self.change(|state| {
@@ -243,7 +293,13 @@ impl Phone {
                     lending.stage = Stage::Granting;
                     Command::Approve { words, millis: None, save: None }
                 }
-                (Act::Decline, Stage::Asking { .. }) => {
+                (Act::ApproveAgent(minutes), Stage::AskingAgent { offered, .. }) if offered.contains(&minutes) => {
+                    lending.stage = Stage::Granting;
+                    // What was decided is what another code is asked for.
+                    lending.wish.minutes = minutes;
+                    Command::ApproveAgent { millis: Some(millis(minutes)), save: None }
+                }
+                (Act::Decline, Stage::Asking { .. } | Stage::AskingAgent { .. }) => {
                     lending.parting = Some(Parting::Left);
                     Command::Decline
                 }
@@ -277,7 +333,11 @@ impl Phone {
 
     pub(crate) fn close_lending(&self) {
         self.change(|state| {
-            if state.lending.as_ref().is_some_and(|lending| !lending.is_live()) {
+            let Some(lending) = state.lending.as_mut() else { return };
+            // Read faster than the other end was told: it goes as soon as that is done.
+            if matches!(lending.stage, Stage::NoAgent { over: false, .. }) {
+                lending.parting = Some(Parting::Left);
+            } else if !lending.is_live() {
                 state.lending = None;
                 state.list.choose_all(false);
             }

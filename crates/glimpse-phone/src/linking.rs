@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::devices::{Devices, short};
 use crate::intent::Secret;
+use crate::organisations::is_card;
 use crate::phone::{MIN_PASSPHRASE, Phone};
 use crate::square::Square;
 use crate::state::{Gate, Place, State};
@@ -326,7 +327,13 @@ fn claim(text: &str) -> String {
 fn read_code(text: &str) -> Result<PairingCode, Trouble> {
     parse_code(text).map_err(|code| {
         let lends = PairingCode::parse(text, Purpose::View).is_ok();
-        Trouble::new(if lends { "code-lends" } else { code.slug() })
+        Trouble::new(if lends {
+            "code-lends"
+        } else if is_card(text) {
+            "code-pins"
+        } else {
+            code.slug()
+        })
     })
 }
 

@@ -140,9 +140,10 @@ impl Phone {
             Intent::Delete => self.delete(),
             Intent::Replace => self.replace(),
             Intent::Measure { title, measured } => self.measure(title, &measured),
-            Intent::Lend { save, minutes } => self.lend(save, minutes),
+            Intent::Lend { to, save, minutes } => self.lend(to, save, minutes),
             Intent::LendAgain => self.lend_again(),
             Intent::Approve { words } => self.act(Act::Approve(words)),
+            Intent::ApproveAgent { minutes } => self.act(Act::ApproveAgent(minutes)),
             Intent::Decline => self.act(Act::Decline),
             Intent::CancelCode => self.act(Act::Cancel),
             Intent::Extend { minutes } => self.act(Act::Extend(minutes)),
@@ -151,6 +152,7 @@ impl Phone {
             Intent::Refuse => self.act(Act::Refuse),
             Intent::End => self.act(Act::End),
             Intent::CloseLending => self.close_lending(),
+            Intent::Report => self.report(),
             Intent::Link { form, code } => self.link(form, code.as_ref()),
             Intent::Joining { wanted } => self.joining(wanted),
             Intent::Join { form, code, name, passphrase } => self.join(form, code.as_ref(), name, passphrase),
@@ -169,6 +171,7 @@ impl Phone {
             Intent::Inbox(act) => self.settle(act),
             Intent::Held(act) => self.decide(act),
             Intent::Sessions(act) => self.about_sessions(act),
+            Intent::Organisations(act) => self.about_organisations(act),
             Intent::Kit(act) => self.about_kit(act),
             Intent::Restore(act) => self.restore(act),
         }
@@ -295,6 +298,7 @@ impl Phone {
             state.place = Place::Records;
             state.name = name;
         });
+        self.note_organisations();
         self.refresh();
     }
 
@@ -308,6 +312,7 @@ impl Phone {
             loop {
                 let waiting = mem::take(&mut *phone.0.waiting.borrow_mut());
                 phone.look_once(&device).await;
+                phone.note_organisations();
                 drop(waiting);
                 // Somebody waits for what came to be while this look was under way.
                 if phone.0.waiting.borrow().is_empty() {

@@ -10,13 +10,16 @@ impl Phone {
             state.kit.discard();
             state.sessions.close();
             state.inbox.forget_new();
+            state.organisations.put_away();
         });
         match at {
             Place::Inbox | Place::Kit => self.run(|phone| async move { phone.look_at_inbox().await }),
             Place::Settings => self.look_at_pushes(),
             Place::Sessions => self.look_at_sessions(),
             Place::Devices => self.look_at_devices(),
-            Place::Records | Place::Add | Place::Lend | Place::More | Place::Link => {}
+            Place::Organisations => self.look_at_organisations(),
+            Place::Lend => self.note_organisations(),
+            Place::Records | Place::Add | Place::More | Place::Link => {}
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::keeping::{PasskeyView, SettingsView};
 use crate::kit::KitView;
 use crate::lending::LendingView;
 use crate::linking::LinkingView;
+use crate::organisations::OrganisationsView;
 use crate::records::OpenedView;
 use crate::restoring::{RestoreView, Restoring};
 use crate::sessions::Sessions;
@@ -34,6 +35,9 @@ pub struct Snapshot<'a> {
     draft: Option<DraftView<'a>>,
     lending: Option<LendingView<'a>>,
     devices: Option<DevicesView<'a>>,
+    organisations: Option<OrganisationsView<'a>>,
+    /// Whether there is an organisation whose agents may ask.
+    agents: &'static str,
     linking: Option<LinkingView<'a>>,
     /// Whether a linking broke off here that may be gone on with.
     resumable: bool,
@@ -71,6 +75,8 @@ impl<'a> Snapshot<'a> {
             draft: (open && state.place == Place::Add).then(|| DraftView::of(state.draft.as_ref())),
             lending: state.lending.as_ref().map(|lending| lending.view(&state.list, now)),
             devices: open.then(|| state.devices.view()),
+            organisations: (open && state.place == Place::Organisations).then(|| state.organisations.view()),
+            agents: state.organisations.agents(),
             linking: state.linking.as_ref().map(|linking| linking.view(now)),
             resumable: state.resumable,
             busy: state.busy,

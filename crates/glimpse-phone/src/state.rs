@@ -12,6 +12,7 @@ use crate::inbox::Inbox;
 use crate::kit::Kit;
 use crate::lending::Lending;
 use crate::linking::Linking;
+use crate::organisations::Organisations;
 use crate::prefs::Prefs;
 use crate::pushing::PushView;
 use crate::records::Opened;
@@ -44,6 +45,8 @@ pub enum Place {
     Devices,
     /// Bringing another one in, and what became of this one's own linking.
     Link,
+    /// Organisations whose agents may ask.
+    Organisations,
 }
 
 impl Place {
@@ -60,6 +63,7 @@ impl Place {
             Self::Kit => "kit",
             Self::Devices => "devices",
             Self::Link => "link",
+            Self::Organisations => "organisations",
         }
     }
 }
@@ -110,6 +114,7 @@ pub(crate) struct State {
     pub(crate) draft: Option<Draft>,
     pub(crate) lending: Option<Lending>,
     pub(crate) devices: Devices,
+    pub(crate) organisations: Organisations,
     pub(crate) linking: Option<Linking>,
     /// How many linkings there were.
     pub(crate) linked: u32,
@@ -150,6 +155,7 @@ impl Default for State {
             draft: None,
             lending: None,
             devices: Devices::default(),
+            organisations: Organisations::default(),
             linking: None,
             linked: 0,
             joining: false,

@@ -6,10 +6,12 @@ import { icon } from "../../screens/icons.js";
 import { kindName } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
 import { deviceName, troubleText } from "../words.js";
+import { AskingAgent, NoAgent, Whom, reporting, verified } from "./lend-agent.js";
 import { More } from "./lend-more.js";
 
-/** What a person is offered, in minutes; the middle is not more than most need. */
+/** What a person is offered for a screen of their own, in minutes, and what is not more than most need. */
 const MINUTES = [5, 15, 60, 120];
+const USUAL = 15;
 
 export class Screen {
   #send;
@@ -33,8 +35,9 @@ export class Screen {
     const name = snapshot.lending?.stage ?? "choose";
     if (name !== this.#name) {
       this.#name = name;
-      this.#stage = new STAGES[name](this.#send);
-      fill(this.#body, this.#stage.heading, ...this.#stage.parts);
+      this.#stage = new STAGES[name](this.#send, snapshot);
+      // The heading of the red screen is inside of it.
+      fill(this.#body, name !== "no-agent" && this.#stage.heading, ...this.#stage.parts);
       this.#stage.heading.focus();
     }
     this.#stage?.draw(snapshot);
@@ -59,10 +62,10 @@ class Choose {
   #list;
   #count = h("p", { class: "count", role: "status" });
   #search;
-  #minutes = MINUTES[1];
   #save = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", id: "save-too" }));
   #go;
   #chosen = 0;
+  #whom;
   parts;
 
   /** @param {import("../app.js").Send} send */
@@ -72,21 +75,16 @@ class Choose {
     this.#search = /** @type {HTMLInputElement} */ (h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" }));
     this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
     const all = button("choose-all", "plain", "lend.all", () => send({ type: "choose-all", chosen: this.#chosen === 0 }));
-    const minutes = h("fieldset", { class: "minutes" }, h("legend", {}, t("lend.minutes")), ...MINUTES.map((each) => this.#minute(each)));
+    this.#whom = new Whom(send, MINUTES, USUAL);
     const save = h("label", { class: "tick-line" }, this.#save, h("span", {}, t("lend.save")));
-    this.#go = button("lend-go", "primary wide", "lend.go", () => send({ type: "lend", save: this.#save.checked, minutes: this.#minutes }));
+    this.#go = button("lend-go", "primary wide", "lend.go", () => send({ type: "lend", to: this.#whom.to, save: this.#save.checked, minutes: this.#whom.minutes }));
     const finder = h("div", { class: "finder" }, this.#search, all);
-    this.parts = [h("p", { class: "lead" }, t("lend.lead")), h("div", { class: "chooser" }, finder, this.#count, this.#list.element), minutes, save, this.#go];
-  }
-
-  /** @param {number} each */
-  #minute(each) {
-    const input = h("input", { type: "radio", name: "minutes", value: String(each), checked: each === this.#minutes, onchange: () => (this.#minutes = each) });
-    return h("label", {}, input, h("span", {}, t("lend.minutes.of", { count: each })));
+    this.parts = [h("p", { class: "lead" }, t("lend.lead")), h("div", { class: "chooser" }, finder, this.#count, this.#list.element), ...this.#whom.parts, save, this.#go];
   }
 
   /** @param {Record<string, any>} snapshot */
-  draw({ list, fresh }) {
+  draw({ list, fresh, agents }) {
+    this.#whom.draw(agents);
     this.#chosen = list.chosen;
     say(this.#count, list.chosen === 0 ? t("lend.none") : list.chosen === list.total ? t("lend.everything", { count: list.total }) : t("lend.chosen", { count: list.chosen, total: number(list.total) }));
     this.#list.draw({ ...list, empty: list.total === 0 ? (fresh ? "records.none" : "records.looking") : "list.nothing" }, null);
@@ -107,18 +105,23 @@ class Starting {
 }
 
 class Code {
-  heading = heading("code.title");
+  heading;
   #code = h("p", { class: "big-code", dir: "ltr", translate: false });
   #site = h("p", { class: "site" });
   #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
   #state = h("p", { class: "hint", role: "status" });
   parts;
 
-  /** @param {import("../app.js").Send} send */
-  constructor(send) {
+  /** @param {import("../app.js").Send} send @param {Record<string, any>} snapshot */
+  constructor(send, { lending }) {
+    const agent = lending.to === "agent";
+    this.heading = heading(agent ? "agent.code.title" : "code.title");
+    // An agent has the portal open: there is no page to open, and somebody to be sure of.
+    const where = agent ? [h("p", { class: "lead" }, h("strong", {}, t("agent.code.only")), " ", t("agent.code.lead"))] : [h("p", { class: "lead" }, t("code.lead")), this.#site];
+    const warning = h("p", { class: "notice warn" }, t(agent ? "agent.code.warning" : "code.warning"));
     const again = button("code-again", "plain", "code.again", () => send({ type: "lend-again" }));
     const cancel = button("cancel", "plain", "cancel", () => send({ type: "cancel-code" }));
-    this.parts = [h("p", { class: "lead" }, t("code.lead")), this.#site, this.#code, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, h("p", { class: "notice warn" }, t("code.warning")), h("div", { class: "choices" }, again, cancel)];
+    this.parts = [...where, this.#code, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, warning, h("div", { class: "choices" }, again, cancel)];
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -127,7 +130,7 @@ class Code {
       // Groups are elements of their own, so that a screen reader reads digit by digit and no line breaks inside one.
       fill(this.#code, ...lending.code.split(" ").flatMap((/** @type {string} */ group, /** @type {number} */ at) => [at > 0 && " ", h("span", {}, group)]));
       this.#code.setAttribute("aria-label", [...lending.code.replaceAll(" ", "")].join(" "));
-      fill(this.#site, ...parts("code.site", { site: lending.site }));
+      if (lending.site) fill(this.#site, ...parts("code.site", { site: lending.site }));
     }
     say(this.#left, clock(lending.secondsLeft));
     say(this.#state, lending.connecting ? t("code.connecting") : t("code.waiting"));
@@ -176,7 +179,8 @@ class Asking {
 }
 
 class Running {
-  heading = heading("running.title");
+  heading;
+  #who = h("div", { hidden: true });
   #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
   #state = h("p", { class: "hint", role: "status" });
   #asked = h("div", { class: "notice", hidden: true });
@@ -187,14 +191,17 @@ class Running {
   #key = "";
   parts;
 
-  /** @param {import("../app.js").Send} send */
-  constructor(send) {
+  /** @param {import("../app.js").Send} send @param {Record<string, any>} snapshot */
+  constructor(send, { lending }) {
     this.#send = send;
+    this.heading = heading(lending.agent ? "agent.running.title" : "running.title");
+    this.#who.hidden = !lending.agent;
+    if (lending.agent) fill(this.#who, verified(lending.agent));
     const end = button("end", "danger wide", "running.end", () => send({ type: "end" }));
     const extend = button("extend", "plain", "running.extend", () => send({ type: "extend", minutes: 15 }));
     const shorten = button("shorten", "plain", "running.shorten", () => send({ type: "shorten", minutes: 1 }));
     this.#more = new More(send);
-    this.parts = [h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten), this.#more.element, h("h2", {}, t("running.records")), this.#rows];
+    this.parts = [this.#who, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten), this.#more.element, h("h2", {}, t("running.records")), this.#rows, ...(lending.agent ? [reporting(send)] : [])];
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -241,11 +248,11 @@ class Over {
   #again;
   parts;
 
-  /** @param {import("../app.js").Send} send */
-  constructor(send) {
+  /** @param {import("../app.js").Send} send @param {Record<string, any>} snapshot */
+  constructor(send, { lending }) {
     this.#again = button("again", "primary", "over.again", () => send({ type: "lend-again" }));
     const close = button("over-close", "plain", "over.close", () => send({ type: "close-lending" }));
-    this.parts = [this.#why, this.#facts, h("div", { class: "choices" }, close, this.#again)];
+    this.parts = [this.#why, this.#facts, h("div", { class: "choices" }, close, this.#again), ...(lending.agent ? [verified(lending.agent), reporting(send)] : [])];
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -262,5 +269,5 @@ class Over {
   }
 }
 
-/** @type {Record<string, new (send: import("../app.js").Send) => Stage>} */
-const STAGES = { choose: Choose, starting: Starting, granting: Starting, code: Code, asking: Asking, running: Running, over: Over };
+/** @type {Record<string, new (send: import("../app.js").Send, snapshot: Record<string, any>) => Stage>} */
+const STAGES = { choose: Choose, starting: Starting, granting: Starting, code: Code, asking: Asking, "asking-agent": AskingAgent, "no-agent": NoAgent, running: Running, over: Over };

@@ -11,6 +11,7 @@ use glimpse_wire::RecordId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::agent::{self, AgentView, NobodyView, Whom};
 use super::running::{Asked, Ran, Row, Running};
 use super::{Lending, Parting};
 use crate::trouble::Trouble;
@@ -29,6 +30,18 @@ pub(super) enum Stage {
         peer: Peer,
         words: Vec<String>,
         until: Monotonic,
+    },
+    /// An organisation vouches for whoever asks.
+    AskingAgent {
+        /// Minutes that the person may choose.
+        offered: Vec<u32>,
+        until: Monotonic,
+    },
+    /// Nobody vouches for whoever asks, and there is no way to say yes.
+    NoAgent {
+        nobody: NobodyView,
+        /// Whether the other end was told.
+        over: bool,
     },
     /// The person said yes, and the session is being made.
     Granting,
@@ -57,6 +70,7 @@ pub(super) struct Peer {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LendingView<'a> {
     stage: &'static str,
+    to: Whom,
     minutes: u32,
     save: bool,
     records: usize,
@@ -67,6 +81,12 @@ pub(crate) struct LendingView<'a> {
     site: Option<&'a str>,
     connecting: bool,
     peer: Option<&'a Peer>,
+    agent: Option<&'a AgentView>,
+    nobody: Option<&'a NobodyView>,
+    /// Minutes that the person may choose.
+    offered: &'a [u32],
+    /// What the newest of the records are called, while an agent asks for them.
+    titles: &'a [String],
     words: &'a [String],
     rows: &'a [Row],
     budget: u32,
@@ -86,12 +106,12 @@ pub(crate) struct LendingView<'a> {
 
 impl Lending {
     pub(crate) const fn counts_down(&self) -> bool {
-        matches!(self.stage, Stage::Code { .. } | Stage::Asking { .. } | Stage::Running(_))
+        matches!(self.stage, Stage::Code { .. } | Stage::Asking { .. } | Stage::AskingAgent { .. } | Stage::Running(_))
     }
 
     /// Whether something is under way that needs the keys.
     pub(crate) const fn is_live(&self) -> bool {
-        !matches!(self.stage, Stage::Over { .. })
+        !matches!(self.stage, Stage::Over { .. } | Stage::NoAgent { over: true, .. })
     }
 
     pub(crate) fn view(&self, list: &List<RecordId>, now: Monotonic) -> LendingView<'_> {
@@ -99,6 +119,7 @@ impl Lending {
         let left = |until: &Monotonic| Some(now.until(*until).div_ceil(1_000));
         let mut view = LendingView {
             stage: "starting",
+            to: self.wish.to,
             minutes: self.wish.minutes,
             save: self.wish.save,
             records: self.wish.records.len(),
@@ -108,6 +129,10 @@ impl Lending {
             site: None,
             connecting: false,
             peer: None,
+            agent: self.agent.as_ref(),
+            nobody: None,
+            offered: &[],
+            titles: &[],
             words: &[],
             rows: &[],
             budget: 0,
@@ -127,13 +152,20 @@ impl Lending {
             Stage::Granting => view.stage = "granting",
             Stage::Code { code, site, until, connecting } => {
                 (view.stage, view.seconds_left) = ("code", left(until));
-                (view.code, view.site) = (Some(code.as_str()), Some(site.as_str()));
+                view.code = Some(code.as_str());
+                // An agent has the portal open.
+                view.site = (self.wish.to == Whom::OwnScreen).then_some(site.as_str());
                 view.connecting = *connecting;
             }
             Stage::Asking { peer, words, until } => {
                 (view.stage, view.seconds_left) = ("asking", left(until));
                 (view.peer, view.words) = (Some(peer), words);
             }
+            Stage::AskingAgent { offered, until } => {
+                (view.stage, view.seconds_left) = ("asking-agent", left(until));
+                (view.offered, view.titles) = (offered, &self.titles);
+            }
+            Stage::NoAgent { nobody, .. } => (view.stage, view.nobody) = ("no-agent", Some(nobody)),
             Stage::Running(running) => {
                 (view.stage, view.seconds_left) = ("running", left(&running.until));
                 (view.rows, view.records) = (&running.rows, running.rows.len());
@@ -172,6 +204,19 @@ impl Lending {
                 let words = words.iter().map(ToString::to_string).collect();
                 self.stage = Stage::Asking { peer, words, until: now.plus(expires_in) };
                 Some(Announcement::urgent("say.asking"))
+            }
+            (Event::Agent { session, peer, agent, words, expires_in }, _) => {
+                let offered = agent::minutes(self.wish.minutes);
+                let agent = AgentView::of(session, &peer, &agent, words);
+                let heard = Announcement::urgent("say.asking-agent").titled(agent.name());
+                self.agent = Some(agent);
+                self.stage = Stage::AskingAgent { offered, until: now.plus(expires_in) };
+                Some(heard)
+            }
+            (Event::NoAgent { peer, fault }, _) => {
+                self.stage = Stage::NoAgent { nobody: NobodyView::of(&peer, fault), over: false };
+                // The screen itself is an alert, and is read at once.
+                None
             }
             (Event::Granted { expires_in, budget, records, .. }, _) => {
                 let rows = records.iter().map(Row::of).collect();

@@ -10,6 +10,7 @@
 )]
 
 mod adding;
+mod agents;
 mod clocks;
 mod devices;
 mod family;
@@ -19,6 +20,7 @@ mod keeping;
 mod kit;
 mod lending;
 mod linking;
+mod organisations;
 mod parting;
 mod pushing;
 mod second;

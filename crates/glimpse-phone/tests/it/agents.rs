@@ -1,0 +1,287 @@
+//! Lending to an agent: who asks is verified before anybody is asked, and where nobody vouches there is no way to say yes.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use glimpse_core::organisation::{AgentKey, OrganisationKeys};
+use glimpse_core::pairing::viewer::{Asking, Claims};
+use glimpse_core::viewer::{Config, Input, State};
+use glimpse_device::native::Machine;
+use glimpse_device::organisations::PinCard;
+use glimpse_device::receive::Receiver;
+use glimpse_device::surroundings::{Surroundings, SystemRng};
+use glimpse_wire::account::Signed;
+use glimpse_wire::organisation::{Credential, Role};
+use glimpse_wire::pairing::Purpose;
+use glimpse_wire::{AgentId, ErrorCode, SUITE, UnixMillis};
+use serde_json::{Value, json};
+
+use crate::lending::{ended, read, session, words};
+use crate::world::{Hand, World, on_one_thread, row};
+
+const HOUR: u64 = 3_600_000;
+
+/// An organisation with one agent, whose browser holds a key.
+pub(crate) struct Desk {
+    pub(crate) organisation: OrganisationKeys,
+    key: Rc<AgentKey>,
+    name: String,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        let machine = Machine::new();
+        let rng = &mut SystemRng(&machine);
+        Self {
+            organisation: OrganisationKeys::generate(rng),
+            key: Rc::new(AgentKey::generate(rng)),
+            name: "Sam Okoro".to_owned(),
+        }
+    }
+
+    pub(crate) fn card(&self) -> PinCard {
+        PinCard::of(self.organisation.card("City Hospital", "https://desk.example", UnixMillis(7))).unwrap()
+    }
+
+    fn credential(&self) -> Credential {
+        let now = Machine::new().now();
+        Credential {
+            suite: SUITE,
+            organisation: self.organisation.public(),
+            agent: AgentId([7; 16]),
+            name: self.name.clone(),
+            key: self.key.public(),
+            role: Role::Agent,
+            not_before: UnixMillis(now.0.saturating_sub(HOUR)),
+            not_after: now.plus(HOUR),
+        }
+    }
+
+    fn vouched(&self) -> Signed {
+        self.organisation.vouch(&self.credential())
+    }
+}
+
+/// The agent's browser, with a code typed. The one place where these tests claim a mailbox.
+async fn claims(world: &World, desk: &Desk, credential: Option<Signed>, code: &str) -> Receiver {
+    let ground = world.ground("agent");
+    let claims =
+        Claims { origin: "https://desk.example\u{202E}".into(), build: "b".into(), program: "a portal".into() };
+    let asking = Asking { credential, case: "4711".into(), reason: "the bill of\u{202E} March".into() };
+    let config = Config { claims, purpose: Purpose::Agent, asking };
+    let mut browser = Receiver::new(ground.transport, ground.machine, config).with_agent(Rc::clone(&desk.key));
+    browser.input(Input::Code(code.to_owned())).await;
+    browser
+}
+
+/// The person pins the organisation by its card, as the screen for it does.
+pub(crate) async fn pins(hand: &Hand, desk: &Desk) {
+    hand.goes("organisations");
+    hand.does(json!({ "type": "organisations", "act": "read", "text": desk.card().to_string() }));
+    hand.until(|shown| !shown["organisations"]["card"].is_null()).await;
+    hand.does(json!({ "type": "organisations", "act": "pin", "name": "City Hospital" }));
+    hand.until(|shown| shown["agents"] == "some" && shown["busy"].is_null()).await;
+}
+
+/// The person wants a code for an agent, and gets it.
+async fn code(hand: &Hand, record: &str) -> String {
+    hand.goes("lend");
+    hand.does(json!({ "type": "choose", "unit": record, "chosen": true }));
+    hand.does(json!({ "type": "lend", "to": "agent", "save": false, "minutes": 10 }));
+    let shown = hand.until(|shown| shown["lending"]["stage"] == "code").await;
+    assert!(shown["lending"]["site"].is_null(), "an agent has the portal open, and needs no address");
+    shown["lending"]["code"].as_str().unwrap().to_owned()
+}
+
+/// A story that has come to the question.
+async fn asked(world: &World, hand: &Hand, desk: &Desk) -> (Receiver, Value) {
+    let record = match row(&hand.now(), "Letter") {
+        Some(record) => record,
+        None => hand.adds("Letter", b"Dear reader").await,
+    };
+    pins(hand, desk).await;
+    let code = code(hand, &record).await;
+    let mut browser = claims(world, desk, Some(desk.vouched()), &code).await;
+    let theirs = words(&mut browser).await.unwrap();
+    let shown = hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
+    assert_eq!(shown["lending"]["agent"]["words"], theirs, "both screens show them");
+    (browser, shown)
+}
+
+#[tokio::test]
+async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        // Who asks is shown wherever the person is.
+        let (mut browser, shown) = asked(&world, &hand, &Desk::new()).await;
+        assert_eq!(shown["screen"], "lend");
+        let lending = &shown["lending"];
+        assert_eq!(
+            (&lending["agent"]["name"], &lending["agent"]["organisation"]),
+            (&json!("Sam Okoro"), &json!("City Hospital"))
+        );
+        assert_eq!(
+            (&lending["agent"]["case"], &lending["agent"]["reason"]),
+            (&json!("4711"), &json!("the bill of March"))
+        );
+        assert_eq!((&lending["titles"], &lending["save"]), (&json!(["Letter"]), &json!(false)));
+        assert_eq!((&lending["offered"], &lending["minutes"]), (&json!([5, 10, 15, 30, 60]), &json!(10)));
+        assert!(lending["secondsLeft"].as_u64().is_some_and(|left| left > 0));
+        assert_eq!(
+            (&shown["announcement"]["key"], &shown["announcement"]["urgent"]),
+            (&json!("say.asking-agent"), &json!(true))
+        );
+
+        // Minutes that were not offered are no yes, and neither is a pick of words.
+        hand.does(json!({ "type": "approve-agent", "minutes": 61 }));
+        hand.does(json!({ "type": "approve", "words": lending["agent"]["words"] }));
+        assert_eq!(hand.now()["lending"]["stage"], "asking-agent");
+        hand.does(json!({ "type": "approve-agent", "minutes": 30 }));
+        let units = session(&mut browser).await.unwrap();
+        assert_eq!(read(&mut browser, units[0].0).await, b"Dear reader");
+        let shown = hand.until(|shown| shown["lending"]["rows"][0]["opened"] == 1).await;
+        let left = shown["lending"]["secondsLeft"].as_u64().unwrap();
+        assert!((29 * 60..=30 * 60).contains(&left), "thirty minutes, not ten: {left}");
+        assert_eq!(shown["lending"]["agent"]["name"], "Sam Okoro", "while it runs it says to whom");
+        hand.does(json!({ "type": "report" }));
+        let (name, report) = hand.files().pop().unwrap();
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!((name.as_str(), &report["agent"]["name"]), ("glimpse-report.json", &json!("Sam Okoro")));
+        assert!(report["organisation_key"].is_string() && report["session"].is_string());
+        assert!(!report.to_string().contains("Letter"), "a report holds nothing of a record");
+        hand.does(json!({ "type": "end" }));
+        assert_eq!(ended(&mut browser).await, ErrorCode::SessionEnded);
+        let shown = hand.until(|shown| shown["lending"]["stage"] == "over").await;
+        assert_eq!((&shown["lending"]["ran"]["opened"], &shown["lending"]["to"]), (&json!(1), &json!("agent")));
+        assert!(
+            hand.snapshots().iter().all(|shown| !shown.to_string().contains('\u{202E}')),
+            "no word turns the others"
+        );
+    })
+    .await;
+}
+
+/// Row 63 of the catalogue, on the phone page: the red screen for each way in which nobody vouches, and no way past it.
+#[tokio::test]
+async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        let record = hand.adds("Letter", b"Dear reader").await;
+        let (desk, other) = (Desk::new(), Desk::new());
+        pins(&hand, &desk).await;
+        let past = Credential {
+            not_before: UnixMillis(Machine::new().now().0 - 2 * HOUR),
+            not_after: UnixMillis(Machine::new().now().0 - HOUR),
+            ..desk.credential()
+        };
+        let early = Credential {
+            not_before: Machine::new().now().plus(HOUR),
+            not_after: Machine::new().now().plus(2 * HOUR),
+            ..desk.credential()
+        };
+        let forged = other.organisation.vouch(&desk.credential());
+        let other_key = desk.organisation.vouch(&Credential { key: other.key.public(), ..desk.credential() });
+        for (fault, theirs, credential) in [
+            ("unknown-organisation", &other, Some(other.vouched())),
+            ("forged", &desk, Some(forged)),
+            ("forged", &desk, Some(other_key)),
+            ("missing", &desk, None),
+            ("early", &desk, Some(desk.organisation.vouch(&early))),
+            ("expired", &desk, Some(desk.organisation.vouch(&past))),
+        ] {
+            let code = code(&hand, &record).await;
+            let before = hand.snapshots().len();
+            hand.goes("records");
+            let mut browser = claims(&world, theirs, credential, &code).await;
+            assert!(session(&mut browser).await.is_err(), "{fault}");
+            let shown = hand.until(|shown| shown["lending"]["stage"] == "no-agent").await;
+            let lending = &shown["lending"];
+            assert_eq!((&shown["screen"], &lending["nobody"]["fault"]), (&json!("lend"), &json!(fault)));
+            assert_eq!(lending["nobody"]["case"], "4711", "what they say of themselves");
+            assert!(lending["agent"].is_null() && lending["offered"].as_array().unwrap().is_empty());
+            // Nothing that the page could send is a yes.
+            for yes in [
+                json!({ "type": "approve-agent", "minutes": 10 }),
+                json!({ "type": "approve", "words": "apple river" }),
+                json!({ "type": "extend", "minutes": 15 }),
+                json!({ "type": "lend-more" }),
+            ] {
+                hand.does(yes);
+            }
+            hand.rests().await;
+            assert_eq!(hand.now()["lending"]["stage"], "no-agent", "it stays until it was read");
+            let stages =
+                |wanted: &str| hand.snapshots()[before..].iter().any(|shown| shown["lending"]["stage"] == wanted);
+            assert!(!stages("asking-agent") && !stages("granting") && !stages("running"), "{fault}");
+            hand.does(json!({ "type": "report" }));
+            assert!(hand.files().pop().unwrap().1.contains(fault));
+            hand.does(json!({ "type": "close-lending" }));
+            hand.until(|shown| shown["lending"].is_null()).await;
+        }
+        // Control: the same agent, with what the organisation did sign.
+        let (mut browser, _) = asked(&world, &hand, &desk).await;
+        hand.does(json!({ "type": "approve-agent", "minutes": 10 }));
+        assert_eq!(session(&mut browser).await.unwrap()[0].1, "Letter");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_no_and_silence_share_nothing() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        let desk = Desk::new();
+        let (mut browser, _) = asked(&world, &hand, &desk).await;
+        hand.does(json!({ "type": "decline" }));
+        assert_eq!(session(&mut browser).await, Err(ErrorCode::Declined));
+        let shown = hand.until(|shown| shown["lending"]["stage"] == "over").await;
+        assert!(shown["lending"]["left"] == true && shown["lending"]["ran"].is_null());
+        // Too late.
+        hand.does(json!({ "type": "approve-agent", "minutes": 10 }));
+        assert_eq!(hand.now()["lending"]["stage"], "over");
+        hand.does(json!({ "type": "close-lending" }));
+
+        // A question that nobody sees is a no, and the agent is told.
+        let record = row(&hand.now(), "Letter").unwrap();
+        let code = code(&hand, &record).await;
+        let mut browser = claims(&world, &desk, Some(desk.vouched()), &code).await;
+        words(&mut browser).await.unwrap();
+        hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
+        hand.does(json!({ "type": "visible", "visible": false }));
+        assert_eq!(session(&mut browser).await, Err(ErrorCode::Declined));
+        let shown = hand.until(|shown| shown["lending"]["stage"] == "over").await;
+        assert_eq!(shown["lending"]["outOfSight"], true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_an_organisation_there_is_no_code_for_an_agent() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        let record = hand.adds("Letter", b"Dear reader").await;
+        hand.goes("lend");
+        assert_eq!(hand.now()["agents"], "none");
+        hand.does(json!({ "type": "choose", "unit": record, "chosen": true }));
+        hand.does(json!({ "type": "lend", "to": "agent", "save": false, "minutes": 10 }));
+        assert_eq!(hand.trouble().await, "no-organisation");
+        assert!(hand.now()["lending"].is_null());
+        // Control.
+        pins(&hand, &Desk::new()).await;
+        code(&hand, &record).await;
+        let state = hand.now();
+        assert_eq!(state["lending"]["to"], "agent");
+        // A browser that is no agent's is none to whom this code is for.
+        let mut browser = crate::lending::viewer(&world);
+        browser.input(Input::Code(state["lending"]["code"].as_str().unwrap().to_owned())).await;
+        assert!(words(&mut browser).await.is_err());
+        assert!(!matches!(browser.state(), State::Waiting { .. }));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(hand.now()["lending"]["agent"].is_null());
+    })
+    .await;
+}
