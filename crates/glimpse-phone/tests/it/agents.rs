@@ -68,7 +68,7 @@ async fn claims(world: &World, desk: &Desk, credential: Option<Signed>, code: &s
     let claims =
         Claims { origin: "https://desk.example\u{202E}".into(), build: "b".into(), program: "a portal".into() };
     let asking = Asking { credential, case: "4711".into(), reason: "the bill of\u{202E} March".into() };
-    let config = Config { claims, purpose: Purpose::Agent, asking };
+    let config = Config { claims, purpose: Purpose::Agent, asking, bearer: None };
     let mut browser = Receiver::new(ground.transport, ground.machine, config).with_agent(Rc::clone(&desk.key));
     browser.input(Input::Code(code.to_owned())).await;
     browser
