@@ -11,7 +11,7 @@ pub mod model;
 #[cfg(target_arch = "wasm32")]
 mod pump;
 #[cfg(target_arch = "wasm32")]
-pub use pump::{Pump, Readers, Signer};
+pub use pump::{Desk, Pump, Readers};
 
 /// Wipes every block of memory that is given back: what was a key does not wait in the heap for the next reader.
 #[cfg(target_arch = "wasm32")]

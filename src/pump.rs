@@ -17,9 +17,10 @@ use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::session::viewer::Provenance;
 use glimpse_core::viewer::{Config, Content, Input, Output, Running, Stage, State, Step, Viewer};
 use glimpse_wire::ids::SignatureBytes;
+use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::record::Meta;
-use glimpse_wire::{ErrorCode, UnitId};
+use glimpse_wire::{ErrorCode, SessionId, UnitId};
 use js_sys::Function;
 use rand_core::UnwrapErr;
 use wasm_bindgen::prelude::*;
@@ -60,13 +61,15 @@ struct Inner {
     told: Option<Status>,
     units: usize,
     was_refused: bool,
+    /// Whether the desk has heard of the session.
+    noted: bool,
     /// Whether the viewer changed since the page was told, and the second of the countdown that it was told.
     changed: bool,
     second: u64,
     /// The end of a pairing, told at the next tick, so that a last frame still leaves.
     over: Option<ErrorCode>,
-    /// An agent's key; none for the user's own screen.
-    signer: Option<Signer>,
+    /// An agent's desk; none for the user's own screen.
+    desk: Option<Rc<dyn Desk>>,
 }
 
 #[wasm_bindgen]
@@ -130,13 +133,25 @@ impl Pump {
     }
 }
 
-/// Signs what an agent presents; nothing where the key cannot be used.
-pub type Signer = Rc<dyn Fn(Vec<u8>) -> Pin<Box<dyn Future<Output = Option<SignatureBytes>>>>>;
+/// An agent's desk behind a viewer: it has the key, and keeps the organisation's log.
+pub trait Desk {
+    /// Signs what the agent presents; nothing where the key cannot be used.
+    fn present(&self, presentation: Vec<u8>) -> Pin<Box<dyn Future<Output = Option<SignatureBytes>>>>;
+
+    /// A session has begun, for what was asked.
+    fn granted(&self, session: SessionId, asked: Asked);
+}
 
 impl Pump {
-    /// Starts with an empty code field, for a viewer of this configuration, and reports it.
+    /// Starts with an empty code field, for a viewer of this configuration and the desk behind it, and reports it.
     #[must_use]
-    pub fn begin(config: Config, server: String, report: Function, readers: Readers, signer: Option<Signer>) -> Self {
+    pub fn begin(
+        config: Config,
+        server: String,
+        report: Function,
+        readers: Readers,
+        desk: Option<Rc<dyn Desk>>,
+    ) -> Self {
         let inner = Inner {
             model: Model::default(),
             viewer: Viewer::new(config),
@@ -150,10 +165,11 @@ impl Pump {
             told: None,
             units: 0,
             was_refused: false,
+            noted: false,
             changed: false,
             second: 0,
             over: None,
-            signer,
+            desk,
         };
         inner.reporter.snapshot(&inner.model.snapshot(now()));
         Self(Rc::new(RefCell::new(inner)))
@@ -255,7 +271,7 @@ impl Inner {
             Output::SocketClose => self.socket = None,
             Output::Sign(presentation) => {
                 // Without a key nothing is presented, and the pairing runs into its end.
-                let Some(signing) = self.signer.as_ref().map(|signer| signer(presentation)) else { return };
+                let Some(signing) = self.desk.as_ref().map(|desk| desk.present(presentation)) else { return };
                 let shared = Rc::clone(shared);
                 spawn_local(async move {
                     let input = signing.await.map_or(Input::End, Input::Signed);
@@ -341,6 +357,11 @@ impl Inner {
             self.told = Some(status);
         }
         if let State::Session(running) = self.viewer.state() {
+            if let (Some(desk), Some(asked)) = (self.desk.as_ref(), running.asked())
+                && !core::mem::replace(&mut self.noted, true)
+            {
+                desk.granted(running.session(), asked.clone());
+            }
             let units: Vec<Unit> = running.units().skip(self.units).map(|(id, unit)| listed(id, unit)).collect();
             self.units = self.units.saturating_add(units.len());
             if !units.is_empty() {

@@ -5,6 +5,7 @@ use glimpse_wire::account::{Head, SignedLink};
 use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::MAX_RECEIPT;
+use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::Terms;
 use glimpse_wire::session::{Event, Receipt};
 use glimpse_wire::{DeviceId, Malformed, SessionId, decode, encode};
@@ -17,12 +18,13 @@ use crate::sessions::{SessionTrail, Verdict, stopper};
 use crate::writer::check_card;
 
 /// Form of the file.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// A file, in bytes at most.
 pub const MAX_EVIDENCE: usize = 256 * 1024 * 1024;
 
-/// What is in the file: `[2, [* link], device: bytes(32), [* receipt: bytes]]`, CBOR: the account's chain, the device that
-/// lent, and receipts as the server wrote them (protocol sections 4 and 7.3).
+/// What is in the file: `[3, [* link], device: bytes(32), [* receipt: bytes], [* asked]]`, CBOR: the account's chain, the
+/// device that lent, receipts as the server wrote them (protocol sections 4 and 7.3), and what an agent asked, at most once
+/// (6.7).
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Evidence {
     #[n(0)]
@@ -33,6 +35,8 @@ pub struct Evidence {
     device: DeviceId,
     #[n(3)]
     receipts: Vec<Bytes>,
+    #[n(4)]
+    asked: Vec<Asked>,
 }
 
 /// Why a file is no evidence.
@@ -65,7 +69,7 @@ impl Evidence {
     /// [`NoEvidence::Malformed`].
     pub fn parse(bytes: &[u8]) -> Result<Self, NoEvidence> {
         let evidence: Self = decode(bytes, MAX_EVIDENCE).map_err(|Malformed| NoEvidence::Malformed)?;
-        if evidence.version == VERSION && !evidence.receipts.is_empty() {
+        if evidence.version == VERSION && !evidence.receipts.is_empty() && evidence.asked.len() <= 1 {
             Ok(evidence)
         } else {
             Err(NoEvidence::Malformed)
@@ -85,7 +89,8 @@ impl Evidence {
         let audit: Audit = audit(session, device, &|stop| stopper(&chain, stop), &self.receipts)
             .map_err(|broken| NoEvidence::Broken { seq: broken.seq })?;
         let verdict = Verdict::of(&audit);
-        Ok(SessionTrail { session, receipts: self.receipts.clone(), audit: Some(audit), verdict })
+        let asked = self.asked.first().cloned();
+        Ok(SessionTrail { session, receipts: self.receipts.clone(), audit: Some(audit), verdict, asked })
     }
 
     /// The head of the first Terms: at that, the device belonged to the account.
@@ -110,6 +115,7 @@ impl Device {
     pub async fn evidence(&self, trail: &SessionTrail) -> Result<Evidence, DeviceError> {
         let links = self.home.chain().await?.links;
         let device = self.lender(trail.session, &trail.receipts);
-        Ok(Evidence { version: VERSION, links, device, receipts: trail.receipts.clone() })
+        let asked = trail.asked.iter().cloned().collect();
+        Ok(Evidence { version: VERSION, links, device, receipts: trail.receipts.clone(), asked })
     }
 }

@@ -11,6 +11,7 @@
 //! | `counter.cbor` | a number that each sign-in and each signed request uses up: a copy that is put back is noticed by it | nothing |
 //! | `attempts.cbor` | failed pairings | nothing: who can write here can lend anyway |
 //! | `organisations/<key>.cbor` | the newest list of what an organisation has revoked: public | its own signature |
+//! | `asked/<session>.cbor` | what the agent of a session asked | its own signatures, and the Terms that commit to it |
 //! | `receipts/<session>.cbor` | the audit trail of each session | its own signatures |
 //! | `locks/` | empty files that processes lock | |
 
@@ -105,6 +106,7 @@ impl Home {
     const ATTEMPTS: &'static str = "attempts.cbor";
     const RECEIPTS: &'static str = "receipts";
     const ORGANISATIONS: &'static str = "organisations";
+    const ASKED: &'static str = "asked";
 
     /// In `storage`.
     #[must_use]
@@ -294,6 +296,14 @@ impl Home {
         self.storage.write(&format!("{}/{session}.cbor", Self::RECEIPTS), bytes).await
     }
 
+    pub(crate) async fn asked(&self, session: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.storage.read(&format!("{}/{session}.cbor", Self::ASKED)).await
+    }
+
+    pub(crate) async fn store_asked(&self, session: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        self.storage.write(&format!("{}/{session}.cbor", Self::ASKED), bytes).await
+    }
+
     pub(crate) async fn trails(&self) -> Result<Vec<String>, StorageError> {
         let names = self.storage.list(Self::RECEIPTS).await?;
         Ok(names.iter().filter_map(|name| Some(name.strip_suffix(".cbor")?.to_owned())).collect())
@@ -317,6 +327,9 @@ impl Home {
     pub(crate) async fn forget_trails(&self) -> Result<(), StorageError> {
         for session in self.trails().await? {
             self.storage.remove(&format!("{}/{session}.cbor", Self::RECEIPTS)).await?;
+        }
+        for name in self.storage.list(Self::ASKED).await? {
+            self.storage.remove(&format!("{}/{name}", Self::ASKED)).await?;
         }
         Ok(())
     }

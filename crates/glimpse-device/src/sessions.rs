@@ -10,7 +10,8 @@ use glimpse_wire::account::Signed;
 use glimpse_wire::api::{Receipts, SessionSummary, Sessions};
 use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS, MAX_TRAIL, MAX_TRAIL_RECEIPTS};
+use glimpse_wire::limits::{MAX_MESSAGE, MAX_RECEIPT, MAX_RECEIPTS, MAX_TRAIL, MAX_TRAIL_RECEIPTS};
+use glimpse_wire::organisation::{Asked, CredentialFault, Request};
 use glimpse_wire::pairing::Terms;
 use glimpse_wire::session::{Event, Receipt, Side, Stop};
 use glimpse_wire::{DeviceId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
@@ -40,6 +41,8 @@ pub struct SessionTrail {
     pub audit: Option<Audit>,
     /// What it may be taken for.
     pub verdict: Verdict,
+    /// What the agent asked, where it was one: as it was kept, unchecked.
+    pub asked: Option<Asked>,
 }
 
 /// What an audit trail may be taken for.
@@ -90,6 +93,23 @@ impl SessionTrail {
     pub fn decoded(&self) -> Result<Vec<Receipt>, ErrorCode> {
         let decoded = self.receipts.iter().map(|receipt| decode(receipt.as_slice(), MAX_RECEIPT));
         decoded.collect::<Result<_, _>>().map_err(|_| ErrorCode::Malformed)
+    }
+
+    /// Who asked for it and why, where an agent did: what the first Terms commit to, with every signature in it. Whether the
+    /// organisation is known is another question.
+    ///
+    /// # Errors
+    /// [`CredentialFault`] where an agent asked and it cannot be shown who.
+    pub fn request(&self) -> Result<Option<Request>, CredentialFault> {
+        let first = self.receipts.first().and_then(|first| decode::<Receipt>(first.as_slice(), MAX_RECEIPT).ok());
+        let Some(Receipt { event: Event::Granted { terms, .. }, .. }) = first else {
+            return Err(CredentialFault::Missing);
+        };
+        let terms: Terms = decode(terms.as_slice(), MAX_RECEIPT).map_err(|_| CredentialFault::Missing)?;
+        if terms.asked == Hash::ZERO {
+            return Ok(None);
+        }
+        self.asked.as_ref().ok_or(CredentialFault::Missing)?.check(&terms).map(Some)
     }
 
     /// Whether a device has countersigned it.
@@ -176,7 +196,8 @@ impl Device {
         if let Given::Receipts(receipts) = &given {
             self.meet_stopper(receipts).await;
         }
-        let trail = self.judged(session, kept, given);
+        let mut trail = self.judged(session, kept, given);
+        trail.asked = self.kept_asked(session).await?;
         if trail.audit.is_some() {
             self.keep_trail(session, &trail.receipts).await?;
         }
@@ -210,7 +231,7 @@ impl Device {
             }
             Err(BrokenTrail { seq }) => (None, Verdict::Broken { seq }),
         };
-        SessionTrail { session, receipts, audit, verdict }
+        SessionTrail { session, receipts, audit, verdict, asked: None }
     }
 
     pub(crate) fn audit(&self, session: SessionId, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
@@ -321,6 +342,17 @@ impl Device {
             self.home.store_trail(&session.to_string(), &encode(&holds.to_vec())).await?;
         }
         Ok(())
+    }
+
+    /// Keeps what an agent asked. Before anything is granted: a session whose reason is lost is none.
+    pub(crate) async fn keep_asked(&self, session: SessionId, asked: &Asked) -> Result<(), DeviceError> {
+        Ok(self.home.store_asked(&session.to_string(), &encode(asked)).await?)
+    }
+
+    /// What cannot be read proves nothing, and is as good as lost.
+    async fn kept_asked(&self, session: SessionId) -> Result<Option<Asked>, DeviceError> {
+        let bytes = self.home.asked(&session.to_string()).await?;
+        Ok(bytes.and_then(|bytes| decode(&bytes, MAX_MESSAGE).ok()))
     }
 
     async fn kept_trail(&self, session: SessionId) -> Result<Option<Vec<Bytes>>, DeviceError> {

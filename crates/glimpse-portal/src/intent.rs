@@ -1,6 +1,7 @@
 //! What the person did in the portal.
 
 use glimpse_wire::api::{Assertion, Passkey};
+use glimpse_wire::organisation::Settlement;
 use serde::Deserialize;
 
 /// What the person did.
@@ -35,12 +36,44 @@ pub enum Intent {
         /// Why, for the customer to read.
         reason: String,
     },
+    /// Says what came of the session, before it is ended.
+    Outcome {
+        /// How it ended for the work.
+        result: Came,
+        /// More, in words; may be empty.
+        text: String,
+    },
     /// Back to the case, with the code not sent.
     Desk,
     /// Signs out; this browser stays enrolled.
     SignOut,
     /// Forgets the key of this browser.
     Forget,
+}
+
+/// How a session ended for the agent's work, as the page writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Came {
+    /// [`Settlement::Settled`].
+    Settled,
+    /// [`Settlement::Open`].
+    Open,
+    /// [`Settlement::HandedOver`].
+    HandedOver,
+    /// [`Settlement::BrokenOff`].
+    BrokenOff,
+}
+
+impl From<Came> for Settlement {
+    fn from(result: Came) -> Self {
+        match result {
+            Came::Settled => Self::Settled,
+            Came::Open => Self::Open,
+            Came::HandedOver => Self::HandedOver,
+            Came::BrokenOff => Self::BrokenOff,
+        }
+    }
 }
 
 impl Intent {

@@ -1,18 +1,20 @@
 //! The portal in a Worker: the browser's key store and network under it, the viewer's pump behind it, the page above it.
 
 use core::cell::RefCell;
+use core::pin::Pin;
 use std::rc::Rc;
 
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::Config;
 use glimpse_device::Local;
-use glimpse_device::browser::Fetch;
+use glimpse_device::browser::{Fetch, Machine};
 use glimpse_page::reading::Readers;
 use glimpse_page::report::Reporter;
-use glimpse_web::{Pump, Signer};
+use glimpse_web::{Desk, Pump};
 use glimpse_wire::ids::SignatureBytes;
+use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::Purpose;
-use glimpse_wire::{AgentId, SigningKeyBytes};
+use glimpse_wire::{AgentId, SessionId, SigningKeyBytes};
 use js_sys::{Array, Function, JsString, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -87,7 +89,13 @@ impl PortalWorker {
         };
         let of_face = Rc::clone(&face.portal);
         let spawn = Box::new(wasm_bindgen_futures::spawn_local);
-        let portal = Portal::start(Rc::new(transport), Box::new(InBrowser(Rc::new(keeper))), Box::new(face), spawn);
+        let portal = Portal::start(
+            Rc::new(transport),
+            Rc::new(Machine::new()),
+            Box::new(InBrowser(Rc::new(keeper))),
+            Box::new(face),
+            spawn,
+        );
         of_face.replace(Some(portal.clone()));
         Ok(Self { portal, pump })
     }
@@ -119,6 +127,17 @@ impl PortalWorker {
     }
 }
 
+impl Desk for Portal {
+    fn present(&self, presentation: Vec<u8>) -> Pin<Box<dyn Future<Output = Option<SignatureBytes>>>> {
+        let portal = self.clone();
+        Box::pin(async move { portal.sign(presentation).await })
+    }
+
+    fn granted(&self, session: SessionId, asked: Asked) {
+        self.begun(session, asked);
+    }
+}
+
 struct WorkerFace {
     reporter: Reporter,
     place: Place,
@@ -138,14 +157,9 @@ impl Face for WorkerFace {
         let Place { server, claims, report } = self.place.clone();
         let config = Config { claims, purpose: Purpose::Agent, asking, bearer: Some(look.token) };
         let portal = self.portal.borrow().clone();
-        let signer = portal.map(|portal| -> Signer {
-            Rc::new(move |presentation| {
-                let portal = portal.clone();
-                Box::pin(async move { portal.present(presentation).await })
-            })
-        });
+        let desk = portal.map(|portal| -> Rc<dyn Desk> { Rc::new(portal) });
         let readers: Readers = self.readers.clone().unchecked_into();
-        self.pump.replace(Some(Pump::begin(config, server, report, readers, signer)));
+        self.pump.replace(Some(Pump::begin(config, server, report, readers, desk)));
     }
 
     fn end(&self) {

@@ -9,8 +9,9 @@ use glimpse_device::card::ContactCard;
 use glimpse_device::evidence::{Evidence, MAX_EVIDENCE, NoEvidence};
 use glimpse_device::sessions::{SessionTrail, Verdict, told};
 use glimpse_wire::{ErrorCode, SessionId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::lend::fault_word;
 use super::write::card;
 use crate::args::{ReceiptsOf, Shared};
 use crate::failure::{Failure, exit_code};
@@ -67,6 +68,33 @@ fn verify(path: &Path, card: &ContactCard, out: Out) -> Result<u8, Failure> {
 }
 
 fn show(trail: &SessionTrail, out: Out) -> Result<(), Failure> {
+    match trail.request() {
+        Ok(None) => {}
+        Ok(Some(request)) => {
+            let credential = &request.credential;
+            let [first, second] = &request.words;
+            out.event(&json!({
+                "event": "asked",
+                "organisation": credential.organisation.to_string(),
+                "agent": credential.agent.to_string(),
+                "name": credential.name,
+                "case": request.case,
+                "reason": request.reason,
+                "words": format!("{first} {second}"),
+            }))?;
+            let (name, case, reason) = (clean(&credential.name), clean(&request.case), clean(&request.reason));
+            out.line(&format!(
+                "Asked by {name}, for whom the organisation with this key vouched: {}",
+                credential.organisation
+            ))?;
+            out.line(&format!("   case {case}, reason “{reason}”, check words {} {}", clean(first), clean(second)))?;
+        }
+        Err(fault) => {
+            out.event(&json!({ "event": "asked", "fault": fault_word(fault) }))?;
+            let text = "An agent asked for this session, and who it was is not proved by what is kept here.";
+            out.line(&out.styled(Style::Yellow, text))?;
+        }
+    }
     for (receipt, event) in trail.decoded()?.iter().zip(trail.events()?) {
         let (what, detail) = told(receipt);
         out.event(&event)?;

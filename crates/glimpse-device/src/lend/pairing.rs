@@ -171,7 +171,10 @@ impl Pairing<'_, '_> {
         };
         let approved = match yes.to {
             Yes::Picked(words) => confirmed.approve(words, decision, now)?,
-            Yes::Vouched(vouched) => confirmed.approve_agent(vouched, decision, now)?,
+            Yes::Vouched(vouched) => {
+                self.device.keep_asked(confirmed.session(), &confirmed.asked()).await?;
+                confirmed.approve_agent(vouched, decision, now)?
+            }
         };
         let (session, grant) = approved.seal(self.device.keys(), &mut self.device.rng())?;
         // The server first: what it does not enforce is not granted.

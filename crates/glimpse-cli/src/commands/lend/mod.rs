@@ -23,6 +23,7 @@ use crate::out::Out;
 use crate::{home, interrupt, passphrase};
 use after::Again;
 use keys::Keys;
+pub(super) use screen::agent::fault_word;
 use screen::{Left, Screen};
 
 pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Failure> {

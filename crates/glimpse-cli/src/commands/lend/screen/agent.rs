@@ -67,7 +67,7 @@ pub(in super::super) const fn why(fault: CredentialFault) -> &'static str {
 }
 
 /// The same for programs.
-pub(in super::super) const fn fault_word(fault: CredentialFault) -> &'static str {
+pub(in crate::commands) const fn fault_word(fault: CredentialFault) -> &'static str {
     match fault {
         CredentialFault::Missing => "missing",
         CredentialFault::Unknown => "unknown-organisation",
