@@ -292,7 +292,9 @@ impl Browser {
     pub async fn connect_devtools(&self) -> Result<DevTools> {
         let address =
             self.driver.capabilities().get("goog:chromeOptions").and_then(|options| options.get("debuggerAddress"));
-        DevTools::connect(address.and_then(Value::as_str).context("no debugger address")?).await
+        // Chromium's driver calls a window by what the debugger calls it.
+        let window = self.driver.window().await?.to_string();
+        DevTools::connect(address.and_then(Value::as_str).context("no debugger address")?, window).await
     }
 }
 

@@ -9,20 +9,20 @@ use crate::calls::Calls;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session(String);
 
-/// A connection to the whole browser.
+/// A connection to the whole browser, and the id of the window that WebDriver stood in when it was made.
 #[derive(Debug)]
-pub struct DevTools(Calls);
+pub struct DevTools(Calls, String);
 
 impl DevTools {
-    /// Connects to `host:port`.
+    /// Connects to `host:port`, to look at this window.
     ///
     /// # Errors
     /// When nobody answers there.
-    pub async fn connect(address: &str) -> Result<Self> {
+    pub async fn connect(address: &str, window: String) -> Result<Self> {
         let version = reqwest::get(format!("http://{address}/json/version")).await?.bytes().await?;
         let version: Value = serde_json::from_slice(&version)?;
         let url = version.get("webSocketDebuggerUrl").and_then(Value::as_str).context("no socket")?;
-        Ok(Self(Calls::connect(url).await?))
+        Ok(Self(Calls::connect(url).await?, window))
     }
 
     /// Calls a method of the browser, or of one page or Worker.
@@ -78,14 +78,13 @@ impl DevTools {
         self.0.take_events(name)
     }
 
-    /// Attaches to the one page that is open.
+    /// Attaches to the page in the window.
     ///
     /// # Errors
     /// When there is none.
     pub async fn page(&mut self) -> Result<Session> {
-        let targets = self.targets("page").await?;
-        let id = targets.first().context("no page is open")?;
-        let attached = self.call(None, "Target.attachToTarget", json!({ "targetId": id, "flatten": true })).await?;
+        let window = json!({ "targetId": self.1, "flatten": true });
+        let attached = self.call(None, "Target.attachToTarget", window).await?;
         Ok(Session(text(&attached, "sessionId")?))
     }
 

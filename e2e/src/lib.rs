@@ -23,6 +23,7 @@ pub mod sink;
 pub mod stage;
 pub mod wait;
 pub mod watch;
+pub mod worn;
 
 /// Nothing here speaks TLS, but another package of the workspace has reqwest built with it, and then every client wants a
 /// provider before it is made.

@@ -37,11 +37,11 @@ function drawSheet(sheet, { kit, shares, needed, server, account, at }) {
     h("p", {}, held),
     h("p", {}, t("kitpage.later")),
     h("p", {}, t("kitpage.day", { server: `${server}/device` })),
-    h("p", {}, t("kitpage.terminal"), h("br"), h("code", { dir: "ltr", translate: "no" }, `glimpse recovery restore --server ${server}`)),
+    h("p", {}, t("kitpage.terminal"), h("br"), h("code", { dir: "ltr", translate: false }, `glimpse recovery restore --server ${server}`)),
     h("p", {}, needed === 1 ? t("kitpage.then.one") : t("kitpage.then", { count: needed })),
-    h("dl", { class: "kit-facts" }, ...facts.flatMap(([name, value]) => [h("dt", {}, t(String(name))), h("dd", { translate: "no" }, String(value))])),
-    h("table", { class: "kit-words", dir: "ltr", lang: "en", translate: "no", "aria-label": t("kitpage.words") }, h("tbody", {}, ...rows)),
-    h("div", { class: "kit-code" }, code, h("p", {}, t("kitpage.same"), h("br"), h("code", { dir: "ltr", translate: "no" }, sheet.letters))),
+    h("dl", { class: "kit-facts" }, ...facts.flatMap(([name, value]) => [h("dt", {}, t(String(name))), h("dd", { translate: false }, String(value))])),
+    h("table", { class: "kit-words", dir: "ltr", lang: "en", translate: false, "aria-label": t("kitpage.words") }, h("tbody", {}, ...rows)),
+    h("div", { class: "kit-code" }, code, h("p", {}, t("kitpage.same"), h("br"), h("code", { dir: "ltr", translate: false }, sheet.letters))),
   );
 }
 

@@ -80,8 +80,8 @@ export class Start {
 export class Joining {
   heading = h("h1", { tabIndex: -1 });
   #body = h("p", { class: "body", role: "status" });
-  #code = h("p", { class: "long-code", dir: "ltr", translate: "no", hidden: true });
-  #words = h("p", { class: "words", dir: "ltr", lang: "en", translate: "no", hidden: true });
+  #code = h("p", { class: "long-code", dir: "ltr", translate: false, hidden: true });
+  #words = h("p", { class: "words", dir: "ltr", lang: "en", translate: false, hidden: true });
   #left = clockLine();
   #cancel;
   parts;

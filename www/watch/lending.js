@@ -63,7 +63,7 @@ class Waiting {
 
 class Code {
   heading = heading("watch.code");
-  #code = h("p", { class: "big-code", dir: "ltr", translate: "no" });
+  #code = h("p", { class: "big-code", dir: "ltr", translate: false });
   #state = h("p", { class: "hint", role: "status" });
   #left = clockLine();
   parts;
@@ -110,13 +110,13 @@ class Asking {
     const rights = t(lending.save ? "asking.what.save" : "asking.what.view", { count: lending.records });
     say(this.#what, `${rights} ${t("asking.what.minutes", { count: lending.minutes })}`);
     fill(this.#who, ...parts("watch.claims", { program: lending.peer.program || t("asking.nothing"), origin: lending.peer.origin || t("asking.nothing") }));
-    const choice = (/** @type {string} */ words) => h("button", { type: "button", class: "pill plain", lang: "en", dir: "ltr", translate: "no", onclick: () => this.#ask(words) }, words);
+    const choice = (/** @type {string} */ words) => h("button", { type: "button", class: "pill plain", lang: "en", dir: "ltr", translate: false, onclick: () => this.#ask(words) }, words);
     fill(this.#choices, ...lending.words.map(choice));
   }
 
   /** A finger is wide: what was picked is asked once more, with both answers alike. @param {string} words */
   #ask(words) {
-    const chosen = h("p", { class: "words", lang: "en", dir: "ltr", translate: "no", tabIndex: -1 }, words);
+    const chosen = h("p", { class: "words", lang: "en", dir: "ltr", translate: false, tabIndex: -1 }, words);
     const yes = button("approve", "primary", "asking.yes", () => this.#send({ type: "approve", words }));
     const no = button("decline", "plain even", "asking.no", () => this.#send({ type: "decline" }));
     this.#choices.hidden = true;

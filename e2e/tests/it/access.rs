@@ -55,13 +55,18 @@ pub(crate) struct Look<'a> {
     second: Option<String>,
     found: Vec<String>,
     looks: usize,
+    /// Wide and narrow.
+    sizes: [(u32, u32); 2],
 }
+
+/// Of windows of a computer, and of a small phone.
+const SIZES: [(u32, u32); 2] = [(1280, 900), (360, 740)];
 
 impl<'a> Look<'a> {
     async fn at(browser: &Chromium) -> Result<Self> {
         let mut tools = browser.devtools().await?;
         let page = tools.page().await?;
-        Ok(Self { eyes: Eyes::Chromium(tools, page), found: Vec::new(), looks: 0, second: None })
+        Ok(Self { eyes: Eyes::Chromium(tools, page), found: Vec::new(), looks: 0, second: None, sizes: SIZES })
     }
 
     /// The same of a browser of either kind, and with another judge. Of Firefox it is said whether it was started dark.
@@ -74,11 +79,16 @@ impl<'a> Look<'a> {
                 Eyes::Chromium(tools, page)
             }
         };
-        Ok(Self { eyes, second: Some(judge), found: Vec::new(), looks: 0 })
+        Ok(Self { eyes, second: Some(judge), found: Vec::new(), looks: 0, sizes: SIZES })
+    }
+
+    /// Of a watch, which is small and smaller.
+    pub(crate) async fn of_watch(browser: &Chromium, judge: String) -> Result<Self> {
+        Ok(Self { second: Some(judge), sizes: [(260, 260), (200, 200)], ..Self::at(browser).await? })
     }
 
     const fn in_firefox(browser: &'a Browser, dark: bool) -> Self {
-        Self { eyes: Eyes::Firefox(browser, dark), found: Vec::new(), looks: 0, second: None }
+        Self { eyes: Eyes::Firefox(browser, dark), found: Vec::new(), looks: 0, second: None, sizes: SIZES }
     }
 
     /// Everything that is wrong with what is on the screen.
@@ -113,7 +123,8 @@ impl<'a> Look<'a> {
     }
 
     async fn emulate(&mut self, dark: bool, narrow: bool) -> Result<()> {
-        let (width, height) = if narrow { (360, 740) } else { (1280, 900) };
+        let [wide, small] = self.sizes;
+        let (width, height) = if narrow { small } else { wide };
         match &mut self.eyes {
             Eyes::Chromium(tools, page) => {
                 let scheme = json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
@@ -136,8 +147,10 @@ impl<'a> Look<'a> {
                 continue;
             }
             self.emulate(dark, narrow).await?;
+            let width = format!("-{}", self.sizes[1].0);
             let by = if matches!(self.eyes, Eyes::Firefox(..)) { "firefox-" } else { "" };
-            let look = format!("{by}{name}{}{}", if dark { "-dark" } else { "" }, if narrow { "-360" } else { "" });
+            let look =
+                format!("{by}{name}{}{}", if dark { "-dark" } else { "" }, if narrow { width.as_str() } else { "" });
             let found = self.audit().await?;
             self.found.extend(found.into_iter().map(|each| format!("{look}: {each}")));
             self.picture(&look).await?;

@@ -45,4 +45,6 @@ mod routing;
 mod stories;
 mod swapped;
 mod watch;
+mod watch_attacks;
 mod watch_memory;
+mod watch_secrets;

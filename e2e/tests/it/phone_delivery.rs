@@ -21,7 +21,7 @@ use crate::phone::{SECRET, TITLE, with_line};
 use crate::requests::foreign;
 
 in_both!(
-    t078_another_wasm_of_the_phone_that_would_run_is_refused,
+    t078_another_wasm_of_phone_and_watch_that_would_run_is_refused,
     t079_no_worker_of_the_phone_or_watch_starts_from_an_address,
     t081_on_phone_and_watch_strings_do_not_become_script,
     t083_phone_and_watch_cannot_be_framed_or_held_by_an_opener,
@@ -31,6 +31,9 @@ in_both!(
 
 /// The pages, and what can be seen on each when it has started.
 const PAGES: [(&str, &str); 2] = [("/device", "#gate-go"), ("/watch", WATCH)];
+
+/// A field of the first screen, which only a Worker that runs brings.
+const FIRST: &str = "#passphrase, #pin";
 
 const WATCH: &str = "[data-screen] #main > *";
 
@@ -80,22 +83,25 @@ async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
     .await
 }
 
-async fn t078_another_wasm_of_the_phone_that_would_run_is_refused(kind: Kind) -> Result<()> {
+async fn t078_another_wasm_of_phone_and_watch_that_would_run_is_refused(kind: Kind) -> Result<()> {
     let server = Server::start().await?;
     let browser = Browser::start(kind).await?;
-    let proxy = swapping(&server, true).await?;
-    browser.go(&format!("{}/device", proxy.url())).await?;
-    browser.screen("refused").await?;
-    browser.reads("This page is not what its builder published.").await?;
-    assert!(proxy.exchanges().iter().any(|(asked, _)| is_wasm(&asked.path)), "it was asked for");
+    for (path, seen) in PAGES {
+        let proxy = swapping(&server, true).await?;
+        browser.go(&format!("{}{path}", proxy.url())).await?;
+        browser.reads("This page is not what its builder published.").await?;
+        let begins = browser.value(&format!("document.querySelector({}) !== null", json!(FIRST))).await?;
+        assert_eq!(begins, json!(false), "{path} has no field of its first screen");
+        assert!(proxy.exchanges().iter().any(|(asked, _)| is_wasm(&asked.path)), "it was asked for by {path}");
 
-    // Control: where nothing pins the other module, it runs.
-    let proxy = swapping(&server, false).await?;
-    browser.go(&format!("{}/device", proxy.url())).await?;
-    browser.screen("start").await?;
-    let served = proxy.exchanges();
-    let (_, answer) = served.iter().find(|(asked, _)| is_wasm(&asked.path)).context("no wasm was asked for")?;
-    assert!(answer.body.ends_with(b"swapped"), "control: and it was the other one");
+        // Control: where nothing pins the other module, it runs.
+        let proxy = swapping(&server, false).await?;
+        starts(&browser, &proxy.url(), (path, seen)).await?;
+        browser.shows(FIRST).await?;
+        let served = proxy.exchanges();
+        let (_, answer) = served.iter().find(|(asked, _)| is_wasm(&asked.path)).context("no wasm was asked for")?;
+        assert!(answer.body.ends_with(b"swapped"), "control: and it was the other one, at {path}");
+    }
     Ok(())
 }
 

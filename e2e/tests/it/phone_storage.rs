@@ -14,7 +14,7 @@ in_both!(
     a_browser_that_keeps_nothing_is_told_what_to_do,
     two_tabs_lose_nothing_and_what_one_forgets_is_gone_from_both,
     without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot,
-    t080_the_phone_page_lets_its_own_service_worker_in_and_the_viewer_none,
+    t080_the_phone_page_lets_its_own_service_worker_in_and_watch_and_viewer_none,
 );
 
 /// All that lies in the database, as a script that puts it into another one.
@@ -207,24 +207,37 @@ async fn without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot(k
     phone.browser.shows(".record-side .notice").await
 }
 
-async fn t080_the_phone_page_lets_its_own_service_worker_in_and_the_viewer_none(kind: Kind) -> Result<()> {
+async fn t080_the_phone_page_lets_its_own_service_worker_in_and_watch_and_viewer_none(kind: Kind) -> Result<()> {
     let server = Server::named().await?;
     let phone = Phone::with_account_in(kind, &server.named_url(), "Mara Lind").await?;
     phone.browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
-    for attempt in [
-        "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/' })",
-        "() => navigator.serviceWorker.register(document.getElementById('worker').href)",
-        "() => new Worker('/device-sw.js')",
-        "() => trustedTypes.createPolicy('glimpse-offline', { createScriptURL: u => u })",
-    ] {
-        let told = phone
-            .browser
-            .run_async(&format!("Promise.resolve().then({attempt}).then(() => done('ran'), e => done(e.name))"))
-            .await?;
-        assert_eq!(told, "TypeError", "{attempt}");
-    }
+    let refused = async || -> Result<()> {
+        for attempt in [
+            "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/' })",
+            "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/watch' })",
+            "() => navigator.serviceWorker.register(document.getElementById('worker').href)",
+            "() => new Worker('/device-sw.js')",
+            "() => trustedTypes.createPolicy('glimpse-offline', { createScriptURL: u => u })",
+        ] {
+            let told = phone
+                .browser
+                .run_async(&format!("Promise.resolve().then({attempt}).then(() => done('ran'), e => done(e.name))"))
+                .await?;
+            assert_eq!(told, "TypeError", "{attempt}");
+        }
+        Ok(())
+    };
+    refused().await?;
     let scopes =
         "navigator.serviceWorker.getRegistrations().then(all => done(all.map(r => new URL(r.scope).pathname)))";
+    let controlled = "navigator.serviceWorker.controller !== null";
+    phone.load("locked").await?;
+    assert_eq!(phone.browser.value(controlled).await?, true, "control: the phone page has one");
+    // The watch has none, and cannot bring one in.
+    phone.browser.go(&format!("{}/watch", server.named_url())).await?;
+    phone.browser.shows("#pin").await?;
+    assert_eq!(phone.browser.value(controlled).await?, false);
+    refused().await?;
     assert_eq!(phone.browser.run_async(scopes).await?, json!(["/device"]));
     phone.browser.go(&server.named_url()).await?;
     phone.browser.screen("enter").await?;

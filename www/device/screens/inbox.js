@@ -69,7 +69,7 @@ export class Screen {
     const { kind, devices, until, ours, theirs, log } = alarm;
     const values = { devices: listed(devices.map(deviceName)), until: until ? moment(until) : "" };
     const name = devices.length === 0 && has(`alarm.${kind}.unnamed`) ? `alarm.${kind}.unnamed` : `alarm.${kind}`;
-    const head = (/** @type {string} */ label, /** @type {{ seq: number, hash: string }} */ { seq, hash }) => [h("dt", {}, t(label, { count: seq })), h("dd", {}, h("code", { dir: "ltr", translate: "no" }, hash))];
+    const head = (/** @type {string} */ label, /** @type {{ seq: number, hash: string }} */ { seq, hash }) => [h("dt", {}, t(label, { count: seq })), h("dd", {}, h("code", { dir: "ltr", translate: false }, hash))];
     const heads = ours && theirs && h("dl", { class: "heads" }, ...head("alarm.ours", ours), ...head("alarm.theirs", theirs));
     const act = WAYS_OUT[kind];
     const way = h("button", { type: "button", class: "danger", id: `way-${act}`, onclick: () => ask(`way.${act}`, () => this.#send({ type: "inbox", act })) }, t(`way.${act}`));

@@ -60,7 +60,7 @@ export class Screen {
     fill(this.#lock, ...LOCKS.map((each) => h("option", { value: String(each) }, each === 0 ? t("set.lock.at-once") : t("set.lock.minutes", { count: each }))));
     this.#lock.addEventListener("change", () => this.#send({ type: "set-lock", minutes: Number(this.#lock.value) }));
     const header = /** @type {HTMLSelectElement} */ (byId("language"));
-    const language = /** @type {HTMLSelectElement} */ (h("select", { id: "set-language", translate: "no" }));
+    const language = /** @type {HTMLSelectElement} */ (h("select", { id: "set-language", translate: false }));
     const names = new Map([...header.options].map((option) => [option.value, option.text]));
     fill(language, ...languages().map((each) => h("option", { value: each, lang: each }, names.get(each) ?? each)));
     language.value = header.value;
@@ -70,7 +70,7 @@ export class Screen {
     });
     const server = document.querySelector('meta[name="glimpse-server"]')?.getAttribute("content") ?? location.origin;
     const label = (/** @type {string} */ id, /** @type {string} */ key) => h("label", { for: id }, t(key));
-    return h("section", { class: "card-form" }, label("set-lock", "set.lock"), this.#lock, h("p", { class: "hint" }, t("set.lock.hint")), label("set-language", "language"), language, h("p", { class: "hint" }, t("set.language.hint")), h("h2", {}, t("set.site")), h("p", {}, h("bdi", { class: "claimed", translate: "no" }, server)));
+    return h("section", { class: "card-form" }, label("set-lock", "set.lock"), this.#lock, h("p", { class: "hint" }, t("set.lock.hint")), label("set-language", "language"), language, h("p", { class: "hint" }, t("set.language.hint")), h("h2", {}, t("set.site")), h("p", {}, h("bdi", { class: "claimed", translate: false }, server)));
   }
 
   /** @param {{ key: string | null } | null} push what the server says; nothing while it was not asked */

@@ -1,0 +1,199 @@
+//! The watch's page as a person wears it: a window that the phone page opened, and that goes through it.
+
+use std::borrow::Borrow;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use thirtyfour::WindowHandle;
+
+use crate::browser::{Browser, Chromium};
+use crate::phone::Phone;
+use crate::wait::until;
+
+/// What lies under the keys of every watch here.
+pub const PIN: &str = "42851790";
+
+/// A phone page and the watch that it opened, two windows of one browser.
+#[derive(Debug)]
+pub struct Worn<B = Chromium> {
+    /// The phone; what it does, it does in the window that was gone to last.
+    pub phone: Phone<B>,
+    page: WindowHandle,
+    face: WindowHandle,
+}
+
+impl<B: Borrow<Browser>> Worn<B> {
+    /// Opens the watch of an unlocked phone, and goes to it.
+    ///
+    /// # Errors
+    /// When no window opens.
+    pub async fn opened(phone: Phone<B>) -> Result<Self> {
+        let browser = phone.browser.borrow();
+        let page = browser.driver.window().await?;
+        phone.go("more").await?;
+        browser.tap("more-watch").await?;
+        let other = async || browser.driver.windows().await.ok()?.into_iter().find(|handle| *handle != page);
+        let face = until("the watch's window", other).await?;
+        let worn = Self { phone, page, face };
+        worn.face().await?.borrow().shows("#pin").await?;
+        Ok(worn)
+    }
+
+    /// Goes to the phone page.
+    ///
+    /// # Errors
+    /// When its window is gone.
+    pub async fn page(&self) -> Result<&Phone<B>> {
+        self.phone.browser.borrow().driver.switch_to_window(self.page.clone()).await?;
+        Ok(&self.phone)
+    }
+
+    /// Goes to the watch.
+    ///
+    /// # Errors
+    /// When its window is gone.
+    pub async fn face(&self) -> Result<&B> {
+        self.phone.browser.borrow().driver.switch_to_window(self.face.clone()).await?;
+        Ok(&self.phone.browser)
+    }
+
+    /// Types the PIN at the watch, twice, as whoever links it does.
+    ///
+    /// # Errors
+    /// When there are no fields for it.
+    pub async fn type_pins(&self) -> Result<&B> {
+        let face = self.face().await?;
+        face.borrow().shows("#pin-again").await?;
+        face.borrow().write("pin", PIN).await?;
+        face.borrow().write("pin-again", PIN).await?;
+        Ok(face)
+    }
+
+    /// Brings the watch into the account, by a code that it shows and the phone takes; stays at the watch.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn linked(&self) -> Result<()> {
+        let face = self.type_pins().await?.borrow();
+        face.tap("join-show").await?;
+        let code = face.told(".long-code", "dataset.code").await?;
+        let page = self.page().await?.browser.borrow();
+        self.phone.go("more").await?;
+        page.tap("more-devices").await?;
+        page.screen("devices").await?;
+        page.tap("devices-link").await?;
+        page.screen("link").await?;
+        page.write("link-code", &code).await?;
+        page.tap("link-typed").await?;
+        page.shows("#link-approve").await?;
+        let words = self.face().await?.borrow().told(".words:not([hidden])", "textContent").await?;
+        self.page().await?;
+        self.phone.choose_words(&words).await?;
+        page.tap("link-approve").await?;
+        self.face().await?.borrow().shows("#lend-go").await
+    }
+
+    /// Unlocks the watch, and waits for its list.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn unlock(&self) -> Result<()> {
+        let face = self.face().await?.borrow();
+        face.screen("locked").await?;
+        face.write("pin", PIN).await?;
+        face.tap("unlock").await?;
+        face.screen("choose").await
+    }
+
+    /// Loads the watch's page anew with something behind its address; whoever opened it stays.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn load(&self, more: &str) -> Result<()> {
+        let face = self.face().await?.borrow();
+        // A fragment alone loads nothing, so that the page is asked to load as well.
+        let script = format!(
+            "window.before = true; history.replaceState(null, '', {}); location.reload()",
+            json!(format!("/watch{more}"))
+        );
+        face.run(&script).await?;
+        until("the watch is loaded anew", async || {
+            let anew = face.run("return !window.before && document.querySelector('#main > *') !== null").await.ok()?;
+            (anew == json!(true)).then_some(())
+        })
+        .await
+    }
+
+    /// Chooses a record on the watch's list, unless it is chosen, asks for a code, and returns it.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn lend(&self, title: &str) -> Result<String> {
+        let face = self.face().await?.borrow();
+        face.screen("choose").await?;
+        let chosen = format!(
+            "const r = [...document.querySelectorAll('.row')].find(r => r.textContent === {}); \
+             if (r?.getAttribute('aria-pressed') === 'false') r.click(); return r?.getAttribute('aria-pressed') === 'true'",
+            json!(title)
+        );
+        until("the record is chosen", async || (face.run(&chosen).await.ok()? == json!(true)).then_some(())).await?;
+        face.tap("lend-go").await?;
+        face.told(".big-code", "dataset.code").await
+    }
+
+    /// Picks words on the watch, and is asked whether they are the ones.
+    ///
+    /// # Errors
+    /// When they cannot be picked.
+    pub async fn pick(&self, words: &str) -> Result<()> {
+        let face = self.face().await?.borrow();
+        face.press_text(".word-choice button", words).await?;
+        face.shows("#approve").await
+    }
+
+    /// The whole way from the list to a session that runs on both screens.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn lend_to(&self, viewer: &Browser, site: &str, title: &str) -> Result<String> {
+        let code = self.lend(title).await?;
+        viewer.go(site).await?;
+        viewer.type_code(&code).await?;
+        self.pick(&viewer.words().await?).await?;
+        let face = self.face().await?.borrow();
+        face.tap("approve").await?;
+        face.shows("#end").await?;
+        viewer.screen("session").await?;
+        Ok(code)
+    }
+}
+
+impl Browser {
+    /// What an element says, once it says something.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub async fn told(&self, selector: &str, what: &str) -> Result<String> {
+        let script = format!("return document.querySelector({})?.{what} || null", json!(selector));
+        let said = async || self.run(&script).await.ok()?.as_str().map(str::to_owned);
+        let said = until(&format!("{selector} says something"), said).await;
+        match said {
+            Ok(said) => Ok(said),
+            Err(error) => Err(error.context(format!("the page reads {:?}", self.text().await))),
+        }
+    }
+
+    /// Presses the first of what a selector names that has this text in it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn press_text(&self, selector: &str, text: &str) -> Result<()> {
+        let script = format!(
+            "const e = [...document.querySelectorAll({})].find(e => e.textContent.includes({})); e?.click(); return !!e",
+            json!(selector),
+            json!(text)
+        );
+        let pressed = async || (self.run(&script).await.ok()? == Value::Bool(true)).then_some(());
+        until(&format!("{text:?} among {selector}"), pressed).await.context("nothing to press")
+    }
+}
