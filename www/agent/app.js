@@ -8,6 +8,7 @@ import { Session } from "../screens/session.js";
 import { Wait } from "../screens/wait.js";
 import { choose, chosen, has, preferred, t } from "../text.js";
 import { Desk } from "./desk.js";
+import { askOutcome } from "./outcome.js";
 
 /** @typedef {import("../engine.js").Intent} Intent */
 /** @typedef {import("../engine.js").Report} Report */
@@ -77,6 +78,13 @@ class Page {
 
   /** @param {Intent} intent */
   #send = (intent) => {
+    // An agent who ends a session says what came of it.
+    if (intent.type === "end" && this.#name === "session") {
+      return askOutcome(({ result, text }) => {
+        this.#engine?.send({ type: "outcome", result, text });
+        this.#engine?.send(intent);
+      });
+    }
     if (intent.type === "look" || intent.type === "submit") this.#failure = null;
     this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
     this.#engine?.send(intent);

@@ -362,7 +362,8 @@ impl Device {
 }
 
 /// The key of the device that ended a session which another one began, if it belonged to the account then.
-pub(crate) fn stopper(chain: &Chain, stop: &Stop) -> Option<SigningKeyBytes> {
+#[must_use]
+pub fn stopper(chain: &Chain, stop: &Stop) -> Option<SigningKeyBytes> {
     chain.active_at(&stop.device, &stop.head).map(|member| member.device.signing)
 }
 

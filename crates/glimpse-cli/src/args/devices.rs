@@ -195,7 +195,7 @@ pub(crate) struct PinKey {
     pub(crate) card: Option<String>,
 }
 
-fn key(text: &str) -> Result<SigningKeyBytes, &'static str> {
+pub(super) fn key(text: &str) -> Result<SigningKeyBytes, &'static str> {
     unmarked(text).parse().map_err(|_| "a key has 43 letters and digits")
 }
 

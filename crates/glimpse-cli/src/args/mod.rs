@@ -18,7 +18,9 @@ pub(crate) use devices::{
     ChainCommand, Cosign, Join, Link, PinKey, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
 };
 
-pub(crate) use org::{AgentCommand, Invite, Issue, Org, OrgCard, OrgCommand, OrgInit, RevokeAgent};
+pub(crate) use org::{
+    AgentCommand, AuditCommand, AuditExport, AuditVerify, Invite, Issue, Org, OrgCard, OrgCommand, OrgInit, RevokeAgent,
+};
 pub(crate) use writes::{Approve, Reject};
 
 use crate::failure::{EXIT_USAGE, Failure};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use glimpse_wire::SigningKeyBytes;
 
 use super::plain_id;
 
@@ -24,6 +25,33 @@ pub(crate) enum OrgCommand {
     /// Agents: invite, vouch for, take back
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// What agents looked at, when and why: write it down, and check what was written
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Write every session of the organisation's agents to a file, as JSON lines
+    Export(AuditExport),
+    /// Check such a file: without a network, a passphrase or trust in whoever gave it
+    Verify(AuditVerify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditExport {
+    /// A file that is not there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerify {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// The organisation's key, as its card says it: what is of another one does not hold
+    #[arg(long, value_name = "KEY", value_parser = super::devices::key, allow_hyphen_values = true)]
+    pub(crate) organisation: Option<SigningKeyBytes>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! `glimpse org`: an organisation's key, its card, and its agents.
 
 mod agents;
+mod audit;
 mod card;
 mod state;
 
@@ -11,7 +12,7 @@ use glimpse_device::surroundings::{Surroundings, SystemRng};
 use glimpse_wire::limits::MAX_TITLE;
 use serde_json::json;
 
-use crate::args::{AgentCommand, Org, OrgCommand, OrgInit, Shared};
+use crate::args::{AgentCommand, AuditCommand, Org, OrgCommand, OrgInit, Shared};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::text::{clean, cut};
@@ -27,6 +28,8 @@ pub(super) async fn run(shared: &Shared, org: &Org, out: Out) -> Result<u8, Fail
         OrgCommand::Agent(AgentCommand::Invite(asked)) => agents::invite(shared, &place, asked, out).await,
         OrgCommand::Agent(AgentCommand::Issue(asked)) => agents::issue(shared, &place, asked, out).await,
         OrgCommand::Agent(AgentCommand::Revoke(asked)) => agents::revoke(shared, &place, asked, out).await,
+        OrgCommand::Audit(AuditCommand::Export(asked)) => audit::export(shared, &place, asked, out).await,
+        OrgCommand::Audit(AuditCommand::Verify(asked)) => audit::verify(asked, out),
     }
 }
 

@@ -4,17 +4,17 @@ use std::path::Path;
 use std::rc::Rc;
 
 use glimpse_core::organisation::OrganisationKeys;
-use glimpse_device::api::{Api, with_json};
+use glimpse_device::api::{Api, bare, json as read_json, with_json};
 use glimpse_device::native::{Files, Machine};
 use glimpse_device::organisations::PinCard;
 use glimpse_device::storage::{Guard, Storage};
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::transport::{Method, Response};
 use glimpse_wire::account::Signed;
-use glimpse_wire::api::{RegisterOrganisation, SignedJson};
+use glimpse_wire::api::{Chain as AccountChain, RegisterOrganisation, SignedJson};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::organisation::{OrganisationRequest, Role};
-use glimpse_wire::{AgentId, SUITE, Salt, SigningKeyBytes, UnixMillis};
+use glimpse_wire::{AccountId, AgentId, SUITE, Salt, SigningKeyBytes, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Shared;
@@ -23,6 +23,8 @@ use crate::out::Out;
 use crate::text::clean;
 use crate::{home, passphrase};
 
+/// A page of a chain, in bytes at most.
+const MAX_CHAIN: usize = 16 * 1024 * 1024;
 const STATE: &str = "organisation.json";
 const KEYS: &str = "keys.cbor";
 /// Form of the file.
@@ -226,6 +228,20 @@ impl Desk {
     /// Sends what the organisation has signed.
     pub(super) async fn send(&self, method: Method, rest: &str, signed: Signed) -> Result<Response, Failure> {
         Ok(self.api.call(with_json(method, self.path(rest), &SignedJson::from(signed))).await?)
+    }
+
+    /// The links of an account's chain, as anyone may read them.
+    pub(super) async fn chain(&self, account: &AccountId) -> Result<Vec<Bytes>, Failure> {
+        let mut links: Vec<Bytes> = Vec::new();
+        loop {
+            let path = format!("/v1/chains/{account}?from={}", links.len());
+            let page: AccountChain = read_json(self.api.call(bare(Method::Get, path)).await?, MAX_CHAIN).await?;
+            let empty = page.links.is_empty();
+            links.extend(page.links);
+            if empty || u64::try_from(links.len()).is_ok_and(|have| have >= page.length) {
+                return Ok(links);
+            }
+        }
     }
 
     /// Asks something that the server answers to nobody but the organisation.
