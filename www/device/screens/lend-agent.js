@@ -13,12 +13,12 @@ const USUAL = 10;
 
 /**
  * One of several, as tiles.
- * @param {{ name: string, legend: string, options: [string, string][], chosen: string }} what
+ * @param {{ name: string, legend: string, options: [string, string][], chosen: string, look?: string }} what
  * @param {(value: string) => void} then
  */
-export function tiles({ name, legend, options, chosen }, then) {
+export function tiles({ name, legend, options, chosen, look = "" }, then) {
   const tile = (/** @type {[string, string]} */ [value, text]) => h("label", {}, h("input", { type: "radio", name, value, checked: value === chosen, onchange: () => then(value) }), h("span", {}, text));
-  return h("fieldset", { class: "minutes" }, h("legend", {}, legend), ...options.map(tile));
+  return h("fieldset", { class: `minutes ${look}` }, h("legend", {}, legend), ...options.map(tile));
 }
 
 /** @param {number[]} offered @param {number} chosen @param {(minutes: number) => void} then */
@@ -60,7 +60,7 @@ export class Whom {
     }
     const options = /** @type {[string, string][]} */ (["own-screen", "agent"].map((each) => [each, t(`agent.choose.${each}`)]));
     const hint = h("p", { class: "hint", id: "to-hint", role: "status" });
-    const set = tiles({ name: "to", legend: t("agent.choose"), options, chosen: this.to }, (to) => {
+    const set = tiles({ name: "to", legend: t("agent.choose"), options, chosen: this.to, look: "whom" }, (to) => {
       this.#choose(to);
       say(hint, t(`agent.choose.${to}.hint`));
     });

@@ -2,7 +2,6 @@
 
 use core::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use glimpse_core::organisation::{AgentKey, OrganisationKeys};
 use glimpse_core::pairing::viewer::{Asking, Claims};
@@ -373,7 +372,6 @@ async fn without_an_organisation_there_is_no_code_for_an_agent() {
         browser.input(Input::Code(state["lending"]["code"].as_str().unwrap().to_owned())).await;
         assert!(words(&mut browser).await.is_err());
         assert!(!matches!(browser.state(), State::Waiting { .. }));
-        tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(hand.now()["lending"]["agent"].is_null());
     })
     .await;
