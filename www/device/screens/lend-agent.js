@@ -13,12 +13,12 @@ const USUAL = 10;
 
 /**
  * One of several, as tiles.
- * @param {{ name: string, legend: string, options: [string, string][], chosen: string }} what
+ * @param {{ name: string, legend: string, options: [string, string][], chosen: string, look?: string }} what
  * @param {(value: string) => void} then
  */
-export function tiles({ name, legend, options, chosen }, then) {
+export function tiles({ name, legend, options, chosen, look = "" }, then) {
   const tile = (/** @type {[string, string]} */ [value, text]) => h("label", {}, h("input", { type: "radio", name, value, checked: value === chosen, onchange: () => then(value) }), h("span", {}, text));
-  return h("fieldset", { class: "minutes" }, h("legend", {}, legend), ...options.map(tile));
+  return h("fieldset", { class: `minutes ${look}` }, h("legend", {}, legend), ...options.map(tile));
 }
 
 /** @param {number[]} offered @param {number} chosen @param {(minutes: number) => void} then */
@@ -60,7 +60,7 @@ export class Whom {
     }
     const options = /** @type {[string, string][]} */ (["own-screen", "agent"].map((each) => [each, t(`agent.choose.${each}`)]));
     const hint = h("p", { class: "hint", id: "to-hint", role: "status" });
-    const set = tiles({ name: "to", legend: t("agent.choose"), options, chosen: this.to }, (to) => {
+    const set = tiles({ name: "to", legend: t("agent.choose"), options, chosen: this.to, look: "whom" }, (to) => {
       this.#choose(to);
       say(hint, t(`agent.choose.${to}.hint`));
     });
@@ -97,6 +97,7 @@ export class AskingAgent {
   heading = h("h1", { tabIndex: -1 }, t("agent.asking.title"));
   #send;
   #who = h("div");
+  #said = h("div");
   #what = h("section", { class: "granted" });
   #times = h("div");
   #words = h("p", { class: "big-words", lang: "en", dir: "ltr", translate: false });
@@ -114,7 +115,8 @@ export class AskingAgent {
     const warning = h("p", { class: "notice warn" }, h("strong", {}, t("agent.asking.called")), " ", t("agent.asking.called.next"));
     const words = h("section", {}, h("p", { id: "agent-words" }, t("agent.asking.words")), this.#words);
     this.#words.setAttribute("aria-describedby", "agent-words");
-    this.parts = [this.#who, warning, this.#what, this.#times, words, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, yes), reporting(send)];
+    // What the agent wrote comes after the warning: no length of it pushes that away.
+    this.parts = [this.#who, warning, this.#said, this.#what, this.#times, words, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, yes), reporting(send)];
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -125,7 +127,8 @@ export class AskingAgent {
     this.#drawn = key;
     const { agent, titles, offered, minutes, records, save } = lending;
     this.#minutes = minutes;
-    fill(this.#who, verified(agent), claims([["agent.case", agent.case], ["agent.reason", agent.reason]]));
+    fill(this.#who, verified(agent));
+    fill(this.#said, claims([["agent.case", agent.case], ["agent.reason", agent.reason]]));
     const more = records - titles.length;
     const list = h("ul", { class: "titles" }, ...titles.map((/** @type {string} */ title) => h("li", {}, h("bdi", {}, title || t("record.untitled")))), more > 0 && h("li", {}, t("agent.asking.more", { count: more })));
     fill(this.#what, h("p", { class: "what" }, t(save ? "agent.asking.save" : "agent.asking.view", { count: records })), list);

@@ -5,6 +5,7 @@ import { clock, number, parts, size, t } from "../../text.js";
 import { icon } from "../../screens/icons.js";
 import { kindName } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
+import { keepFile } from "../file.js";
 import { deviceName, troubleText } from "../words.js";
 import { AskingAgent, NoAgent, Whom, reporting, verified } from "./lend-agent.js";
 import { More } from "./lend-more.js";
@@ -28,6 +29,11 @@ export class Screen {
 
   focus() {
     this.#stage?.heading.focus();
+  }
+
+  /** @param {import("../../engine.js").Report} report */
+  hear(report) {
+    keepFile(report);
   }
 
   /** @param {Record<string, any>} snapshot */

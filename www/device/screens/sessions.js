@@ -3,6 +3,7 @@
 import { fill, h, say } from "../../dom.js";
 import { has, t, time } from "../../text.js";
 import { ask } from "../dialog.js";
+import { keepFile } from "../file.js";
 import { deviceName } from "../words.js";
 
 /** @param {number} at @returns {string} */
@@ -49,11 +50,7 @@ export class Screen {
 
   /** @param {import("../../engine.js").Report} report */
   hear(report) {
-    if (report.kind !== "file") return;
-    const url = URL.createObjectURL(new Blob([report.text], { type: "application/octet-stream" }));
-    h("a", { href: url, download: report.name }).click();
-    // The download has taken the blob over by then.
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    keepFile(report);
   }
 
   /** @param {Record<string, any>} sessions */

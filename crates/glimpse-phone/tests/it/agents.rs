@@ -1,42 +1,48 @@
 //! Lending to an agent: who asks is verified before anybody is asked, and where nobody vouches there is no way to say yes.
 
+use core::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use glimpse_core::organisation::{AgentKey, OrganisationKeys};
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Input, State};
+use glimpse_device::api::{collect, with_json};
 use glimpse_device::native::Machine;
 use glimpse_device::organisations::PinCard;
 use glimpse_device::receive::Receiver;
 use glimpse_device::surroundings::{Surroundings, SystemRng};
+use glimpse_device::transport::Method;
 use glimpse_wire::account::Signed;
-use glimpse_wire::organisation::{Credential, Role};
+use glimpse_wire::api::{
+    AgentChallenge, AgentChallengeRequest, AgentToken, Enrol, RegisterOrganisation, SignInAgent, SignedJson,
+};
+use glimpse_wire::organisation::{AgentSignIn, Credential, Invitation, Revocations, RevokedAgent, Role};
 use glimpse_wire::pairing::Purpose;
-use glimpse_wire::{AgentId, ErrorCode, SUITE, UnixMillis};
+use glimpse_wire::{AgentId, ErrorCode, Hash, SUITE, Salt, UnixMillis};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::clocks::unlocked;
 use crate::lending::{ended, read, session, words};
 use crate::world::{Hand, World, on_one_thread, row};
 
 const HOUR: u64 = 3_600_000;
+const AGENT: AgentId = AgentId([7; 16]);
+const REVOKED: AgentId = AgentId([8; 16]);
 
 /// An organisation with one agent, whose browser holds a key.
 pub(crate) struct Desk {
     pub(crate) organisation: OrganisationKeys,
     key: Rc<AgentKey>,
-    name: String,
+    token: Cell<Option<Hash>>,
 }
 
 impl Desk {
     pub(crate) fn new() -> Self {
         let machine = Machine::new();
         let rng = &mut SystemRng(&machine);
-        Self {
-            organisation: OrganisationKeys::generate(rng),
-            key: Rc::new(AgentKey::generate(rng)),
-            name: "Sam Okoro".to_owned(),
-        }
+        let organisation = OrganisationKeys::generate(rng);
+        Self { organisation, key: Rc::new(AgentKey::generate(rng)), token: Cell::new(None) }
     }
 
     pub(crate) fn card(&self) -> PinCard {
@@ -48,8 +54,8 @@ impl Desk {
         Credential {
             suite: SUITE,
             organisation: self.organisation.public(),
-            agent: AgentId([7; 16]),
-            name: self.name.clone(),
+            agent: AGENT,
+            name: "Sam Okoro".to_owned(),
             key: self.key.public(),
             role: Role::Agent,
             not_before: UnixMillis(now.0.saturating_sub(HOUR)),
@@ -60,15 +66,67 @@ impl Desk {
     fn vouched(&self) -> Signed {
         self.organisation.vouch(&self.credential())
     }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/v1/organisations/{}{rest}", self.organisation.public())
+    }
+
+    /// The agent enrols and signs in; once is enough.
+    async fn signs_in(&self, world: &World) -> Hash {
+        if let Some(token) = self.token.get() {
+            return token;
+        }
+        let (organisation, now) = (self.organisation.public(), Machine::new().now());
+        let card = SignedJson::from(self.card().signed().clone());
+        let audit_key = self.organisation.audit_key();
+        tell(world, Method::Put, self.path(""), &RegisterOrganisation { card, audit_key }).await;
+        let link = self.organisation.enrolment(AGENT, &Salt([5; 32]));
+        let expires = now.plus(HOUR);
+        let invitation = Invitation { suite: SUITE, organisation, agent: AGENT, token: link.token_hash(), expires };
+        let invitation = SignedJson::from(self.organisation.invite(&invitation));
+        tell(world, Method::Post, self.path("/invitations"), &invitation).await;
+        let (key, proof) = (self.key.public(), link.prove(&self.key.public(), &[]));
+        let enrol = Enrol { agent: AGENT, token: link.token(), key, passkey: None, proof };
+        tell(world, Method::Post, self.path("/enrolments"), &enrol).await;
+        tell(world, Method::Put, self.path("/credentials"), &SignedJson::from(self.vouched())).await;
+        let ask = AgentChallengeRequest { organisation, agent: AGENT };
+        let answer = tell(world, Method::Post, "/v1/agents/challenge".to_owned(), &ask).await;
+        let AgentChallenge { challenge, .. } = serde_json::from_slice(&answer).unwrap();
+        let statement = AgentSignIn { suite: SUITE, organisation, agent: AGENT, origin: world.server.url(), challenge };
+        let signed = SignedJson::from(self.key.sign_in(&statement));
+        let answer = SignInAgent { signed, assertion: None };
+        let answer = tell(world, Method::Post, "/v1/agents/sign-in".to_owned(), &answer).await;
+        let AgentToken { token, .. } = serde_json::from_slice(&answer).unwrap();
+        self.token.set(Some(token));
+        token
+    }
 }
 
-/// The agent's browser, with a code typed. The one place where these tests claim a mailbox.
+/// Says something to the server, which takes it.
+async fn tell<T: Serialize>(world: &World, method: Method, path: String, body: &T) -> Vec<u8> {
+    let request = with_json(method, path.clone(), body);
+    let response = world.ground("agent").transport.request(request).await.unwrap();
+    let status = response.status;
+    let body = collect(response.body, 64 * 1024).await.unwrap();
+    assert!((200..300).contains(&status), "{path}: {status} {}", String::from_utf8_lossy(&body));
+    body
+}
+
+/// A server that lets these organisations in.
+async fn world_of(desks: &[&Desk]) -> World {
+    let organisations = desks.iter().map(|desk| desk.organisation.public()).collect();
+    World::start_with(|settings| settings.organisations = organisations).await
+}
+
+/// The agent's browser, with a code typed. The one place where these tests claim a mailbox: the agent is signed in at the server,
+/// whatever it presents to the device.
 async fn claims(world: &World, desk: &Desk, credential: Option<Signed>, code: &str) -> Receiver {
+    let bearer = Some(desk.signs_in(world).await);
     let ground = world.ground("agent");
     let claims =
         Claims { origin: "https://desk.example\u{202E}".into(), build: "b".into(), program: "a portal".into() };
     let asking = Asking { credential, case: "4711".into(), reason: "the bill of\u{202E} March".into() };
-    let config = Config { claims, purpose: Purpose::Agent, asking, bearer: None };
+    let config = Config { claims, purpose: Purpose::Agent, asking, bearer };
     let mut browser = Receiver::new(ground.transport, ground.machine, config).with_agent(Rc::clone(&desk.key));
     browser.input(Input::Code(code.to_owned())).await;
     browser
@@ -110,11 +168,12 @@ async fn asked(world: &World, hand: &Hand, desk: &Desk) -> (Receiver, Value) {
 
 #[tokio::test]
 async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
-    let world = World::start().await;
+    let desk = Desk::new();
+    let world = world_of(&[&desk]).await;
     on_one_thread(async {
         let hand = world.founded("mara").await;
         // Who asks is shown wherever the person is.
-        let (mut browser, shown) = asked(&world, &hand, &Desk::new()).await;
+        let (mut browser, shown) = asked(&world, &hand, &desk).await;
         assert_eq!(shown["screen"], "lend");
         let lending = &shown["lending"];
         assert_eq!(
@@ -165,11 +224,11 @@ async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
 /// Row 63 of the catalogue, on the phone page: the red screen for each way in which nobody vouches, and no way past it.
 #[tokio::test]
 async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved() {
-    let world = World::start().await;
+    let (desk, other) = (Desk::new(), Desk::new());
+    let world = world_of(&[&desk, &other]).await;
     on_one_thread(async {
         let hand = world.founded("mara").await;
         let record = hand.adds("Letter", b"Dear reader").await;
-        let (desk, other) = (Desk::new(), Desk::new());
         pins(&hand, &desk).await;
         let past = Credential {
             not_before: UnixMillis(Machine::new().now().0 - 2 * HOUR),
@@ -183,7 +242,16 @@ async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved
         };
         let forged = other.organisation.vouch(&desk.credential());
         let other_key = desk.organisation.vouch(&Credential { key: other.key.public(), ..desk.credential() });
+        // The organisation takes one of its agents back: whoever holds that credential shows it all the same.
+        desk.signs_in(&world).await;
+        let agents = vec![RevokedAgent { agent: REVOKED, at: Machine::new().now() }];
+        let list =
+            Revocations { suite: SUITE, organisation: desk.organisation.public(), seq: 1, at: UnixMillis(1), agents };
+        let list = SignedJson::from(desk.organisation.revoke(&list));
+        tell(&world, Method::Put, desk.path("/revocations"), &list).await;
+        let revoked = Credential { agent: REVOKED, ..desk.credential() };
         for (fault, theirs, credential) in [
+            ("revoked", &desk, Some(desk.organisation.vouch(&revoked))),
             ("unknown-organisation", &other, Some(other.vouched())),
             ("forged", &desk, Some(forged)),
             ("forged", &desk, Some(other_key)),
@@ -230,10 +298,10 @@ async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved
 
 #[tokio::test]
 async fn a_no_and_silence_share_nothing() {
-    let world = World::start().await;
+    let desk = Desk::new();
+    let world = world_of(&[&desk]).await;
     on_one_thread(async {
         let hand = world.founded("mara").await;
-        let desk = Desk::new();
         let (mut browser, _) = asked(&world, &hand, &desk).await;
         hand.does(json!({ "type": "decline" }));
         assert_eq!(session(&mut browser).await, Err(ErrorCode::Declined));
@@ -254,6 +322,30 @@ async fn a_no_and_silence_share_nothing() {
         assert_eq!(session(&mut browser).await, Err(ErrorCode::Declined));
         let shown = hand.until(|shown| shown["lending"]["stage"] == "over").await;
         assert_eq!(shown["lending"]["outOfSight"], true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn silence_is_a_no_when_the_countdown_ends() {
+    let desk = Desk::new();
+    let world = world_of(&[&desk]).await;
+    on_one_thread(async {
+        let (hand, clock, _) = unlocked(&world, "mara").await;
+        let (mut browser, shown) = asked(&world, &hand, &desk).await;
+        let left = shown["lending"]["secondsLeft"].as_u64().unwrap();
+        clock.ahead(left.saturating_sub(20) * 1000);
+        hand.phone.draw();
+        assert_eq!(hand.now()["lending"]["stage"], "asking-agent", "control: not before");
+        clock.ahead(left * 1000 + 1);
+        let shown = hand.until(|shown| shown["lending"]["stage"] == "over").await;
+        assert_eq!(
+            (&shown["lending"]["reason"], &shown["lending"]["ran"]),
+            (&json!("approval-timed-out"), &Value::Null)
+        );
+        hand.does(json!({ "type": "approve-agent", "minutes": 10 }));
+        assert_eq!(session(&mut browser).await, Err(ErrorCode::ApprovalTimedOut));
+        assert_eq!(hand.now()["lending"]["stage"], "over");
     })
     .await;
 }
@@ -280,7 +372,6 @@ async fn without_an_organisation_there_is_no_code_for_an_agent() {
         browser.input(Input::Code(state["lending"]["code"].as_str().unwrap().to_owned())).await;
         assert!(words(&mut browser).await.is_err());
         assert!(!matches!(browser.state(), State::Waiting { .. }));
-        tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(hand.now()["lending"]["agent"].is_null());
     })
     .await;

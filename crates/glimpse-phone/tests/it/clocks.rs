@@ -17,10 +17,17 @@ use crate::world::{Hand, PASSPHRASE, World, on_one_thread, row};
 const DAY: i64 = 86_400_000;
 
 /// A machine whose clocks can be moved.
-struct Moved {
+pub(crate) struct Moved {
     machine: Machine,
     wall: Cell<i64>,
     ahead: Cell<u64>,
+}
+
+impl Moved {
+    /// The clock that never goes back is so many milliseconds ahead.
+    pub(crate) fn ahead(&self, millis: u64) {
+        self.ahead.set(millis);
+    }
 }
 
 impl Surroundings for Moved {
@@ -41,7 +48,7 @@ impl Surroundings for Moved {
     }
 }
 
-async fn unlocked(world: &World, name: &str) -> (Hand, Rc<Moved>, String) {
+pub(crate) async fn unlocked(world: &World, name: &str) -> (Hand, Rc<Moved>, String) {
     let hand = world.founded(name).await;
     let record = hand.adds("Letter", b"Dear reader").await;
     drop(hand);
