@@ -55,13 +55,15 @@ pub(crate) struct Look<'a> {
     second: Option<String>,
     found: Vec<String>,
     looks: usize,
+    /// How wide a narrow screen is.
+    narrow: u32,
 }
 
 impl<'a> Look<'a> {
     async fn at(browser: &Chromium) -> Result<Self> {
         let mut tools = browser.devtools().await?;
         let page = tools.page().await?;
-        Ok(Self { eyes: Eyes::Chromium(tools, page), found: Vec::new(), looks: 0, second: None })
+        Ok(Self { eyes: Eyes::Chromium(tools, page), found: Vec::new(), looks: 0, second: None, narrow: 360 })
     }
 
     /// The same of a browser of either kind, and with another judge. Of Firefox it is said whether it was started dark.
@@ -74,11 +76,17 @@ impl<'a> Look<'a> {
                 Eyes::Chromium(tools, page)
             }
         };
-        Ok(Self { eyes, second: Some(judge), found: Vec::new(), looks: 0 })
+        Ok(Self { eyes, second: Some(judge), found: Vec::new(), looks: 0, narrow: 360 })
     }
 
     const fn in_firefox(browser: &'a Browser, dark: bool) -> Self {
-        Self { eyes: Eyes::Firefox(browser, dark), found: Vec::new(), looks: 0, second: None }
+        Self { eyes: Eyes::Firefox(browser, dark), found: Vec::new(), looks: 0, second: None, narrow: 360 }
+    }
+
+    /// The same with narrow screens of this width.
+    pub(crate) const fn down_to(mut self, width: u32) -> Self {
+        self.narrow = width;
+        self
     }
 
     /// Everything that is wrong with what is on the screen.
@@ -113,7 +121,7 @@ impl<'a> Look<'a> {
     }
 
     async fn emulate(&mut self, dark: bool, narrow: bool) -> Result<()> {
-        let (width, height) = if narrow { (360, 740) } else { (1280, 900) };
+        let (width, height) = if narrow { (self.narrow, 740) } else { (1280, 900) };
         match &mut self.eyes {
             Eyes::Chromium(tools, page) => {
                 let scheme = json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
@@ -137,7 +145,11 @@ impl<'a> Look<'a> {
             }
             self.emulate(dark, narrow).await?;
             let by = if matches!(self.eyes, Eyes::Firefox(..)) { "firefox-" } else { "" };
-            let look = format!("{by}{name}{}{}", if dark { "-dark" } else { "" }, if narrow { "-360" } else { "" });
+            let look = format!(
+                "{by}{name}{}{}",
+                if dark { "-dark" } else { "" },
+                if narrow { format!("-{}", self.narrow) } else { String::new() }
+            );
             let found = self.audit().await?;
             self.found.extend(found.into_iter().map(|each| format!("{look}: {each}")));
             self.picture(&look).await?;

@@ -76,7 +76,7 @@ impl Eye {
 }
 
 /// The script of axe-core and a look with it, as a promise of what it found.
-fn axe() -> Result<String> {
+pub(crate) fn axe() -> Result<String> {
     let path = std::env::var_os("GLIMPSE_AXE").context("GLIMPSE_AXE names no axe.min.js: run by cargo xtask test")?;
     let script = std::fs::read_to_string(path)?;
     // Of what it cannot judge it says so, and that is no finding.

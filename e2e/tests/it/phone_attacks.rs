@@ -144,7 +144,7 @@ async fn t034_no_address_of_the_phone_page_links_or_lends(kind: Kind) -> Result<
 
 /// Fields of a screen that the browser would help with: what it fills in by itself it has stored, what it checks or translates
 /// it may send.
-const HELPED: &str = "[...document.querySelectorAll('input, textarea')].filter(f => !['checkbox', 'radio', 'file'].includes(f.type)) \
+pub(crate) const HELPED: &str = "[...document.querySelectorAll('input, textarea')].filter(f => !['checkbox', 'radio', 'file'].includes(f.type)) \
     .filter(f => !f.hasAttribute('autocomplete') || f.getAttribute('autocomplete') === 'on' || f.spellcheck || (f.type !== 'password' && f.getAttribute('autocomplete').includes('password'))) \
     .map(f => f.id)";
 
