@@ -46,7 +46,7 @@ const LANGUAGES: [(&str, &[&str]); 3] =
 
 #[test]
 fn every_language_has_every_text() {
-    for folder in ["", "content/", "device/"] {
+    for folder in ["", "content/", "device/", "agent/"] {
         let english = catalogue(&format!("{folder}en.json"));
         for (language, categories) in LANGUAGES {
             let own = catalogue(&format!("{folder}{language}.json"));
@@ -69,11 +69,13 @@ fn every_language_has_every_text() {
 #[test]
 fn translations_are_translations() {
     // A text left in English by mistake: few whole sentences are the same in two languages.
-    for folder in ["", "content/", "device/"] {
+    for folder in ["", "content/", "device/", "agent/"] {
         let english = catalogue(&format!("{folder}en.json"));
         for language in ["de", "ar"] {
             let own = catalogue(&format!("{folder}{language}.json"));
-            let same = |key: &String| general(&own[key]).len() > 20 && general(&own[key]) == general(&english[key]);
+            // What is put into a text is in nobody's language.
+            let words = |text: &str| text.split(['{', '}']).step_by(2).map(str::len).sum::<usize>();
+            let same = |key: &String| words(general(&own[key])) > 20 && general(&own[key]) == general(&english[key]);
             assert_eq!(own.keys().filter(|key| same(key)).collect::<Vec<_>>(), Vec::<&String>::new(), "{language}");
         }
     }
@@ -105,9 +107,9 @@ fn asked_for() -> BTreeSet<String> {
     for folder in ["www", "www/screens", "src/model"] {
         files.extend(fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()));
     }
-    // What the phone and the watch ask for is looked at below.
+    // What the phone, the watch and the portal ask for is looked at below.
     let is_source = |path: &Path| {
-        !["device.html", "watch.html"].iter().any(|page| path.ends_with(page))
+        !["device.html", "watch.html", "agent.html"].iter().any(|page| path.ends_with(page))
             && path.extension().is_some_and(|extension| ["js", "html", "rs"].iter().any(|own| extension == *own))
     };
     for path in files.into_iter().filter(|path| is_source(path)) {
@@ -136,10 +138,13 @@ fn every_text_that_is_asked_for_is_there() {
 
 #[test]
 fn the_static_page_says_what_the_catalogue_says() {
-    for page in ["index.html", "www/ended.html", "www/device.html"] {
+    for page in ["index.html", "www/ended.html", "www/device.html", "www/agent.html"] {
         let mut english = catalogue("en.json");
         if page == "www/device.html" {
             english.extend(catalogue("device/en.json"));
+        }
+        if page == "www/agent.html" {
+            english.extend(catalogue("agent/en.json"));
         }
         let text = fs::read_to_string(root().join(page)).unwrap();
         let mut seen = 0;
@@ -155,11 +160,16 @@ fn the_static_page_says_what_the_catalogue_says() {
 
 /// The sources of the phone page: what it is drawn with, and what says to it what there is.
 fn phone_sources() -> Vec<(PathBuf, String)> {
-    let mut folders: Vec<_> = ["www/device", "www/watch", "crates/glimpse-phone/src", "crates/glimpse-page/src"]
-        .iter()
-        .map(|folder| root().join(folder))
-        .collect();
-    let mut sources = ["www/device.html", "www/watch.html"].map(|page| (root().join(page), String::new())).to_vec();
+    sources_in(
+        &["www/device", "www/watch", "crates/glimpse-phone/src", "crates/glimpse-page/src"],
+        &["www/device.html", "www/watch.html"],
+    )
+}
+
+/// What lies in folders, and some pages.
+fn sources_in(folders: &[&str], pages: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut folders: Vec<_> = folders.iter().map(|folder| root().join(folder)).collect();
+    let mut sources: Vec<_> = pages.iter().map(|page| (root().join(page), String::new())).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -267,4 +277,44 @@ fn every_text_that_the_phone_asks_for_is_there_and_no_other() {
         own.keys().filter(|key| !is_used(key) && !key.strip_suffix(".next").is_some_and(is_used)).collect();
     assert!(unused.is_empty(), "texts that nothing asks for: {unused:?}");
     assert!(own.keys().all(|key| !shared.contains_key(key)), "a text of the phone hides one that all pages have");
+}
+
+#[test]
+fn every_text_that_the_portal_asks_for_is_there_and_no_other() {
+    let own = catalogue("agent/en.json");
+    let shared = catalogue("en.json");
+    let there = |key: &str| own.contains_key(key) || shared.contains_key(key);
+    let sources = sources_in(&["www/agent", "crates/glimpse-portal/src"], &["www/agent.html"]);
+    let quoted = quoted(&sources);
+    let is_key = |word: &&str| {
+        ["agent.", "say.agent.", "title.agent"].iter().any(|first| word.starts_with(first)) && !word.ends_with(".html")
+    };
+    let files = ["agent.css", "agent.js"];
+    let asked: Vec<_> = quoted.iter().copied().filter(|word| is_key(word) && !files.contains(word)).collect();
+    assert!(asked.len() > 40 && asked.contains(&"say.agent.ready"), "{asked:?}");
+    let missing: Vec<_> = asked.iter().filter(|key| !there(key)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let made = made_up(&sources);
+    assert!(
+        made.contains(&("title.agent.", ""))
+            && made.contains(&("agent.", ".title"))
+            && made.contains(&("agent.outcome.", "")),
+        "{made:?}"
+    );
+    let is_used = |key: &str| {
+        let is_made = made.iter().any(|(before, after)| {
+            let part = key.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+            // The names of the viewer's screens are keys of an object here.
+            part.is_some_and(|part| {
+                quoted.contains(part) || sources.iter().any(|(_, text)| text.contains(&format!(" {part}: ")))
+            })
+        });
+        quoted.contains(key) || is_made
+    };
+    // What the viewer's screens say in other words to an agent, and its errors.
+    let instead =
+        |key: &str| shared.contains_key(key) || key.strip_prefix("agent.").is_some_and(|own| shared.contains_key(own));
+    let used = |key: &str| is_used(key) || instead(key) || key.strip_suffix(".next").is_some_and(is_used);
+    let unused: Vec<_> = own.keys().filter(|key| !used(key)).collect();
+    assert!(unused.is_empty(), "texts that nothing asks for: {unused:?}");
 }

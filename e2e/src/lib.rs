@@ -4,6 +4,7 @@
 //! until it is there or its time is up ([`wait`]). The demo, the measurements and the soak run drive the same parts.
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod bidi;
 pub mod browser;
 mod calls;

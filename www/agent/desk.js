@@ -104,7 +104,7 @@ export class Desk {
     const field = (/** @type {string} */ id, /** @type {Record<string, unknown>} */ more) =>
       /** @type {HTMLInputElement} */ (h("input", { id, name: id, type: "text", required: true, autocomplete: "off", spellcheck: false, "aria-describedby": `${id}-hint`, ...more }));
     const number = field("case", { maxLength: 100, value: agent.case, "data-first": true });
-    const reason = field("reason", { maxLength: 200, value: agent.reason, spellcheck: true });
+    const reason = field("reason", { maxLength: 200, value: agent.reason });
     const form = h(
       "form",
       { class: "case", noValidate: true },
@@ -127,8 +127,8 @@ export class Desk {
   }
 }
 
-/** What went wrong, and the next step. @param {string} problem */
+/** What went wrong, and the next step: in words for agents, where those for customers say something else. @param {string} problem */
 function told(problem) {
-  const key = has(problem) ? problem : `error.${problem}`;
+  const key = [problem, `agent.error.${problem}`].find(has) ?? `error.${problem}`;
   return [h("strong", {}, t(key)), " ", has(`${key}.next`) ? t(`${key}.next`) : ""];
 }

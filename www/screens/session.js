@@ -95,7 +95,7 @@ export class Session {
 
   /** @param {Send} send @returns {HTMLElement} */
   #askForm(send) {
-    const field = /** @type {HTMLInputElement} */ (h("input", { id: "ask", type: "text", maxLength: 200, autocomplete: "off" }));
+    const field = /** @type {HTMLInputElement} */ (h("input", { id: "ask", type: "text", maxLength: 200, autocomplete: "off", spellcheck: false }));
     const go = h("button", { type: "submit", class: "plain" }, t("session.ask.go"));
     field.setAttribute("aria-label", t("session.ask"));
     const form = h("form", { class: "row" }, field, go);

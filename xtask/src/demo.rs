@@ -9,13 +9,23 @@ use anyhow::{Result, bail};
 use crate::run::{check, command, find};
 use crate::{page, tools};
 
-/// Runs the demo; with `headless`, Chromium takes the place of the person, and with `phone` the page `/device` that of the
-/// terminal.
+/// What is demonstrated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Story {
+    /// A terminal lends to a browser.
+    Plain,
+    /// The page `/device` takes the place of the terminal.
+    Phone,
+    /// The page `/agent` takes that of the browser.
+    Agent,
+}
+
+/// Runs the demo; with `headless`, Chromium takes the place of the person.
 ///
 /// # Errors
 ///
 /// Fails when something cannot be installed or built, and when the story does not go as it must.
-pub(crate) fn run(root: &Path, headless: bool, phone: bool) -> Result<()> {
+pub(crate) fn run(root: &Path, headless: bool, story: Story) -> Result<()> {
     println!(
         "The first run builds everything: about fifteen minutes on two cores where Trunk and wasm-bindgen have to be"
     );
@@ -38,7 +48,8 @@ pub(crate) fn run(root: &Path, headless: bool, phone: bool) -> Result<()> {
     if let Some(driver) = find("chromedriver") {
         demo.env("CHROMEDRIVER", driver);
     }
-    for (flag, wanted) in [("--headless", headless), ("--phone", phone)] {
+    let flags = [("--headless", headless), ("--phone", story == Story::Phone), ("--agent", story == Story::Agent)];
+    for (flag, wanted) in flags {
         if wanted {
             demo.arg(flag);
         }

@@ -17,11 +17,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+use crate::demo::Story;
+
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
   demo    a server, an account with a sample record, and a code to type into a browser; --headless: all of it by itself;
-          --phone: the device is a page, too; --phone --headless: pictures of each of its screens
+          --phone: the device is a page, too; --phone --headless: pictures of each of its screens;
+          --agent: an agent of an organisation looks; --agent --headless: pictures of each screen of the portal
   test    every test: format, tidy, lints, native, browser, whole system (some 20 minutes when nothing is built yet)
   bench   one JSON line a figure, some ten minutes; --quick: smaller numbers, three minutes
   soak    the tests that have a full volume, at their full volume
@@ -35,12 +38,12 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["demo"] => root().and_then(|root| demo::run(&root, false, false)),
-        ["demo", "--headless"] => root().and_then(|root| demo::run(&root, true, false)),
-        ["demo", "--phone"] => root().and_then(|root| demo::run(&root, false, true)),
-        ["demo", "--phone", "--headless"] | ["demo", "--headless", "--phone"] => {
-            root().and_then(|root| demo::run(&root, true, true))
-        }
+        ["demo"] => demo(false, Story::Plain),
+        ["demo", "--headless"] => demo(true, Story::Plain),
+        ["demo", "--phone"] => demo(false, Story::Phone),
+        ["demo", "--agent"] => demo(false, Story::Agent),
+        ["demo", "--phone", "--headless"] | ["demo", "--headless", "--phone"] => demo(true, Story::Phone),
+        ["demo", "--agent", "--headless"] | ["demo", "--headless", "--agent"] => demo(true, Story::Agent),
         ["test"] => root().and_then(|root| test::run(&root)),
         ["bench"] => root().and_then(|root| bench::run(&root, false)),
         ["bench", "--quick"] => root().and_then(|root| bench::run(&root, true)),
@@ -64,6 +67,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn demo(headless: bool, story: Story) -> Result<()> {
+    demo::run(&root()?, headless, story)
 }
 
 /// The repository's root: where the `Cargo.toml` is that holds this package.

@@ -202,7 +202,9 @@ mod tests {
             let other = String::from_utf8(other).unwrap();
             assert_eq!(other.parse::<PinCard>(), Err(Malformed), "{place}");
         }
-        for wrong in ["", PREFIX, "GLIMPSE:LINK:123", text.trim_start_matches('G'), &format!("{text}{}", "A".repeat(MAX_TEXT))] {
+        for wrong in
+            ["", PREFIX, "GLIMPSE:LINK:123", text.trim_start_matches('G'), &format!("{text}{}", "A".repeat(MAX_TEXT))]
+        {
             assert_eq!(wrong.parse::<PinCard>(), Err(Malformed), "{wrong}");
         }
     }

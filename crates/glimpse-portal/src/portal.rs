@@ -453,7 +453,10 @@ impl Portal {
         };
         match answered.await {
             Ok(token) => self.signed_in(&kept, token).await,
-            Err(error) if error.code() == Some(ErrorCode::Unauthorised) => self.fall_back("agent.refused"),
+            // One answer to whoever is none and to whoever was taken back.
+            Err(error) if matches!(error.code(), Some(ErrorCode::Unauthorised | ErrorCode::CredentialInvalid)) => {
+                self.fall_back("agent.refused");
+            }
             Err(error) => self.failed(&error),
         }
     }

@@ -91,6 +91,13 @@ impl<'a> Look<'a> {
         Self { eyes: Eyes::Firefox(browser, dark), found: Vec::new(), looks: 0, second: None, sizes: SIZES }
     }
 
+    /// The same with narrow screens of this width.
+    pub(crate) const fn down_to(mut self, width: u32) -> Self {
+        let [wide, (_, height)] = self.sizes;
+        self.sizes = [wide, (width, height)];
+        self
+    }
+
     /// Everything that is wrong with what is on the screen.
     pub(crate) async fn audit(&mut self) -> Result<Vec<String>> {
         let (tools, page) = match &mut self.eyes {

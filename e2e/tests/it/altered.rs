@@ -31,7 +31,14 @@ pub(crate) async fn altered(
 pub(crate) fn is_page(asked: &Asked) -> bool {
     matches!(
         asked.path.as_str(),
-        "/" | "/index.html" | "/ended.html" | "/device" | "/device.html" | "/watch" | "/watch.html"
+        "/" | "/index.html"
+            | "/ended.html"
+            | "/device"
+            | "/device.html"
+            | "/watch"
+            | "/watch.html"
+            | "/agent"
+            | "/agent.html"
     )
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
-use e2e::proxy::{Honest, Seen};
+use e2e::proxy::{Honest, Proxy, Seen};
 use e2e::scan::occurrences;
+use e2e::server::Server;
 use e2e::stage::Stage;
 
 const SECRET: &str = "The spare key lies under the third flower pot.";
@@ -88,12 +89,17 @@ pub(crate) fn blind_to(all: &[(String, Vec<u8>)], secrets: &[(String, Vec<u8>)])
 
 /// Every file of the server, its log, and everything that went over the wire to it and from it, but for the page itself.
 pub(crate) fn everything(stage: &Stage) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut all = vec![("log".to_owned(), stage.server.log().into_bytes())];
-    for file in files_below(stage.server.folder())? {
+    held_and_seen(&stage.server, stage.proxy.as_ref().context("no proxy")?)
+}
+
+/// The same of a server and whatever stands before it.
+pub(crate) fn held_and_seen(server: &Server, line: &Proxy) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut all = vec![("log".to_owned(), server.log().into_bytes())];
+    for file in files_below(server.folder())? {
         all.push((file.display().to_string(), std::fs::read(&file)?));
     }
     let mut wire = Vec::new();
-    for seen in stage.proxy.as_ref().context("no proxy")?.seen() {
+    for seen in line.seen() {
         match seen {
             Seen::Http(asked, answer) => {
                 wire.extend(format!("{} {} {:?}\n", asked.method, asked.path, asked.headers).into_bytes());

@@ -57,6 +57,7 @@ in_both!(
     t082_the_page_can_carry_nothing_out,
     t082_nor_can_the_page_of_the_phone,
     t082_nor_can_the_page_of_the_watch,
+    t082_nor_can_the_page_of_the_agents,
     t082_nor_can_the_worker,
     t082_leaving_is_not_stopped_in_every_case,
 );
@@ -318,6 +319,10 @@ async fn t082_nor_can_the_page_of_the_phone(kind: Kind) -> Result<()> {
 
 async fn t082_nor_can_the_page_of_the_watch(kind: Kind) -> Result<()> {
     page_carries_nothing_out(kind, "/watch", "start").await
+}
+
+async fn t082_nor_can_the_page_of_the_agents(kind: Kind) -> Result<()> {
+    page_carries_nothing_out(kind, "/agent", "agent").await
 }
 
 async fn page_carries_nothing_out(kind: Kind, path: &str, first: &str) -> Result<()> {

@@ -9,6 +9,9 @@
 mod both;
 
 mod access;
+mod agent_access;
+mod agent_attacks;
+mod agents;
 mod altered;
 mod bad_input;
 mod blindness;

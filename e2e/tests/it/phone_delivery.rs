@@ -1,4 +1,4 @@
-//! The pages of the phone and of its watch in the hands of whoever serves them, and in the hands of script that got in: rows
+//! The pages of the phone, of its watch and of agents in the hands of whoever serves them, and in the hands of script that got in: rows
 //! 78 to 83, 87 and 88. What they cannot carry out (row 82) stands with what the viewer's page cannot.
 
 use std::collections::BTreeSet;
@@ -21,21 +21,22 @@ use crate::phone::{SECRET, TITLE, with_line};
 use crate::requests::foreign;
 
 in_both!(
-    t078_another_wasm_of_phone_and_watch_that_would_run_is_refused,
-    t079_no_worker_of_the_phone_or_watch_starts_from_an_address,
-    t081_on_phone_and_watch_strings_do_not_become_script,
-    t083_phone_and_watch_cannot_be_framed_or_held_by_an_opener,
+    t078_another_wasm_of_phone_watch_or_portal_that_would_run_is_refused,
+    t079_no_worker_of_phone_watch_or_portal_starts_from_an_address,
+    t081_on_phone_watch_and_portal_strings_do_not_become_script,
+    t083_phone_watch_and_portal_cannot_be_framed_or_held_by_an_opener,
     t087_every_request_of_the_phone_goes_to_its_own_origin,
-    t088_on_phone_and_watch_eval_stays_blocked_and_wasm_needs_its_one_permission,
+    t088_on_phone_watch_and_portal_eval_stays_blocked_and_wasm_needs_its_one_permission,
 );
 
 /// The pages, and what can be seen on each when it has started.
-const PAGES: [(&str, &str); 2] = [("/device", "#gate-go"), ("/watch", WATCH)];
+const PAGES: [(&str, &str); 3] = [("/device", "#gate-go"), ("/watch", WATCH), ("/agent", AGENTS)];
 
 /// A field of the first screen, which only a Worker that runs brings.
 const FIRST: &str = "#passphrase, #pin";
 
 const WATCH: &str = "[data-screen] #main > *";
+const AGENTS: &str = "[data-stage=stranger] .desk h1";
 
 /// Loads a page and waits until it has started.
 async fn starts(browser: &Browser, origin: &str, (path, seen): (&str, &str)) -> Result<()> {
@@ -59,19 +60,20 @@ fn another(wasm: &[u8]) -> Vec<u8> {
     [wasm, &[0, 8, 7], b"swapped"].concat()
 }
 
-fn is_wasm(path: &str) -> bool {
-    path.contains("/glimpse-phone_bg-") && path.ends_with(".wasm")
+/// Whether this is the module of that program: `phone`, or `portal`.
+fn is_wasm(path: &str, program: &str) -> bool {
+    path.contains(&format!("/glimpse-{program}_bg-")) && path.ends_with(".wasm")
 }
 
-/// Serves another wasm for the phone; with `pinned` the page pins what its builder published, without it what is served.
-async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
+/// Serves another wasm for a program; with `pinned` the page pins what its builder published, without it what is served.
+async fn swapping(server: &Server, program: &'static str, pinned: bool) -> Result<Proxy> {
     let files = std::fs::read_dir(dist()?.join("assets"))?.filter_map(|entry| Some(entry.ok()?.path()));
-    let wasm = files.into_iter().find(|path| is_wasm(&path.display().to_string())).context("no wasm")?;
+    let wasm = files.into_iter().find(|path| is_wasm(&path.display().to_string(), program)).context("no wasm")?;
     let wasm = std::fs::read(wasm)?;
     let hash = |bytes: &[u8]| format!("sha384-{}", Base64::encode_string(&Sha384::digest(bytes)));
     let (before, after) = (hash(&wasm), hash(&another(&wasm)));
     altered(server, move |asked, mut answer| {
-        if is_wasm(&asked.path) && answer.status == StatusCode::OK {
+        if is_wasm(&asked.path, program) && answer.status == StatusCode::OK {
             answer.body = another(&answer.body);
         }
         if is_page(asked) && !pinned {
@@ -83,29 +85,32 @@ async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
     .await
 }
 
-async fn t078_another_wasm_of_phone_and_watch_that_would_run_is_refused(kind: Kind) -> Result<()> {
+async fn t078_another_wasm_of_phone_watch_or_portal_that_would_run_is_refused(kind: Kind) -> Result<()> {
     let server = Server::start().await?;
     let browser = Browser::start(kind).await?;
-    for (path, seen) in PAGES {
-        let proxy = swapping(&server, true).await?;
+    for (program, path, first) in
+        [("phone", "/device", FIRST), ("phone", "/watch", FIRST), ("portal", "/agent", AGENTS)]
+    {
+        let proxy = swapping(&server, program, true).await?;
         browser.go(&format!("{}{path}", proxy.url())).await?;
         browser.reads("This page is not what its builder published.").await?;
-        let begins = browser.value(&format!("document.querySelector({}) !== null", json!(FIRST))).await?;
-        assert_eq!(begins, json!(false), "{path} has no field of its first screen");
-        assert!(proxy.exchanges().iter().any(|(asked, _)| is_wasm(&asked.path)), "it was asked for by {path}");
+        let begins = browser.value(&format!("document.querySelector({}) !== null", json!(first))).await?;
+        assert_eq!(begins, json!(false), "{path} has nothing of its first screen");
+        assert!(proxy.exchanges().iter().any(|(asked, _)| is_wasm(&asked.path, program)), "it was asked for");
 
         // Control: where nothing pins the other module, it runs.
-        let proxy = swapping(&server, false).await?;
-        starts(&browser, &proxy.url(), (path, seen)).await?;
-        browser.shows(FIRST).await?;
+        let proxy = swapping(&server, program, false).await?;
+        browser.go(&format!("{}{path}", proxy.url())).await?;
+        browser.shows(first).await?;
         let served = proxy.exchanges();
-        let (_, answer) = served.iter().find(|(asked, _)| is_wasm(&asked.path)).context("no wasm was asked for")?;
-        assert!(answer.body.ends_with(b"swapped"), "control: and it was the other one, at {path}");
+        let mut modules = served.iter().filter(|(asked, _)| is_wasm(&asked.path, program));
+        let (_, answer) = modules.next().context("no wasm was asked for")?;
+        assert!(answer.body.ends_with(b"swapped"), "control: and it was the other one");
     }
     Ok(())
 }
 
-async fn t079_no_worker_of_the_phone_or_watch_starts_from_an_address(kind: Kind) -> Result<()> {
+async fn t079_no_worker_of_phone_watch_or_portal_starts_from_an_address(kind: Kind) -> Result<()> {
     let ways = [
         "new Worker(document.getElementById('worker').href)",
         "new SharedWorker(document.getElementById('worker').href)",
@@ -121,7 +126,7 @@ async fn t079_no_worker_of_the_phone_or_watch_starts_from_an_address(kind: Kind)
     Ok(())
 }
 
-async fn t081_on_phone_and_watch_strings_do_not_become_script(kind: Kind) -> Result<()> {
+async fn t081_on_phone_watch_and_portal_strings_do_not_become_script(kind: Kind) -> Result<()> {
     let sinks = [
         "document.body.innerHTML = '<b>x</b>'",
         "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
@@ -140,7 +145,7 @@ async fn t081_on_phone_and_watch_strings_do_not_become_script(kind: Kind) -> Res
     Ok(())
 }
 
-async fn t083_phone_and_watch_cannot_be_framed_or_held_by_an_opener(kind: Kind) -> Result<()> {
+async fn t083_phone_watch_and_portal_cannot_be_framed_or_held_by_an_opener(kind: Kind) -> Result<()> {
     let (server, browser) = (Server::start().await?, Browser::start(kind).await?);
     let loose = loose(&server).await?;
     for (path, seen) in PAGES {
@@ -177,7 +182,7 @@ async fn t083_phone_and_watch_cannot_be_framed_or_held_by_an_opener(kind: Kind) 
 }
 
 #[tokio::test]
-async fn t083_the_phone_may_use_a_camera_and_passkeys_and_nothing_else() -> Result<()> {
+async fn t083_the_phone_may_use_a_camera_and_passkeys_an_agent_passkeys_and_neither_anything_else() -> Result<()> {
     let server = Server::start().await?;
     let browser = Chromium::start().await?;
     let allowed = "document.featurePolicy.allowedFeatures()\
@@ -187,7 +192,7 @@ async fn t083_the_phone_may_use_a_camera_and_passkeys_and_nothing_else() -> Resu
         let header = answer.headers().get("permissions-policy").context("no permissions policy")?;
         Ok(header.to_str()?.to_owned())
     };
-    let (viewer, phone) = (policy("/").await?, policy("/device").await?);
+    let (viewer, phone, agent) = (policy("/").await?, policy("/device").await?, policy("/agent").await?);
     let open = |policy: &str| -> Vec<String> {
         let each = policy.split(',').map(str::trim);
         each.filter(|part| !part.ends_with("=()")).map(str::to_owned).collect()
@@ -197,7 +202,10 @@ async fn t083_the_phone_may_use_a_camera_and_passkeys_and_nothing_else() -> Resu
         open(&phone),
         ["camera=(self)", "publickey-credentials-create=(self)", "publickey-credentials-get=(self)"]
     );
-    assert_eq!(viewer.split(',').count(), phone.split(',').count(), "nothing is left unsaid");
+    assert_eq!(open(&agent), ["publickey-credentials-create=(self)", "publickey-credentials-get=(self)"]);
+    for page in [&phone, &agent] {
+        assert_eq!(viewer.split(',').count(), page.split(',').count(), "nothing is left unsaid");
+    }
     // And so the browser takes it; Firefox has no list of it for scripts.
     browser.go(&format!("{}/device", server.url())).await?;
     browser.screen("start").await?;
@@ -206,6 +214,10 @@ async fn t083_the_phone_may_use_a_camera_and_passkeys_and_nothing_else() -> Resu
         assert!(!features.contains(name), "{name}: {features:?}");
     }
     assert!(features.contains("camera"), "control: {features:?}");
+    browser.go(&format!("{}/agent", server.url())).await?;
+    browser.shows(AGENTS).await?;
+    let features: BTreeSet<String> = serde_json::from_value(browser.value(allowed).await?)?;
+    assert!(!features.contains("camera") && features.contains("publickey-credentials-get"), "{features:?}");
     Ok(())
 }
 
@@ -239,7 +251,7 @@ async fn t087_every_request_of_the_phone_goes_to_its_own_origin(kind: Kind) -> R
     Ok(())
 }
 
-async fn t088_on_phone_and_watch_eval_stays_blocked_and_wasm_needs_its_one_permission(kind: Kind) -> Result<()> {
+async fn t088_on_phone_watch_and_portal_eval_stays_blocked_and_wasm_needs_its_one_permission(kind: Kind) -> Result<()> {
     let evals = ["window.eval('1')", "new window.Function('return 1')()"];
     let module = "new window.WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))";
     let (server, browser) = (Server::start().await?, Browser::start(kind).await?);

@@ -342,7 +342,7 @@ impl Viewer {
     /// After Hello has left, every failure is the end of this code: the person types a new one.
     fn pairing_failed(&mut self, problem: ErrorCode) -> Phase {
         self.outbox.push(Output::SocketClose);
-        self.back_to_code(after_hello(problem))
+        self.back_to_code(after_hello(problem, self.config.purpose))
     }
 
     fn over(&mut self, reason: ErrorCode) -> Phase {
@@ -465,9 +465,10 @@ fn problem_of(status: u16, body: &[u8]) -> ErrorCode {
 
 /// Neither Abort nor Over is authenticated: a reason that tells the person to type the same code again, or to wait and try
 /// once more, would be a second guess for whoever sent it. Only reasons whose next step is a new code pass (protocol
-/// section 6.5).
-const fn after_hello(code: ErrorCode) -> ErrorCode {
-    if matches!(
+/// section 6.5). That nobody vouches for who asks is no reason but for an agent.
+const fn after_hello(code: ErrorCode, purpose: Purpose) -> ErrorCode {
+    let of_agents = matches!((code, purpose), (ErrorCode::CredentialInvalid, Purpose::Agent));
+    let passes = matches!(
         code,
         ErrorCode::CodeWrong
             | ErrorCode::CodeUsed
@@ -477,11 +478,8 @@ const fn after_hello(code: ErrorCode) -> ErrorCode {
             | ErrorCode::Declined
             | ErrorCode::ApprovalTimedOut
             | ErrorCode::PausedAfterFailures
-    ) {
-        code
-    } else {
-        ErrorCode::PairingBroken
-    }
+    );
+    if passes || of_agents { code } else { ErrorCode::PairingBroken }
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //!
 //! Without arguments a person types the code into a browser and approves in the terminal. With `--headless` Chromium
 //! types it, everything is opened and photographed, the device ends the session, and the page is checked for what is left.
-//! With `--phone` the device is the phone page: a person plays both windows, or Chromium does.
+//! With `--phone` the device is the phone page: a person plays both windows, or Chromium does. With `--agent` the look is one
+//! that an agent of an organisation gets.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on its terminal")]
 
+mod agent;
 mod camera;
 mod phone;
 mod places;
@@ -30,11 +32,13 @@ use crate::views::{drawn, views_of_the_end, views_of_the_entry, views_of_the_ses
 #[tokio::main]
 async fn main() -> ExitCode {
     let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let outcome = match (asked("--phone"), asked("--headless")) {
-        (false, false) => attended().await,
-        (false, true) => unattended().await,
-        (true, false) => phone::attended().await,
-        (true, true) => phone::unattended().await,
+    let outcome = match (asked("--phone"), asked("--agent"), asked("--headless")) {
+        (true, _, false) => phone::attended().await,
+        (true, _, true) => phone::unattended().await,
+        (false, true, false) => agent::attended().await,
+        (false, true, true) => agent::unattended().await,
+        (false, false, false) => attended().await,
+        (false, false, true) => unattended().await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -192,7 +192,7 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
     out.event(&json!({ "event": "verified", "sessions": held, "broken": broken }))?;
     if broken > 0 {
         return Err(Failure::tampered(
-            format!("{} of {} do not hold.", broken, count(held.saturating_add(broken), "session")),
+            format!("Of {}, so many do not hold: {broken}.", count(held.saturating_add(broken), "session")),
             format!("The lines are named above, each with its first fault. Ask for {} again.", clean(&name_of(path))),
         ));
     }

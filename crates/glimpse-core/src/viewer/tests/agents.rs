@@ -67,6 +67,13 @@ fn while_the_key_signs_the_code_can_end_and_nothing_else_comes() {
     let (mut world, ..) = answered();
     world.deliver(encode(&Message::Abort { code: ErrorCode::Declined }));
     assert_eq!(world.problem(), Some(ErrorCode::Declined));
+    // That nobody vouches is said to an agent; to whoever is none it is no reason (`t103`).
+    let (mut world, ..) = answered();
+    world.deliver(encode(&Message::Abort { code: ErrorCode::CredentialInvalid }));
+    assert_eq!(world.problem(), Some(ErrorCode::CredentialInvalid));
+    let (mut world, ..) = answered();
+    world.deliver(encode(&Message::Abort { code: ErrorCode::CodeMistyped }));
+    assert_eq!(world.problem(), Some(ErrorCode::PairingBroken));
     let (mut world, _, agent, _) = answered();
     world.deliver(encode(&Message::Answer { pake: vec![0; 33].into() }));
     assert_eq!(world.problem(), Some(ErrorCode::PairingBroken));

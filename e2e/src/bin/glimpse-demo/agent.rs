@@ -1,0 +1,134 @@
+//! The agents' portal: the story for a person to play, and pictures of each of its screens.
+
+use anyhow::{Result, ensure};
+use e2e::agent::{AGENT, Desk, ORGANISATION, Place, approve};
+use e2e::browser::Chromium;
+use e2e::program::root;
+use serde_json::json;
+
+use crate::camera::Camera;
+use crate::{ENDINGS, add_sample};
+
+const CASE: &str = "2026-1184";
+const REASON: &str = "to see which pills you take together";
+
+async fn enter() -> Result<()> {
+    tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
+    Ok(())
+}
+
+/// What to do, in which window.
+pub(crate) async fn attended() -> Result<()> {
+    let place = Place::new("Mara Lind").await?;
+    add_sample(&place.device).await?;
+    let link = place.organisation.invite(AGENT).await?;
+    println!(
+        "
+You play two people. {AGENT} works for {ORGANISATION}, in a browser. Mara Lind is a customer, on this terminal; her
+device has pinned the card of {ORGANISATION}.
+
+  1. Agent:    open this link, once, and enrol, with a passkey or without:
+
+               {link}
+
+  2. Agent:    \"Sign in\": {ORGANISATION} has not vouched for you yet
+
+Press Enter here once you are that far: then {ORGANISATION} vouches."
+    );
+    enter().await?;
+    place.organisation.issue().await?;
+    println!(
+        "
+  3. Agent:    \"Look again\", then a case number and why you ask, \"Continue to the code\"
+  4. Agent:    type the code that follows
+  5. Customer: read who asks and why, and say yes
+  6. Agent:    open a record, copy from it, ask for more time; the terminal tells each opening as it happens
+  7. Customer or agent: end it; the page is empty at once, and leads back to the desk
+"
+    );
+    let mut lend = place.device.speaking(&["lend", "--agent", "--everything", "--for", "15"])?;
+    let status = lend.status().await?;
+    ensure!(status.success() || status.code().is_some_and(|code| ENDINGS.contains(&code)), "glimpse lend: {status}");
+    Ok(())
+}
+
+/// Every screen in its colours, sizes and directions.
+pub(crate) async fn unattended() -> Result<()> {
+    let desk = Desk::around(Chromium::start()).await?;
+    add_sample(&desk.device).await?;
+    let (portal, browser) = (&desk.portal, &desk.portal.browser);
+    let mut camera = Camera::new(browser, &root()?.join("target/demo-agent")).await?;
+    let mut views = Views { desk: &desk, camera: &mut camera };
+    views.of("stranger").await?;
+    let link = desk.organisation.invite(AGENT).await?;
+    portal.follow(&link).await?;
+    views.of("invited").await?;
+    portal.enrol(&link).await?;
+    views.of("signed-out").await?;
+    portal.sign_in("unvouched").await?;
+    views.of("unvouched").await?;
+    desk.organisation.issue().await?;
+    portal.go_on().await?;
+    portal.stage("ready").await?;
+    views.of("ready").await?;
+    portal.go_on().await?;
+    portal.problem().await?;
+    views.of("ready-missing").await?;
+
+    portal.look(CASE, REASON).await?;
+    views.of("enter").await?;
+    let mut declined = desk.show_code(&[]).await?;
+    browser.type_code(&declined.code).await?;
+    browser.words().await?;
+    views.of("wait").await?;
+    declined.tell(json!({ "do": "decline" })).await?;
+    portal.problem().await?;
+    views.of("declined").await?;
+    portal.go_on().await?;
+    browser.screen("enter").await?;
+    let mut lending = desk.show_code(&[]).await?;
+    browser.type_code(&lending.code).await?;
+    approve(&mut lending).await?;
+    browser.screen("session").await?;
+    browser.lists("Ramipril").await?;
+    views.of("session").await?;
+    browser.open("Ramipril").await?;
+    views.of("record").await?;
+    portal.end().await?;
+    views.of_the_end().await?;
+
+    println!("\n{} screenshots in target/demo-agent/\n", camera.taken.len());
+    println!("{}", json!({ "demo": "agent, headless", "screenshots": camera.taken.len() }));
+    Ok(())
+}
+
+/// Pictures of a screen from all sides.
+struct Views<'a> {
+    desk: &'a Desk<Chromium>,
+    camera: &'a mut Camera,
+}
+
+impl Views<'_> {
+    async fn of(&mut self, screen: &str) -> Result<()> {
+        self.of_the_sizes(screen).await?;
+        self.desk.portal.browser.speak("ar").await?;
+        self.camera.take(&format!("{screen}-ar")).await?;
+        self.desk.portal.browser.speak("en").await
+    }
+
+    async fn of_the_sizes(&mut self, screen: &str) -> Result<()> {
+        self.camera.resize(None).await?;
+        self.camera.take(screen).await?;
+        self.camera.scheme("dark").await?;
+        self.camera.take(&format!("{screen}-dark")).await?;
+        self.camera.scheme("light").await?;
+        self.camera.resize(Some((360, 740))).await?;
+        self.camera.take(&format!("{screen}-360")).await?;
+        self.camera.resize(None).await
+    }
+
+    /// The page of the end has no list of languages.
+    async fn of_the_end(&mut self) -> Result<()> {
+        self.of_the_sizes("ended").await
+    }
+}
