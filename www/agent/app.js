@@ -16,6 +16,9 @@ import { askOutcome } from "./outcome.js";
 
 const SCREENS = { agent: Desk, wait: Wait, session: Session };
 
+/** How long the end waits for the log. */
+const OUTCOME_MILLIS = 2_000;
+
 class Page {
   /** @type {Engine | null} */
   #engine = null;
@@ -33,6 +36,8 @@ class Page {
   /** The error code of the code before, told at the desk. @type {string | null} */
   #failure = null;
   #cancelled = false;
+  /** The latest moment at which a session ends whose outcome was said. */
+  #ending = 0;
 
   constructor() {
     byId("stuck").remove();
@@ -82,13 +87,22 @@ class Page {
     if (intent.type === "end" && this.#name === "session") {
       return askOutcome(({ result, text }) => {
         this.#engine?.send({ type: "outcome", result, text });
-        this.#engine?.send(intent);
+        // The log has it first, unless the network is slow: the end does not wait for that.
+        this.#ending = setTimeout(() => this.#end(), OUTCOME_MILLIS);
       });
     }
     if (intent.type === "look" || intent.type === "submit") this.#failure = null;
     this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
     this.#engine?.send(intent);
   };
+
+  /** Ends the session, once what came of it was said. */
+  #end() {
+    if (!this.#ending) return;
+    clearTimeout(this.#ending);
+    this.#ending = 0;
+    this.#engine?.send({ type: "end" });
+  }
 
   /** Tells that somebody is still there; not at every touch. */
   #touch() {
@@ -100,6 +114,7 @@ class Page {
   /** @param {Report} report */
   #hear(report) {
     if (report.kind === "alive") return;
+    if (report.kind === "noted") return this.#end();
     if (report.kind === "snapshot") return this.#show(report.snapshot);
     if (report.kind === "bytes" || report.kind === "view") {
       if (report.unit !== this.#opened[0]?.unit || report.offset === 0) this.#opened = [];

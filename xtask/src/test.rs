@@ -10,6 +10,9 @@ use crate::run::{Count, Outcome, check, command, counted, find};
 use crate::{page, tidy, tools};
 
 const WASM: &str = "wasm32-unknown-unknown";
+/// What runs in a browser.
+const WASM_CRATES: [&str; 6] =
+    ["glimpse-web", "glimpse-device", "glimpse-phone", "glimpse-portal", "glimpse-reader", "glimpse-scanner"];
 /// What the names of the tests against the peers in Python have in common, and no other test has.
 const OF_PYTHON: &str = "in_python";
 /// The same of those that need axe-core.
@@ -77,7 +80,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         };
         done(
             clippy(&["-p", "glimpse-web", "--tests"])
-                .and_then(|()| clippy(&["-p", "glimpse-web", "-p", "glimpse-device"])),
+                .and_then(|()| clippy(&WASM_CRATES.map(|name| ["-p", name]).concat())),
         )
     });
     phase("documentation", &|| {

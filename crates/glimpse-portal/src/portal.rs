@@ -6,35 +6,31 @@ use core::future::Future;
 use core::pin::Pin;
 use std::rc::Rc;
 
-use glimpse_core::organisation::{EnrolmentLink, seal_note};
+use glimpse_core::organisation::EnrolmentLink;
 use glimpse_device::api::{Api, bare, json, with_json};
 use glimpse_device::organisations::PinCard;
-use glimpse_device::surroundings::{Surroundings, SystemRng};
-use glimpse_device::transport::{Body, Method, Transport};
+use glimpse_device::surroundings::Surroundings;
+use glimpse_device::transport::{Method, Transport};
 use glimpse_device::{DeviceError, Local};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{
-    AgentChallenge, AgentChallengeRequest, AgentToken, Assertion, Enrol, OCTETS, Organisation, Passkey, SignInAgent,
+    AgentChallenge, AgentChallengeRequest, AgentToken, Assertion, Enrol, Organisation, Passkey, SignInAgent,
 };
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::{MAX_ASK, MAX_CLAIM, MAX_JSON};
-use glimpse_wire::organisation::{AgentSignIn, Asked, Credential, Note, Outcome, Role, Settlement};
+use glimpse_wire::organisation::{AgentSignIn, Credential, Role};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::{AgentId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, encode};
 
 use crate::intent::Intent;
 use crate::snapshot::{Assert, Snapshot, View};
 
+mod notes;
+
 /// What the server says of an organisation, in bytes at most.
 const MAX_SAID: usize = 128 * 1024;
-
-/// Numbers of the notes that the portal leaves.
-const ASKED: u8 = 0;
-const OUTCOME: u8 = 1;
-/// How long it waits before a note is sent again, in milliseconds.
-const NOTE_WAITS: [u64; 4] = [1_000, 4_000, 15_000, 0];
 
 /// The browser cannot make or use a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +82,8 @@ pub trait Face {
     fn begin(&self, look: Look);
     /// Ends the viewer, if there is one.
     fn end(&self);
+    /// What came of the session is in the log, or cannot be: the session can be ended.
+    fn noted(&self);
 }
 
 /// Runs a future on this thread.
@@ -227,56 +225,6 @@ impl Portal {
     /// Signs what an agent presents in a pairing.
     pub async fn sign(&self, presentation: Vec<u8>) -> Option<SignatureBytes> {
         self.0.keeper.sign(presentation).await.ok()
-    }
-
-    /// A session has begun: what was asked goes into the organisation's log, sealed to its audit key.
-    pub fn begun(&self, session: SessionId, asked: Asked) {
-        self.0.state.borrow_mut().session = Some(session);
-        self.run(move |portal| async move { portal.note(session, ASKED, &Note::Asked(asked)).await });
-    }
-
-    /// What came of the session goes into the log, in the agent's name.
-    async fn outcome(&self, result: Settlement, text: String) {
-        let (kept, session) = {
-            let state = self.0.state.borrow();
-            (state.kept.clone(), state.session)
-        };
-        let Some((kept, session)) = kept.zip(session) else { return };
-        let outcome = Outcome {
-            suite: SUITE,
-            session,
-            organisation: kept.organisation,
-            agent: kept.agent,
-            result,
-            text: cut(&text, MAX_ASK).to_owned(),
-            at: self.0.machine.now(),
-        };
-        let Ok(signature) = self.0.keeper.sign(Signed::preimage(StatementKind::Outcome, &outcome)).await else {
-            return;
-        };
-        let signed = Signed { statement: Bytes(encode(&outcome)), signature };
-        self.note(session, OUTCOME, &Note::Outcome(signed)).await;
-    }
-
-    /// Leaves a note. One that is lost is missed by the audit, which says so: the session does not wait for it.
-    async fn note(&self, session: SessionId, number: u8, note: &Note) {
-        let sealed = {
-            let state = self.0.state.borrow();
-            let Some((kept, audit_key)) = state.kept.as_ref().zip(state.audit_key.as_ref()) else { return };
-            let rng = &mut SystemRng(&*self.0.machine);
-            seal_note(audit_key.as_slice(), &kept.organisation, &session, note, rng)
-        };
-        let (Ok(sealed), Some(token)) = (sealed, self.0.state.borrow().token) else { return };
-        for wait in NOTE_WAITS {
-            let path = format!("/v1/agent/sessions/{session}/notes/{number}");
-            let mut request = bare(Method::Put, path).by(token);
-            request.content_type = Some(OCTETS);
-            request.body = Body::Bytes(sealed.clone());
-            match self.0.api.call(request).await {
-                Err(error) if error.code() == Some(ErrorCode::ServerUnreachable) => self.0.machine.sleep(wait).await,
-                Ok(_) | Err(_) => return,
-            }
-        }
     }
 
     fn run<F: Future<Output = ()> + 'static>(&self, task: impl FnOnce(Self) -> F) {
@@ -562,11 +510,6 @@ impl Portal {
         }
         self.go(Stage::Stranger, Some("say.agent.forgotten"));
     }
-}
-
-/// At most so many bytes of a text, and no half character.
-fn cut(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 impl fmt::Debug for Portal {

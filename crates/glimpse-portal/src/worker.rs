@@ -16,6 +16,7 @@ use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{AgentId, SessionId, SigningKeyBytes};
 use js_sys::{Array, Function, JsString, Promise, Uint8Array};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroize as _;
@@ -138,6 +139,12 @@ impl Desk for Portal {
     }
 }
 
+/// The outcome was taken.
+#[derive(Serialize)]
+struct Noted {
+    kind: &'static str,
+}
+
 struct WorkerFace {
     reporter: Reporter,
     place: Place,
@@ -164,6 +171,10 @@ impl Face for WorkerFace {
 
     fn end(&self) {
         self.pump.replace(None);
+    }
+
+    fn noted(&self) {
+        self.reporter.send(&Noted { kind: "noted" });
     }
 }
 
