@@ -268,12 +268,14 @@ impl<B: Borrow<Browser>> Portal<B> {
         told.await.with_context(|| format!("at {}", self.url))
     }
 
-    /// Presses End, and returns the reason that the page of the end gives.
+    /// Presses End, says what came of it, and returns the reason that the page of the end gives.
     ///
     /// # Errors
     /// When it does not come.
     pub async fn end(&self) -> Result<String> {
         self.browser().tap("end").await?;
+        self.browser().shows("#outcome-end").await?;
+        self.browser().tap("outcome-end").await?;
         self.browser().reason().await
     }
 }

@@ -120,7 +120,11 @@ async fn every_agent_can_ask_look_and_end_with_axe(kind: Kind) -> Result<()> {
         both_ways(&desk, &mut look, "session").await?;
         read(browser).await?;
         both_ways(&desk, &mut look, "record").await?;
-        desk.portal.end().await?;
+        browser.tap("end").await?;
+        browser.shows("#outcome-end").await?;
+        both_ways(&desk, &mut look, "outcome").await?;
+        browser.tap("outcome-end").await?;
+        browser.reason().await?;
         look.screen("agent-ended").await?;
         look.done();
     }

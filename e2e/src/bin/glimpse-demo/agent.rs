@@ -94,7 +94,11 @@ pub(crate) async fn unattended() -> Result<()> {
     views.of("session").await?;
     browser.open("Ramipril").await?;
     views.of("record").await?;
-    portal.end().await?;
+    browser.tap("end").await?;
+    browser.shows("#outcome-end").await?;
+    views.of("outcome").await?;
+    browser.tap("outcome-end").await?;
+    browser.reason().await?;
     views.of_the_end().await?;
 
     println!("\n{} screenshots in target/demo-agent/\n", camera.taken.len());
