@@ -1,5 +1,6 @@
 //! The real server: its own binary, a folder of its own, a port of its own.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,20 @@ use tokio::process::Command;
 use crate::program::{Program, dist, own};
 use crate::wait::until;
 
-/// A port that nobody listens on.
+/// Ports below those that systems give to connections that go out: none of these takes one between here and its use.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 12_000;
+
+/// A port that nobody listens on. Where a search begins is drawn, since tests run side by side.
 ///
 /// # Errors
-/// The operating system's.
+/// When all are taken.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    let drawn = RandomState::new().hash_one(std::process::id());
+    let begin = u16::try_from(drawn % u64::from(PORTS))?;
+    let ports = (0..PORTS).map(|step| FIRST_PORT.saturating_add(begin.wrapping_add(step) % PORTS));
+    let mut free = ports.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    free.next().context("no port is free")
 }
 
 /// A running `glimpse-server`.

@@ -12,9 +12,10 @@ fn files(index: &str) -> BTreeMap<String, Vec<u8>> {
         ("www/worker.js", "self.onmessage = null;\n"),
         ("www/device/worker.js", "self.onmessage = 3;\n"),
         ("www/watch/worker.js", "self.onmessage = 4;\n"),
+        ("www/agent/worker.js", "self.onmessage = 6;\n"),
         ("glimpse-web.js", "let wasm_bindgen = 1;"),
         ("glimpse-phone.js", "let wasm_bindgen = 3;"),
-        ("glimpse-portal.js", "let wasm_bindgen = 4;"),
+        ("glimpse-portal.js", "let wasm_bindgen = 6;"),
         ("glimpse-reader.js", "let wasm_bindgen = 2;"),
         ("glimpse-scanner.js", "let wasm_bindgen = 5;"),
         ("www/style.css", "body{}\n"),
@@ -51,6 +52,10 @@ fn each_worker_is_one_script() {
         format!("let wasm_bindgen = 3;\n{reader}{scanner}self.onmessage = 3;\n")
     );
     assert_eq!(String::from_utf8_lossy(&files["www/watch/worker.js"]), "let wasm_bindgen = 3;\nself.onmessage = 4;\n");
+    assert_eq!(
+        String::from_utf8_lossy(&files["www/agent/worker.js"]),
+        format!("let wasm_bindgen = 6;\n{reader}self.onmessage = 6;\n")
+    );
     assert!(join_workers(&mut files).is_err(), "glue is missing");
 }
 
