@@ -12,19 +12,18 @@ use crate::program::{Program, dist, own};
 use crate::wait::until;
 
 /// Ports below those that systems give to connections that go out: none of these takes one between here and its use.
-const FIRST_PORT: u16 = 20_000;
-const PORTS: u16 = 12_000;
+const FIRST_PORT: u16 = 16_000;
+const END_OF_PORTS: u16 = FIRST_PORT + (1 << 14);
 
 /// A port that nobody listens on. Where a search begins is drawn, since tests run side by side.
 ///
 /// # Errors
 /// When all are taken.
 pub fn free_port() -> Result<u16> {
-    let drawn = RandomState::new().hash_one(std::process::id());
-    let begin = u16::try_from(drawn % u64::from(PORTS))?;
-    let ports = (0..PORTS).map(|step| FIRST_PORT.saturating_add(begin.wrapping_add(step) % PORTS));
-    let mut free = ports.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
-    free.next().context("no port is free")
+    let [high, low, ..] = RandomState::new().hash_one(()).to_be_bytes();
+    let begin = FIRST_PORT.saturating_add(u16::from_be_bytes([high, low]) >> 2);
+    let mut ports = (begin..END_OF_PORTS).chain(FIRST_PORT..begin);
+    ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).context("no port is free")
 }
 
 /// A running `glimpse-server`.
