@@ -61,8 +61,6 @@ struct Inner {
     told: Option<Status>,
     units: usize,
     was_refused: bool,
-    /// Whether the desk has heard of the session.
-    noted: bool,
     /// Whether the viewer changed since the page was told, and the second of the countdown that it was told.
     changed: bool,
     second: u64,
@@ -165,7 +163,6 @@ impl Pump {
             told: None,
             units: 0,
             was_refused: false,
-            noted: false,
             changed: false,
             second: 0,
             over: None,
@@ -352,16 +349,17 @@ impl Inner {
             }
             State::Session(running) => Status::Session(facts(running)),
         };
+        if let (Some(desk), State::Session(running)) = (self.desk.as_ref(), self.viewer.state())
+            && !matches!(self.told, Some(Status::Session(_)))
+            && let Some(asked) = running.asked()
+        {
+            desk.granted(running.session(), asked.clone());
+        }
         if self.told.as_ref() != Some(&status) {
             self.model.status(status.clone(), time);
             self.told = Some(status);
         }
         if let State::Session(running) = self.viewer.state() {
-            if let (Some(desk), Some(asked)) = (self.desk.as_ref(), running.asked())
-                && !core::mem::replace(&mut self.noted, true)
-            {
-                desk.granted(running.session(), asked.clone());
-            }
             let units: Vec<Unit> = running.units().skip(self.units).map(|(id, unit)| listed(id, unit)).collect();
             self.units = self.units.saturating_add(units.len());
             if !units.is_empty() {

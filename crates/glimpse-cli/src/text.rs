@@ -1,5 +1,7 @@
 //! Text that came from elsewhere, made safe to print and safe to name a file by.
 
+use glimpse_wire::limits::MAX_TITLE;
+
 /// Marks of direction, line ends that are no control characters, and what is drawn as nothing or as a blank: the
 /// default-ignorable code points of Unicode (DerivedCoreProperties.txt), and the blanks that pass for letters.
 const UNSEEN: [core::ops::RangeInclusive<char>; 21] = [
@@ -85,6 +87,11 @@ pub(crate) fn file_name(wanted: &str) -> String {
 pub(crate) fn cut(text: &str, limit: usize) -> &str {
     let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.split_at_checked(end).map_or("", |(front, _)| front)
+}
+
+/// Whether a text can be somebody's name: there is something in it, and not too much.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && cut(text, MAX_TITLE) == text
 }
 
 /// The column under which a second one begins, at most.

@@ -14,7 +14,23 @@ use crate::account::Device;
 /// What a card begins with as text.
 const PREFIX: &str = "glimpse-card-1:";
 /// A card as text, in bytes at most.
-const MAX_TEXT: usize = 4 * 1024;
+pub(crate) const MAX_TEXT: usize = 4 * 1024;
+
+/// A signed statement as one line of text: what it begins with, and base64url.
+pub(crate) fn signed_text(prefix: &str, signed: &Signed) -> String {
+    format!("{prefix}{}", Base64UrlUnpadded::encode_string(&encode(signed)))
+}
+
+/// Reads such a line; spaces around it are ignored. Nothing is checked.
+pub(crate) fn read_signed(prefix: &str, text: &str) -> Result<Signed, Malformed> {
+    let text = text.trim();
+    if text.len() > MAX_TEXT {
+        return Err(Malformed);
+    }
+    let encoded = text.strip_prefix(prefix).ok_or(Malformed)?;
+    let bytes = Base64UrlUnpadded::decode_vec(encoded).map_err(|_| Malformed)?;
+    decode(&bytes, MAX_LINK)
+}
 
 /// A card as it is handed over: one line of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +55,7 @@ impl ContactCard {
 
 impl fmt::Display for ContactCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", Base64UrlUnpadded::encode_string(&encode(&self.signed)))
+        f.write_str(&signed_text(PREFIX, &self.signed))
     }
 }
 
@@ -47,13 +63,7 @@ impl FromStr for ContactCard {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let text = text.trim();
-        if text.len() > MAX_TEXT {
-            return Err(Malformed);
-        }
-        let encoded = text.strip_prefix(PREFIX).ok_or(Malformed)?;
-        let bytes = Base64UrlUnpadded::decode_vec(encoded).map_err(|_| Malformed)?;
-        let signed: Signed = decode(&bytes, MAX_LINK)?;
+        let signed = read_signed(PREFIX, text)?;
         let card = signed.peek()?;
         Ok(Self { signed, card })
     }

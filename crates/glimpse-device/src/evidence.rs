@@ -1,20 +1,19 @@
 //! The log of a session as a file that anybody checks offline who has the lender's contact card.
 
 use glimpse_core::receipts::{Audit, audit};
-use glimpse_wire::account::{Head, SignedLink};
+use glimpse_wire::account::SignedLink;
 use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::organisation::Asked;
-use glimpse_wire::pairing::Terms;
-use glimpse_wire::session::{Event, Receipt};
+use glimpse_wire::session::Receipt;
 use glimpse_wire::{DeviceId, Malformed, SessionId, decode, encode};
 use minicbor::{Decode, Encode};
 
 use crate::account::Device;
 use crate::card::ContactCard;
 use crate::error::DeviceError;
-use crate::sessions::{SessionTrail, Verdict, stopper};
+use crate::sessions::{SessionTrail, Verdict, first_terms, stopper};
 use crate::writer::check_card;
 
 /// Form of the file.
@@ -83,7 +82,8 @@ impl Evidence {
     pub fn check(&self, card: &ContactCard) -> Result<SessionTrail, NoEvidence> {
         let chain = Chain::replay(&self.links).map_err(|_| NoEvidence::OtherAccount)?;
         check_card(&chain, card).map_err(|_| NoEvidence::OtherAccount)?;
-        let lender = self.terms_head().and_then(|head| chain.active_at(&self.device, &head));
+        // At the head of the first Terms, the device belonged to the account.
+        let lender = first_terms(&self.receipts).and_then(|terms| chain.active_at(&self.device, &terms.head));
         let device = &lender.ok_or(NoEvidence::OtherAccount)?.device.signing;
         let session = self.session().ok_or(NoEvidence::Broken { seq: 0 })?;
         let audit: Audit = audit(session, device, &|stop| stopper(&chain, stop), &self.receipts)
@@ -91,13 +91,6 @@ impl Evidence {
         let verdict = Verdict::of(&audit);
         let asked = self.asked.first().cloned();
         Ok(SessionTrail { session, receipts: self.receipts.clone(), audit: Some(audit), verdict, asked })
-    }
-
-    /// The head of the first Terms: at that, the device belonged to the account.
-    fn terms_head(&self) -> Option<Head> {
-        let first: Receipt = decode(self.receipts.first()?.as_slice(), MAX_RECEIPT).ok()?;
-        let Event::Granted { terms, .. } = first.event else { return None };
-        decode::<Terms>(terms.as_slice(), MAX_RECEIPT).ok().map(|terms| terms.head)
     }
 
     /// That of the first receipt; the others must have the same.

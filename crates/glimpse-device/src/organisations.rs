@@ -3,24 +3,21 @@
 use core::fmt;
 use core::str::FromStr;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use glimpse_core::pairing::device::{KeyConfirmed, Vouched};
 use glimpse_wire::account::{Pin, Signed};
 use glimpse_wire::api::Organisation;
-use glimpse_wire::limits::{MAX_LINK, MAX_TITLE};
 use glimpse_wire::organisation::{CredentialFault, OrganisationCard, Revocations, Role};
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{ErrorCode, Malformed, SUITE, SigningKeyBytes, UnixMillis, decode, encode};
+use glimpse_wire::{ErrorCode, Malformed, SigningKeyBytes, UnixMillis, decode, encode};
 
 use crate::account::Device;
 use crate::api::{bare, json};
+use crate::card::{read_signed, signed_text};
 use crate::error::DeviceError;
 use crate::transport::Method;
 
 /// What a card begins with as text: only characters of QR's alphanumeric mode.
 const PREFIX: &str = "GLIMPSE:ORGANISATION:";
-/// A card as text, in bytes at most.
-const MAX_TEXT: usize = 4 * 1024;
 /// What the server says of an organisation, in bytes at most: the longest list of revocations, in base64, and a card.
 const MAX_SAID: usize = 128 * 1024;
 
@@ -40,11 +37,7 @@ impl PinCard {
         let claimed: OrganisationCard = signed.peek()?;
         let card: OrganisationCard =
             signed.open(StatementKind::OrganisationCard, &claimed.key).map_err(|_| Malformed)?;
-        let fits = card.suite == SUITE
-            && (1..=MAX_TITLE).contains(&card.name.len())
-            && !card.name.trim().is_empty()
-            && card.server.len() <= MAX_TITLE;
-        if fits { Ok(Self { signed, card }) } else { Err(Malformed) }
+        if card.fits() && !card.name.trim().is_empty() { Ok(Self { signed, card }) } else { Err(Malformed) }
     }
 
     /// What it says. The name is the organisation's own word for itself: whoever pins it compares the key.
@@ -62,7 +55,7 @@ impl PinCard {
 
 impl fmt::Display for PinCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", Base64UrlUnpadded::encode_string(&encode(&self.signed)))
+        f.write_str(&signed_text(PREFIX, &self.signed))
     }
 }
 
@@ -70,13 +63,7 @@ impl FromStr for PinCard {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let text = text.trim();
-        if text.len() > MAX_TEXT {
-            return Err(Malformed);
-        }
-        let encoded = text.strip_prefix(PREFIX).ok_or(Malformed)?;
-        let bytes = Base64UrlUnpadded::decode_vec(encoded).map_err(|_| Malformed)?;
-        Self::of(decode(&bytes, MAX_LINK)?)
+        Self::of(read_signed(PREFIX, text)?)
     }
 }
 
@@ -183,7 +170,10 @@ const fn damaged() -> DeviceError {
 mod tests {
     use glimpse_core::organisation::OrganisationKeys;
 
+    use glimpse_wire::limits::MAX_TITLE;
+
     use super::*;
+    use crate::card::MAX_TEXT;
     use crate::native::Machine;
     use crate::surroundings::SystemRng;
 

@@ -101,11 +101,7 @@ impl SessionTrail {
     /// # Errors
     /// [`CredentialFault`] where an agent asked and it cannot be shown who.
     pub fn request(&self) -> Result<Option<Request>, CredentialFault> {
-        let first = self.receipts.first().and_then(|first| decode::<Receipt>(first.as_slice(), MAX_RECEIPT).ok());
-        let Some(Receipt { event: Event::Granted { terms, .. }, .. }) = first else {
-            return Err(CredentialFault::Missing);
-        };
-        let terms: Terms = decode(terms.as_slice(), MAX_RECEIPT).map_err(|_| CredentialFault::Missing)?;
+        let terms = first_terms(&self.receipts).ok_or(CredentialFault::Missing)?;
         if terms.asked == Hash::ZERO {
             return Ok(None);
         }
@@ -247,9 +243,8 @@ impl Device {
     pub fn lender(&self, session: SessionId, receipts: &[Bytes]) -> DeviceId {
         let own = self.keys().id();
         let known = self.known();
-        let first = receipts.get(..1).unwrap_or_default();
         let others = known.chain.members().iter().filter(|member| member.id != own);
-        let lent = |key: &SigningKeyBytes| audit(session, key, &|_| None, first).is_ok();
+        let lent = |key: &SigningKeyBytes| lent_by(key, session, receipts);
         if lent(&self.keys().signing().public()) {
             return own;
         }
@@ -359,6 +354,20 @@ impl Device {
         let Some(bytes) = self.home.trail(&session.to_string()).await? else { return Ok(None) };
         decode(&bytes, MAX_KEPT).map(Some).map_err(|_| DeviceError::Damaged("receipts"))
     }
+}
+
+/// The Terms under which a session began, if its first receipt holds such.
+#[must_use]
+pub fn first_terms(receipts: &[Bytes]) -> Option<Terms> {
+    let first: Receipt = decode(receipts.first()?.as_slice(), MAX_RECEIPT).ok()?;
+    let Event::Granted { terms, .. } = first.event else { return None };
+    decode(terms.as_slice(), MAX_RECEIPT).ok()
+}
+
+/// Whether the first receipt holds Terms that this key signed.
+#[must_use]
+pub fn lent_by(key: &SigningKeyBytes, session: SessionId, receipts: &[Bytes]) -> bool {
+    audit(session, key, &|_| None, receipts.get(..1).unwrap_or_default()).is_ok()
 }
 
 /// The key of the device that ended a session which another one began, if it belonged to the account then.

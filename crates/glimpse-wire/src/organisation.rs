@@ -30,6 +30,14 @@ pub struct OrganisationCard {
 
 array!(OrganisationCard { suite, key, name, server, audit, at });
 
+impl OrganisationCard {
+    /// Whether it is of this suite, with texts within the limits.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.suite == crate::SUITE && (1..=MAX_TITLE).contains(&self.name.len()) && self.server.len() <= MAX_TITLE
+    }
+}
+
 /// What an agent may do in the portal. On a customer's device both are agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {

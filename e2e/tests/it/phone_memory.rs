@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use e2e::browser::Chromium;
 use e2e::phone::{PASSPHRASE, Phone};
+use e2e::proxy::Proxy;
 use e2e::scan::{Needle, scan_processes};
 use e2e::wait::until;
 use serde_json::{Value, json};
@@ -24,6 +26,43 @@ async fn database(phone: &Phone) -> Result<Vec<u8>> {
         const values = open.result.transaction('files').objectStore('files').getAll(); \
         values.onsuccess = () => { open.result.close(); done(values.result.flatMap(value => [...value])); }; }";
     Ok(serde_json::from_value(phone.browser.run_async(read).await?)?)
+}
+
+/// No word is on a browser's console, in its address, or in what went over the network.
+pub(crate) async fn says_nothing_of(browser: &Chromium, line: &Proxy, words: [&str; 4]) -> Result<()> {
+    browser.run("console.log('planted in the console')").await?;
+    let console = browser.console().await?.join("\n");
+    assert!(console.contains("planted in the console"), "control");
+    let traffic: Vec<u8> = line
+        .exchanges()
+        .into_iter()
+        .flat_map(|(asked, answer)| [asked.path.into_bytes(), asked.body, answer.body].concat())
+        .collect();
+    let holds = |bytes: &[u8], word: &str| e2e::scan::occurrences(bytes, word.as_bytes()) > 0;
+    assert!(holds(&traffic, "/v1/sessions"), "control: the traffic was seen");
+    for word in words {
+        assert!(!console.contains(word), "{word:?} is on the console");
+        assert!(!holds(&traffic, word), "{word:?} went over the network");
+        assert!(!browser.driver.current_url().await?.as_str().contains(word));
+    }
+    Ok(())
+}
+
+/// No word lies in a browser's profile, which may hold what it was told as UTF-16, too. Says whether the name of something in
+/// a database lies there: a browser writes those with the high byte first.
+pub(crate) fn holds_nothing_of(browser: &Chromium, words: [&str; 4], name: &str) -> Result<bool> {
+    let wide = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(order).collect() };
+    let mut database = false;
+    for file in files_below(browser.profile())? {
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        database |= e2e::scan::occurrences(&bytes, &wide(name, u16::to_be_bytes)) > 0;
+        for word in words {
+            let forms = [word.as_bytes().to_vec(), wide(word, u16::to_le_bytes), wide(word, u16::to_be_bytes)];
+            let there = forms.iter().any(|form| e2e::scan::occurrences(&bytes, form) > 0);
+            assert!(!there, "{word:?} is in {}", file.display());
+        }
+    }
+    Ok(database)
 }
 
 #[tokio::test]
@@ -102,36 +141,10 @@ async fn t090_nothing_that_the_phone_keeps_or_says_can_be_read_without_the_passp
         json!(r#"["",{},{},null,""]"#),
         "beside the database and the build's files"
     );
-    phone.browser.run("console.log('planted in the console')").await?;
-    let console = phone.browser.console().await?.join("\n");
-    assert!(console.contains("planted in the console"), "control");
-    let traffic: Vec<u8> = pair
-        .line
-        .exchanges()
-        .into_iter()
-        .flat_map(|(asked, answer)| [asked.path.into_bytes(), asked.body, answer.body].concat())
-        .collect();
-    let holds = |bytes: &[u8], word: &str| e2e::scan::occurrences(bytes, word.as_bytes()) > 0;
-    assert!(holds(&traffic, "/v1/sessions"), "control: the traffic was seen");
-    for word in words {
-        assert!(!console.contains(word), "{word:?} is on the console");
-        assert!(!holds(&traffic, word), "{word:?} went over the network");
-        assert!(!phone.browser.driver.current_url().await?.as_str().contains(word));
-    }
-    // The profile on disk, the database of the phone among it. A browser may write what it was told as UTF-16, too.
+    says_nothing_of(&phone.browser, &pair.line, words).await?;
+    // The profile on disk, the database of the phone among it.
     phone.lock().await?;
-    let wide = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(order).collect() };
-    let mut database = false;
-    for file in files_below(phone.browser.profile())? {
-        let bytes = std::fs::read(&file).unwrap_or_default();
-        // A browser writes keys of a database with the high byte first.
-        database |= e2e::scan::occurrences(&bytes, &wide("listing.sealed", u16::to_be_bytes)) > 0;
-        for word in words {
-            let forms = [word.as_bytes().to_vec(), wide(word, u16::to_le_bytes), wide(word, u16::to_be_bytes)];
-            let there = forms.iter().any(|form| e2e::scan::occurrences(&bytes, form) > 0);
-            assert!(!there, "{word:?} is in {}", file.display());
-        }
-    }
+    let database = holds_nothing_of(&phone.browser, words, "listing.sealed")?;
     assert!(database, "control: the phone's database is on the disk, and names of its files can be read");
     Ok(())
 }

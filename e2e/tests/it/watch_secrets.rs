@@ -6,8 +6,8 @@ use e2e::phone::Phone;
 use e2e::worn::{PIN, Worn};
 use serde_json::json;
 
-use crate::memory::files_below;
 use crate::phone::{SECRET, TITLE, with_line};
+use crate::phone_memory::{holds_nothing_of, says_nothing_of};
 
 /// A phone with a record, and its watch.
 async fn worn(url: &str) -> Result<Worn> {
@@ -36,36 +36,12 @@ async fn t090_nothing_that_the_watch_keeps_or_says_can_be_read_without_the_pin()
         json!(r#"["",{},{},null,"glimpse-watch"]"#),
         "beside the database and the name by which the phone page finds the window again"
     );
-    face.run("console.log('planted in the console')").await?;
-    let console = face.console().await?.join("\n");
-    assert!(console.contains("planted in the console"), "control");
-    let traffic: Vec<u8> = line
-        .exchanges()
-        .into_iter()
-        .flat_map(|(asked, answer)| [asked.path.into_bytes(), asked.body, answer.body].concat())
-        .collect();
-    let holds = |bytes: &[u8], word: &str| e2e::scan::occurrences(bytes, word.as_bytes()) > 0;
-    assert!(holds(&traffic, "/v1/sessions"), "control: the traffic was seen");
-    for word in words {
-        assert!(!console.contains(word), "{word:?} is on the console");
-        assert!(!holds(&traffic, word), "{word:?} went over the network");
-        assert!(!face.driver.current_url().await?.as_str().contains(word));
-    }
+    says_nothing_of(face, &line, words).await?;
     face.tap("over-close").await?;
     face.tap("lock").await?;
     face.screen("locked").await?;
     worn.page().await?.lock().await?;
-    let wide = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(order).collect() };
-    let mut database = false;
-    for file in files_below(worn.phone.browser.profile())? {
-        let bytes = std::fs::read(&file).unwrap_or_default();
-        database |= e2e::scan::occurrences(&bytes, &wide("glimpse-watch", u16::to_be_bytes)) > 0;
-        for word in words {
-            let forms = [word.as_bytes().to_vec(), wide(word, u16::to_le_bytes), wide(word, u16::to_be_bytes)];
-            let there = forms.iter().any(|form| e2e::scan::occurrences(&bytes, form) > 0);
-            assert!(!there, "{word:?} is in {}", file.display());
-        }
-    }
+    let database = holds_nothing_of(&worn.phone.browser, words, "glimpse-watch")?;
     assert!(database, "control: the watch's database is on the disk, and its name can be read");
     Ok(())
 }

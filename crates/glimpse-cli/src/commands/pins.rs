@@ -4,7 +4,6 @@ use glimpse_device::organisations::PinCard;
 use glimpse_wire::UnixMillis;
 use glimpse_wire::account::Pin;
 use glimpse_wire::chain::Chain;
-use glimpse_wire::limits::MAX_TITLE;
 use serde_json::json;
 
 use super::cosign::explained;
@@ -13,7 +12,7 @@ use crate::args::{PinKey, Shared};
 use crate::failure::Failure;
 use crate::home;
 use crate::out::Out;
-use crate::text::{clean, cut};
+use crate::text::{clean, is_name};
 
 const WRITER: &str = "writer";
 const ORGANISATION: &str = "organisation";
@@ -32,7 +31,7 @@ pub(super) fn counts(chain: &Chain, pin: &Pin, now: UnixMillis) -> bool {
 
 pub(super) async fn pin(shared: &Shared, key: &PinKey, out: Out) -> Result<u8, Failure> {
     let name = key.name.trim();
-    if name.is_empty() || cut(name, MAX_TITLE) != name {
+    if !is_name(name) {
         return Err(Failure::usage("A pin has a name, and not a long one.", "Name it as you know it: a word or two."));
     }
     let (what, pinned) = match (key.writer, key.organisation, &key.card) {

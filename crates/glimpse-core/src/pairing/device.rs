@@ -3,6 +3,7 @@
 use glimpse_wire::account::Head;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{APPROVAL_MILLIS, MAX_ASK, MAX_MESSAGE};
+use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::{HelloCore, Identity, Introduction, Message, Offer, Purpose};
 use glimpse_wire::preimage;
 use glimpse_wire::session::Side;
@@ -11,7 +12,7 @@ use glimpse_wire::{
 };
 use rand_core::CryptoRng;
 
-use super::{claim_fits, receive, side_ids, stretched};
+use super::{asked, claim_fits, receive, side_ids, stretched};
 use crate::Monotonic;
 use crate::aead::{self, NONCE};
 use crate::attempts::Counted;
@@ -239,16 +240,11 @@ impl ExpectConfirmA {
         let tag = self.keys.confirm_b(&preimage::confirm_b(&self.transcript, &confirm, &sealed_identity));
         let answer = encode(&Message::ConfirmB { confirm: Hash(*tag.expose_secret()), sealed: Bytes(sealed_identity) });
         let words = CheckWords::from_secret(&self.keys.words(&nonce));
-        let asked = match self.purpose {
-            Purpose::Agent => preimage::asked(&self.transcript, &opened, words.words().into()),
-            Purpose::View | Purpose::Link => Hash::ZERO,
-        };
         let confirmed = KeyConfirmed {
             purpose: self.purpose,
             session: preimage::session_id(&self.transcript),
             words,
-            asked,
-            introduction: opened,
+            asked: asked(self.purpose, self.transcript, &opened, words),
             keys: self.keys,
             transcript: self.transcript,
             viewer_kem: self.viewer_kem,
@@ -303,9 +299,7 @@ pub struct KeyConfirmed {
     transcript: Hash,
     viewer_kem: KemPublic,
     peer: Peer,
-    asked: Hash,
-    /// As ConfirmA sealed it.
-    introduction: Vec<u8>,
+    asked: Option<Asked>,
     account: AccountId,
     head: Head,
     deadline: Monotonic,
@@ -370,7 +364,7 @@ impl KeyConfirmed {
             self.viewer_kem,
             self.peer.signing,
             self.keys.psk(),
-            self.asked,
+            self.asked.as_ref().map_or(Hash::ZERO, Asked::commitment),
         )
     }
 

@@ -8,7 +8,9 @@
 pub mod device;
 pub mod viewer;
 
+use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_CLAIM, MAX_MESSAGE};
+use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::{Message, Purpose};
 use glimpse_wire::preimage::{self, Preimage};
 use glimpse_wire::session::Side;
@@ -18,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::code::{CodeSecret, Nameplate};
 use crate::secret::Secret;
 use crate::stretch;
+use crate::words::CheckWords;
 
 /// Decodes a message of the other end; an Abort becomes its error.
 pub(crate) fn receive(bytes: &[u8]) -> Result<Message, ErrorCode> {
@@ -40,6 +43,18 @@ fn stretched(nameplate: &Nameplate, secret: &CodeSecret, offer: &[u8]) -> Result
 fn side_ids(purpose: Purpose, nameplate: &Nameplate, offer: &[u8], hello_core: &[u8]) -> (Hash, Hash) {
     let id = |side| preimage::side_id(side, purpose, nameplate.as_str(), offer, hello_core);
     (id(Side::Viewer), id(Side::Device))
+}
+
+/// What an agent asks, as each end keeps it: the introduction as ConfirmA seals it. Nobody asks with another purpose.
+fn asked(purpose: Purpose, transcript: Hash, introduction: &[u8], words: CheckWords) -> Option<Asked> {
+    match purpose {
+        Purpose::Agent => {
+            let (first, second) = words.words();
+            let introduction = Bytes(introduction.to_vec());
+            Some(Asked { transcript, introduction, first: first.to_owned(), second: second.to_owned() })
+        }
+        Purpose::View | Purpose::Link => None,
+    }
 }
 
 fn claim_fits(text: &str) -> bool {

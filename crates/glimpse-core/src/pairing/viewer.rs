@@ -10,7 +10,7 @@ use glimpse_wire::session::Side;
 use glimpse_wire::{ErrorCode, Hash, MailboxId, SUITE, SessionId, decode, encode};
 use rand_core::CryptoRng;
 
-use super::{claim_fits, receive, side_ids, stretched};
+use super::{asked, claim_fits, receive, side_ids, stretched};
 use crate::Monotonic;
 use crate::aead::{self, NONCE};
 use crate::code::PairingCode;
@@ -204,18 +204,7 @@ impl Agreed {
             signature: self.signing.sign(&signed),
         });
         let check_words = CheckWords::from_secret(&self.keys.words(&self.words));
-        let asked = match self.purpose {
-            Purpose::Agent => {
-                let (first, second) = check_words.words();
-                Some(Asked {
-                    transcript: self.transcript,
-                    introduction: Bytes(sealed.clone()),
-                    first: first.to_owned(),
-                    second: second.to_owned(),
-                })
-            }
-            Purpose::View | Purpose::Link => None,
-        };
+        let asked = asked(self.purpose, self.transcript, &sealed, check_words);
         aead::seal(&self.keys.seal_a(), [0; NONCE], &self.transcript.0, &mut sealed);
         let tag = self.keys.confirm_a(&preimage::confirm_a(&self.transcript, &self.words, &sealed));
         let confirm = Hash(*tag.expose_secret());

@@ -172,7 +172,8 @@ impl Pairing<'_, '_> {
         let approved = match yes.to {
             Yes::Picked(words) => confirmed.approve(words, decision, now)?,
             Yes::Vouched(vouched) => {
-                self.device.keep_asked(confirmed.session(), &confirmed.asked()).await?;
+                let asked = confirmed.asked().ok_or(ErrorCode::Internal)?;
+                self.device.keep_asked(confirmed.session(), asked).await?;
                 confirmed.approve_agent(vouched, decision, now)?
             }
         };

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use glimpse_wire::account::{KEM_KEY_LEN, Signed};
 use glimpse_wire::api::{AgentSessions, Enrol, Enrolments, Organisation, Receipts, RegisterOrganisation, SignedJson};
-use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_PAGE, MAX_RECEIPTS, MAX_TITLE};
+use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_PAGE, MAX_RECEIPTS};
 use glimpse_wire::organisation::{
     Credential, CredentialFault, Invitation, OrganisationCard, OrganisationRequest, Revocations,
 };
@@ -57,10 +57,8 @@ pub(super) async fn register(
         .open(StatementKind::OrganisationCard, &organisation)
         .map_err(|_| ErrorCode::Unauthorised)?;
     let audit = body.audit_key.as_slice();
-    let fits = card.suite == SUITE
+    let fits = card.fits()
         && card.key == organisation
-        && (1..=MAX_TITLE).contains(&card.name.len())
-        && card.server.len() <= MAX_TITLE
         && audit.len() == KEM_KEY_LEN
         && card.audit == audit_key_hash(audit)
         && card.at.0 <= now.plus(CLOCK_SLACK_MILLIS).0;

@@ -217,9 +217,13 @@ impl Phone {
     }
 
     pub(crate) async fn put_offer(&self, mailbox: &Mailbox) -> Said {
+        self.put_offer_for(Purpose::View, mailbox).await
+    }
+
+    pub(crate) async fn put_offer_for(&self, purpose: Purpose, mailbox: &Mailbox) -> Said {
         let offer = Offer {
             suite: SUITE,
-            purpose: Purpose::View,
+            purpose,
             mailbox: mailbox.mailbox,
             server_nonce: mailbox.server_nonce,
             device_nonce: Hash(random()),
@@ -246,10 +250,21 @@ impl Phone {
     /// The same, without the server's having been told of the session.
     pub(crate) async fn unsent_visit(&self, units: Vec<TermsUnit>, change: impl FnOnce(&mut Terms)) -> Visit {
         let mailbox = self.show_code().await;
-        let viewer = SigningKey::from_bytes(&random());
         let http = Http { token: None, ..self.http.clone() };
         let claim = Claim { nameplate: mailbox.nameplate.clone(), purpose: PurposeWord::View };
         let claimed: Claimed = http.post("/v1/claims", &claim).await.json();
+        self.visit_in(mailbox, &claimed, units, change).await
+    }
+
+    /// A session in a mailbox that was claimed, which the server has not been told of.
+    pub(crate) async fn visit_in(
+        &self,
+        mailbox: Mailbox,
+        claimed: &Claimed,
+        units: Vec<TermsUnit>,
+        change: impl FnOnce(&mut Terms),
+    ) -> Visit {
+        let viewer = SigningKey::from_bytes(&random());
         let transcript = Hash(random());
         let issued = self.now().await;
         let mut terms = Terms {
@@ -269,7 +284,7 @@ impl Phone {
         };
         change(&mut terms);
         Visit {
-            http,
+            http: Http { token: None, ..self.http.clone() },
             key: viewer,
             session: terms.session,
             mailbox: mailbox.mailbox,

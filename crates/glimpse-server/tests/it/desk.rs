@@ -10,7 +10,7 @@ use glimpse_wire::ids::Bytes;
 use glimpse_wire::organisation::{
     AgentSignIn, Credential, Invitation, OrganisationCard, OrganisationRequest, Revocations, RevokedAgent, Role,
 };
-use glimpse_wire::pairing::{Offer, Purpose, Rights, Terms, TermsUnit};
+use glimpse_wire::pairing::{Purpose, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::*;
 use p256::ecdsa::signature::Signer as _;
@@ -242,51 +242,16 @@ impl Phone {
     pub(crate) async fn show_code_to_agents(&self) -> Mailbox {
         let mailbox: Mailbox =
             self.http.post("/v1/mailboxes", &OpenMailbox { purpose: PurposeWord::Agent }).await.json();
-        let offer = Offer {
-            suite: SUITE,
-            purpose: Purpose::Agent,
-            mailbox: mailbox.mailbox,
-            server_nonce: mailbox.server_nonce,
-            device_nonce: Hash(random()),
-            identity: Hash(random()),
-            expires: mailbox.expires,
-        };
-        let path = format!("/v1/mailboxes/{}/offer", mailbox.mailbox);
-        self.http.with(mailbox.token).bytes(Method::PUT, &path, encode(&offer)).await.ok();
+        self.put_offer_for(Purpose::Agent, &mailbox).await.ok();
         mailbox
     }
 
     /// A session that `mailbox` was claimed for, not yet registered.
     pub(crate) async fn visit_of(&self, mailbox: Mailbox, claimed: Claimed, units: Vec<TermsUnit>) -> Visit {
-        let viewer = SigningKey::from_bytes(&random());
-        let transcript = Hash(random());
-        let issued = self.now().await;
-        let terms = Terms {
-            suite: SUITE,
-            session: preimage::session_id(&transcript),
-            account: self.account,
-            viewer: public(&viewer),
-            units,
-            rights: Rights::VIEW,
-            budget: 10_000,
-            rate: 10_000,
-            issued,
-            expires: issued.plus(5 * 60 * 1000),
-            head: self.head,
-            seq: 1,
-            asked: Hash([7; 32]),
-        };
-        Visit {
-            http: Http { token: None, ..self.http.clone() },
-            key: viewer,
-            session: terms.session,
-            mailbox: mailbox.mailbox,
-            nameplate: mailbox.nameplate,
-            device_token: mailbox.token,
-            viewer_token: claimed.token,
-            transcript,
-            terms,
-        }
+        self.visit_in(mailbox, &claimed, units, |terms| {
+            (terms.budget, terms.rate, terms.asked) = (10_000, 10_000, Hash([7; 32]));
+        })
+        .await
     }
 
     pub(crate) async fn register(&self, visit: &Visit) -> Said {

@@ -4,7 +4,7 @@ use glimpse_device::api::json as read_json;
 use glimpse_device::surroundings::SystemRng;
 use glimpse_device::transport::Method;
 use glimpse_wire::api::{Enrolment, Enrolments};
-use glimpse_wire::limits::{MAX_CREDENTIAL_MILLIS, MAX_REVOCATIONS, MAX_TITLE};
+use glimpse_wire::limits::{MAX_CREDENTIAL_MILLIS, MAX_REVOCATIONS};
 use glimpse_wire::organisation::{Credential, Invitation, Revocations, RevokedAgent};
 use glimpse_wire::{AgentId, SUITE, Salt, UnixMillis};
 use rand_core::Rng;
@@ -15,7 +15,7 @@ use crate::args::{Invite, Issue, RevokeAgent, Shared};
 use crate::commands::confirm;
 use crate::failure::Failure;
 use crate::out::Out;
-use crate::text::{clean, count, cut, date};
+use crate::text::{clean, count, date, is_name};
 
 const HOUR: u64 = 60 * 60 * 1000;
 /// Enrolments of one organisation as the server gives them, in bytes at most.
@@ -25,7 +25,7 @@ const SHORT: usize = 8;
 
 pub(super) async fn invite(shared: &Shared, place: &OrganisationHome, asked: &Invite, out: Out) -> Result<u8, Failure> {
     let name = asked.name.trim();
-    if name.is_empty() || cut(name, MAX_TITLE) != name {
+    if !is_name(name) {
         return Err(Failure::usage("An agent has a name, and not a long one.", "Write it as customers may read it."));
     }
     let _held = place.lock().await?;

@@ -8,16 +8,15 @@ use std::path::Path;
 
 use glimpse_core::receipts::audit;
 use glimpse_device::api::json as read_json;
-use glimpse_device::sessions::{stopper, told};
+use glimpse_device::sessions::{first_terms, lent_by, stopper, told};
 use glimpse_wire::account::SignedLink;
 use glimpse_wire::api::{AgentSession, AgentSessions, Receipts};
 use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS};
 use glimpse_wire::organisation::{Asked, Credential, Note, Outcome, Request};
-use glimpse_wire::pairing::Terms;
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::session::{Event, Receipt};
+use glimpse_wire::session::Receipt;
 use glimpse_wire::{AccountId, AgentId, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -115,7 +114,7 @@ async fn line_of(
             break;
         }
     }
-    let account = receipts.first().and_then(terms_of).map(|terms| terms.account);
+    let account = first_terms(&receipts).map(|terms| terms.account);
     if let Some(account) = account
         && !chains.contains_key(&account)
     {
@@ -130,7 +129,7 @@ async fn line_of(
         }
     }
     // Only what the Terms commit to is written out to be read.
-    let request = receipts.first().and_then(terms_of).and_then(|terms| asked.as_ref()?.check(&terms).ok());
+    let request = first_terms(&receipts).and_then(|terms| asked.as_ref()?.check(&terms).ok());
     Ok(Line {
         version: VERSION,
         organisation: desk.keys.public(),
@@ -149,12 +148,6 @@ async fn line_of(
         reason: request.as_ref().map(|request| request.reason.clone()),
         words: request.map(|Request { words: [first, second], .. }| format!("{first} {second}")),
     })
-}
-
-fn terms_of(receipt: &Bytes) -> Option<Terms> {
-    let receipt: Receipt = decode(receipt.as_slice(), MAX_RECEIPT).ok()?;
-    let Event::Granted { terms, .. } = receipt.event else { return None };
-    decode(terms.as_slice(), MAX_RECEIPT).ok()
 }
 
 fn unwritten() -> Failure {
@@ -219,7 +212,7 @@ fn checked(text: &str, organisation: Option<SigningKeyBytes>) -> Result<Checked,
     if line.version != VERSION || organisation.is_some_and(|key| key != line.organisation) {
         return Err("it is of another organisation, or of another version".to_owned());
     }
-    let terms = line.receipts.first().and_then(terms_of).ok_or("its first receipt is no grant")?;
+    let terms = first_terms(&line.receipts).ok_or("its first receipt is no grant")?;
     let links: Vec<SignedLink> = line
         .chain
         .iter()
@@ -231,17 +224,10 @@ fn checked(text: &str, organisation: Option<SigningKeyBytes>) -> Result<Checked,
         return Err("the chain is not that of the account that lent".to_owned());
     }
     let others = |stop: &glimpse_wire::session::Stop| stopper(&chain, stop);
-    let mut furthest = 0;
-    let found = chain.members().iter().find_map(|member| {
-        match audit(line.session, &member.device.signing, &others, &line.receipts) {
-            Ok(audit) => Some(audit),
-            Err(fault) => {
-                furthest = furthest.max(fault.seq);
-                None
-            }
-        }
-    });
-    let audit = found.ok_or_else(|| format!("receipt {furthest} does not hold"))?;
+    let lender = chain.members().iter().find(|member| lent_by(&member.device.signing, line.session, &line.receipts));
+    let lender = lender.ok_or("receipt 0 does not hold")?;
+    let audit = audit(line.session, &lender.device.signing, &others, &line.receipts)
+        .map_err(|broken| format!("receipt {} does not hold", broken.seq))?;
     let request = match &line.asked {
         Some(bytes) => {
             let asked: Asked = decode(bytes.as_slice(), usize::MAX).map_err(|_| "what was asked cannot be read")?;

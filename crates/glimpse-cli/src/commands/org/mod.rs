@@ -9,13 +9,12 @@ use glimpse_core::organisation::OrganisationKeys;
 use glimpse_device::native::Machine;
 use glimpse_device::organisations::PinCard;
 use glimpse_device::surroundings::{Surroundings, SystemRng};
-use glimpse_wire::limits::MAX_TITLE;
 use serde_json::json;
 
 use crate::args::{AgentCommand, AuditCommand, Org, OrgCommand, OrgInit, Shared};
 use crate::failure::Failure;
 use crate::out::Out;
-use crate::text::{clean, cut};
+use crate::text::{clean, is_name};
 use crate::{home, passphrase};
 use state::{OrganisationHome, State};
 
@@ -36,7 +35,7 @@ pub(super) async fn run(shared: &Shared, org: &Org, out: Out) -> Result<u8, Fail
 /// Makes the key and the card. Nothing is sent anywhere.
 async fn init(shared: &Shared, place: &OrganisationHome, asked: &OrgInit, out: Out) -> Result<u8, Failure> {
     let name = asked.name.trim();
-    if name.is_empty() || cut(name, MAX_TITLE) != name {
+    if !is_name(name) {
         return Err(Failure::usage("An organisation has a name, and not a long one.", "Name it as customers know it."));
     }
     let server = home::server_origin(shared)?;

@@ -1,6 +1,5 @@
 //! An agent at the other end: who vouches for whom, and the approval that takes it.
 
-use glimpse_wire::ids::Bytes;
 use glimpse_wire::organisation::{Asked, Credential, CredentialFault, Presented, Revocations};
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, SessionId, SigningKeyBytes, UnixMillis};
@@ -33,16 +32,10 @@ impl KeyConfirmed {
         self.purpose == Purpose::Agent
     }
 
-    /// What the agent asked, to be kept with the receipts: the Terms commit to it.
+    /// What the agent asked, to be kept with the receipts: the Terms commit to it. Nothing for the user's own screen.
     #[must_use]
-    pub fn asked(&self) -> Asked {
-        let (first, second) = self.words.words();
-        Asked {
-            transcript: self.transcript,
-            introduction: Bytes(self.introduction.clone()),
-            first: first.to_owned(),
-            second: second.to_owned(),
-        }
+    pub const fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
     }
 
     /// Which organisation the agent names: to look for the user's pin and for what it has revoked. Nothing is known yet.

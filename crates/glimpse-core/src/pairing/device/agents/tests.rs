@@ -258,7 +258,7 @@ fn t065_what_was_asked_is_proved_by_what_both_ends_keep_and_by_nothing_else() {
     let (confirmed, viewer, confirm_b) =
         world.confirmed(Purpose::Agent, &asking, |bytes| world.agent.sign(bytes)).unwrap();
     let vouched = confirmed.vouch(&world.organisation.public(), None, AT).unwrap();
-    let asked = confirmed.asked();
+    let asked = confirmed.asked().unwrap().clone();
     let (_, grant) =
         confirmed.approve_agent(vouched, decision(), NOW).unwrap().seal(&world.account.device, &mut rng(20)).unwrap();
     let session = viewer.receive(&confirm_b).unwrap().receive(&grant.message).unwrap();
