@@ -226,6 +226,9 @@ fn checked(text: &str, organisation: Option<SigningKeyBytes>) -> Result<Checked,
     let others = |stop: &glimpse_wire::session::Stop| stopper(&chain, stop);
     let lender = chain.members().iter().find(|member| lent_by(&member.device.signing, line.session, &line.receipts));
     let lender = lender.ok_or("receipt 0 does not hold")?;
+    if chain.active_at(&lender.id, &terms.head).is_none() {
+        return Err("the device that lent did not belong to the account then".to_owned());
+    }
     let audit = audit(line.session, &lender.device.signing, &others, &line.receipts)
         .map_err(|broken| format!("receipt {} does not hold", broken.seq))?;
     let request = match &line.asked {
