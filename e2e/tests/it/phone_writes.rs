@@ -104,6 +104,8 @@ async fn a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_d
     // What is decided about is on the screen: as text, whatever it would draw.
     look_at(phone, "Result").await?;
     phone.browser.reads("From “Clinic”, not approved.").await?;
+    // Whose it is stands there while it is still being opened.
+    phone.browser.reads("mmol/l, pay 10").await?;
     let body = phone.browser.value("document.querySelector('.record-pane .body').textContent").await?;
     let body = body.as_str().context("a text")?;
     assert!(body.contains("<b>4.2</b> mmol/l, pay 10") && !body.contains('\u{202E}'), "{body:?}");
