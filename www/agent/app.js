@@ -68,6 +68,7 @@ class Page {
       this.#engine = await Engine.load({ reader: ["submit", "open"] });
       this.#engine.start((report) => this.#hear(report), () => this.#leave("internal"));
       this.#takeLink();
+      this.#takeReturn();
     } catch (error) {
       this.#refuse(error instanceof Stop ? error.code : "internal");
     }
@@ -79,6 +80,14 @@ class Page {
     if (!text) return;
     history.replaceState(null, "", location.pathname);
     this.#send({ type: "link", text });
+  }
+
+  /** Back from the identity provider: what it says leaves the address at once. */
+  #takeReturn() {
+    const said = new URLSearchParams(location.search);
+    const state = said.get("state");
+    if (location.search) history.replaceState(null, "", location.pathname);
+    if (state) this.#send({ type: "returned", state, code: said.get("code") });
   }
 
   /** @param {Intent} intent */
@@ -135,6 +144,7 @@ class Page {
     }
     if (snapshot.screen === "ending") return this.#blank();
     if (snapshot.screen === "agent") this.#agent = snapshot.agent;
+    if (snapshot.agent?.leave) location.assign(snapshot.agent.leave);
     // The viewer draws itself from here on, below what is known of the case.
     if (snapshot.agent?.stage === "looking") return;
     this.#last = snapshot;

@@ -60,6 +60,7 @@ export class Desk {
       h("details", {}, h("summary", {}, t("agent.forget.title")), h("p", {}, t("agent.forget.what")), this.#button("danger", "agent.forget", { type: "forget" })),
     ],
     "signing-in": () => [h("p", { role: "status" }, t("agent.wait"))],
+    leaving: (agent) => [h("p", { role: "status" }, t("agent.leaving.where", { host: new URL(agent.leave).host }))],
     unvouched: (agent) => [
       h("p", {}, t("agent.unvouched.what", { organisation: agent.organisation })),
       this.#button("primary", "agent.again", { type: "again" }, true),

@@ -7,6 +7,8 @@
 const DATABASE = "glimpse-agent";
 const KEYS = "keys";
 const ONE = "agent";
+/** Beside it, while the agent signs in at the organisation's identity provider: for which challenge. */
+const ASIDE = "aside";
 
 const open = () =>
   new Promise((done, failed) => {
@@ -56,9 +58,17 @@ const keeper = {
     if (!kept) throw new Error("no key is kept");
     return new Uint8Array(await crypto.subtle.sign("Ed25519", kept.signing, bytes));
   },
+  async setAside(text) {
+    await stored("readwrite", (keys) => keys.put(text, ASIDE));
+  },
+  async takeAside() {
+    const text = await stored("readonly", (keys) => keys.get(ASIDE));
+    await stored("readwrite", (keys) => keys.delete(ASIDE));
+    return text;
+  },
   async forget() {
     made = null;
-    await stored("readwrite", (keys) => keys.delete(ONE));
+    await stored("readwrite", (keys) => keys.clear());
   },
 };
 

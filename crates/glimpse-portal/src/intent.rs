@@ -27,6 +27,13 @@ pub enum Intent {
     },
     /// The passkey did not answer, or the person broke it off.
     NotAsserted,
+    /// Came back from the identity provider.
+    Returned {
+        /// For which sign-in, as the provider repeats it.
+        state: String,
+        /// What the server shows the provider; absent where the provider signed nobody in.
+        code: Option<String>,
+    },
     /// Looks again whether the organisation has vouched.
     Again,
     /// Goes on to the code, for this case and reason.

@@ -28,6 +28,7 @@ use crate::intent::Intent;
 use crate::snapshot::{Assert, Snapshot, View};
 
 mod notes;
+mod provider;
 
 /// What the server says of an organisation, in bytes at most.
 const MAX_SAID: usize = 128 * 1024;
@@ -57,7 +58,11 @@ pub trait Keeper {
     fn keep(&self, kept: Kept) -> Local<'_, Result<(), NoKey>>;
     /// Signs.
     fn sign(&self, bytes: Vec<u8>) -> Local<'_, Result<SignatureBytes, NoKey>>;
-    /// Forgets the key.
+    /// Keeps this until the page comes back from the identity provider.
+    fn set_aside(&self, text: String) -> Local<'_, Result<(), NoKey>>;
+    /// What was kept so; it is there once.
+    fn take_aside(&self) -> Local<'_, Result<Option<String>, NoKey>>;
+    /// Forgets the key, and whatever was kept beside it.
     fn forget(&self) -> Local<'_, Result<(), NoKey>>;
 }
 
@@ -97,6 +102,8 @@ enum Stage {
     SignedOut,
     SigningIn,
     Asserting(Challenged),
+    /// The page goes to the identity provider, at this address.
+    Leaving(String),
     Unvouched,
     Ready,
     Looking,
@@ -107,6 +114,8 @@ enum Stage {
 struct Challenged {
     challenge: Hash,
     assert: Assert,
+    /// What the identity provider returned, where there is one.
+    code: Option<String>,
 }
 
 impl Stage {
@@ -118,6 +127,7 @@ impl Stage {
             Self::Enrolling => "enrolling",
             Self::SignedOut => "signed-out",
             Self::SigningIn | Self::Asserting(_) => "signing-in",
+            Self::Leaving(_) => "leaving",
             Self::Unvouched => "unvouched",
             Self::Ready => "ready",
             Self::Looking => "looking",
@@ -208,6 +218,10 @@ impl Portal {
                     self.fall_back("agent.passkey.cancelled");
                 }
             }
+            Intent::Returned { state, code } => {
+                self.go(Stage::SigningIn, None);
+                self.run(|portal| async move { portal.returned(&state, code).await });
+            }
             Intent::Again => self.run(|portal| async move { portal.again().await }),
             Intent::Look { case, reason } => self.look(&case, &reason),
             Intent::Outcome { result, text } => {
@@ -246,6 +260,7 @@ impl Portal {
                 until: credential.map(|credential| credential.not_after),
                 problem: state.problem,
                 assert,
+                leave: if let Stage::Leaving(address) = &state.stage { Some(address) } else { None },
                 case: &state.case,
                 reason: &state.reason,
             },
@@ -362,13 +377,19 @@ impl Portal {
             json::<AgentChallenge>(response, MAX_JSON).await
         };
         match answered.await {
-            Ok(AgentChallenge { challenge, passkey: Some(id), .. }) => {
-                let assert = Assert { challenge: Bytes(challenge.0.to_vec()), id };
-                self.go(Stage::Asserting(Challenged { challenge, assert }), None);
+            Ok(AgentChallenge { challenge, passkey, provider: Some(address), .. }) => {
+                self.leave(address, challenge, passkey).await;
             }
-            Ok(AgentChallenge { challenge, .. }) => self.sign_in(challenge, None).await,
+            Ok(AgentChallenge { challenge, passkey, .. }) => self.answer(challenge, passkey, None).await,
             Err(error) => self.failed(&error),
         }
+    }
+
+    /// Signs in, once the passkey has answered where there is one.
+    async fn answer(&self, challenge: Hash, passkey: Option<Bytes>, code: Option<String>) {
+        let Some(id) = passkey else { return self.sign_in(challenge, None, code).await };
+        let assert = Assert { challenge: Bytes(challenge.0.to_vec()), id };
+        self.go(Stage::Asserting(Challenged { challenge, assert, code }), None);
     }
 
     async fn asserted(&self, assertion: Assertion) {
@@ -379,10 +400,10 @@ impl Portal {
         };
         let Some(challenged) = challenged else { return };
         self.go(Stage::SigningIn, None);
-        self.sign_in(challenged.challenge, Some(assertion)).await;
+        self.sign_in(challenged.challenge, Some(assertion), challenged.code).await;
     }
 
-    async fn sign_in(&self, challenge: Hash, assertion: Option<Assertion>) {
+    async fn sign_in(&self, challenge: Hash, assertion: Option<Assertion>, code: Option<String>) {
         let Some(kept) = self.0.state.borrow().kept.clone() else { return };
         let statement = AgentSignIn {
             suite: SUITE,
@@ -394,7 +415,7 @@ impl Portal {
         let preimage = Signed::preimage(StatementKind::AgentSignIn, &statement);
         let Ok(signature) = self.0.keeper.sign(preimage).await else { return self.fall_back("agent.no-key") };
         let signed = Signed { statement: Bytes(encode(&statement)), signature };
-        let body = SignInAgent { signed: signed.into(), assertion };
+        let body = SignInAgent { signed: signed.into(), assertion, code };
         let answered = async {
             let response = self.0.api.call(with_json(Method::Post, "/v1/agents/sign-in".to_owned(), &body)).await?;
             json::<AgentToken>(response, MAX_JSON).await

@@ -20,8 +20,8 @@ pub struct Snapshot<'p> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct View<'p> {
-    /// Where the agent is: `starting`, `stranger`, `invited`, `enrolling`, `signed-out`, `signing-in`, `unvouched`, `ready`,
-    /// `looking`.
+    /// Where the agent is: `starting`, `stranger`, `invited`, `enrolling`, `signed-out`, `signing-in`, `leaving`, `unvouched`,
+    /// `ready`, `looking`.
     pub stage: &'static str,
     /// What the organisation calls itself; empty where it is not known yet.
     pub organisation: &'p str,
@@ -35,6 +35,8 @@ pub struct View<'p> {
     pub problem: Option<&'static str>,
     /// What a passkey is to answer.
     pub assert: Option<&'p Assert>,
+    /// Where the page goes for the agent to sign in, and comes back from: an address that was looked at.
+    pub leave: Option<&'p str>,
     /// What was said of the case, to be shown beside the viewer.
     pub case: &'p str,
     /// And why.

@@ -42,6 +42,11 @@ extern "C" {
     /// 64 bytes.
     #[wasm_bindgen(method)]
     fn sign(this: &BrowserKeeper, bytes: Vec<u8>) -> Promise;
+    #[wasm_bindgen(method, js_name = setAside)]
+    fn set_aside(this: &BrowserKeeper, text: String) -> Promise;
+    /// Text, or `undefined`.
+    #[wasm_bindgen(method, js_name = takeAside)]
+    fn take_aside(this: &BrowserKeeper) -> Promise;
     #[wasm_bindgen(method)]
     fn forget(this: &BrowserKeeper) -> Promise;
 }
@@ -223,6 +228,14 @@ impl Keeper for InBrowser {
 
     fn sign(&self, preimage: Vec<u8>) -> Local<'_, Result<SignatureBytes, NoKey>> {
         Box::pin(async move { given(self.0.sign(preimage)).await.and_then(bytes).map(SignatureBytes) })
+    }
+
+    fn set_aside(&self, text: String) -> Local<'_, Result<(), NoKey>> {
+        Box::pin(async move { given(self.0.set_aside(text)).await.map(drop) })
+    }
+
+    fn take_aside(&self) -> Local<'_, Result<Option<String>, NoKey>> {
+        Box::pin(async move { Ok(given(self.0.take_aside()).await?.as_string()) })
     }
 
     fn forget(&self) -> Local<'_, Result<(), NoKey>> {

@@ -12,6 +12,7 @@ use crate::key_file::KeyFile;
 use crate::lifecycle::Lives;
 use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
+use crate::provider::Providers;
 use crate::push::Pushes;
 use crate::settings::{Limits, Settings};
 use crate::site::Site;
@@ -36,6 +37,7 @@ pub(crate) struct App {
     pub(crate) site: Option<Site>,
     /// None where there is no push key.
     pub(crate) pushes: Option<Pushes>,
+    pub(crate) providers: Providers,
     /// Cancelled when the server drains: sockets close, no connection is accepted.
     pub(crate) stop: CancellationToken,
     /// Sockets and other tasks that outlive their request.

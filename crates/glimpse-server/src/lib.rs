@@ -15,7 +15,7 @@
 //! store/     three SQLite files and two folders of blobs, split by concern       share     the one derivation
 //! throttle   rates         tickets   challenges and upload tokens        metrics, problem   what operators and clients see
 //! backup/    copies of main.db and blobs/, and of shares.db apart; from those to a data folder
-//! passkey    what an agent's passkey says
+//! passkey    what an agent's passkey says       provider   where agents sign in elsewhere as well (OpenID Connect)
 //! lapsing    what is remembered for a while                              pace               connections that stand still
 //! push/      tells devices that are asleep to look: whom, when, sealed, sent        health   asks whether a server is ready
 //! ```
@@ -47,6 +47,7 @@ mod metrics;
 mod pace;
 mod passkey;
 mod problem;
+mod provider;
 mod push;
 mod secret_file;
 mod server;
@@ -67,5 +68,5 @@ pub use listen::TlsError;
 pub use problem::Problem;
 pub use push::{PushKey, PushKeyError};
 pub use server::{RunningServer, StartError, check, migrate, start};
-pub use settings::{Limits, LogFormat, Settings, SettingsError};
+pub use settings::{Limits, LogFormat, Provider, Settings, SettingsError};
 pub use site::SiteError;

@@ -21,6 +21,7 @@ use crate::listen::{self, Listening, TlsError};
 use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::provider::Providers;
 use crate::push::{self, PushKeyError, Pushes};
 use crate::settings::{Settings, SettingsError};
 use crate::site::{Site, SiteError};
@@ -45,6 +46,9 @@ pub enum StartError {
     /// See [`PushKeyError`].
     #[error(transparent)]
     PushKey(#[from] PushKeyError),
+    /// The secret by which an identity provider knows this server is not there, lies in the data folder, or others may read it.
+    #[error("{0}, a provider's client_secret_file, is missing, lies inside the data folder, or can be read by others")]
+    ProviderSecret(PathBuf),
     /// The data folder cannot be made or used.
     #[error("cannot use the data folder {path}: {source}")]
     Data {
@@ -170,6 +174,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
     Store::make_folder(&settings.data)?;
     let keys = KeyFile::read(&settings.key_file, &settings.data)?;
     let pushes = Pushes::of(&settings)?;
+    let providers = Providers::of(&settings)?;
     let store = Store::open(&settings.data).await?;
 
     let (listener, address) = bind(settings.listen).await?;
@@ -192,6 +197,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
         rates,
         site,
         pushes,
+        providers,
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         settings,

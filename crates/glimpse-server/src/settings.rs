@@ -4,12 +4,14 @@
 //! in capitals, the ones under `[limits]` as `GLIMPSE_LIMITS_…`), a flag. What belongs to the protocol rather than to the
 //! operator, such as the life of a pairing code, is a constant of `glimpse_wire::limits` and cannot be set.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use glimpse_wire::SigningKeyBytes;
 use glimpse_wire::limits::MAX_CONTENT;
 use serde::Deserialize;
+use url::{Host, Url};
 
 /// What an operator decides.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,8 +56,28 @@ pub struct Settings {
     /// Keys of the organisations whose agents may ask for a look here, in base64url as `glimpse org` shows them. Default: none,
     /// and then nothing of agents is there.
     pub organisations: Vec<SigningKeyBytes>,
+    /// For an organisation of that list, where its agents sign in as well, each with a table of its own
+    /// (`[providers.<key>]`, in the file alone). Default: none.
+    pub providers: BTreeMap<SigningKeyBytes, Provider>,
+    /// Certificates in PEM that identity providers may go back to, beside those that the machine trusts. Default: none.
+    pub provider_ca: Option<PathBuf>,
     /// Sizes, counts and rates.
     pub limits: Limits,
+}
+
+/// An identity provider (OpenID Connect), and what this server is called there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Its issuer, as it calls itself: an `https` URL, or `http` on this machine.
+    pub issuer: String,
+    /// What the provider calls this server. Every origin of `public_origins` with `/agent` behind it is registered there as a
+    /// place to return to.
+    pub client_id: String,
+    /// A file with the secret by which the provider knows this server (HTTP Basic), readable by its owner alone. Default: none;
+    /// the sign-in holds by PKCE.
+    #[serde(default)]
+    pub client_secret_file: Option<PathBuf>,
 }
 
 /// The form of a log line.
@@ -184,6 +206,8 @@ impl Default for Settings {
             push_inside: Vec::new(),
             push_ca: None,
             organisations: Vec::new(),
+            providers: BTreeMap::new(),
+            provider_ca: None,
             limits: Limits::default(),
         }
     }
@@ -330,7 +354,22 @@ impl Settings {
                 "limits.page, limits.connections and limits.connections_per_address must be at least 1",
             ));
         }
-        self.check_push()
+        self.check_push()?;
+        self.check_providers()
+    }
+
+    fn check_providers(&self) -> Result<(), SettingsError> {
+        if self.providers.keys().any(|organisation| !self.organisations.contains(organisation)) {
+            return Err(SettingsError::Contradiction(
+                "providers names an organisation that organisations does not list",
+            ));
+        }
+        if self.providers.values().any(|provider| !is_provider(&provider.issuer) || provider.client_id.is_empty()) {
+            return Err(SettingsError::Contradiction(
+                "a provider has an issuer, such as https://id.example, and a client_id; http is for this machine alone",
+            ));
+        }
+        Ok(())
     }
 
     fn check_push(&self) -> Result<(), SettingsError> {
@@ -377,6 +416,7 @@ const NAMES: &[&str] = &[
     "push_inside",
     "push_ca",
     "organisations",
+    "provider_ca",
 ];
 
 fn path_of_variable(name: &str) -> Option<(Option<&'static str>, String)> {
@@ -421,6 +461,19 @@ fn is_origin(text: &str) -> bool {
         !host.is_empty()
             && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'))
     })
+}
+
+/// Whether an identity provider may be asked there: over TLS, or without leaving this machine.
+pub(crate) fn is_provider(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let here = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => return false,
+    };
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    plain && (url.scheme() == "https" || (url.scheme() == "http" && here))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use glimpse_wire::limits::RESERVATION_MILLIS;
 use glimpse_wire::{AccountId, AuthorId, DeviceId, ErrorCode, Hash, RecordId, UnixMillis};
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,7 +19,7 @@ use crate::store::{AgentOf, random};
 /// Life of a sign-in challenge.
 const CHALLENGE_MILLIS: u64 = 60 * 1000;
 /// The same for an agent.
-const AGENT_CHALLENGE_MILLIS: u64 = 5 * 60 * 1000;
+pub(crate) const AGENT_CHALLENGE_MILLIS: u64 = 5 * 60 * 1000;
 /// Upload tokens at one time; the rate of an address is far below.
 const MOST_UPLOADS: usize = 100_000;
 /// Bytes of a challenge's MAC: one guess in 2^128.
@@ -73,6 +74,13 @@ impl Tickets {
         self.draw(&[&agent.organisation.0, &agent.agent.0], now.plus(AGENT_CHALLENGE_MILLIS))
     }
 
+    /// What only this server can say of a challenge that it drew: the verifier of PKCE (RFC 7636 section 4.1) towards a provider.
+    pub(crate) fn verifier(&self, challenge: &Hash) -> Answer<String> {
+        // The MAC over a challenge's front and whom it is for is over more bytes than these.
+        let mac = self.mac(&challenge.0, &[&[], &[]])?;
+        Ok(Base64UrlUnpadded::encode_string(&mac.finalize().into_bytes()))
+    }
+
     /// Its end, eight random bytes, and the MAC over both and whom it is for.
     fn draw(&self, whom: &[&[u8]; 2], expires: UnixMillis) -> Answer<(Hash, UnixMillis)> {
         let mut challenge = [0u8; 32];
@@ -88,26 +96,26 @@ impl Tickets {
     /// Uses a challenge up; whether it was given to this device, has not lapsed and was not used before. The caller has checked
     /// the device's signature over it.
     pub(crate) fn answer(&self, challenge: &Hash, account: &AccountId, device: &DeviceId, now: UnixMillis) -> bool {
-        self.take(challenge, &[&account.0, &device.0], now)
+        self.take(challenge, &[&account.0, &device.0], now).is_some()
     }
 
-    /// The same of an agent.
-    pub(crate) fn agent_answer(&self, challenge: &Hash, agent: &AgentOf, now: UnixMillis) -> bool {
+    /// The same of an agent; when the challenge would have lapsed.
+    pub(crate) fn agent_answer(&self, challenge: &Hash, agent: &AgentOf, now: UnixMillis) -> Option<UnixMillis> {
         self.take(challenge, &[&agent.organisation.0, &agent.agent.0], now)
     }
 
-    fn take(&self, challenge: &Hash, whom: &[&[u8]; 2], now: UnixMillis) -> bool {
-        let Some((end, _)) = challenge.0.split_first_chunk() else { return false };
+    fn take(&self, challenge: &Hash, whom: &[&[u8]; 2], now: UnixMillis) -> Option<UnixMillis> {
+        let (end, _) = challenge.0.split_first_chunk()?;
         let expires = UnixMillis(u64::from_be_bytes(*end));
         let (front, tag) = challenge.0.split_at(TAG);
         let ours = self.mac(front, whom).is_ok_and(|mac| mac.verify_truncated_left(tag).is_ok());
         if !ours || expires.0 <= now.0 {
-            return false;
+            return None;
         }
         let mut used = lock(&self.used);
         let fresh = used.find(challenge, now).is_none();
         used.insert(*challenge, (), expires, now);
-        fresh
+        fresh.then_some(expires)
     }
 
     /// The front has one length, a device's account and id another one together than an agent's organisation and id, and each of
@@ -174,10 +182,14 @@ mod tests {
         let agent = AgentOf { organisation: SigningKeyBytes([1; 32]), agent: AgentId([2; 16]) };
         let other = AgentOf { agent: AgentId([3; 16]), ..agent };
         let (challenge, expires) = tickets.agent_challenge(&agent, now).expect("random");
-        assert!(!tickets.agent_answer(&challenge, &other, now) && !tickets.answer(&challenge, &account, &device, now));
-        assert!(!tickets.agent_answer(&fresh().0, &agent, now) && !tickets.agent_answer(&challenge, &agent, expires));
-        assert!(tickets.agent_answer(&challenge, &agent, now), "control");
-        assert!(!tickets.agent_answer(&challenge, &agent, now), "used");
+        assert!(
+            tickets.agent_answer(&challenge, &other, now).is_none()
+                && !tickets.answer(&challenge, &account, &device, now)
+        );
+        assert!(tickets.agent_answer(&fresh().0, &agent, now).is_none());
+        assert!(tickets.agent_answer(&challenge, &agent, expires).is_none(), "lapsed");
+        assert_eq!(tickets.agent_answer(&challenge, &agent, now), Some(expires), "control");
+        assert!(tickets.agent_answer(&challenge, &agent, now).is_none(), "used");
     }
 
     #[test]

@@ -85,7 +85,7 @@ struct Doubled {
     why: &'static str,
 }
 
-const DOUBLED: [Doubled; 4] = [
+const DOUBLED: [Doubled; 6] = [
     Doubled {
         package: "sha2",
         version: "0.10.",
@@ -99,6 +99,18 @@ const DOUBLED: [Doubled; 4] = [
         version: "0.9.",
         by: &["rand", "rand_chacha"],
         why: "tungstenite draws WebSocket masks with rand",
+    },
+    Doubled {
+        package: "signature",
+        version: "2.",
+        by: &["glimpse-server", "jsonwebtoken"],
+        why: "a trait by which jsonwebtoken asks ring",
+    },
+    Doubled {
+        package: "rand_core",
+        version: "0.6.",
+        by: &["signature"],
+        why: "a part of signature that nothing turns on",
     },
 ];
 

@@ -93,7 +93,11 @@ pub(super) async fn challenge(
     let enrolled = app.store.enrolled(&agent).await?;
     let passkey = enrolled.and_then(|enrolled| enrolled.passkey).map(|(id, _)| id);
     let (challenge, expires) = app.tickets.agent_challenge(&agent, now)?;
-    Ok(JsonAnswer(AgentChallenge { challenge, passkey, now, expires }))
+    let provider = match app.providers.find(&agent.organisation) {
+        Some(provider) => Some(provider.address(&challenge, &app.tickets.verifier(&challenge)?).await?),
+        None => None,
+    };
+    Ok(JsonAnswer(AgentChallenge { challenge, passkey, provider, now, expires }))
 }
 
 /// `POST /v1/agents/sign-in`
@@ -124,14 +128,21 @@ pub(super) async fn sign_in(
         passkey::check(assertion, key.as_slice(), &statement.challenge, &statement.origin)
             .map_err(|_| ErrorCode::Unauthorised)?;
     }
-    if !app.tickets.agent_answer(&statement.challenge, &agent, now) {
-        return Err(ErrorCode::Unauthorised.into());
-    }
+    let expires = app.tickets.agent_answer(&statement.challenge, &agent, now).ok_or(ErrorCode::Unauthorised)?;
+    // A code is good once: whoever brings one that is not taken begins anew, and so nobody has the provider asked twice.
+    let subject = match app.providers.find(&agent.organisation) {
+        Some(provider) => {
+            let code = body.code.as_deref().ok_or(ErrorCode::Unauthorised)?;
+            let verifier = app.tickets.verifier(&statement.challenge)?;
+            Some(provider.who(code, &statement.challenge, &verifier, &statement.origin, expires, now).await?)
+        }
+        None => None,
+    };
     let token = Hash(random()?);
     let vouched = enrolled.vouched(now);
     let expires = now.plus(app.settings.limits.agent_token_seconds.saturating_mul(1_000));
     let expires = vouched.map_or(expires, |(credential, _)| expires.min(credential.not_after));
-    app.store.sign_agent_in(&agent, &enrolled.key, &token_hash(&token), expires).await?;
+    app.store.sign_agent_in(&agent, &enrolled.key, subject.as_ref(), &token_hash(&token), expires).await?;
     Ok(JsonAnswer(AgentToken { token, expires, credential: vouched.map(|(_, signed)| signed.clone()) }))
 }
 

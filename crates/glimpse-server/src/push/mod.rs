@@ -17,6 +17,7 @@ mod seal;
 mod send;
 mod vapid;
 
+pub(crate) use send::tls;
 pub use vapid::{PushKey, PushKeyError};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,7 +72,7 @@ impl Pushes {
             key,
             contact: contact.clone(),
             inside: inside.map(|url| endpoint::origin(&url)).collect(),
-            tls: send::tls(settings.push_ca.as_deref())?,
+            tls: tls(settings.push_ca.as_deref())?,
             patience: Duration::from_secs(limits.push_seconds),
         };
         Ok(Some(Self { sender, queue: Mutex::new(Queue::new(bounds)), wake: Notify::new(), done: Notify::new() }))

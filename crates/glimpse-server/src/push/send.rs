@@ -69,7 +69,7 @@ pub(crate) struct Sender {
     pub(crate) patience: Duration,
 }
 
-/// TLS to push providers: the authorities of the machine, and those of a file.
+/// TLS to whom the server calls: the authorities of the machine, and those of a file.
 ///
 /// # Errors
 /// [`TlsError`], also when there are no authorities at all.

@@ -113,6 +113,7 @@ impl Store {
             include_str!("main.push.sql"),
             include_str!("main.decisions.sql"),
             include_str!("main.organisations.sql"),
+            include_str!("main.providers.sql"),
         ];
         let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;

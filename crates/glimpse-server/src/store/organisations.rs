@@ -360,14 +360,16 @@ impl Store {
         enrolled(&mut reader, agent).await
     }
 
-    /// Keeps a token, by its hash alone.
+    /// Keeps a token, by its hash alone. Who signed in at the organisation's identity provider is the agent from the first time on.
     ///
     /// # Errors
-    /// `Unauthorised` where another browser has enrolled since, `CredentialInvalid` where the agent was revoked.
+    /// `Unauthorised` where another browser has enrolled since, or somebody else signed in at the provider; `CredentialInvalid`
+    /// where the agent was revoked.
     pub(crate) async fn sign_agent_in(
         &self,
         agent: &AgentOf,
         key: &SigningKeyBytes,
+        subject: Option<&Hash>,
         token: &Hash,
         expires: UnixMillis,
     ) -> Answer<()> {
@@ -375,6 +377,9 @@ impl Store {
         let there = enrolled(&mut tx, agent).await?.filter(|there| there.key == *key);
         if there.ok_or(ErrorCode::Unauthorised)?.is_revoked() {
             return Err(ErrorCode::CredentialInvalid.into());
+        }
+        if let Some(subject) = subject {
+            is_subject(&mut tx, agent, subject).await?;
         }
         sqlx::query("INSERT INTO agent_tokens (hash, organisation, agent, expires) VALUES (?, ?, ?, ?)")
             .bind(token.0.as_slice())
@@ -443,6 +448,19 @@ async fn covered(tx: &mut SqliteConnection, organisation: &SigningKeyBytes) -> A
     let agents: Vec<Vec<u8>> =
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(organisation.0.as_slice()).fetch_all(tx).await?;
     Ok(agents.iter().map(|agent| AgentOf::read(&organisation.0, agent)).collect::<Result<_, _>>()?)
+}
+
+/// Takes whoever signs in first at the provider for the agent, and nobody else after that.
+async fn is_subject(tx: &mut SqliteConnection, agent: &AgentOf, subject: &Hash) -> Answer<()> {
+    let kept: Vec<u8> = sqlx::query_scalar(
+        "UPDATE agents SET subject = COALESCE(subject, ?) WHERE organisation = ? AND agent = ? RETURNING subject",
+    )
+    .bind(subject.0.as_slice())
+    .bind(agent.organisation.0.as_slice())
+    .bind(agent.agent.0.as_slice())
+    .fetch_one(tx)
+    .await?;
+    if kept == subject.0 { Ok(()) } else { Err(ErrorCode::Unauthorised.into()) }
 }
 
 async fn end_tokens(tx: &mut SqliteConnection, agent: &AgentOf) -> Answer<()> {

@@ -31,6 +31,7 @@ pub(crate) struct House {
 }
 
 /// An agent and the browser that is to be, or was, enrolled.
+#[derive(Clone)]
 pub(crate) struct Clerk {
     pub(crate) http: Http,
     pub(crate) house: SigningKeyBytes,
@@ -54,8 +55,7 @@ pub(crate) async fn houses(
         change(settings);
     })
     .await;
-    let house = |key| House { http: Http::to(&server), key, audit: noise(KEM_KEY_LEN as u64) };
-    let houses: Vec<House> = keys.into_iter().map(house).collect();
+    let houses: Vec<House> = keys.into_iter().map(|key| House::of(&server, key)).collect();
     for house in &houses {
         house.register(house.card(clock.now())).await.ok();
     }
@@ -63,6 +63,10 @@ pub(crate) async fn houses(
 }
 
 impl House {
+    pub(crate) fn of(server: &TestServer, key: SigningKey) -> Self {
+        Self { http: Http::to(server), key, audit: noise(KEM_KEY_LEN as u64) }
+    }
+
     /// One that no server knows.
     pub(crate) fn unlisted(http: Http) -> Self {
         Self { http, key: SigningKey::from_bytes(&random()), audit: noise(KEM_KEY_LEN as u64) }
@@ -193,7 +197,7 @@ impl Clerk {
     pub(crate) fn answer(&self, statement: &AgentSignIn) -> SignInAgent {
         let client = client_data(&statement.challenge, &self.http.url);
         let assertion = self.passkey.as_ref().map(|key| assertion(key, "127.0.0.1", UP_AND_UV, client));
-        SignInAgent { signed: sign(&self.key, StatementKind::AgentSignIn, statement).into(), assertion }
+        SignInAgent { signed: sign(&self.key, StatementKind::AgentSignIn, statement).into(), assertion, code: None }
     }
 
     pub(crate) async fn send(&self, answer: &SignInAgent) -> Said {

@@ -40,6 +40,11 @@ impl Said {
     }
 
     /// The code of the problem, which must be a whole problem document with the headers of one.
+    #[track_caller]
+    pub(crate) fn is(&self, code: ErrorCode) {
+        assert_eq!(self.code(), code);
+    }
+
     pub(crate) fn code(&self) -> ErrorCode {
         assert!(!self.status.is_success(), "expected a problem, got {}", self.status);
         assert_eq!(self.headers["content-type"], PROBLEM);

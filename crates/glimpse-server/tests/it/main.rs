@@ -25,6 +25,7 @@ mod desk;
 mod family;
 mod hostile;
 mod http;
+mod identity;
 mod late_bodies;
 mod leftovers;
 mod link_mailboxes;

@@ -90,6 +90,10 @@ pub struct AgentChallenge {
     /// The id of the passkey that must answer; absent where none was enrolled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passkey: Option<Bytes>,
+    /// Where the agent signs in at the organisation's identity provider, for this challenge alone: a URL that lacks its
+    /// `redirect_uri`. Absent where the organisation has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The server's clock.
     pub now: UnixMillis,
     /// When it lapses.
@@ -104,6 +108,9 @@ pub struct SignInAgent {
     /// What the passkey says; needed where one was enrolled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assertion: Option<Assertion>,
+    /// What the identity provider returned to the page as `code`; needed where the organisation has a provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// What a passkey says (WebAuthn section 5.2.2, AuthenticatorAssertionResponse).
