@@ -321,8 +321,18 @@ impl Place {
         let port = free_port()?;
         let url = format!("http://localhost:{port}");
         let organisation = Organisation::found(&url, ORGANISATION).await?;
+        Self::with(customer, port, organisation, &[]).await
+    }
+
+    /// With an organisation that was made for this port of `localhost`, and more arguments for the server.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn with(customer: &str, port: u16, organisation: Organisation, more: &[&str]) -> Result<Self> {
+        let url = format!("http://localhost:{port}");
         let listed = format!("organisations={}", organisation.key().await?);
-        let server = Server::with(&["--set", &format!("public_origins={url}"), "--set", &listed]).await?;
+        let own = ["--set", &format!("public_origins={url}"), "--set", &listed];
+        let server = Server::with(&[&own, more].concat()).await?;
         let line = Proxy::start(port, &server.url(), Arc::new(Honest)).await?;
         let device = Device::named(&url, customer).await?;
         device.run(&["chain", "pin", ORGANISATION, "--card", &organisation.card().await?]).await?;
@@ -395,7 +405,15 @@ impl<B: Borrow<Browser>> Desk<B> {
     /// # Errors
     /// When one of them does not start.
     pub async fn around(browser: impl Future<Output = Result<B>>) -> Result<Self> {
-        let Place { device, organisation, line, server } = Place::new("Alex Quintessence").await?;
+        Self::at(Place::new("Alex Quintessence").await?, browser).await
+    }
+
+    /// A desk at a place that is there.
+    ///
+    /// # Errors
+    /// When the browser or its page does not start.
+    pub async fn at(place: Place, browser: impl Future<Output = Result<B>>) -> Result<Self> {
+        let Place { device, organisation, line, server } = place;
         let portal = Portal::around(browser.await?, &named(&line)).await?;
         Ok(Self { portal, device, organisation, line, server })
     }

@@ -304,7 +304,11 @@ pub fn field(event: &Value, name: &str) -> Result<String> {
     Ok(event.get(name).and_then(Value::as_str).with_context(|| format!("no {name} in {event}"))?.to_owned())
 }
 
-pub(crate) async fn write_private(file: &Path, text: &str) -> Result<()> {
+/// Writes a file that its owner alone may read.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn write_private(file: &Path, text: &str) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     tokio::fs::write(file, text).await?;
     Ok(tokio::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).await?)

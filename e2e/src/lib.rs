@@ -17,6 +17,7 @@ pub mod listing;
 pub mod page;
 pub mod phone;
 pub mod program;
+pub mod provider;
 pub mod proxy;
 pub mod scan;
 pub mod server;

@@ -18,6 +18,7 @@ const OF_PYTHON: &str = "in_python";
 /// The same of those that need axe-core.
 const WITH_AXE: &str = "with_axe";
 /// The same of those in Firefox.
+const AT_PROVIDER: &str = "at_a_provider";
 const OF_FIREFOX: &str = "firefox::";
 
 /// One phase that ran.
@@ -109,6 +110,7 @@ fn native(root: &Path) -> Result<Outcome> {
     let python = tools::python_peers(root)?;
     let firefox = tools::for_firefox(root)?;
     let axe = tools::axe(root)?;
+    let provider = tools::provider(root)?;
     let mut test = cargo(root);
     let mut left_out = Vec::new();
     match &python {
@@ -122,6 +124,12 @@ fn native(root: &Path) -> Result<Outcome> {
             test.env("GLIMPSE_AXE", axe);
         }
         None => left_out.push((WITH_AXE, "the look of axe-core at the phone page, which cannot be fetched")),
+    }
+    match &provider {
+        Some(provider) => {
+            test.env("GLIMPSE_PROVIDER", provider);
+        }
+        None => left_out.push((AT_PROVIDER, "signing in at an identity provider, which cannot be fetched")),
     }
     match &firefox {
         Some(tools::Firefox { browser, driver }) => {

@@ -161,6 +161,48 @@ fn fetch_axe(root: &Path) -> Result<PathBuf> {
     Ok(script)
 }
 
+/// The folder of the identity provider of the tests.
+const PROVIDER: &str = "e2e/provider";
+
+/// The script of the identity provider, ready to run: what it needs comes from the npm registry, each package of the bytes in
+/// its `package-lock.json`, and runs nothing while it is installed. Without npm this is a loud line, and an error in CI.
+pub(crate) fn provider(root: &Path) -> Result<Option<PathBuf>> {
+    match install_provider(root) {
+        Ok(script) => Ok(Some(script)),
+        Err(error) if std::env::var_os("CI").is_some() => Err(error),
+        Err(error) => {
+            println!("WARNING: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+fn install_provider(root: &Path) -> Result<PathBuf> {
+    let (from, folder) = (root.join(PROVIDER), root.join("target/tools/provider"));
+    fs::create_dir_all(&folder)?;
+    let changed = |name: &str| -> Result<bool> {
+        let ours = fs::read(from.join(name)).with_context(|| format!("{PROVIDER}/{name}"))?;
+        if fs::read(folder.join(name)).is_ok_and(|there| there == ours) {
+            return Ok(false);
+        }
+        fs::write(folder.join(name), ours)?;
+        Ok(true)
+    };
+    changed("provider.mjs")?;
+    let (manifest, lock) = (changed("package.json")?, changed("package-lock.json")?);
+    if manifest || lock || !folder.join("node_modules/.package-lock.json").is_file() {
+        println!("fetching an identity provider for the tests (oidc-provider, from the npm registry)");
+        find("npm").context("npm is not installed, and fetches the tests' identity provider")?;
+        // Looked at again next time, if this fails.
+        let installed = check(command("npm", &folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]));
+        if installed.is_err() {
+            fs::remove_file(folder.join("package.json"))?;
+        }
+        installed?;
+    }
+    Ok(folder.join("provider.mjs"))
+}
+
 fn wasm_target(root: &Path) -> Result<()> {
     let libraries = output(command("rustc", root).args(["--print", "target-libdir", "--target", WASM]))?;
     if Path::new(libraries.trim()).is_dir() {

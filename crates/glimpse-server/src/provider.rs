@@ -223,6 +223,10 @@ impl Provider {
         if metadata.issuer != self.issuer {
             return Err(fetch::Fault::Unreadable);
         }
+        let origin = |url: &str| Url::parse(url).map(|url| url.origin().ascii_serialization()).ok();
+        if origin(&metadata.authorization_endpoint) != origin(&self.issuer) {
+            return Err(fetch::Fault::Elsewhere);
+        }
         let keys = self.fetcher.get(&metadata.jwks_uri).await?;
         Ok((metadata, keys))
     }

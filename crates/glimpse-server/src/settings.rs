@@ -4,7 +4,7 @@
 //! in capitals, the ones under `[limits]` as `GLIMPSE_LIMITS_…`), a flag. What belongs to the protocol rather than to the
 //! operator, such as the life of a pairing code, is a constant of `glimpse_wire::limits` and cannot be set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -69,7 +69,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
-    /// Its issuer, as it calls itself: an `https` URL, or `http` on this machine.
+    /// Its issuer, as it calls itself: an `https` URL, or `http` on this machine. Agents sign in on pages of its origin.
     pub issuer: String,
     /// What the provider calls this server. Every origin of `public_origins` with `/agent` behind it is registered there as a
     /// place to return to.
@@ -322,6 +322,13 @@ impl Settings {
     /// Whether `peer`, an address in its canonical form, is a reverse proxy that the operator trusts.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer)
+    }
+
+    /// Where the browsers of agents are sent to sign in, each once.
+    pub(crate) fn provider_origins(&self) -> Vec<String> {
+        let issuers = self.providers.values().filter_map(|provider| Url::parse(&provider.issuer).ok());
+        let origins: BTreeSet<String> = issuers.map(|url| url.origin().ascii_serialization()).collect();
+        origins.into_iter().collect()
     }
 
     /// Refuses combinations that would start and then fail, or that would weaken the server quietly.

@@ -17,6 +17,10 @@ use crate::problem::Problem;
 
 /// The format of `headers.json` that this server reads.
 const FORMAT: u32 = 1;
+/// The page that may go elsewhere: to where agents sign in.
+const PORTAL: &str = "agent.html";
+/// Whom a page may reach; `cargo xtask pin` says what it is for.
+const ALLOWLIST: HeaderName = HeaderName::from_static("connection-allowlist");
 
 /// Every file of the static build, by URL path.
 #[derive(Debug, Default)]
@@ -56,11 +60,11 @@ struct Manifest {
 }
 
 impl Site {
-    /// Reads the build in `folder` into memory.
+    /// Reads the build in `folder` into memory. The agents' portal may send its browser to these `providers`, which are origins.
     ///
     /// # Errors
     /// [`SiteError`] names the file.
-    pub(crate) fn load(folder: &Path) -> Result<Self, SiteError> {
+    pub(crate) fn load(folder: &Path, providers: &[String]) -> Result<Self, SiteError> {
         let text = read(&folder.join("headers.json"))?;
         let manifest: Manifest =
             serde_json::from_slice(&text).map_err(|error| SiteError::Malformed(error.to_string()))?;
@@ -74,8 +78,12 @@ impl Site {
             }
             let path = folder.join(name);
             let packed = folder.join(format!("{name}.br"));
+            let mut headers = header_map(manifest.headers.iter().chain(own))?;
+            if name == PORTAL {
+                may_leave_for(providers, &mut headers)?;
+            }
             let file = File {
-                headers: header_map(manifest.headers.iter().chain(own))?,
+                headers,
                 plain: read(&path)?.into(),
                 brotli: if packed.exists() { Some(read(&packed)?.into()) } else { None },
             };
@@ -113,6 +121,20 @@ impl Site {
         let body = if method == Method::HEAD { Body::empty() } else { Body::from(bytes.clone()) };
         (StatusCode::OK, headers, body).into_response()
     }
+}
+
+/// Adds origins to those that a page may connect to or go to, as Chromium holds it to them.
+fn may_leave_for(providers: &[String], headers: &mut HeaderMap) -> Result<(), SiteError> {
+    let bad = || SiteError::Malformed(format!("{PORTAL} without a list of whom it may reach"));
+    if providers.is_empty() {
+        return Ok(());
+    }
+    let list = headers.get(ALLOWLIST).and_then(|list| list.to_str().ok()).ok_or_else(bad)?;
+    let inner = list.strip_suffix(')').ok_or_else(bad)?;
+    let more: String = providers.iter().map(|origin| format!(" \"{origin}\"")).collect();
+    let list = HeaderValue::from_str(&format!("{inner}{more})")).map_err(|_| bad())?;
+    headers.insert(ALLOWLIST, list);
+    Ok(())
 }
 
 impl File {
@@ -171,7 +193,7 @@ mod tests {
     #[test]
     fn only_listed_files_exist_with_their_headers() {
         let folder = build("assets/a-1.js");
-        let site = Site::load(folder.path()).expect("loads");
+        let site = Site::load(folder.path(), &[]).expect("loads");
         let mut request = HeaderMap::new();
         for missing in ["/secret", "/headers.json", "/assets/a-1.js.br", "/../secret", "//index.html"] {
             assert_eq!(site.answer(&Method::GET, missing, &request).status(), StatusCode::NOT_FOUND, "{missing}");
@@ -192,8 +214,39 @@ mod tests {
     #[test]
     fn a_manifest_cannot_name_files_outside_the_build() {
         for outside in ["../k", "/etc/passwd", "assets/../../k"] {
-            assert!(matches!(Site::load(build(outside).path()), Err(SiteError::Malformed(_))), "{outside}");
+            assert!(matches!(Site::load(build(outside).path(), &[]), Err(SiteError::Malformed(_))), "{outside}");
         }
-        assert!(matches!(Site::load(build("assets/none.js").path()), Err(SiteError::Unreadable { .. })));
+        assert!(matches!(Site::load(build("assets/none.js").path(), &[]), Err(SiteError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn the_portal_alone_may_leave_for_providers() {
+        let folder = ScratchFolder::new().expect("a folder");
+        let write = |list: serde_json::Value| {
+            let manifest = serde_json::json!({
+                "format": 1, "build": "00", "headers": list, "assets": {},
+                "pages": { "index.html": {}, "agent.html": {} },
+            });
+            std::fs::write(folder.path().join("headers.json"), manifest.to_string()).expect("written");
+        };
+        for page in ["index.html", "agent.html"] {
+            std::fs::write(folder.path().join(page), "<p>hi").expect("written");
+        }
+        let list = |site: &Site, path: &str| {
+            let answer = site.answer(&Method::GET, path, &HeaderMap::new());
+            answer.headers().get(&ALLOWLIST).map(|list| list.to_str().expect("text").to_owned())
+        };
+        write(serde_json::json!({ "connection-allowlist": "(response-origin)" }));
+        let plain = Site::load(folder.path(), &[]).expect("loads");
+        assert_eq!(list(&plain, "/agent").as_deref(), Some("(response-origin)"));
+        let providers = ["https://id.example".to_owned(), "https://sso.example:8443".to_owned()];
+        let site = Site::load(folder.path(), &providers).expect("loads");
+        for path in ["/agent", "/agent.html"] {
+            let expected = "(response-origin \"https://id.example\" \"https://sso.example:8443\")";
+            assert_eq!(list(&site, path).as_deref(), Some(expected));
+        }
+        assert_eq!(list(&site, "/").as_deref(), Some("(response-origin)"));
+        write(serde_json::json!({}));
+        assert!(matches!(Site::load(folder.path(), &providers), Err(SiteError::Malformed(_))));
     }
 }

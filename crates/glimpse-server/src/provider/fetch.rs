@@ -32,6 +32,8 @@ pub(super) enum Fault {
     Refused(StatusCode),
     #[error("it answers with {0}")]
     Failing(StatusCode),
+    #[error("agents would sign in at another origin than that of its issuer, and the portal may go nowhere else")]
+    Elsewhere,
     #[error("what it says is not what was asked for")]
     Unreadable,
 }

@@ -36,6 +36,8 @@ struct Desk {
     /// How often it was asked what it is.
     found: usize,
     answers: bool,
+    /// Where browsers are sent to.
+    away: String,
 }
 
 type Shared = Arc<Mutex<Desk>>;
@@ -44,7 +46,6 @@ async fn provider(clock: Arc<ManualClock>) -> Shared {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let desk = Desk {
-        issuer,
         key: SigningKey::from_bytes(&random()),
         clock,
         codes: HashMap::new(),
@@ -52,6 +53,8 @@ async fn provider(clock: Arc<ManualClock>) -> Shared {
         asked: Vec::new(),
         found: 0,
         answers: true,
+        away: format!("{issuer}/auth?tenant=7"),
+        issuer,
     };
     let shared: Shared = Arc::new(Mutex::new(desk));
     let router = Router::new()
@@ -71,7 +74,7 @@ async fn metadata(State(desk): State<Shared>) -> Result<Json<Value>, StatusCode>
     }
     let at = |path: &str| format!("{}{path}", desk.issuer);
     Ok(Json(json!({
-        "issuer": desk.issuer, "authorization_endpoint": at("/auth?tenant=7"), "token_endpoint": at("/token"),
+        "issuer": desk.issuer, "authorization_endpoint": desk.away, "token_endpoint": at("/token"),
         "jwks_uri": at("/jwks"), "response_types_supported": ["code"],
     })))
 }
@@ -271,6 +274,17 @@ async fn a_provider_that_is_away_is_said_to_be_and_is_not_asked_by_everyone() {
         ask().await.is(ErrorCode::Busy);
     }
     assert_eq!(bank.desk.lock().unwrap().found, 1);
+}
+
+#[tokio::test]
+async fn a_provider_sends_nobody_to_an_origin_that_is_not_its_own() {
+    for away in ["https://evil.example/auth", "http://127.0.0.1:1/auth", "javascript:alert(1)", ""] {
+        let bank = bank().await;
+        away.clone_into(&mut bank.desk.lock().unwrap().away);
+        let ask = glimpse_wire::api::AgentChallengeRequest { organisation: bank.clerk.house, agent: bank.clerk.id };
+        bank.clerk.http.post("/v1/agents/challenge", &ask).await.is(ErrorCode::Busy);
+        assert_eq!(bank.desk.lock().unwrap().found, 1, "control: it was asked");
+    }
 }
 
 #[test]
