@@ -41,6 +41,11 @@ async fn nobody_answers(viewer: &Browser, site: &str, code: &str) -> Result<()> 
     Ok(())
 }
 
+/// Something is carried for a watch that shows a code.
+async fn carried(line: &Proxy) -> Result<()> {
+    until("something is open for the watch", async || (line.open_sockets() == 1).then_some(())).await
+}
+
 /// Nothing is carried any more for a watch that showed a code: the server knows that it is gone.
 async fn carried_no_longer(line: &Proxy) -> Result<()> {
     until("what was open for the watch is closed", async || (line.open_sockets() == 0).then_some(())).await
@@ -65,7 +70,7 @@ async fn t020_a_look_that_is_broken_off_on_the_watch_is_granted_at_no_later_time
     // While the code is shown: cancelled, left by a reload, out of sight.
     for way in ["cancel", "reload", "covered"] {
         let code = worn.lend(TITLE).await?;
-        until("something is open while it is shown", async || (line.open_sockets() == 1).then_some(())).await?;
+        carried(&line).await?;
         match way {
             "cancel" => breaks_off("cancel").await?,
             "reload" => leaves().await?,
@@ -101,6 +106,7 @@ async fn t020_a_look_that_is_broken_off_on_the_watch_is_granted_at_no_later_time
     face.tap("end").await?;
     face.tap("over-close").await?;
     let code = worn.lend(TITLE).await?;
+    carried(&line).await?;
     face.driver.close_window().await?;
     worn.page().await?;
     carried_no_longer(&line).await?;
