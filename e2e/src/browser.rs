@@ -274,6 +274,29 @@ impl Browser {
         Ok(())
     }
 
+    /// Runs a script in the Worker of every page that is loaded from here on with this behind its address, before the first
+    /// line of the Worker's own. A debugger that holds a Worker would hold the whole process, and the window beside it.
+    /// What the page is sent as `{ toWorker }` comes to the Worker as it is, and how many Workers it has ended stands at its root.
+    ///
+    /// # Errors
+    /// When the browser could not be told.
+    pub async fn run_first_in_worker(&self, search: &str, script: &str) -> Result<()> {
+        let page = format!(
+            "if (location.search === {search}) {{ \
+               const {{ Blob: RealBlob, Worker: RealWorker }} = window; const own = {script}; \
+               window.Blob = class extends RealBlob {{ constructor(parts, kind) {{ \
+                 super(kind?.type === 'text/javascript' ? [own, '\\n', ...parts] : parts, kind) }} }}; \
+               window.Worker = class extends RealWorker {{ \
+                 constructor(...given) {{ super(...given); \
+                   addEventListener('message', ({{ data }}) => data?.toWorker && this.postMessage(data.toWorker)) }} \
+                 terminate() {{ const {{ dataset }} = document.documentElement; \
+                   dataset.ended = Number(dataset.ended ?? 0) + 1; super.terminate() }} }} }}",
+            search = json!(search),
+            script = json!(script)
+        );
+        self.run_first(&page).await
+    }
+
     /// Everything that pages wrote to the console since the last call.
     ///
     /// # Errors

@@ -41,7 +41,31 @@ impl Browser {
         tools.call(Some(&worker), "Runtime.runIfWaitingForDebugger", json!({})).await?;
         Ok(Listing::Chromium(tools, [page, worker]))
     }
+
+    /// Loads a page by `load` whose requests are listed from the first one on. Its Worker is not held, and says itself what it
+    /// asked for before anybody listened: a debugger that holds it would hold the window beside it, which shares its process.
+    ///
+    /// # Errors
+    /// When the browser could not be told, or the page has no Worker.
+    pub async fn load_listed(&self, load: impl AsyncFnOnce() -> Result<()>) -> Result<Listing<'_>> {
+        if self.kind() == Kind::Firefox {
+            let bidi = self.bidi().context("no debugger")?;
+            let _before = bidi.requests().await?;
+            load().await?;
+            return Ok(Listing::Firefox(bidi, Vec::new()));
+        }
+        let mut tools = self.connect_devtools().await?;
+        let page = tools.page().await?;
+        tools.call(Some(&page), "Network.enable", json!({})).await?;
+        load().await?;
+        let worker = tools.worker(&page).await?;
+        tools.call(Some(&worker), "Network.enable", json!({})).await?;
+        Ok(Listing::Chromium(tools, [page, worker]))
+    }
 }
+
+/// What a page or a Worker asked for so far, as it knows itself.
+const OWN_LIST: &str = "performance.getEntriesByType('resource').map(entry => entry.name)";
 
 impl Listing<'_> {
     /// Addresses so far, in no order, WebSockets included.
@@ -52,12 +76,17 @@ impl Listing<'_> {
         match self {
             Self::Chromium(tools, sessions) => {
                 let mut all = Vec::new();
-                for session in sessions {
+                for session in &*sessions {
                     let requests = tools.events_of(session, "Network.requestWillBeSent").await?;
                     let sockets = tools.events_of(session, "Network.webSocketCreated").await?;
                     let requests = requests.iter().filter_map(|event| event.pointer("/request/url"));
                     let sockets = sockets.iter().filter_map(|event| event.get("url"));
                     all.extend(requests.chain(sockets).filter_map(Value::as_str).map(str::to_owned));
+                }
+                let [_, worker] = sessions;
+                // One that has ended says nothing.
+                if let Ok(Value::Array(own)) = tools.evaluate(worker, OWN_LIST).await {
+                    all.extend(own.iter().filter_map(Value::as_str).map(str::to_owned));
                 }
                 Ok(all)
             }

@@ -74,23 +74,40 @@ impl<B: Borrow<Browser>> Worn<B> {
     /// # Errors
     /// When any step fails.
     pub async fn linked(&self) -> Result<()> {
+        let code = self.shows_code().await?;
+        self.takes(&code).await?;
+        let words = self.face().await?.borrow().told(".words:not([hidden])", "textContent").await?;
+        self.page().await?;
+        self.phone.choose_words(&words).await?;
+        self.phone.browser.borrow().tap("link-approve").await?;
+        self.face().await?.borrow().shows("#lend-go").await
+    }
+
+    /// The watch shows the code by which it would come into an account.
+    ///
+    /// # Errors
+    /// When it shows none.
+    pub async fn shows_code(&self) -> Result<String> {
         let face = self.type_pins().await?.borrow();
         face.tap("join-show").await?;
-        let code = face.told(".long-code", "dataset.code").await?;
+        face.told(".long-code", "dataset.code").await
+    }
+
+    /// The phone takes a code that the watch shows, and asks whether that is it; stays at the phone.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn takes(&self, code: &str) -> Result<&Browser> {
         let page = self.page().await?.browser.borrow();
         self.phone.go("more").await?;
         page.tap("more-devices").await?;
         page.screen("devices").await?;
         page.tap("devices-link").await?;
         page.screen("link").await?;
-        page.write("link-code", &code).await?;
+        page.write("link-code", code).await?;
         page.tap("link-typed").await?;
         page.shows("#link-approve").await?;
-        let words = self.face().await?.borrow().told(".words:not([hidden])", "textContent").await?;
-        self.page().await?;
-        self.phone.choose_words(&words).await?;
-        page.tap("link-approve").await?;
-        self.face().await?.borrow().shows("#lend-go").await
+        Ok(page)
     }
 
     /// Unlocks the watch, and waits for its list.

@@ -87,7 +87,7 @@ class App {
       if (type === "look") this.#look();
     });
     if (location.hash === LOOK) this.#look();
-    carryFor((port) => this.#engine?.send({ type: "companion", port }, [port]));
+    carryFor((port) => this.#engine?.send({ type: "companion", port }, port ? [port] : []));
     addEventListener("pagehide", () => {
       this.#engine?.stop();
       // A page that the browser keeps for its Back button would come back with what it showed.

@@ -7,12 +7,13 @@ export function openWatch() {
 }
 
 /**
- * At the phone: hands on the ports that a watch sends.
- * @param {(port: MessagePort) => void} give
+ * At the phone: hands on the port that a watch sends, in place of the one before; nothing, when the watch is gone. A port that
+ * is let go of tells its other end so in some browsers only, and a code on a screen that is gone must not wait for anybody.
+ * @param {(port: MessagePort | null) => void} give
  */
 export function carryFor(give) {
   addEventListener("message", ({ origin, data, ports }) => {
-    if (origin === location.origin && data?.type === "companion" && ports[0]) give(ports[0]);
+    if (origin === location.origin && data?.type === "companion") give(ports[0] ?? null);
   });
 }
 
@@ -22,9 +23,19 @@ export function carryFor(give) {
  * @returns {MessagePort | null}
  */
 export function askPhone() {
-  const phone = /** @type {Window | null} */ (opener);
-  if (!phone || phone.closed) return null;
+  const phone = whoOpened();
+  if (!phone) return null;
   const { port1, port2 } = new MessageChannel();
   phone.postMessage({ type: "companion" }, location.origin, [port2]);
   return port1;
+}
+
+/** At the watch: its page goes away, and whatever it had under way ends with it. */
+export function leavePhone() {
+  whoOpened()?.postMessage({ type: "companion" }, location.origin);
+}
+
+function whoOpened() {
+  const phone = /** @type {Window | null} */ (opener);
+  return phone?.closed ? null : phone;
 }

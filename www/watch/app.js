@@ -3,7 +3,7 @@
 import { companionText, Joining, Locked, Start } from "./joining.js";
 import { Choose, LENDING } from "./lending.js";
 import { Looks } from "./looks.js";
-import { askPhone } from "../device/companion.js";
+import { askPhone, leavePhone } from "../device/companion.js";
 import { troubleText } from "../device/words.js";
 import { byId, fill, h, say } from "../dom.js";
 import { Engine } from "../engine.js";
@@ -38,6 +38,7 @@ class App {
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
     addEventListener("pagehide", () => {
       this.#engine?.stop();
+      leavePhone();
       // A page that the browser keeps for its Back button would come back with what it showed.
       document.body.replaceChildren();
     });
@@ -143,9 +144,12 @@ class App {
 }
 
 /** @param {Snapshot} snapshot @returns {string} */
-function nameOf({ screen, joining, lending }) {
-  if (joining) return `joining`;
-  if (screen === "start" || screen === "locked") return screen;
+function nameOf({ screen, linking, lending }) {
+  // Why nothing was linked is told as any trouble.
+  if (linking && linking.stage !== "over") return "joining";
+  // A linking that broke off is gone on with by what began it.
+  if (screen === "start" || screen === "join") return "start";
+  if (screen === "locked") return screen;
   return lending?.stage ?? (screen === "sessions" ? "looks" : "choose");
 }
 

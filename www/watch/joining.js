@@ -94,14 +94,14 @@ export class Joining {
   }
 
   /** @param {import("./app.js").Snapshot} snapshot */
-  draw({ joining }) {
-    const { stage, code, words, secondsLeft } = joining;
-    const shows = stage === "code";
+  draw({ linking }) {
+    const { stage, code, connecting, words, secondsLeft } = linking;
+    const shows = stage === "code" && !connecting;
     this.#code.hidden = !shows;
     if (shows) drawCode(this.#code, code);
-    this.#words.hidden = !words;
-    say(this.#words, words ?? "");
-    say(this.#body, t(`watch.joining.${stage}`));
+    this.#words.hidden = words.length === 0;
+    say(this.#words, words.join());
+    say(this.#body, stage === "meeting" ? t("link.meeting") : t(`watch.joining.${connecting ? "connecting" : stage}`));
     say(this.#left, secondsLeft === null ? "" : clock(secondsLeft));
     this.#cancel.hidden = stage === "invited";
   }

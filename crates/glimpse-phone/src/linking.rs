@@ -2,12 +2,15 @@
 //!
 //! A code that was scanned or typed begins nothing: it comes with the intent of somebody who pressed on.
 
+mod joining;
+mod view;
+
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use glimpse_core::Monotonic;
 use glimpse_core::code::PairingCode;
 use glimpse_core::linking::CodeForm;
-use glimpse_device::linking::{Added, Command, Event, Join, Way, join, parse_code, resume};
-use glimpse_device::{Device, DeviceError};
+use glimpse_device::DeviceError;
+use glimpse_device::linking::{Added, Command, Event, Way, parse_code};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
 use glimpse_wire::ErrorCode;
@@ -15,12 +18,14 @@ use glimpse_wire::pairing::Purpose;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub(crate) use self::joining::Newcomer;
+pub(crate) use self::view::LinkingView;
 use crate::devices::{Devices, short};
 use crate::intent::Secret;
 use crate::organisations::is_card;
-use crate::phone::{MIN_PASSPHRASE, Phone};
+use crate::phone::Phone;
 use crate::square::Square;
-use crate::state::{Gate, Place, State};
+use crate::state::{Place, State};
 use crate::trouble::Trouble;
 
 /// Characters of what another device says of itself that are shown.
@@ -151,27 +156,6 @@ struct Done {
     told: bool,
 }
 
-/// The linking, as the page draws it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct LinkingView<'a> {
-    joins: bool,
-    stage: &'static str,
-    seconds_left: Option<u64>,
-    code: Option<&'a str>,
-    square: Option<&'a Square>,
-    connecting: bool,
-    words: &'a [String],
-    device: Option<&'a Claims>,
-    held: u64,
-    accepted: bool,
-    proposal: Option<&'a str>,
-    connected: bool,
-    crowded: bool,
-    trouble: Option<&'a Trouble>,
-    done: Option<&'a Done>,
-}
-
 impl Linking {
     pub(crate) const fn counts_down(&self) -> bool {
         matches!(self.stage, Stage::Code { .. } | Stage::Words { .. } | Stage::Asked(_))
@@ -180,50 +164,6 @@ impl Linking {
     /// Whether something is under way that needs the keys.
     pub(crate) const fn is_live(&self) -> bool {
         !matches!(self.stage, Stage::Over { .. })
-    }
-
-    pub(crate) fn view(&self, now: Monotonic) -> LinkingView<'_> {
-        let left = |until: &Monotonic| Some(now.until(*until).div_ceil(1_000));
-        let mut view = LinkingView {
-            joins: self.role == Role::Joiner,
-            stage: "starting",
-            seconds_left: None,
-            code: None,
-            square: None,
-            connecting: false,
-            words: &[],
-            device: None,
-            held: 0,
-            accepted: false,
-            proposal: None,
-            connected: self.connected,
-            crowded: self.crowded,
-            trouble: None,
-            done: None,
-        };
-        match &self.stage {
-            Stage::Starting => {}
-            Stage::Meeting => view.stage = "meeting",
-            Stage::Code { code, square, until, connecting } => {
-                (view.stage, view.seconds_left) = ("code", left(until));
-                (view.code, view.square, view.connecting) = (Some(code.as_str()), square.as_ref(), *connecting);
-            }
-            Stage::Words { words, until } => {
-                (view.stage, view.seconds_left) = ("words", left(until));
-                view.words = core::slice::from_ref(words);
-            }
-            Stage::Invited { held } => (view.stage, view.held) = ("invited", *held),
-            Stage::Asked(asked) => {
-                (view.stage, view.seconds_left) = ("asked", left(&asked.until));
-                (view.device, view.words) = (Some(&asked.device), &asked.words);
-            }
-            Stage::Adding { accepted } => (view.stage, view.accepted) = ("adding", *accepted),
-            Stage::Second { proposal } => (view.stage, view.proposal) = ("second", Some(proposal.as_str())),
-            Stage::Over { trouble, done } => {
-                (view.stage, view.trouble, view.done) = ("over", trouble.as_ref(), done.as_ref());
-            }
-        }
-        view
     }
 
     /// Takes what happened, and gives what a screen reader is to say.
@@ -337,7 +277,8 @@ fn read_code(text: &str) -> Result<PairingCode, Trouble> {
     })
 }
 
-fn way(form: Form, code: Option<&Secret>) -> Result<Way, Trouble> {
+/// How the two ends of a linking shall meet.
+pub(crate) fn way(form: Form, code: Option<&Secret>) -> Result<Way, Trouble> {
     Ok(match form {
         Form::Square => Way::Show(CodeForm::Qr),
         Form::Digits => Way::Show(CodeForm::Typed),
@@ -391,86 +332,6 @@ impl Phone {
             phone.look_at_devices();
         });
         self.look_at_devices();
-    }
-
-    /// Goes to, or comes back from, the screen on which this device is brought into an account.
-    pub(crate) fn joining(&self, wanted: bool) {
-        if self.look(|state| state.gate == Gate::Empty && state.busy.is_none()) && self.may_link() {
-            self.change(|state| {
-                state.joining = wanted;
-                state.linking = None;
-                state.trouble = None;
-            });
-        }
-    }
-
-    /// Brings this device into an account.
-    pub(crate) fn join(&self, form: Form, code: Option<&Secret>, name: String, passphrase: Secret) {
-        if !self.look(|state| state.gate == Gate::Empty) || !self.may_link() {
-            return;
-        }
-        if passphrase.as_str().chars().count() < MIN_PASSPHRASE {
-            return self.change(|state| state.failed(Trouble::new("passphrase-short")));
-        }
-        let way = match way(form, code) {
-            Ok(way) => way,
-            Err(trouble) => return self.change(|state| state.failed(trouble)),
-        };
-        let (commands, mut heard) = unbounded();
-        let turn = self.change(|state| {
-            state.joining = true;
-            state.begin_linking(Role::Joiner, commands)
-        });
-        self.run(|phone| async move {
-            let name = name.trim().to_owned();
-            // A browser has no serial number that it would tell.
-            let plan =
-                Join { name: name.clone(), serial: String::new(), passphrase: passphrase.as_bytes(), phone: None };
-            let shown = phone.clone();
-            let mut show = move |event| shown.linking_heard(turn, event);
-            match join(&phone.0.ground, plan, way, &mut heard, &mut show).await {
-                Ok(device) => phone.joined(turn, device),
-                Err(error) => {
-                    phone.linking_over(turn, Err(error));
-                    phone.look_for_begun().await;
-                }
-            }
-        });
-    }
-
-    /// Goes on with a linking that broke off here.
-    pub(crate) fn resume(&self, passphrase: Secret) {
-        if !self.look(|state| state.gate == Gate::Empty && state.resumable) || !self.may_link() {
-            return;
-        }
-        self.run_busy("resuming", |phone| async move {
-            match resume(&phone.0.ground, passphrase.as_bytes()).await {
-                Ok(device) => phone.unlocked(device),
-                Err(DeviceError::NoAccount) => phone.change(|state| {
-                    state.resumable = false;
-                    state.failed(Trouble::new("link-never-added"));
-                }),
-                Err(error) => return Err(error),
-            }
-            Ok(())
-        });
-    }
-
-    /// Whether there is a linking in this home that broke off after this device had signed.
-    async fn look_for_begun(&self) {
-        let profile = glimpse_device::home::Home::new(std::rc::Rc::clone(&self.0.ground.storage)).profile().await;
-        let begun = profile.ok().flatten().is_some_and(|profile| profile.joins());
-        self.change(|state| state.resumable = begun && state.gate == Gate::Empty);
-    }
-
-    fn joined(&self, turn: u32, device: Device) {
-        let id = device.keys().id();
-        let free = device.chain().active(&id).map_or(0, |member| member.free_at.0);
-        let held = free.saturating_sub(device.now().0);
-        let done = Done { name: data::line(device.name()), short: short(&id), held, told: true };
-        self.unlocked(device);
-        self.change(|state| state.place = Place::Link);
-        self.linking_over(turn, Ok(done));
     }
 
     fn linking_heard(&self, turn: u32, event: Event) {

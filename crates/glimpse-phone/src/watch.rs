@@ -1,25 +1,21 @@
 //! The watch: the phone's device on a wrist, with keys of its own and no network. It joins an account, shows a short list,
 //! and lends; all that it says to the server goes by a phone ([`glimpse_device::companion`]), and is signed.
 
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use std::rc::Rc;
 
-use futures_channel::mpsc::{UnboundedSender, unbounded};
-use glimpse_core::Monotonic;
-use glimpse_core::linking::CodeForm;
+use glimpse_device::Ground;
 use glimpse_device::companion::Companion;
-use glimpse_device::linking::{self, Command, Event, Join, Way, parse_code};
 use glimpse_device::storage::Storage;
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::transport::Socket;
-use glimpse_device::{Device, DeviceError, Ground};
 use glimpse_wire::{ErrorCode, RecordId};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::face::{Face, Kinds};
 use crate::intent::{Intent, Secret};
+use crate::linking::{Form, Newcomer, Step, way};
 use crate::phone::{Phone, Spawn};
 use crate::sessions::SessionsAct;
 use crate::snapshot::Snapshot;
@@ -28,8 +24,6 @@ use crate::trouble::Trouble;
 
 /// The least that a PIN may have, in characters.
 const MIN_PIN: usize = 6;
-/// How often a countdown is drawn, in milliseconds.
-const TICK: u64 = 1_000;
 /// Stands in the profile for the way to the phone: with it, requests are signed.
 const BY_PHONE: &str = "companion";
 
@@ -56,56 +50,8 @@ enum Own {
 pub struct WatchSnapshot<'a> {
     /// Whether nobody carries.
     away: bool,
-    joining: Option<JoiningView<'a>>,
     #[serde(flatten)]
     phone: &'a Snapshot<'a>,
-}
-
-/// Joining, as the watch draws it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct JoiningView<'a> {
-    stage: &'static str,
-    code: Option<&'a str>,
-    words: Option<&'a str>,
-    seconds_left: Option<u64>,
-}
-
-#[derive(Debug)]
-struct Joining {
-    commands: UnboundedSender<Command>,
-    stage: Stage,
-}
-
-#[derive(Debug)]
-enum Stage {
-    /// Keys are drawn, the server is asked.
-    Starting,
-    Code {
-        code: Zeroizing<String>,
-        until: Monotonic,
-        connecting: bool,
-    },
-    Words {
-        words: String,
-        until: Monotonic,
-    },
-    /// The person at the other device said yes.
-    Invited,
-}
-
-impl Joining {
-    fn view(&self, now: Monotonic) -> JoiningView<'_> {
-        let left = |until: &Monotonic| Some(now.until(*until).div_ceil(1_000));
-        let (stage, code, words, seconds_left) = match &self.stage {
-            Stage::Starting => ("starting", None, None, None),
-            Stage::Code { code, until, connecting: false } => ("code", Some(code.as_str()), None, left(until)),
-            Stage::Code { code, until, connecting: true } => ("connecting", Some(code.as_str()), None, left(until)),
-            Stage::Words { words, until } => ("words", None, Some(words.as_str()), left(until)),
-            Stage::Invited => ("invited", None, None, None),
-        };
-        JoiningView { stage, code, words, seconds_left }
-    }
 }
 
 /// Where the watch shows itself.
@@ -114,10 +60,8 @@ pub type Draw = Box<dyn Fn(&WatchSnapshot<'_>)>;
 /// What the watch knows beside the phone that it is made of.
 struct Wrist {
     companion: Rc<Companion>,
-    machine: Rc<dyn Surroundings>,
     draw: Draw,
     away: Cell<bool>,
-    joining: RefCell<Option<Joining>>,
 }
 
 /// A watch on somebody's wrist. Clones are the same watch.
@@ -139,13 +83,7 @@ impl Watch {
         spawn: Spawn,
     ) -> Self {
         let companion = Rc::new(Companion::new(server, Rc::clone(&machine)));
-        let wrist = Rc::new(Wrist {
-            companion: Rc::clone(&companion),
-            machine: Rc::clone(&machine),
-            draw,
-            away: Cell::new(true),
-            joining: RefCell::default(),
-        });
+        let wrist = Rc::new(Wrist { companion: Rc::clone(&companion), draw, away: Cell::new(true) });
         let ground = Ground { storage, transport: companion, machine };
         let phone = Phone::start(ground, Box::new(Glass(Rc::clone(&wrist))), spawn);
         Self { phone, wrist }
@@ -169,7 +107,7 @@ impl Watch {
     pub fn intent(&self, json: &str) {
         match tagged::from_str(json) {
             Some(Own::Join { name, pin, code }) => return self.join(name, pin, code),
-            Some(Own::JoinCancel) => return self.cancel(),
+            Some(Own::JoinCancel) => return self.phone.step(Step::Cancel),
             None => {}
         }
         if let Some(
@@ -202,76 +140,17 @@ impl Watch {
         if pin.as_str().chars().count() < MIN_PIN {
             return self.phone.change(|state| state.failed(Trouble::new("watch-pin-short")));
         }
-        let way = match code.map(|code| parse_code(code.as_str())) {
-            None => Way::Show(CodeForm::Typed),
-            Some(Ok(code)) => Way::Type(code),
-            Some(Err(code)) => return self.phone.change(|state| state.failed(Trouble::new(code.slug()))),
+        let form = if code.is_some() { Form::Typed } else { Form::Digits };
+        let way = match way(form, code.as_ref()) {
+            Ok(way) => way,
+            Err(trouble) => return self.phone.change(|state| state.failed(trouble)),
         };
-        // One at a time; and a device that is in an account joins none.
-        if self.wrist.joining.borrow().is_some() || self.phone.device().is_some() {
-            return;
-        }
-        let (commands, mut heard) = unbounded();
-        self.wrist.joining.replace(Some(Joining { commands, stage: Stage::Starting }));
-        self.phone.change(|state| state.trouble = None);
-        let watch = self.clone();
+        let newcomer = Newcomer { name, passphrase: pin, by: Some(BY_PHONE) };
         self.phone.run(|phone| async move {
-            let shown = watch.clone();
-            let mut show = move |event| shown.heard(event);
-            let plan =
-                Join { name, serial: String::new(), passphrase: pin.as_bytes(), phone: Some(BY_PHONE.to_owned()) };
-            let joined = linking::join(&phone.0.ground, plan, way, &mut heard, &mut show).await;
-            watch.wrist.joining.replace(None);
-            watch.joined(joined);
+            phone.clone().bring_in(way, newcomer).await;
+            // There is no room for a screen that says how it went.
+            phone.pass_over_linking();
         });
-        let watch = self.clone();
-        self.phone.run(|phone| async move {
-            while watch.wrist.joining.borrow().is_some() {
-                phone.machine().sleep(TICK).await;
-                phone.draw();
-            }
-        });
-    }
-
-    fn joined(&self, joined: Result<Device, DeviceError>) {
-        match joined {
-            Ok(device) => self.phone.unlocked(device),
-            // The person broke it off, here or there.
-            Err(error) => self.phone.change(|state| state.failed(&error)),
-        }
-    }
-
-    fn cancel(&self) {
-        if let Some(joining) = self.wrist.joining.borrow().as_ref() {
-            // One that is over takes none.
-            let _taken = joining.commands.unbounded_send(Command::Cancel);
-        }
-    }
-
-    fn heard(&self, event: Event) {
-        let now = self.wrist.machine.monotonic();
-        if let Some(Joining { stage, .. }) = self.wrist.joining.borrow_mut().as_mut() {
-            match event {
-                Event::Code { code, qr: _, expires_in } => {
-                    *stage = Stage::Code { code, until: now.plus(expires_in), connecting: false };
-                }
-                Event::Connecting => {
-                    if let Stage::Code { connecting, .. } = stage {
-                        *connecting = true;
-                    }
-                }
-                Event::Words { words, expires_in } => {
-                    *stage = Stage::Words { words: words.to_string(), until: now.plus(expires_in) };
-                }
-                Event::Invited { held: _ } => *stage = Stage::Invited,
-                Event::Asked { .. }
-                | Event::NeedsSecond(_)
-                | Event::Accepted
-                | Event::Crowded
-                | Event::Connection { .. } => {}
-            }
-        }
-        self.phone.draw();
     }
 }
 
@@ -286,9 +165,7 @@ struct Glass(Rc<Wrist>);
 
 impl Face for Glass {
     fn draw(&self, snapshot: &Snapshot<'_>) {
-        let joining = self.0.joining.borrow();
-        let joining = joining.as_ref().map(|joining| joining.view(self.0.machine.monotonic()));
-        (self.0.draw)(&WatchSnapshot { away: self.0.away.get(), joining, phone: snapshot });
+        (self.0.draw)(&WatchSnapshot { away: self.0.away.get(), phone: snapshot });
     }
 
     fn begin(&self, _record: RecordId, _content_type: &str, _name: &str) -> Result<bool, ErrorCode> {

@@ -4,6 +4,7 @@ use core::cell::RefCell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
+use futures_util::future::{AbortHandle, abortable};
 use glimpse_device::Ground;
 use glimpse_device::browser::{Database, Fetch, Machine, Port};
 use glimpse_device::companion::carry;
@@ -26,7 +27,11 @@ use crate::snapshot::Snapshot;
 /// The Worker's end of the phone page: `www/device/worker.js` makes one and feeds it.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct PhoneWorker(Phone);
+pub struct PhoneWorker {
+    phone: Phone,
+    /// Ends what is carried for a watch.
+    carrying: RefCell<Option<AbortHandle>>,
+}
 
 #[wasm_bindgen]
 impl PhoneWorker {
@@ -42,7 +47,7 @@ impl PhoneWorker {
             Ground { storage: Rc::new(storage), transport: Rc::new(transport), machine: Rc::new(Machine::new()) };
         let face = WorkerFace { reporter: Reporter::new(report), readers, reading: RefCell::new(None) };
         let spawn = Box::new(wasm_bindgen_futures::spawn_local);
-        Ok(Self(Phone::start(ground, Box::new(face), spawn)))
+        Ok(Self { phone: Phone::start(ground, Box::new(face), spawn), carrying: RefCell::default() })
     }
 
     /// Takes what the person did, as JSON. What is no intent is dropped: the page is not trusted to be well formed.
@@ -51,7 +56,7 @@ impl PhoneWorker {
         // It may hold a passphrase.
         json.zeroize();
         if let Some(intent) = intent {
-            self.0.intent(intent);
+            self.phone.intent(intent);
         }
     }
 
@@ -62,7 +67,7 @@ impl PhoneWorker {
         let bytes = <[u8; 32]>::try_from(secret.as_slice()).ok().map(Zeroizing::new);
         secret.zeroize();
         if let (Some(keyed), Some(secret)) = (keyed, bytes) {
-            self.0.keyed(keyed, secret);
+            self.phone.keyed(keyed, secret);
         }
     }
 
@@ -71,7 +76,7 @@ impl PhoneWorker {
         let Ok(told) = serde_json::from_str::<Told>(json) else { return };
         let length = whole(file.size());
         let open = move || -> Box<dyn Read> { Box::new(Source { file: file.clone(), at: 0 }) };
-        self.0.add(NewFile {
+        self.phone.add(NewFile {
             title: told.title,
             file_name: told.file_name,
             modified: UnixMillis(whole(told.modified)),
@@ -84,17 +89,26 @@ impl PhoneWorker {
         });
     }
 
-    /// Carries for a watch at the other end of this port, until it is gone; needs no key.
-    pub fn carry(&self, port: MessagePort) {
-        let Ground { transport, machine, .. } = self.0.0.ground.clone();
-        wasm_bindgen_futures::spawn_local(carry(Box::new(Port::new(port)), transport, machine));
+    /// Carries for a watch at the other end of this port, in place of the one before, until it is gone; needs no key. Without
+    /// a port the watch is gone: the server learns it by what was open to it.
+    pub fn carry(&self, port: Option<MessagePort>) {
+        if let Some(before) = self.carrying.take() {
+            before.abort();
+        }
+        let Some(port) = port else { return };
+        let Ground { transport, machine, .. } = self.phone.0.ground.clone();
+        let (carrying, ends) = abortable(carry(Box::new(Port::new(port)), transport, machine));
+        self.carrying.replace(Some(ends));
+        wasm_bindgen_futures::spawn_local(async move {
+            let _ended = carrying.await;
+        });
     }
 
     /// The reader's module has come, or could not be had, for the reason with this slug.
     pub fn reader(&self, failure: Option<String>) {
         match failure {
-            None => self.0.reader_came(),
-            Some(slug) => self.0.reader_failed(&slug),
+            None => self.phone.reader_came(),
+            Some(slug) => self.phone.reader_failed(&slug),
         }
     }
 }

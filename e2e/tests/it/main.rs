@@ -50,5 +50,6 @@ mod stories;
 mod swapped;
 mod watch;
 mod watch_attacks;
+mod watch_breaking;
 mod watch_memory;
 mod watch_secrets;

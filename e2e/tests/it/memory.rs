@@ -33,15 +33,24 @@ pub(crate) const WATCH_RANDOMNESS: &str = "{ const draw = crypto.getRandomValues
 pub(crate) async fn drawn(tools: &mut DevTools, worker: &Session) -> Result<Vec<Needle>> {
     let told = tools.evaluate(worker, "drawn").await?;
     let hex: Vec<&str> = told.as_array().context("draws")?.iter().filter_map(Value::as_str).collect();
-    let bytes = |hex: &str| -> Vec<u8> {
-        let pairs = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
-        pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
-    };
     // In the order in which `pairing::viewer` draws them. The two nonces are sent to the device, and are no secrets.
     let names = ["KEM seed", "signing seed", "words nonce", "nonce", "PAKE scalar"];
     anyhow::ensure!(hex.len() == names.len(), "the Worker draws once for each of {names:?}, and drew {}", hex.len());
     let all = names.iter().zip(hex).map(|(name, hex)| Needle { name: (*name).to_owned(), bytes: bytes(hex) });
     Ok(all.filter(|needle| !needle.name.contains("nonce")).collect())
+}
+
+/// All that the Worker drew and that is as long as a key: seeds of keys, and values that others may know.
+pub(crate) async fn keys_drawn(tools: &mut DevTools, worker: &Session) -> Result<Vec<Needle>> {
+    let told = tools.evaluate(worker, "drawn").await?;
+    let drawn: BTreeSet<&str> = told.as_array().context("draws")?.iter().filter_map(Value::as_str).collect();
+    let long = drawn.into_iter().filter(|hex| hex.len() == 64);
+    Ok(long.map(|hex| Needle { name: hex.to_owned(), bytes: bytes(hex) }).collect())
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
 }
 
 /// The code in the forms in which it could be left: as shown, as digits, and its secret part alone.

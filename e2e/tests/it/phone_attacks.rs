@@ -18,7 +18,7 @@ in_both!(
 );
 
 /// How many sessions were begun by way of this line, by the requests that went through it.
-fn begun(line: &Proxy) -> usize {
+pub(crate) fn begun(line: &Proxy) -> usize {
     let begins = |method: &str, path: &str| method == "POST" && path == "/v1/sessions";
     line.exchanges().iter().filter(|(asked, _)| begins(asked.method.as_str(), &asked.path)).count()
 }
@@ -93,7 +93,7 @@ async fn t066_back_to_the_phone_shows_a_locked_page(kind: Kind) -> Result<()> {
 }
 
 /// What an attacker puts into a code that is scanned by the system's camera, or into a link: each tries another way in.
-const LINKS: [&str; 8] = [
+pub(crate) const LINKS: [&str; 8] = [
     "?link=CODE",
     "#link=CODE",
     "?join=CODE",

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use e2e::browser::Chromium;
 use e2e::phone::{PASSPHRASE, Phone};
 use e2e::proxy::Proxy;
 use e2e::scan::{Needle, scan_processes};
 use e2e::wait::until;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::ending::go_with;
-use crate::memory::{FAULTS, WATCH_RANDOMNESS, files_below, found};
+use crate::memory::{FAULTS, WATCH_RANDOMNESS, files_below, found, keys_drawn};
 use crate::phone::{Pair, SECRET, TITLE, with_line};
 
 /// What no lock may leave behind.
@@ -77,14 +77,7 @@ async fn t089_a_lock_leaves_no_key_title_text_or_passphrase() -> Result<()> {
     phone.browser.reads(SECRET).await?;
 
     // What the Worker drew and still holds: seeds of keys, and values that others may know.
-    let told = tools.evaluate(&worker, "drawn").await?;
-    let drawn: BTreeSet<&str> = told.as_array().context("draws")?.iter().filter_map(Value::as_str).collect();
-    let bytes = |hex: &str| -> Vec<u8> {
-        let pairs = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
-        pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
-    };
-    let long = drawn.iter().filter(|hex| hex.len() == 64);
-    let keys: Vec<Needle> = long.map(|hex| Needle { name: (*hex).to_owned(), bytes: bytes(hex) }).collect();
+    let keys = keys_drawn(&mut tools, &worker).await?;
     let before = tools.scan_memory(&worker, &[keys.clone(), texts()].concat()).await?;
     assert!(before["title"] > 0 && before["content"] > 0, "control: title and text are in the wasm memory: {before:?}");
     let held: Vec<Needle> = keys.into_iter().filter(|key| before[&key.name] > 0).collect();

@@ -1,19 +1,246 @@
-//! Attacks on what people do with the watch's page: rows 66 and 95.
+//! Attacks on what people do with the watch's page: rows 20, 34, 35, 66, 87 and 95.
+
+use std::collections::BTreeSet;
 
 use anyhow::Result;
-use e2e::browser::{Chromium, Kind};
-use e2e::worn::PIN;
-use serde_json::json;
+use e2e::browser::{Browser, Chromium, Kind};
+use e2e::device::{Device, field};
+use e2e::proxy::Proxy;
+use e2e::wait::until;
+use e2e::worn::{PIN, Worn};
+use serde_json::{Value, json};
 
 use crate::ending::leave_and_come_back;
 use crate::phone::{TITLE, with_line};
-use crate::phone_attacks::HELPED;
+use crate::phone_attacks::{HELPED, LINKS, begun};
 use crate::phone_watch::worn;
+use crate::phone_writes::{Family, write};
+use crate::requests::foreign;
 
 in_both!(
+    t020_a_look_that_is_broken_off_on_the_watch_is_granted_at_no_later_time,
+    t020_a_linking_that_is_broken_off_on_the_watch_brings_nobody_in,
+    t034_no_address_of_the_watch_links_or_lends,
+    t035_a_flood_asks_nothing_of_the_watch_and_a_code_asks_once,
     t066_back_to_the_watch_shows_a_locked_page,
+    t087_every_request_of_the_watch_goes_to_its_own_origin,
     t095_no_field_of_the_watch_is_filled_in_checked_or_translated_by_the_browser,
 );
+
+/// Puts the watch out of sight when it is told to, as a window behind another one is.
+const OUT_OF_SIGHT: &str = "let away = false; Object.defineProperty(Document.prototype, 'hidden', { get: () => away }); \
+    addEventListener('covered', () => { away = true; document.dispatchEvent(new Event('visibilitychange')) })";
+
+/// Whoever types a code is told that there is nobody any more.
+async fn nobody_answers(viewer: &Browser, site: &str, code: &str) -> Result<()> {
+    viewer.go(site).await?;
+    viewer.type_code(code).await?;
+    let told = viewer.failure().await?;
+    let gone = ["This code was used before.", "The device is not connected."];
+    assert!(gone.iter().any(|gone| told.contains(gone)), "{told}");
+    Ok(())
+}
+
+/// Something is carried for a watch that shows a code.
+async fn carried(line: &Proxy) -> Result<()> {
+    until("something is open for the watch", async || (line.open_sockets() == 1).then_some(())).await
+}
+
+/// Nothing is carried any more for a watch that showed a code: the server knows that it is gone.
+async fn carried_no_longer(line: &Proxy) -> Result<()> {
+    until("what was open for the watch is closed", async || (line.open_sockets() == 0).then_some(())).await
+}
+
+async fn t020_a_look_that_is_broken_off_on_the_watch_is_granted_at_no_later_time(kind: Kind) -> Result<()> {
+    let (server, line) = with_line().await?;
+    let (worn, viewer) = (worn(kind, &line.url()).await?, Chromium::start().await?);
+    worn.face().await?.run_first(OUT_OF_SIGHT).await?;
+    worn.load("").await?;
+    worn.linked().await?;
+    let face = worn.face().await?;
+    let leaves = async || -> Result<()> {
+        worn.load("").await?;
+        worn.unlock().await
+    };
+    let breaks_off = async |button: &str| -> Result<()> {
+        face.tap(button).await?;
+        face.tap("over-close").await?;
+        face.screen("choose").await
+    };
+    // While the code is shown: cancelled, left by a reload, out of sight.
+    for way in ["cancel", "reload", "covered"] {
+        let code = worn.lend(TITLE).await?;
+        carried(&line).await?;
+        match way {
+            "cancel" => breaks_off("cancel").await?,
+            "reload" => leaves().await?,
+            _ => {
+                face.run("dispatchEvent(new Event('covered'))").await?;
+                face.reads("was not on the screen").await?;
+                leaves().await?;
+            }
+        }
+        carried_no_longer(&line).await?;
+        nobody_answers(&viewer, &server.url(), &code).await?;
+    }
+    // While the question is shown: declined, left by a reload.
+    for way in ["decline", "reload"] {
+        let code = worn.lend(TITLE).await?;
+        viewer.go(&server.url()).await?;
+        viewer.type_code(&code).await?;
+        worn.pick(&viewer.words().await?).await?;
+        if way == "decline" {
+            breaks_off("decline").await?;
+            viewer.failure().await?;
+        } else {
+            leaves().await?;
+            face.shows("#lend-go").await?;
+            carried_no_longer(&line).await?;
+        }
+    }
+    assert_eq!(begun(&line), 0, "no session was begun");
+    // Control: what is not broken off does.
+    worn.lend_to(&viewer, &server.url(), TITLE).await?;
+    assert_eq!(begun(&line), 1);
+    // And a window that is closed ends what waits in it, as one that is loaded anew.
+    face.tap("end").await?;
+    face.tap("over-close").await?;
+    let code = worn.lend(TITLE).await?;
+    carried(&line).await?;
+    face.driver.close_window().await?;
+    worn.page().await?;
+    carried_no_longer(&line).await?;
+    nobody_answers(&viewer, &server.url(), &code).await
+}
+
+async fn t020_a_linking_that_is_broken_off_on_the_watch_brings_nobody_in(kind: Kind) -> Result<()> {
+    let (_server, line) = with_line().await?;
+    let worn = worn(kind, &line.url()).await?;
+    for way in ["cancel", "reload"] {
+        let code = worn.shows_code().await?;
+        let page = worn.takes(&code).await?;
+        let face = worn.face().await?;
+        face.shows(".words:not([hidden])").await?;
+        if way == "cancel" {
+            face.tap("join-cancel").await?;
+            face.reads("You broke it off.").await?;
+            face.tap("dismiss").await?;
+            face.screen("start").await?;
+        }
+        // What it had begun lies in its database, and shows the first screen as well.
+        worn.load("").await?;
+        face.screen("start").await?;
+        worn.page().await?;
+        if way == "reload" {
+            // Whoever says yes all the same lets nobody in.
+            page.run("document.querySelector('.word-choice input').click()").await?;
+            page.tap("link-approve").await?;
+        }
+        page.shows("#link-close").await?;
+        page.tap("link-close").await?;
+        page.shows("#link-code").await?;
+    }
+    let devices = "document.querySelectorAll('#main .devices li:not(.gone-device)').length";
+    let listed = async |count: usize| -> Result<()> {
+        let page = &worn.page().await?.browser;
+        worn.phone.go("more").await?;
+        page.tap("more-devices").await?;
+        page.screen("devices").await?;
+        page.shows("#devices-link").await?;
+        until(&format!("{count} devices"), async || (page.value(devices).await.ok()? == json!(count)).then_some(()))
+            .await
+    };
+    listed(1).await?;
+    // Control: what is not broken off brings it in.
+    worn.linked().await?;
+    listed(2).await
+}
+
+/// Whatever is on the watch that begins or approves something.
+const QUESTIONS: &str = "[...document.querySelectorAll('#approve, .word-choice button, .big-code, .long-code, #trouble')] \
+    .filter(e => e.getClientRects().length > 0).length";
+
+/// How often a nameplate was claimed, which is how a code is used.
+fn claims(line: &Proxy) -> usize {
+    let claim = |method: &str, path: &str| method != "GET" && path.contains("/v1/claims");
+    line.exchanges().iter().filter(|(asked, _)| claim(asked.method.as_str(), &asked.path)).count()
+}
+
+async fn t034_no_address_of_the_watch_links_or_lends(kind: Kind) -> Result<()> {
+    let (server, line) = with_line().await?;
+    let worn = worn(kind, &line.url()).await?;
+    // Somebody who would have the watch in an account of their own.
+    let stranger = Device::create(&server.url()).await?;
+    let mut link = stranger.begin(&["link", "--digits"])?;
+    let code = field(&link.event("code").await?, "code")?;
+    let face = worn.face().await?;
+    let typed = "[...document.querySelectorAll('input:not([type=radio])')].map(field => field.value).join('')";
+    for way in LINKS {
+        worn.load(&way.replace("CODE", &code.replace(' ', ""))).await?;
+        face.screen("start").await?;
+        assert_eq!(face.value(typed).await?, json!(""), "{way} filled a field");
+        assert_eq!(claims(&line), 0, "{way} claimed a nameplate");
+    }
+    // Control: the person links the watch by the codes on the two screens, and that is what claims one.
+    worn.load("").await?;
+    worn.linked().await?;
+    assert!(claims(&line) > 0, "control: claims are seen");
+    let before = claims(&line);
+    for way in LINKS {
+        worn.load(&way.replace("CODE", &code.replace(' ', ""))).await?;
+        worn.unlock().await?;
+        face.press_text(".row", TITLE).await?;
+        assert_eq!(face.value(QUESTIONS).await?, json!(0), "{way}");
+        assert_eq!((begun(&line), claims(&line)), (0, before), "{way}");
+    }
+    // A row that was pressed is chosen; pressed again, it would not be.
+    worn.load("").await?;
+    worn.unlock().await?;
+    worn.lend(TITLE).await?;
+    assert_ne!(face.value(QUESTIONS).await?, json!(0), "control: what begins something is seen");
+    Ok(())
+}
+
+async fn t035_a_flood_asks_nothing_of_the_watch_and_a_code_asks_once(kind: Kind) -> Result<()> {
+    let family = Family::with(Browser::start(kind)).await?;
+    family.unlocked().await?;
+    let Family { tablet, phone, .. } = family;
+    let site = phone.url().trim_end_matches("/device").to_owned();
+    phone.add(TITLE, "Milk and thread").await?;
+    let worn = Worn::opened(phone).await?;
+    worn.linked().await?;
+    // It must know of the watch before it gives its card away.
+    tablet.run(&["ls"]).await?;
+    for each in 0..8 {
+        write(&tablet, "Shop", &format!("Advert {each}"), "Buy this.").await?;
+    }
+    worn.load("").await?;
+    worn.unlock().await?;
+    let face = worn.face().await?;
+    face.reads(TITLE).await?;
+    face.screen("choose").await?;
+    assert_eq!(face.value(QUESTIONS).await?, json!(0), "they ask nothing");
+
+    // Everybody who heard the code types it: one of them is asked about.
+    let code = worn.lend(TITLE).await?;
+    let (first, second) = tokio::try_join!(Chromium::start(), Chromium::start())?;
+    first.go(&site).await?;
+    first.type_code(&code).await?;
+    let words = first.words().await?;
+    let asked = "[...document.querySelectorAll('.word-choice button')].map(e => e.textContent).join()";
+    face.shows(".word-choice button").await?;
+    let before: Value = face.value(asked).await?;
+    for _ in 0..4 {
+        second.go(&site).await?;
+        second.type_code(&code).await?;
+        second.failure().await?;
+    }
+    assert_eq!(face.value(asked).await?, before, "the question is the first one's");
+    // Control: it is one that can be answered.
+    worn.pick(&words).await?;
+    face.tap("approve").await?;
+    first.screen("session").await
+}
 
 async fn t066_back_to_the_watch_shows_a_locked_page(kind: Kind) -> Result<()> {
     let (_server, line) = with_line().await?;
@@ -32,6 +259,28 @@ async fn t066_back_to_the_watch_shows_a_locked_page(kind: Kind) -> Result<()> {
     face.screen("locked").await?;
     let html = face.value("document.documentElement.outerHTML").await?.to_string();
     assert!(!html.contains(TITLE) && !html.contains(PIN), "{html}");
+    Ok(())
+}
+
+async fn t087_every_request_of_the_watch_goes_to_its_own_origin(kind: Kind) -> Result<()> {
+    let (server, line) = with_line().await?;
+    let worn = worn(kind, &line.url()).await?;
+    let face = worn.face().await?;
+    let mut listing = face.load_listed(async || worn.load("").await).await?;
+    worn.linked().await?;
+    let viewer = Chromium::start().await?;
+    worn.lend_to(&viewer, &server.url(), TITLE).await?;
+    face.tap("end").await?;
+    face.shows("#over-close").await?;
+    let all = listing.all().await?;
+    assert_eq!(foreign(&all, &line.url()), BTreeSet::new());
+    for part in ["/watch", "/assets/watch/", "/lang/"] {
+        assert!(all.iter().any(|url| url.contains(part)), "{part} is not in the list: {all:#?}");
+    }
+    // What it says to the server goes through the phone's page, in whose list it is. Firefox lists both windows.
+    assert_eq!(begun(&line), 1, "control: it says something");
+    let own = all.iter().filter(|url| url.contains("/v1/")).collect::<Vec<_>>();
+    assert_eq!(own.is_empty(), kind == Kind::Chromium, "what the watch asks for by itself: {own:#?}");
     Ok(())
 }
 

@@ -1,11 +1,15 @@
-//! What is left of the watch's page in the browser: row 90. In Chromium alone, as the phone's.
+//! What is left of the watch's page in the browser: rows 89 and 90. In Chromium alone, as the phone's.
 
 use anyhow::Result;
-use e2e::browser::Chromium;
+use e2e::browser::{Browser, Chromium};
+use e2e::devtools::{DevTools, Session};
 use e2e::phone::Phone;
+use e2e::scan::{Needle, scan_processes};
+use e2e::wait::until;
 use e2e::worn::{PIN, Worn};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::memory::{WATCH_RANDOMNESS, found, keys_drawn};
 use crate::phone::{SECRET, TITLE, with_line};
 use crate::phone_memory::{holds_nothing_of, says_nothing_of};
 
@@ -14,6 +18,76 @@ async fn worn(url: &str) -> Result<Worn> {
     let phone = Phone::with_account(url, "Mara Lind").await?;
     phone.add(TITLE, SECRET).await?;
     Worn::opened(phone).await
+}
+
+/// All that lies in the watch's database, as it lies there.
+async fn database(face: &Browser) -> Result<Vec<u8>> {
+    let read = "const open = indexedDB.open('glimpse-watch'); open.onsuccess = () => { \
+        const values = open.result.transaction('files').objectStore('files').getAll(); \
+        values.onsuccess = () => { open.result.close(); done(values.result.flatMap(value => [...value])); }; }";
+    Ok(serde_json::from_value(face.run_async(read).await?)?)
+}
+
+/// Keeps the Worker's wasm memory where its debugger can ask for it: to ask the debugger itself for all memories would wait
+/// for the phone's Worker, which shares the process.
+const KEEP_MEMORY: &str = "{ const Real = WebAssembly.Instance; WebAssembly.Instance = function (module, imports) { \
+      const made = new Real(module, imports); globalThis.memory = made.exports.memory; return made } } \
+    globalThis.holds = text => { const all = new Uint8Array(memory.buffer), sought = new TextEncoder().encode(text); \
+      for (let at = all.indexOf(sought[0]); at >= 0; at = all.indexOf(sought[0], at + 1)) \
+        if (sought.every((byte, offset) => all[at + offset] === byte)) return true; \
+      return false }";
+
+/// Which of the title and the PIN lie in the wasm memory of a Worker.
+async fn held_by(tools: &mut DevTools, worker: &Session) -> Result<Value> {
+    tools.evaluate(worker, &format!("[{}, {}].filter(holds)", json!(TITLE), json!(PIN))).await
+}
+
+#[tokio::test]
+async fn t089_a_lock_leaves_no_key_title_or_pin_on_the_watch() -> Result<()> {
+    let (_server, line) = with_line().await?;
+    let worn = worn(&line.url()).await?;
+    let face = worn.face().await?;
+    face.run_first_in_worker("?drawn", &format!("{WATCH_RANDOMNESS}; {KEEP_MEMORY}")).await?;
+    worn.load("?drawn").await?;
+    worn.linked().await?;
+    face.reads(TITLE).await?;
+
+    let mut tools = face.devtools().await?;
+    let page = tools.page().await?;
+    let worker = tools.worker(&page).await?;
+    let keys = keys_drawn(&mut tools, &worker).await?;
+    let there = held_by(&mut tools, &worker).await?;
+    assert_eq!(there, json!([TITLE]), "control: the title is; a PIN is forgotten as soon as the keys are there");
+    // What lies in the database or went to the server as it is protects nothing.
+    let traffic = line.exchanges().into_iter().flat_map(|(asked, answer)| [asked.body, answer.body]);
+    let open: Vec<u8> = traffic.chain([database(face).await?]).flatten().collect();
+    let secret = |key: &Needle| e2e::scan::occurrences(&open, &key.bytes) == 0;
+    let processes = tools.renderers().await?;
+    let before = scan_processes(&processes, &keys)?;
+    let held: Vec<Needle> = keys.into_iter().filter(|key| before[&key.name] > 0 && secret(key)).collect();
+    assert!(!held.is_empty(), "control: there are keys: {before:?}");
+    let old = tools.targets("worker").await?;
+    drop(tools);
+
+    face.tap("lock").await?;
+    face.screen("locked").await?;
+    let mut tools = face.devtools().await?;
+    let page = tools.page().await?;
+    // The phone's Worker stays, and the watch's gives way to another.
+    until("the watch has another Worker", async || {
+        let left = tools.targets("worker").await.ok()?;
+        (left.len() == 2 && left.iter().any(|id| !old.contains(id))).then_some(())
+    })
+    .await?;
+    let worker = tools.worker(&page).await?;
+    assert_eq!(held_by(&mut tools, &worker).await?, json!([]), "in the memory of the Worker that waits for the PIN");
+    let after = scan_processes(&processes, &held)?;
+    assert_eq!(found(&after), Vec::<&str>::new(), "in the whole memory of the process; before: {before:?}");
+    let html = face.value("document.documentElement.outerHTML").await?.to_string();
+    assert!(!html.contains(TITLE), "{html}");
+    // Control: with the PIN all of it is back.
+    worn.unlock().await?;
+    face.reads(TITLE).await
 }
 
 #[tokio::test]

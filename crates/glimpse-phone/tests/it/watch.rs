@@ -121,10 +121,10 @@ impl<'w> Wrist<'w> {
 
     /// Links it by the code that it shows. `meanwhile` goes on at each step.
     async fn links(&self, meanwhile: impl AsyncFn(&str)) -> Result<(), ErrorCode> {
-        self.until(|shown| shown["screen"] == "start").await;
+        self.until(|shown| shown["screen"] == "start" || shown["screen"] == "join").await;
         self.does(json!({ "type": "join", "name": "Wristlet", "pin": PIN, "code": null }));
-        let shown = self.until(|shown| shown["joining"]["stage"] == "code").await;
-        let code = parse_code(shown["joining"]["code"].as_str().unwrap()).unwrap();
+        let shown = self.until(|shown| shown["linking"]["stage"] == "code").await;
+        let code = parse_code(shown["linking"]["code"].as_str().unwrap()).unwrap();
         meanwhile("code").await;
         let (tell, mut commands) = mpsc::unbounded();
         let (asked, mut asking) = mpsc::unbounded();
@@ -137,8 +137,8 @@ impl<'w> Wrist<'w> {
             };
             phone.link(Way::Type(code), &mut commands, &mut show).await
         });
-        let shown = self.until(|shown| shown["joining"]["stage"] == "words").await;
-        let words = shown["joining"]["words"].as_str().unwrap().to_owned();
+        let shown = self.until(|shown| shown["linking"]["stage"] == "words").await;
+        let words = shown["linking"]["words"][0].as_str().unwrap().to_owned();
         assert!(asking.next().await.unwrap().contains(&words), "the same words on both");
         meanwhile("words").await;
         tell.unbounded_send(Command::Approve { words }).unwrap();

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::camera::Camera;
 use crate::{ENDINGS, add_sample};
 
-const CASE: &str = "2026-1184";
-const REASON: &str = "to see which pills you take together";
+pub(crate) const CASE: &str = "2026-1184";
+pub(crate) const REASON: &str = "to see which pills you take together";
 
 async fn enter() -> Result<()> {
     tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;

@@ -43,6 +43,13 @@ impl Camera {
         })
     }
 
+    /// Looks at the window in which its browser stands, and keeps pictures with those that it has.
+    pub(crate) async fn turn_to(&mut self, browser: &Chromium) -> Result<()> {
+        self.tools = browser.devtools().await?;
+        self.page = self.tools.page().await?;
+        Ok(())
+    }
+
     /// One that keeps nothing: what it sees goes into another picture.
     pub(crate) async fn across(browser: &Chromium) -> Result<Self> {
         let mut tools = browser.devtools().await?;
@@ -102,8 +109,13 @@ impl Camera {
     }
 
     /// Shows the page in this size, one point a pixel.
-    pub(crate) async fn flat(&mut self, (width, height): (u32, u32)) -> Result<()> {
-        let params = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+    pub(crate) async fn flat(&mut self, size: (u32, u32)) -> Result<()> {
+        self.scaled(size, 1).await
+    }
+
+    /// Shows the page in this size, so many points a pixel on each side.
+    pub(crate) async fn scaled(&mut self, (width, height): (u32, u32), scale: u32) -> Result<()> {
+        let params = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
         self.tools.call(Some(&self.page), "Emulation.setDeviceMetricsOverride", params).await.map(drop)
     }
 

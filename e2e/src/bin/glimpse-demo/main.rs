@@ -9,10 +9,13 @@
 
 mod agent;
 mod camera;
+mod desk;
+mod held;
 mod phone;
 mod places;
 mod troubles;
 mod views;
+mod wrist;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

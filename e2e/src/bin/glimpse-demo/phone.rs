@@ -10,6 +10,8 @@ use serde_json::json;
 
 use crate::add_sample;
 use crate::camera::Camera;
+use crate::desk::lending_to_an_agent;
+use crate::wrist::of_the_watch;
 
 /// What to do, in which window.
 pub(crate) async fn attended() -> Result<()> {
@@ -52,8 +54,10 @@ pub(crate) async fn unattended() -> Result<()> {
     views.of("start").await?;
     views.of_the_ways_in().await?;
 
-    // The account of the terminal goes on here, with the sample record in it.
-    phone.move_in(&device).await?;
+    // The account of the terminal goes on here, with the sample record in it: as another device, so that the terminal can go on.
+    let second = Device::blank(&url).await?;
+    device.link(&second, &["--name", "Phone"]).await?;
+    phone.move_in(&second).await?;
     phone.load("locked").await?;
     views.of("locked").await?;
     phone.type_passphrase("not the right one").await?;
@@ -107,11 +111,15 @@ pub(crate) async fn unattended() -> Result<()> {
     phone.browser.tap("over-close").await?;
     views.of_a_measurement().await?;
     views.of_the_places().await?;
-    views.of_the_watch().await?;
     views.of_both(&Chromium::start().await?, &server.url()).await?;
+    views.of_the_held(&device).await?;
+    for language in ["en", "ar"] {
+        of_the_watch(&mut camera, &url, language).await?;
+    }
+    let pictures = camera.taken.len().saturating_add(lending_to_an_agent(&folder).await?);
 
-    println!("\n{} screenshots in target/demo-phone/\n", camera.taken.len());
-    println!("{}", json!({ "demo": "phone, headless", "screenshots": camera.taken.len() }));
+    println!("\n{pictures} screenshots in target/demo-phone/\n");
+    println!("{}", json!({ "demo": "phone, headless", "screenshots": pictures }));
     Ok(())
 }
 
@@ -122,6 +130,13 @@ pub(crate) struct Views<'a> {
 }
 
 impl Views<'_> {
+    /// Loads the phone anew and unlocks it: it knows what came meanwhile.
+    pub(crate) async fn unlock(&self) -> Result<()> {
+        self.phone.load("locked").await?;
+        self.phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
+        self.phone.browser.screen("records").await
+    }
+
     pub(crate) async fn of(&mut self, screen: &str) -> Result<()> {
         self.camera.resize(Some((390, 780))).await?;
         self.camera.take(screen).await?;

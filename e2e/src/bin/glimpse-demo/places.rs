@@ -1,9 +1,8 @@
-//! Pictures of the phone's screens that are reached by way of "More", of the watch, and of phone and screen side by side.
+//! Pictures of the phone's screens that are reached by way of "More", and of phone and screen side by side.
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
 use e2e::browser::Chromium;
-use e2e::wait::until;
 use serde_json::json;
 
 use crate::camera::Camera;
@@ -87,23 +86,6 @@ impl Views<'_> {
         self.of("link-square").await?;
         browser.tap("link-cancel").await?;
         browser.shows("#link-digits").await
-    }
-
-    /// The watch that the phone opens, before it is linked.
-    pub(crate) async fn of_the_watch(&mut self) -> Result<()> {
-        let browser = &self.phone.browser;
-        let page = browser.driver.window().await?;
-        self.phone.go("more").await?;
-        browser.tap("more-watch").await?;
-        let other = async || browser.driver.windows().await.ok()?.into_iter().find(|handle| *handle != page);
-        let face = until("the watch's window", other).await?;
-        browser.driver.switch_to_window(face).await?;
-        browser.shows("#pin").await?;
-        let picture = browser.driver.screenshot_as_png().await?;
-        self.camera.keep("watch", &picture)?;
-        browser.driver.close_window().await?;
-        browser.driver.switch_to_window(page).await?;
-        Ok(())
     }
 
     /// Phone and screen while a record is looked at, in one picture: the first of the README.
