@@ -123,7 +123,8 @@ impl Site {
     }
 }
 
-/// Adds origins to those that a page may connect to or go to, as Chromium holds it to them.
+/// Adds origins to those that a page may connect to or go to, as Chromium holds it to them. A provider answers with a redirect,
+/// to a page of its own or of whom it asks in turn, which Chromium refuses by default.
 fn may_leave_for(providers: &[String], headers: &mut HeaderMap) -> Result<(), SiteError> {
     let bad = || SiteError::Malformed(format!("{PORTAL} without a list of whom it may reach"));
     if providers.is_empty() {
@@ -132,7 +133,7 @@ fn may_leave_for(providers: &[String], headers: &mut HeaderMap) -> Result<(), Si
     let list = headers.get(ALLOWLIST).and_then(|list| list.to_str().ok()).ok_or_else(bad)?;
     let inner = list.strip_suffix(')').ok_or_else(bad)?;
     let more: String = providers.iter().map(|origin| format!(" \"{origin}\"")).collect();
-    let list = HeaderValue::from_str(&format!("{inner}{more})")).map_err(|_| bad())?;
+    let list = HeaderValue::from_str(&format!("{inner}{more});redirects=allow")).map_err(|_| bad())?;
     headers.insert(ALLOWLIST, list);
     Ok(())
 }
@@ -242,7 +243,7 @@ mod tests {
         let providers = ["https://id.example".to_owned(), "https://sso.example:8443".to_owned()];
         let site = Site::load(folder.path(), &providers).expect("loads");
         for path in ["/agent", "/agent.html"] {
-            let expected = "(response-origin \"https://id.example\" \"https://sso.example:8443\")";
+            let expected = "(response-origin \"https://id.example\" \"https://sso.example:8443\");redirects=allow";
             assert_eq!(list(&site, path).as_deref(), Some(expected));
         }
         assert_eq!(list(&site, "/").as_deref(), Some("(response-origin)"));
