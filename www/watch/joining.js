@@ -83,6 +83,7 @@ export class Joining {
   #code = h("p", { class: "long-code", dir: "ltr", translate: false, hidden: true });
   #words = h("p", { class: "words", dir: "ltr", lang: "en", translate: false, hidden: true });
   #left = clockLine();
+  #crowded = h("p", { class: "warn", hidden: true }, t("say.link-crowded"));
   #cancel;
   parts;
 
@@ -90,7 +91,7 @@ export class Joining {
   constructor(send) {
     this.#cancel = button("join-cancel", "plain", "cancel", () => send({ type: "join-cancel" }));
     say(this.heading, t("watch.linking"));
-    this.parts = [this.#code, this.#words, this.#body, this.#left, this.#cancel];
+    this.parts = [this.#code, this.#words, this.#body, this.#left, this.#crowded, this.#cancel];
   }
 
   /** @param {import("./app.js").Snapshot} snapshot */
@@ -103,6 +104,7 @@ export class Joining {
     say(this.#words, words.join());
     say(this.#body, stage === "meeting" ? t("link.meeting") : t(`watch.joining.${connecting ? "connecting" : stage}`));
     say(this.#left, secondsLeft === null ? "" : clock(secondsLeft));
+    this.#crowded.hidden = !linking.crowded;
     this.#cancel.hidden = stage === "invited";
   }
 }

@@ -43,7 +43,7 @@ export class Choose {
     if (key === this.#drawn) return;
     this.#drawn = key;
     const held = document.activeElement?.id;
-    const row = (/** @type {any} */ each) => h("li", {}, h("button", { type: "button", class: "row", id: `row-${each.unit}`, "aria-pressed": String(each.chosen), onclick: () => this.#send({ type: "choose", unit: each.unit, chosen: !each.chosen }) }, h("bdi", {}, each.title)));
+    const row = (/** @type {any} */ each) => h("li", {}, h("button", { type: "button", class: "row", dir: "auto", id: `row-${each.unit}`, "aria-pressed": String(each.chosen), onclick: () => this.#send({ type: "choose", unit: each.unit, chosen: !each.chosen }) }, h("bdi", {}, each.title)));
     fill(this.#rows, ...list.rows.map(row));
     if (held?.startsWith("row-")) document.getElementById(held)?.focus({ preventScroll: true });
   }
@@ -117,8 +117,9 @@ class Asking {
   /** A finger is wide: what was picked is asked once more, with both answers alike. @param {string} words */
   #ask(words) {
     const chosen = h("p", { class: "words", lang: "en", dir: "ltr", translate: false, tabIndex: -1 }, words);
-    const yes = button("approve", "primary", "asking.yes", () => this.#send({ type: "approve", words }));
+    const yes = button("approve", "plain even", "asking.yes", () => this.#send({ type: "approve", words }));
     const no = button("decline", "plain even", "asking.no", () => this.#send({ type: "decline" }));
+    say(this.heading, t("watch.sure"));
     this.#choices.hidden = true;
     this.#sure.hidden = false;
     fill(this.#sure, chosen, yes, no);
