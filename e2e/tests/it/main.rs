@@ -51,3 +51,4 @@ mod watch;
 mod watch_attacks;
 mod watch_memory;
 mod watch_secrets;
+mod withholding;
