@@ -7,7 +7,7 @@ mod stage;
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use glimpse_core::record::OpenedVersion;
 use glimpse_device::Device;
-use glimpse_device::lend::{Command, Ending, Event, Plan};
+use glimpse_device::lend::{Command, Ending, Event, Plan, Withheld};
 use glimpse_device::listing::Entry;
 use glimpse_page::announce::Announcement;
 use glimpse_wire::{ErrorCode, RecordId};
@@ -69,6 +69,8 @@ pub(crate) struct Lending {
     agent: Option<AgentView>,
     /// What the newest of the records are called.
     titles: Vec<String>,
+    /// Fields that are cut out of them: with those that go along with what was chosen.
+    withheld: u32,
     /// Counts lendings: what an earlier one still says is dropped.
     turn: u32,
     /// Why it is broken off from here, if it is.
@@ -143,13 +145,20 @@ impl Phone {
             let turn = state.lending.as_ref().map_or(0, |lending| lending.turn).wrapping_add(1);
             let stage = Stage::Starting;
             let wish = wish.clone();
-            state.lending = Some(Lending { wish, commands, stage, agent: None, titles, turn, parting: None });
+            state.lending =
+                Some(Lending { wish, commands, stage, agent: None, titles, withheld: 0, turn, parting: None });
             turn
         });
         self.run(|phone| async move {
             let plan = phone.plan(&device, &wish).await;
             let ended = match plan {
                 Ok(plan) => {
+                    let withheld = plan.withheld.iter().map(Withheld::fields).fold(0, u32::saturating_add);
+                    phone.change(|state| {
+                        if let Some(lending) = state.lending(turn) {
+                            lending.withheld = withheld;
+                        }
+                    });
                     let shown = phone.clone();
                     let mut show = move |event| shown.heard(turn, event);
                     device.lend(plan, &mut heard, &mut show).await.map_err(|error| Trouble::from(&error))

@@ -74,8 +74,8 @@ pub(crate) struct LendingView<'a> {
     minutes: u32,
     save: bool,
     records: usize,
-    /// Fields that are not lent, as they were chosen.
-    withheld: usize,
+    /// Fields that are not lent.
+    withheld: u32,
     /// Ticked records that are not lent yet.
     more: usize,
     seconds_left: Option<u64>,
@@ -131,7 +131,7 @@ impl Lending {
             minutes: self.wish.minutes,
             save: self.wish.save,
             records: self.wish.records.len(),
-            withheld: self.wish.withheld.values().map(BTreeSet::len).sum(),
+            withheld: self.withheld,
             more: 0,
             seconds_left: None,
             code: None,
