@@ -83,10 +83,11 @@ async fn t061_an_agent_sees_that_fields_were_withheld_and_nothing_of_them(kind: 
 
 /// What an agent copies says where it is from, and that it is not all.
 async fn copied(browser: &Browser) -> Result<()> {
-    let script = "const pane = document.querySelector('.record-pane .body'); \
-        getSelection().selectAllChildren(pane); const data = new DataTransfer(); \
-        pane.dispatchEvent(new ClipboardEvent('copy', { clipboardData: data, bubbles: true, cancelable: true })); \
-        return data.getData('text/plain')";
+    // A clipboard of its own: what a script makes up brings none that could be written to in every browser.
+    let script = "const pane = document.querySelector('.record-pane .body'); getSelection().selectAllChildren(pane); \
+        let taken = ''; const event = new Event('copy', { bubbles: true, cancelable: true }); \
+        Object.defineProperty(event, 'clipboardData', { value: { setData: (_, text) => (taken = text) } }); \
+        pane.dispatchEvent(event); return taken";
     let text = browser.run(script).await?;
     let text = text.as_str().unwrap_or_default();
     ensure!(text.contains(CASE) && text.contains("1 field was withheld"), "{text:?}");
