@@ -413,6 +413,7 @@ fn listed(unit: UnitId, lent: &glimpse_core::session::viewer::Unit) -> Unit {
         length: meta.length,
         author: lent.provenance.is_written().then(|| meta.from.clone()),
         approved: lent.provenance == Provenance::Approved,
+        withheld: lent.withheld,
         created: meta.created,
     }
 }

@@ -239,7 +239,7 @@ class Scenarios(unittest.TestCase):
         session = Session(viewer(identified=True))
         (unit,) = session.take_grant(expect(read_message(f.grant), "Grant").grant)
         self.assertEqual((unit.id, unit.client_share), (f.unit, f.unit_client_share))
-        entry = [[[unit.id, unit.client_share, list(unit.meta), unit.origin]]]
+        entry = [[[unit.id, unit.client_share, list(unit.meta), unit.origin, unit.withheld]]]
         self.assertEqual(encode(entry), f.grant_body)
         sealed_hash = H(preimages.grant_sealed_hash(f.grant_enc, f.grant_sealed))
         terms, kem_hash = f.terms, session.kem_hash

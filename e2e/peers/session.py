@@ -31,6 +31,7 @@ TERMS = array(
     head=HEAD,
     seq=uint,
     asked=octets(32),
+    withheld=uint,
 )
 META = array(
     "Meta",
@@ -44,7 +45,7 @@ META = array(
     sender=text(512),
     created=uint,
 )
-ENTRY = array("Entry", unit=octets(16), client_share=octets(32), meta=META, origin=uint)
+ENTRY = array("Entry", unit=octets(16), client_share=octets(32), meta=META, origin=uint, withheld=uint)
 GRANT_BODY = array("GrantBody", entries=many(ENTRY, UNITS_IN_GRANT))
 UNIT_ENVELOPE = array(
     "UnitEnvelope",
@@ -96,7 +97,7 @@ LIVE_FROM_DEVICE = choice(
     _9=array("Newest", tag=only(9), seq=uint, head=octets(32)),
 )
 
-Unit = namedtuple("Unit", "number id h0 client_share meta origin terms_hash")
+Unit = namedtuple("Unit", "number id h0 client_share meta origin withheld terms_hash")
 
 
 def _tampered(where):
@@ -216,6 +217,8 @@ class Session:
         entries = decode(context.open(grant.ciphertext, grant.terms), GRANT_BODY, MESSAGE).entries
         if [entry.unit for entry in entries] != [unit.id for unit in terms.units]:
             raise _tampered("the units of a grant are not those of its Terms")
+        if sum(entry.withheld for entry in entries) != terms.withheld:
+            raise _tampered("the number of fields withheld")
         ids = [unit.id for unit in terms.units]
         if len(set(ids)) != len(ids) or any(each in self._by_id for each in ids):
             raise _tampered("a unit comes twice")
@@ -234,7 +237,11 @@ class Session:
         for listed, entry in zip(terms.units, entries):
             h0 = listed.h0 if listed.tag == 2 else None
             number = len(self.units)
-            unit = Unit(number, entry.unit, h0, entry.client_share, entry.meta, entry.origin, terms_hash)
+            if h0 is not None and entry.withheld:
+                raise _tampered("fields withheld from a blob")
+            unit = Unit(
+                number, entry.unit, h0, entry.client_share, entry.meta, entry.origin, entry.withheld, terms_hash
+            )
             self.units.append(unit)
             self._by_id[unit.id] = unit
             added.append(unit)

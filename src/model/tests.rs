@@ -29,6 +29,7 @@ fn unit(number: u8, title: &str, kind: &str) -> Unit {
         length: 1000,
         author: None,
         approved: false,
+        withheld: 0,
         created: UnixMillis(u64::from(number)),
     }
 }

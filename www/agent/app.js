@@ -48,6 +48,7 @@ class Page {
     });
     byId("sign-out").addEventListener("click", () => this.#send({ type: "sign-out" }));
     byId("back").addEventListener("click", () => this.#send({ type: "desk" }));
+    byId("hand-over").addEventListener("click", () => this.#askOutcome("handed-over"));
     addEventListener("pagehide", () => this.#wipe());
     addEventListener("pageshow", (event) => event.persisted && location.reload());
     for (const sign of ["pointerdown", "keydown", "scroll"]) {
@@ -93,17 +94,20 @@ class Page {
   /** @param {Intent} intent */
   #send = (intent) => {
     // An agent who ends a session says what came of it.
-    if (intent.type === "end" && this.#name === "session") {
-      return askOutcome(({ result, text }) => {
-        this.#engine?.send({ type: "outcome", result, text });
-        // The log has it first, unless the network is slow: the end does not wait for that.
-        this.#ending = setTimeout(() => this.#end(), OUTCOME_MILLIS);
-      });
-    }
+    if (intent.type === "end" && this.#name === "session") return this.#askOutcome();
     if (intent.type === "look" || intent.type === "submit") this.#failure = null;
     this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
     this.#engine?.send(intent);
   };
+
+  /** @param {string} [likely] what most likely came of it */
+  #askOutcome(likely) {
+    askOutcome(({ result, text }) => {
+      this.#engine?.send({ type: "outcome", result, text });
+      // The log has it first, unless the network is slow: the end does not wait for that.
+      this.#ending = setTimeout(() => this.#end(), OUTCOME_MILLIS);
+    }, likely);
+  }
 
   /** Ends the session, once what came of it was said. */
   #end() {
@@ -172,6 +176,7 @@ class Page {
     byId("back").hidden = this.#name !== "enter";
     byId("case-shown").hidden = !looking;
     say(byId("case-shown"), looking ? t("agent.case.shown", { case: this.#case.case, reason: this.#case.reason }) : "");
+    byId("hand-over").hidden = this.#name !== "session";
     byId("sign-out").hidden = looking;
   }
 
@@ -201,7 +206,8 @@ class Page {
     if (!record || !selection.trim() || !inside) return;
     event.preventDefault();
     const from = t("agent.copied", { title: record.title, owner: this.#last?.session.owner, case: this.#case.case });
-    event.clipboardData?.setData("text/plain", `${selection}\n${from}`);
+    const less = record.withheld > 0 ? `\n${t("record.withheld.long", { count: record.withheld })}` : "";
+    event.clipboardData?.setData("text/plain", `${selection}\n${from}${less}`);
     say(byId("polite"), t("agent.copied.said"));
   }
 

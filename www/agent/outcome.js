@@ -8,11 +8,17 @@ const RESULTS = ["settled", "open", "handed-over", "broken-off"];
 /**
  * Asks, and tells what was said. Escape goes on with the session.
  * @param {(said: { result: string, text: string }) => void} done
+ * @param {string} [likely] what is chosen at first
  */
-export function askOutcome(done) {
+export function askOutcome(done, likely = "settled") {
   if (document.querySelector("dialog.outcome")) return;
-  const choice = (/** @type {string} */ result, /** @type {number} */ place) =>
-    h("label", { class: "choice" }, h("input", { type: "radio", name: "result", value: result, required: true, checked: place === 0 }), " ", t(`agent.outcome.${result}`));
+  // A colleague gets nothing of this session: the customer lends the same to them, by a code of its own.
+  const how = h("p", { class: "notice", id: "hand-over-how", hidden: likely !== "handed-over" }, t("agent.hand-over.how"));
+  const choice = (/** @type {string} */ result) => {
+    const input = h("input", { type: "radio", name: "result", value: result, required: true, checked: result === likely });
+    input.addEventListener("change", () => (how.hidden = result !== "handed-over"));
+    return h("label", { class: "choice" }, input, " ", t(`agent.outcome.${result}`));
+  };
   const text = /** @type {HTMLInputElement} */ (h("input", { id: "outcome-text", type: "text", maxLength: 200, autocomplete: "off" }));
   const back = h("button", { type: "button", class: "plain" }, t("agent.outcome.back"));
   const form = /** @type {HTMLFormElement} */ (
@@ -21,6 +27,7 @@ export function askOutcome(done) {
       { method: "dialog" },
       h("h2", { id: "outcome-title" }, t("agent.outcome.title")),
       h("fieldset", {}, h("legend", { class: "hidden" }, t("agent.outcome.title")), ...RESULTS.map(choice)),
+      how,
       h("label", { for: "outcome-text" }, t("agent.outcome.text")),
       text,
       h("p", { class: "hint" }, t("agent.outcome.hint")),

@@ -20,6 +20,8 @@ const fresh = () => {
 const readers = {
   reader: (contentType, title) => (reader ? new (fresh().Reader)(contentType, title) : undefined),
   look: (name, beginning) => (reader ? fresh().look(name, beginning) : undefined),
+  fields: (contentType, title, content) => (reader ? fresh().name_fields(contentType, title, content) : undefined),
+  cut: (contentType, title, content, pointers) => (reader ? fresh().cut_fields(contentType, title, content, pointers) : undefined),
 };
 
 /** The scanner's module, once it has come. @type {WebAssembly.Module | null} */

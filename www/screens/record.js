@@ -12,6 +12,7 @@ export class RecordPane {
   #title = h("h2", { tabIndex: -1 });
   #meta = h("p", { class: "meta" });
   #origin = h("p", { class: "origin" });
+  #withheld = h("p", { class: "withheld" });
   #body = h("div", { class: "body" });
   #save;
   #head;
@@ -43,7 +44,7 @@ export class RecordPane {
     this.#title.id = "record-title";
     const close = h("button", { type: "button", class: "plain close", onclick: () => this.#close() }, t("record.close"));
     this.#save = h("button", { type: "button", class: "plain", id: "save", onclick: () => send({ type: "save" }) }, t("record.save"));
-    this.#head = h("header", { class: "record-head" }, h("div", {}, this.#title, this.#meta, this.#origin), h("div", { class: "actions" }, this.#save, close));
+    this.#head = h("header", { class: "record-head" }, h("div", {}, this.#title, this.#meta, this.#origin, this.#withheld), h("div", { class: "actions" }, this.#save, close));
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
     fill(this.element, this.#empty);
   }
@@ -61,6 +62,7 @@ export class RecordPane {
     say(this.#title, record.title || t("record.untitled"));
     say(this.#meta, describe(record));
     this.#drawOrigin(record);
+    say(this.#withheld, record.withheld > 0 ? t("record.withheld.long", { count: record.withheld }) : "");
     this.#save.hidden = !record.save || record.phase !== "shown";
     this.#drawPhase(record);
     if (fresh) this.#title.focus();

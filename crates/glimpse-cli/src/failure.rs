@@ -70,6 +70,16 @@ impl Failure {
         Self::new(EXIT_CODE, "share", message, next)
     }
 
+    /// Fields that cannot be withheld, for the reason with this word.
+    pub(crate) fn withhold(word: &str, message: impl Into<String>, next: impl Into<String>) -> Self {
+        let exit = match word {
+            "no-such-field" => EXIT_NOT_THERE,
+            "large" => EXIT_FILE,
+            _ => EXIT_USAGE,
+        };
+        Self::new(exit, &format!("withhold-{word}"), message, next)
+    }
+
     /// Nobody answered a question for a while.
     pub(crate) fn locked() -> Self {
         Self::new(

@@ -1,6 +1,8 @@
 //! A JSON reader (RFC 8259) that keeps what a person must be able to see and others throw away: the digits of a number as
 //! written (in FHIR `1.50` is not `1.5`), the order of members, and names that occur twice. Bounded in depth and in values.
 
+pub(crate) mod spans;
+
 use std::borrow::Cow;
 
 use crate::limits::{JSON_DEPTH, JSON_VALUES};

@@ -17,6 +17,7 @@ pub mod limits;
 mod number;
 mod openmhealth;
 mod readings;
+pub mod reduce;
 mod series;
 mod table;
 mod time;

@@ -42,3 +42,11 @@ pub const BUCKETS: usize = 1_000;
 pub const RESOURCES_SHOWN: usize = 300;
 /// The most fields that are shown over all resources of one view.
 pub const FIELDS_SHOWN: usize = 4_000;
+/// The largest record of which fields can be withheld, in bytes: it is read as a whole.
+pub const REDUCED: usize = 8 * 1024 * 1024;
+/// The longest name of a field that can be told from others, in bytes.
+pub const NAME_BYTES: usize = 1_024;
+/// The most fields that are named for a choice.
+pub const FIELDS_NAMED: usize = 1_000;
+/// The most fields that are withheld from one record.
+pub const FIELDS_WITHHELD: usize = 256;

@@ -22,7 +22,7 @@ type Read = fn(&str) -> Result<Document<'_>, Fault>;
 
 /// What a declared type lets a text be read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Declared {
+pub(crate) enum Declared {
     /// Text as it stands, markup included.
     Text,
     Table,
@@ -174,7 +174,7 @@ fn table_view(text: &str, plan: &table::Plan, visible: &mut Visible) -> ContentV
 }
 
 /// The type without parameters in small letters, and its charset.
-fn media_type(declared: &str) -> (String, Option<&str>) {
+pub(crate) fn media_type(declared: &str) -> (String, Option<&str>) {
     let mut parts = declared.split(';');
     let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
     let charset = parts.find_map(|part| {
@@ -184,7 +184,7 @@ fn media_type(declared: &str) -> (String, Option<&str>) {
     (essence, charset)
 }
 
-fn declared(essence: &str) -> Declared {
+pub(crate) fn declared(essence: &str) -> Declared {
     match essence {
         "text/csv" | "text/tab-separated-values" | "application/csv" | "text/x-csv" => Declared::Table,
         "application/ndjson" | "application/x-ndjson" | "application/fhir+ndjson" | "application/jsonl" => {

@@ -53,6 +53,18 @@ impl Plan {
     pub(crate) fn is_series(&self) -> bool {
         self.time.is_some()
     }
+
+    pub(crate) const fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    pub(crate) const fn has_heading(&self) -> bool {
+        self.has_heading
+    }
+
+    pub(crate) const fn skipped(&self) -> usize {
+        self.skipped
+    }
 }
 
 /// Chooses a reading; none where the text has no columns that hold together. A text that is `named` a table is one even if

@@ -116,6 +116,8 @@ pub struct Audit {
     pub stopped_by: Option<DeviceId>,
     /// Whether the server's word that it deleted is in it.
     pub deleted: bool,
+    /// Fields that the device withheld from what it lent.
+    pub withheld: u64,
 }
 
 /// Why a trail does not hold.
@@ -254,6 +256,7 @@ impl Auditor<'_> {
             budget: terms.budget,
             expires: terms.expires,
         });
+        self.audit.withheld = self.audit.withheld.saturating_add(u64::from(terms.withheld));
         self.units.extend(terms.units.iter().map(TermsUnit::unit));
         Ok(())
     }

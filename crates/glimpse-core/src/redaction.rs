@@ -115,7 +115,7 @@ fn a_recovery_kit_prints_none_of_its_shares() {
 #[test]
 fn what_a_grant_seals_prints_nothing() {
     let share = || glimpse_wire::ids::Bytes(vec![BYTE; 32]);
-    let unit = || GrantUnit { unit: UnitId([1; 16]), share: share(), meta: meta("Letter"), origin: 0 };
+    let unit = || GrantUnit { unit: UnitId([1; 16]), share: share(), meta: meta("Letter"), origin: 0, withheld: 0 };
     silent(&unit(), &[&[BYTE; 32], b"Letter"]);
     silent(&GrantBody { units: vec![unit()] }, &[&[BYTE; 32], b"Letter"]);
     silent(&BlobKey { key: share(), h0: Hash::ZERO, size: 512, root: Hash::ZERO }, &[&[BYTE; 32]]);

@@ -33,6 +33,8 @@ pub struct Listed<Id> {
     pub author: Option<String>,
     /// Whether the owner has approved what the writer brought.
     pub approved: bool,
+    /// How many of its fields the device left out, of what is lent.
+    pub withheld: u32,
     /// When the content was made.
     pub created: UnixMillis,
 }
@@ -63,6 +65,7 @@ struct Row<'a> {
     size: u64,
     author: Option<&'a str>,
     approved: bool,
+    withheld: u32,
     mark: Mark,
     chosen: bool,
 }
@@ -271,6 +274,7 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
             size: item.record.length,
             author: item.record.author.as_deref(),
             approved: item.record.approved,
+            withheld: item.record.withheld,
             mark: item.mark,
             chosen: self.chosen.binary_search(&item.record.id).is_ok(),
         }

@@ -47,4 +47,39 @@ pub trait Face {
     /// # Errors
     /// [`ErrorCode::Internal`] for a reader that breaks.
     fn look(&self, name: &str, beginning: &[u8]) -> Result<Option<Kinds>, ErrorCode>;
+
+    /// Names the fields of a content, in the reader's words: `fields`, then `more` or `all`, then the pointer of each; or
+    /// `refused` and why. `None` while the reader has not come.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] for a reader that breaks.
+    fn fields(&self, _content: &Readable<'_>) -> Result<Option<Vec<String>>, ErrorCode> {
+        Ok(None)
+    }
+
+    /// Finds the fields at these pointers, in the reader's words: `cut`, then how many, then where each stretch to cut begins
+    /// and ends; or `refused` and why. `None` while the reader has not come.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] for a reader that breaks.
+    fn cut(&self, _content: &Readable<'_>, _pointers: &[String]) -> Result<Option<Vec<String>>, ErrorCode> {
+        Ok(None)
+    }
+}
+
+/// A whole content, on its way to the reader.
+#[derive(Clone, Copy)]
+pub struct Readable<'c> {
+    /// As the record declares it.
+    pub content_type: &'c str,
+    /// The name that the file had, or the title.
+    pub name: &'c str,
+    /// All of it.
+    pub bytes: &'c [u8],
+}
+
+impl core::fmt::Debug for Readable<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Readable({} bytes)", self.bytes.len())
+    }
 }

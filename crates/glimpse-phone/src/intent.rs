@@ -17,6 +17,7 @@ use crate::restoring::RestoreAct;
 use crate::sessions::SessionsAct;
 use crate::state::Place;
 use crate::tagged;
+use crate::withholding::FieldsAct;
 
 /// Something that was typed and must not stay: wiped when it is dropped.
 #[derive(Deserialize, PartialEq, Eq)]
@@ -180,6 +181,8 @@ pub enum Intent {
     Refuse,
     /// Ends the session.
     End,
+    /// Ends the session of an agent, and wants a code for the same, for another one.
+    HandOver,
     /// Has read how it ended.
     CloseLending,
     /// Wants a file about the agent, or about whoever said to be one.
@@ -289,6 +292,8 @@ pub enum Intent {
     Sessions(SessionsAct),
     /// Does something about the organisations whose agents may ask.
     Organisations(OrganisationsAct),
+    /// Does something about the fields of a record that is to be lent.
+    Fields(FieldsAct),
     /// Does something about the recovery kit.
     Kit(KitAct),
     /// Brings an account back with a recovery kit.

@@ -5,9 +5,10 @@ mod running;
 mod stage;
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
-use glimpse_device::lend::{Command, Ending, Event, Plan};
+use glimpse_core::record::OpenedVersion;
+use glimpse_device::Device;
+use glimpse_device::lend::{Command, Ending, Event, Plan, Withheld};
 use glimpse_device::listing::Entry;
-use glimpse_device::{Device, DeviceError};
 use glimpse_page::announce::Announcement;
 use glimpse_wire::{ErrorCode, RecordId};
 
@@ -21,6 +22,7 @@ use crate::organisations::{MAX_NAME, clip};
 use crate::phone::Phone;
 use crate::state::{Place, State};
 use crate::trouble::Trouble;
+use crate::withholding::{Chosen, Withholding};
 
 const MINUTE: u64 = 60 * 1_000;
 
@@ -42,6 +44,8 @@ pub(crate) enum Act {
     More,
     Refuse,
     End,
+    /// The same to another agent, after this session.
+    HandOver,
 }
 
 /// What the person wants to lend; kept, so that another code can be had for the same.
@@ -51,6 +55,8 @@ struct Wish {
     records: Vec<RecordId>,
     save: bool,
     minutes: u32,
+    /// Fields that are cut out first.
+    withheld: Chosen,
 }
 
 /// One lending, from the wish to its end.
@@ -63,6 +69,8 @@ pub(crate) struct Lending {
     agent: Option<AgentView>,
     /// What the newest of the records are called.
     titles: Vec<String>,
+    /// Fields that are cut out of them: with those that go along with what was chosen.
+    withheld: u32,
     /// Counts lendings: what an earlier one still says is dropped.
     turn: u32,
     /// Why it is broken off from here, if it is.
@@ -76,6 +84,8 @@ enum Parting {
     Left,
     /// The person wants another code for the same.
     Renewed,
+    /// Another agent is to get the same.
+    HandedOver,
     /// The page left the screen: the code may have been seen by anybody, and nobody can answer.
     OutOfSight,
 }
@@ -95,7 +105,8 @@ impl Phone {
         let chosen = self.look(|state| state.list.chosen().to_vec());
         let records = self.in_order(&chosen);
         if !records.is_empty() {
-            self.start_lending(Wish { to, records, save, minutes });
+            let withheld = self.look(|state| state.withholding.of(&records));
+            self.start_lending(Wish { to, records, save, minutes, withheld });
         }
     }
 
@@ -134,18 +145,25 @@ impl Phone {
             let turn = state.lending.as_ref().map_or(0, |lending| lending.turn).wrapping_add(1);
             let stage = Stage::Starting;
             let wish = wish.clone();
-            state.lending = Some(Lending { wish, commands, stage, agent: None, titles, turn, parting: None });
+            state.lending =
+                Some(Lending { wish, commands, stage, agent: None, titles, withheld: 0, turn, parting: None });
             turn
         });
         self.run(|phone| async move {
             let plan = phone.plan(&device, &wish).await;
             let ended = match plan {
                 Ok(plan) => {
+                    let withheld = plan.withheld.iter().map(Withheld::fields).fold(0, u32::saturating_add);
+                    phone.change(|state| {
+                        if let Some(lending) = state.lending(turn) {
+                            lending.withheld = withheld;
+                        }
+                    });
                     let shown = phone.clone();
                     let mut show = move |event| shown.heard(turn, event);
-                    device.lend(plan, &mut heard, &mut show).await
+                    device.lend(plan, &mut heard, &mut show).await.map_err(|error| Trouble::from(&error))
                 }
-                Err(error) => Err(error),
+                Err(trouble) => Err(trouble),
             };
             let audit = ended.as_ref().ok().and_then(|ending| ending.audit.as_ref());
             let stopper = Named::stopper(&device, audit).await;
@@ -159,19 +177,26 @@ impl Phone {
         newest.map(|entry| entry.meta.map_or_else(String::new, |meta| clip(&meta.title, MAX_NAME))).collect()
     }
 
-    async fn plan(&self, device: &Device, wish: &Wish) -> Result<Plan, DeviceError> {
-        let entries: Vec<Entry> = wish.records.iter().filter_map(|record| self.entry(*record)).collect();
-        if entries.len() != wish.records.len() {
-            return Err(ErrorCode::NotFound.into());
-        }
-        let records = device.open_entries(&entries.iter().collect::<Vec<_>>()).await?;
+    async fn plan(&self, device: &Device, wish: &Wish) -> Result<Plan, Trouble> {
+        let records = self.opened_all(device, &wish.records).await?;
+        let withheld = self.withheld(device, &records, &wish.withheld).await?;
         Ok(Plan {
             to: wish.to.audience(),
             records,
             save: wish.save,
             millis: u64::from(wish.minutes).saturating_mul(MINUTE),
             site: None,
+            withheld,
         })
+    }
+
+    async fn opened_all(&self, device: &Device, records: &[RecordId]) -> Result<Vec<OpenedVersion>, Trouble> {
+        let entries: Vec<Entry> = records.iter().filter_map(|record| self.entry(*record)).collect();
+        if entries.len() != records.len() {
+            return Err(Trouble::new(ErrorCode::NotFound.slug()));
+        }
+        let opened = device.open_entries(&entries.iter().collect::<Vec<_>>()).await;
+        opened.map_err(|error| Trouble::from(&error))
     }
 
     fn heard(&self, turn: u32, event: Event) {
@@ -181,6 +206,13 @@ impl Phone {
         let shown = self.change(|state| {
             state.sessions.remember(&event);
             let lending = state.lending(turn)?;
+            if let Event::Changed { added, .. } = &event {
+                // Whoever goes on gets the same.
+                let lent = &mut lending.wish.records;
+                lent.extend(
+                    added.iter().map(|more| more.record).filter(|more| !lent.contains(more)).collect::<Vec<_>>(),
+                );
+            }
             let heard = lending.event(event, now);
             if is_agent {
                 state.place = Place::Lend;
@@ -195,7 +227,7 @@ impl Phone {
         }
     }
 
-    fn lent(&self, turn: u32, ended: Result<Ending, DeviceError>, stopper: Option<Named>) {
+    fn lent(&self, turn: u32, ended: Result<Ending, Trouble>, stopper: Option<Named>) {
         let renewed = self.change(|state| {
             let lending = state.lending(turn)?;
             let opened = if let Stage::Running(running) = &lending.stage { running.opened } else { 0 };
@@ -219,13 +251,10 @@ impl Phone {
                     };
                     Stage::Over { key: ending.code.slug(), wait: None, ran: Some(ran), parting }
                 }
-                Err(error) => {
-                    let Trouble { key, wait } = Trouble::from(&error);
-                    Stage::Over { key, wait, ran: None, parting }
-                }
+                Err(Trouble { key, wait }) => Stage::Over { key, wait, ran: None, parting },
             };
-            let again = parting == Some(Parting::Renewed) && matches!(lending.stage, Stage::Over { ran: None, .. });
-            if again {
+            let ran = matches!(lending.stage, Stage::Over { ran: Some(_), .. });
+            if parting == Some(if ran { Parting::HandedOver } else { Parting::Renewed }) {
                 return Some(lending.wish.clone());
             }
             state.announce(Announcement::polite("say.lending-over"));
@@ -275,16 +304,16 @@ impl Phone {
         match act {
             Act::Cancel => return self.part(Parting::Left),
             Act::Renew => return self.part(Parting::Renewed),
+            Act::More => return self.lend_more(),
             Act::Approve(_)
             | Act::ApproveAgent(_)
             | Act::Decline
             | Act::Extend(_)
             | Act::Shorten(_)
-            | Act::More
             | Act::Refuse
-            | Act::End => {}
+            | Act::End
+            | Act::HandOver => {}
         }
-        let more = if act == Act::More { self.more() } else { Vec::new() };
         self.change(|state| {
             let Some(lending) = state.lending.as_mut() else { return };
             let millis = |minutes: u32| u64::from(minutes).saturating_mul(MINUTE);
@@ -305,7 +334,6 @@ impl Phone {
                 }
                 (Act::Extend(minutes), Stage::Running(_)) => Command::Extend { millis: millis(minutes) },
                 (Act::Shorten(minutes), Stage::Running(_)) => Command::Shorten { millis: millis(minutes) },
-                (Act::More, Stage::Running(_)) if !more.is_empty() => Command::Add(more),
                 (Act::Refuse, Stage::Running(running)) => {
                     running.asked = None;
                     Command::Refuse
@@ -314,10 +342,46 @@ impl Phone {
                     lending.parting = Some(Parting::Left);
                     Command::End
                 }
+                (Act::HandOver, Stage::Running(_)) if lending.agent.is_some() => {
+                    lending.parting = Some(Parting::HandedOver);
+                    Command::End
+                }
                 _ => return,
             };
             // A lending that is over takes none.
             let _taken = lending.commands.unbounded_send(command);
+        });
+    }
+
+    /// Lends the ticked records on top, without the fields that were chosen.
+    fn lend_more(&self) {
+        let records = self.more();
+        let Some(device) = self.device().filter(|_| !records.is_empty()) else { return };
+        let turn = self.look(|state| state.lending.as_ref().map_or(0, |lending| lending.turn));
+        let chosen = self.look(|state| state.withholding.of(&records));
+        self.run(|phone| async move {
+            let found = async {
+                let versions = if chosen.is_empty() {
+                    Vec::new()
+                } else {
+                    let less: Vec<RecordId> = chosen.keys().copied().collect();
+                    phone.opened_all(&device, &less).await?
+                };
+                phone.withheld(&device, &versions, &chosen).await
+            };
+            let found = found.await;
+            phone.change(|state| {
+                let Some(lending) = state.lending(turn) else { return };
+                let Stage::Running(running) = &mut lending.stage else { return };
+                match found {
+                    Ok(withheld) => {
+                        lending.wish.withheld.extend(chosen);
+                        // A lending that is over takes none.
+                        let _taken = lending.commands.unbounded_send(Command::Add { records, withheld });
+                    }
+                    Err(trouble) => running.trouble = Some(trouble),
+                }
+            });
         });
     }
 
@@ -339,6 +403,7 @@ impl Phone {
                 lending.parting = Some(Parting::Left);
             } else if !lending.is_live() {
                 state.lending = None;
+                state.withholding = Withholding::default();
                 state.list.choose_all(false);
             }
         });

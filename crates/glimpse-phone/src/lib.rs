@@ -33,6 +33,7 @@ mod state;
 mod tagged;
 mod trouble;
 mod watch;
+mod withholding;
 
 #[cfg(target_arch = "wasm32")]
 mod watch_worker;
@@ -40,7 +41,7 @@ mod watch_worker;
 mod worker;
 
 pub use adding::NewFile;
-pub use face::{Face, Kinds};
+pub use face::{Face, Kinds, Readable};
 pub use held::HeldAct;
 pub use inbox::InboxAct;
 pub use intent::{Intent, Secret};
@@ -58,6 +59,7 @@ pub use snapshot::Snapshot;
 pub use watch::{Draw, Watch, WatchSnapshot};
 #[cfg(target_arch = "wasm32")]
 pub use watch_worker::WatchWorker;
+pub use withholding::FieldsAct;
 #[cfg(target_arch = "wasm32")]
 pub use worker::PhoneWorker;
 

@@ -151,6 +151,7 @@ impl Phone {
             Intent::LendMore => self.act(Act::More),
             Intent::Refuse => self.act(Act::Refuse),
             Intent::End => self.act(Act::End),
+            Intent::HandOver => self.act(Act::HandOver),
             Intent::CloseLending => self.close_lending(),
             Intent::Report => self.report(),
             Intent::Link { form, code } => self.link(form, code.as_ref()),
@@ -172,6 +173,7 @@ impl Phone {
             Intent::Held(act) => self.decide(act),
             Intent::Sessions(act) => self.about_sessions(act),
             Intent::Organisations(act) => self.about_organisations(act),
+            Intent::Fields(act) => self.about_fields(act),
             Intent::Kit(act) => self.about_kit(act),
             Intent::Restore(act) => self.restore(act),
         }

@@ -223,6 +223,7 @@ impl Phone {
         if let Some(record) = waiting {
             self.open(&record.to_string());
         }
+        self.look_for_fields();
     }
 
     /// The reader's module cannot be had, for the reason with this slug.
@@ -287,6 +288,7 @@ fn row(entry: &Entry) -> (Listed<RecordId>, Mark) {
             length: meta.length,
             author,
             approved,
+            withheld: 0,
             created: entry.date(),
         },
         // It did not open: there is nothing to say of it but when it came.
@@ -300,6 +302,7 @@ fn row(entry: &Entry) -> (Listed<RecordId>, Mark) {
             length: 0,
             author: None,
             approved: false,
+            withheld: 0,
             created: entry.date(),
         },
     };

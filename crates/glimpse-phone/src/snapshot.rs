@@ -10,7 +10,7 @@ use crate::devices::DevicesView;
 use crate::inbox::InboxView;
 use crate::keeping::{PasskeyView, SettingsView};
 use crate::kit::KitView;
-use crate::lending::LendingView;
+use crate::lending::{Lending, LendingView};
 use crate::linking::LinkingView;
 use crate::organisations::OrganisationsView;
 use crate::records::OpenedView;
@@ -18,6 +18,7 @@ use crate::restoring::{RestoreView, Restoring};
 use crate::sessions::Sessions;
 use crate::state::{Busy, Gate, Place, State};
 use crate::trouble::Trouble;
+use crate::withholding::WithholdingView;
 
 /// Everything that the page draws.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,8 @@ pub struct Snapshot<'a> {
     /// What the screen of a new record begins with.
     draft: Option<DraftView<'a>>,
     lending: Option<LendingView<'a>>,
+    /// The fields of what is ticked.
+    withholding: Option<WithholdingView>,
     devices: Option<DevicesView<'a>>,
     organisations: Option<OrganisationsView<'a>>,
     /// Whether there is an organisation whose agents may ask.
@@ -74,6 +77,10 @@ impl<'a> Snapshot<'a> {
             record: state.opened.as_ref().and_then(|opened| opened.view(&state.list)),
             draft: (open && state.place == Place::Add).then(|| DraftView::of(state.draft.as_ref())),
             lending: state.lending.as_ref().map(|lending| lending.view(&state.list, now)),
+            withholding: (open && state.place == Place::Lend).then(|| {
+                let lent = state.lending.as_ref().map(Lending::lent).unwrap_or_default();
+                state.withholding.view(&state.list, &lent)
+            }),
             devices: open.then(|| state.devices.view()),
             organisations: (open && state.place == Place::Organisations).then(|| state.organisations.view()),
             agents: state.organisations.agents(),

@@ -19,6 +19,7 @@ use crate::records::Opened;
 use crate::restoring::Restoring;
 use crate::sessions::Sessions;
 use crate::trouble::Trouble;
+use crate::withholding::Withholding;
 
 /// A screen that the person can go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +114,8 @@ pub(crate) struct State {
     /// What a new version is being made of.
     pub(crate) draft: Option<Draft>,
     pub(crate) lending: Option<Lending>,
+    /// Fields that are not lent.
+    pub(crate) withholding: Withholding,
     pub(crate) devices: Devices,
     pub(crate) organisations: Organisations,
     pub(crate) linking: Option<Linking>,
@@ -154,6 +157,7 @@ impl Default for State {
             opened: None,
             draft: None,
             lending: None,
+            withholding: Withholding::default(),
             devices: Devices::default(),
             organisations: Organisations::default(),
             linking: None,

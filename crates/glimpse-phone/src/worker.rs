@@ -18,7 +18,7 @@ use web_sys::{Blob, FileReaderSync, MessagePort};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::adding::NewFile;
-use crate::face::{Face, Kinds};
+use crate::face::{Face, Kinds, Readable};
 use crate::intent::Intent;
 use crate::keeping::Keyed;
 use crate::phone::Phone;
@@ -174,6 +174,18 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     fn look(this: &Looker, name: &str, beginning: &[u8]) -> Result<Option<js_sys::Array>, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn fields(this: &Looker, content_type: &str, name: &str, content: &[u8]) -> Result<Option<js_sys::Array>, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn cut(
+        this: &Looker,
+        content_type: &str,
+        name: &str,
+        content: &[u8],
+        pointers: Vec<String>,
+    ) -> Result<Option<js_sys::Array>, JsValue>;
 }
 
 /// The page, seen from the Worker.
@@ -236,4 +248,22 @@ impl Face for WorkerFace {
         let word = |at: u32| found.get(at).as_string().ok_or(ErrorCode::Internal);
         Ok(Some(Kinds { kind: word(0)?, content_type: word(1)? }))
     }
+
+    fn fields(&self, content: &Readable<'_>) -> Result<Option<Vec<String>>, ErrorCode> {
+        let looker: &Looker = self.readers.unchecked_ref();
+        let found = looker.fields(content.content_type, content.name, content.bytes);
+        words(found.map_err(|_| ErrorCode::Internal)?)
+    }
+
+    fn cut(&self, content: &Readable<'_>, pointers: &[String]) -> Result<Option<Vec<String>>, ErrorCode> {
+        let looker: &Looker = self.readers.unchecked_ref();
+        let found = looker.cut(content.content_type, content.name, content.bytes, pointers.to_vec());
+        words(found.map_err(|_| ErrorCode::Internal)?)
+    }
+}
+
+/// What a reader said, which may be anything.
+fn words(said: Option<js_sys::Array>) -> Result<Option<Vec<String>>, ErrorCode> {
+    let Some(said) = said else { return Ok(None) };
+    said.iter().map(|word| word.as_string().ok_or(ErrorCode::Internal)).collect::<Result<_, _>>().map(Some)
 }

@@ -8,14 +8,16 @@
 //! [`Opening`] runs on any host; `Reader` is its face in the Worker.
 #![forbid(unsafe_code)]
 
+mod fields;
 mod opening;
 
+pub use fields::{cut, fields};
 pub use opening::{Opening, Piece};
 
 #[cfg(target_arch = "wasm32")]
 mod reader;
 #[cfg(target_arch = "wasm32")]
-pub use reader::{Reader, look};
+pub use reader::{Reader, cut_fields, look, name_fields};
 
 /// Wipes every block of memory that is given back.
 #[cfg(target_arch = "wasm32")]

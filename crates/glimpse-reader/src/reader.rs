@@ -15,6 +15,21 @@ pub fn look(name: &str, beginning: &[u8]) -> Vec<String> {
     vec![found.kind.as_str().to_owned(), found.content_type.to_owned()]
 }
 
+/// The fields of a record, see [`crate::fields`].
+#[wasm_bindgen]
+#[must_use]
+pub fn name_fields(content_type: &str, title: &str, content: &[u8]) -> Vec<String> {
+    crate::fields(content_type, title, content)
+}
+
+/// Where the fields at these pointers lie, see [`crate::cut`].
+#[wasm_bindgen]
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "what crosses from the Worker's script is owned")]
+pub fn cut_fields(content_type: &str, title: &str, content: &[u8], pointers: Vec<String>) -> Vec<String> {
+    crate::cut(content_type, title, content, &pointers)
+}
+
 /// One record that is being opened, or is open.
 #[wasm_bindgen]
 #[derive(Debug)]

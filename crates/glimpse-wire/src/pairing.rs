@@ -241,9 +241,26 @@ pub struct Terms {
     pub seq: u32,
     /// What an agent asked, see [`crate::preimage::asked`]; zero for the user's own screen. The same in all Terms of a session.
     pub asked: Hash,
+    /// Fields that were withheld from what these Terms add, in all. Which, and of which unit, the server does not learn.
+    pub withheld: u32,
 }
 
-array!(Terms { suite, session, account, viewer, units, rights, budget, rate, issued, expires, head, seq, asked });
+array!(Terms {
+    suite,
+    session,
+    account,
+    viewer,
+    units,
+    rights,
+    budget,
+    rate,
+    issued,
+    expires,
+    head,
+    seq,
+    asked,
+    withheld
+});
 
 /// Terms and what is sealed under them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -287,9 +304,11 @@ pub struct GrantUnit {
     /// Who wrote the record, as the device verified it: [`GrantUnit::OWN`], [`GrantUnit::WRITTEN`] or
     /// [`GrantUnit::APPROVED`].
     pub origin: u8,
+    /// Fields of the record that are not in the unit.
+    pub withheld: u32,
 }
 
-array!(GrantUnit { unit, share, meta, origin });
+array!(GrantUnit { unit, share, meta, origin, withheld });
 
 impl GrantUnit {
     /// The origin of a record of the owner.

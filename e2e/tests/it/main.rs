@@ -53,3 +53,4 @@ mod watch_attacks;
 mod watch_breaking;
 mod watch_memory;
 mod watch_secrets;
+mod withholding;

@@ -122,7 +122,7 @@ export class AskingAgent {
   /** @param {Record<string, any>} snapshot */
   draw({ lending }) {
     say(this.#left, clock(lending.secondsLeft));
-    const key = JSON.stringify([lending.agent, lending.titles, lending.offered]);
+    const key = JSON.stringify([lending.agent, lending.titles, lending.offered, lending.withheld]);
     if (key === this.#drawn) return;
     this.#drawn = key;
     const { agent, titles, offered, minutes, records, save } = lending;
@@ -131,7 +131,7 @@ export class AskingAgent {
     fill(this.#said, claims([["agent.case", agent.case], ["agent.reason", agent.reason]]));
     const more = records - titles.length;
     const list = h("ul", { class: "titles" }, ...titles.map((/** @type {string} */ title) => h("li", {}, h("bdi", {}, title || t("record.untitled")))), more > 0 && h("li", {}, t("agent.asking.more", { count: more })));
-    fill(this.#what, h("p", { class: "what" }, t(save ? "agent.asking.save" : "agent.asking.view", { count: records })), list);
+    fill(this.#what, h("p", { class: "what" }, t(save ? "agent.asking.save" : "agent.asking.view", { count: records })), list, lending.withheld > 0 && h("p", {}, t("record.withheld.long", { count: lending.withheld })));
     fill(this.#times, minuteTiles(offered, minutes, (chosen) => (this.#minutes = chosen)));
     say(this.#words, agent.words);
   }

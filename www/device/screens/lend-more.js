@@ -3,12 +3,14 @@
 import { h, say } from "../../dom.js";
 import { t } from "../../text.js";
 import { List } from "../../screens/list.js";
+import { Fields } from "./lend-fields.js";
 
 export class More {
   #send;
   #list;
   #search;
   #go;
+  #fields;
   #fold;
   #opener;
   element;
@@ -19,8 +21,9 @@ export class More {
     this.#list = new List(send, { choosing: true });
     this.#search = /** @type {HTMLInputElement} */ (h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" }));
     this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
+    this.#fields = new Fields(send);
     this.#go = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "primary wide", id: "lend-more", onclick: () => this.#lend() }));
-    this.#fold = h("div", { class: "chooser", id: "more-box", hidden: true }, h("div", { class: "finder" }, this.#search), this.#list.element, this.#go);
+    this.#fold = h("div", { class: "chooser", id: "more-box", hidden: true }, h("div", { class: "finder" }, this.#search), this.#list.element, this.#fields.element, this.#go);
     this.#opener = h("button", { type: "button", class: "plain wide", id: "more-open", "aria-expanded": "false", "aria-controls": "more-box", onclick: () => (this.#fold.hidden ? this.open() : this.#close()) }, t("running.more"));
     this.element = h("div", { class: "lend-more" }, this.#opener, this.#fold);
   }
@@ -43,8 +46,9 @@ export class More {
     this.#opener.focus();
   }
 
-  /** @param {Record<string, any>} list @param {number} more how many are ticked and not lent */
-  draw(list, more) {
+  /** @param {Record<string, any>} list @param {number} more how many are ticked and not lent @param {Record<string, any> | null} withholding */
+  draw(list, more, withholding) {
+    this.#fields.draw(withholding);
     this.#list.draw({ ...list, empty: "list.nothing" }, null);
     if (this.#search.value !== list.query && document.activeElement !== this.#search) this.#search.value = list.query;
     this.#go.disabled = more === 0;

@@ -8,6 +8,7 @@ import { List } from "../../screens/list.js";
 import { keepFile } from "../file.js";
 import { deviceName, troubleText } from "../words.js";
 import { AskingAgent, NoAgent, Whom, reporting, verified } from "./lend-agent.js";
+import { Fields } from "./lend-fields.js";
 import { More } from "./lend-more.js";
 
 /** What a person is offered for a screen of their own, in minutes, and what is not more than most need. */
@@ -72,6 +73,7 @@ class Choose {
   #go;
   #chosen = 0;
   #whom;
+  #fields;
   parts;
 
   /** @param {import("../app.js").Send} send */
@@ -82,15 +84,17 @@ class Choose {
     this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
     const all = button("choose-all", "plain", "lend.all", () => send({ type: "choose-all", chosen: this.#chosen === 0 }));
     this.#whom = new Whom(send, MINUTES, USUAL);
+    this.#fields = new Fields(send);
     const save = h("label", { class: "tick-line" }, this.#save, h("span", {}, t("lend.save")));
     this.#go = button("lend-go", "primary wide", "lend.go", () => send({ type: "lend", to: this.#whom.to, save: this.#save.checked, minutes: this.#whom.minutes }));
     const finder = h("div", { class: "finder" }, this.#search, all);
-    this.parts = [h("p", { class: "lead" }, t("lend.lead")), h("div", { class: "chooser" }, finder, this.#count, this.#list.element), ...this.#whom.parts, save, this.#go];
+    this.parts = [h("p", { class: "lead" }, t("lend.lead")), h("div", { class: "chooser" }, finder, this.#count, this.#list.element), this.#fields.element, ...this.#whom.parts, save, this.#go];
   }
 
   /** @param {Record<string, any>} snapshot */
-  draw({ list, fresh, agents }) {
+  draw({ list, fresh, agents, withholding }) {
     this.#whom.draw(agents);
+    this.#fields.draw(withholding);
     this.#chosen = list.chosen;
     say(this.#count, list.chosen === 0 ? t("lend.none") : list.chosen === list.total ? t("lend.everything", { count: list.total }) : t("lend.chosen", { count: list.chosen, total: number(list.total) }));
     this.#list.draw({ ...list, empty: list.total === 0 ? (fresh ? "records.none" : "records.looking") : "list.nothing" }, null);
@@ -173,7 +177,8 @@ class Asking {
     if (key === this.#drawn) return;
     this.#drawn = key;
     const rights = t(lending.save ? "asking.what.save" : "asking.what.view", { count: lending.records });
-    say(this.#what, `${rights} ${t("asking.what.minutes", { count: lending.minutes })}`);
+    const less = lending.withheld > 0 ? ` ${t("record.withheld.long", { count: lending.withheld })}` : "";
+    say(this.#what, `${rights} ${t("asking.what.minutes", { count: lending.minutes })}${less}`);
     const claim = (/** @type {string} */ name, /** @type {string} */ value) => [h("dt", {}, t(name)), h("dd", {}, h("bdi", { class: "claimed" }, value || t("asking.nothing")))];
     fill(this.#who, ...claim("asking.program", lending.peer.program), ...claim("asking.origin", lending.peer.origin));
     const choice = (/** @type {string} */ words) => {
@@ -207,13 +212,14 @@ class Running {
     const extend = button("extend", "plain", "running.extend", () => send({ type: "extend", minutes: 15 }));
     const shorten = button("shorten", "plain", "running.shorten", () => send({ type: "shorten", minutes: 1 }));
     this.#more = new More(send);
-    this.parts = [this.#who, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten), this.#more.element, h("h2", {}, t("running.records")), this.#rows, ...(lending.agent ? [reporting(send)] : [])];
+    const over = lending.agent && h("div", { class: "colleague" }, button("hand-over", "plain", "over.colleague", () => send({ type: "hand-over" })), h("p", { class: "hint" }, t("over.colleague.hint")));
+    this.parts = [this.#who, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten), this.#more.element, h("h2", {}, t("running.records")), this.#rows, ...(over ? [over, reporting(send)] : [])];
   }
 
   /** @param {Record<string, any>} snapshot */
-  draw({ lending, list }) {
+  draw({ lending, list, withholding }) {
     say(this.#left, clock(lending.secondsLeft));
-    this.#more.draw(list, lending.more);
+    this.#more.draw(list, lending.more, withholding);
     this.#left.dataset.level = lending.secondsLeft <= 30 ? "last" : lending.secondsLeft <= 120 ? "soon" : "calm";
     say(this.#state, !lending.connected ? t("running.offline") : !lending.viewer ? t("running.away") : t("running.opened", { count: lending.opened }));
     this.#drawAsked(lending.asked);
@@ -242,7 +248,7 @@ class Running {
   /** @param {Record<string, any>} row */
   #row(row) {
     const state = row.failure ? t(`error.${row.failure}`) : row.opened === 0 ? t("running.unopened") : t("running.times", { count: row.opened });
-    const meta = [kindName(row.kind), size(row.size), row.byKey && t("running.by-key")].filter(Boolean).join(" · ");
+    const meta = [kindName(row.kind), size(row.size), row.byKey && t("running.by-key"), row.withheld > 0 && t("record.withheld", { count: row.withheld })].filter(Boolean).join(" · ");
     return h("li", { class: row.viewing ? "viewing" : row.opened > 0 ? "was-opened" : "" }, icon(row.kind), h("span", { class: "row-text" }, h("span", { class: "row-title" }, h("bdi", {}, row.title || t("record.untitled"))), h("span", { class: "row-meta" }, meta)), h("span", { class: row.failure ? "note bad" : "note calm" }, row.viewing ? t("running.viewing") : state));
   }
 }
@@ -269,7 +275,8 @@ class Over {
     else if (outOfSight) fill(this.#why, t("over.out-of-sight"));
     else if (ran?.stopper) fill(this.#why, t("over.stopped", { device: deviceName(ran.stopper) }));
     else fill(this.#why, ...troubleText({ key: reason, wait }));
-    say(this.#again, t(ran ? "over.again" : "over.new-code"));
+    // After a look of an agent, another may go on: for them it is asked anew.
+    say(this.#again, t(!ran ? "over.new-code" : lending.agent ? "over.colleague" : "over.again"));
     const facts = ran ? [t("over.opened", { count: ran.opened }), t(ran.told ? "over.told" : "over.untold"), ran.holds === false && t("over.broken"), ran.missing && t("over.missing")] : [];
     fill(this.#facts, ...facts.filter(Boolean).map((fact) => h("li", {}, String(fact))));
   }

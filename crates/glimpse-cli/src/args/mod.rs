@@ -283,6 +283,9 @@ pub(crate) struct Show {
     /// Replace a file that is there
     #[arg(long)]
     pub(crate) force: bool,
+    /// Print its fields, as `lend --withhold` takes them, in place of what it holds
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    pub(crate) fields: bool,
 }
 
 #[derive(Debug, Args)]
@@ -327,6 +330,10 @@ pub(crate) struct Lend {
     /// To an agent of an organisation that you pinned, in place of a screen of your own
     #[arg(long)]
     pub(crate) agent: bool,
+    /// A field to cut out of a record first: a JSON pointer, or a column of a table; `show RECORD --fields` prints them. May be
+    /// given several times
+    #[arg(long = "withhold", value_name = "RECORD:/FIELD")]
+    pub(crate) withhold: Vec<String>,
     /// The other side may look, not save
     #[arg(long, conflicts_with = "save")]
     pub(crate) view_only: bool,

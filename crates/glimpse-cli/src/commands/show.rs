@@ -9,9 +9,11 @@ use glimpse_device::{Device, DeviceError};
 use glimpse_wire::ErrorCode;
 use glimpse_wire::limits::BLOB_BORDER;
 use serde::Serialize;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::add::progress;
+use super::lend::fields;
 use super::ls::from;
 use crate::args::{Shared, Show};
 use crate::failure::Failure;
@@ -60,6 +62,9 @@ pub(super) async fn run(shared: &Shared, show: &Show, out: Out) -> Result<u8, Fa
         }
         (Origin::Unsigned, _) => out.note(&out.styled(Style::Red, "Unsigned: this is not from you.")),
     }
+    if show.fields {
+        return named(&device, version, out).await;
+    }
     match &show.output {
         Some(path) => {
             let mut target = Target::begin(path, show.force)?;
@@ -72,6 +77,26 @@ pub(super) async fn run(shared: &Shared, show: &Show, out: Out) -> Result<u8, Fa
         None if out.is_json() => in_event(&device, version, out).await?,
         None => to_stdout(&device, version, out).await?,
     }
+    Ok(0)
+}
+
+/// The fields of a record, as `lend --withhold` takes them.
+async fn named(device: &Device, version: &OpenedVersion, out: Out) -> Result<u8, Failure> {
+    let found = fields(device, version, out).await?;
+    let record = version.envelope().header.record.to_string();
+    // As it may be given to a command: one that begins with a dash looks like an option.
+    let mark = if record.starts_with('-') { "id:" } else { "" };
+    for field in &found.fields {
+        out.event(&json!({ "event": "field", "record": record, "pointer": field.pointer, "name": field.name, "depth": field.depth }))?;
+        out.line(&format!("{mark}{record}:{}", clean(&field.pointer)))?;
+    }
+    out.event(&json!({ "event": "fields", "record": record, "fields": found.fields.len(), "more": found.more }))?;
+    if found.more {
+        out.note(
+            "There are more than these. A field that is not named here can be withheld all the same, by its pointer.",
+        );
+    }
+    out.note("`*` stands for every element of a list. Withhold one with: glimpse lend RECORD --withhold RECORD:/FIELD");
     Ok(0)
 }
 

@@ -22,4 +22,5 @@ mod recovering;
 mod seconding;
 mod terminal;
 mod watching;
+mod withholding;
 mod world;

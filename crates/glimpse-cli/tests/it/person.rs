@@ -349,6 +349,39 @@ fn while_a_session_runs_a_person_lends_more_and_allows_more() {
     assert!(person.child.wait().unwrap().success());
 }
 
+#[test]
+fn a_record_that_is_lent_on_top_may_lose_fields_first() {
+    let world = World::start();
+    let letter = world.add(&world.file("letter.txt", "Dear reader"));
+    world.add(&world.file("card.json", r#"{"name":"Ada","city":"Ulm","born":1815}"#));
+    let mut person = Terminal::start(&world, &["lend", &letter, "--view-only"]);
+    let screen = person.sees_until("On the other screen open", "Nobody will call you");
+    let mut viewer = world.program(&["receive", &code_in(&screen)]);
+    let words = viewer.event("words")["words"].as_str().unwrap().to_owned();
+    let screen = person.sees_until("Which two words are on its screen?", "none of these");
+    person.presses(&key_for(&screen, &words));
+    person.sees("is nobody on the phone asking for this?");
+    person.presses("y");
+    viewer.event("granted");
+    person.presses("a");
+    person.sees("Lend which as well?");
+    person.presses("card\r");
+    let screen = person.sees_until("1  /name", "Withhold which?");
+    assert!(screen.contains("2  /city") && screen.contains("3  /born"), "{screen}");
+    // A number that is not there lends nothing.
+    person.presses("1 9\r");
+    person.sees("There is no field 9. Nothing was lent.");
+    person.presses("1, 3\r");
+    person.sees("Lent as well: card (2 fields withheld)");
+    let added = viewer.event("changed");
+    let card = added["records"].as_array().unwrap().iter().find(|record| record["title"] == "card").unwrap();
+    viewer.does(&json!({ "do": "open", "unit": card["unit"] }));
+    assert_eq!(viewer.event("content")["text"], r#"{"city":"Ulm"}"#);
+    person.presses("q");
+    person.sees("The session was ended.");
+    assert!(person.child.wait().unwrap().success());
+}
+
 /// A viewer that gives a case and a reason, on a thread of its own until the lender declines.
 fn asking_viewer(server: String, code: String) -> std::thread::JoinHandle<ErrorCode> {
     std::thread::spawn(move || {

@@ -112,7 +112,7 @@ impl Story {
 #[test]
 fn a_whole_trail_holds() {
     let story = story();
-    let expected = Audit { openings: 3, refusals: 0, ended: true, deleted: true, stopped_by: None };
+    let expected = Audit { openings: 3, refusals: 0, ended: true, deleted: true, stopped_by: None, withheld: 0 };
     assert_eq!(story.holds(), expected);
     assert_eq!(story.viewer.receipts().len(), 5, "the viewer holds all up to its last opening");
     assert_eq!(story.device.session(), story.session);

@@ -1,5 +1,6 @@
 //! The device's side of a session: what the user decided, sealed and signed.
 
+mod cuts;
 mod lent;
 mod sealing;
 
@@ -23,6 +24,7 @@ use crate::kem::KemPublic;
 use crate::keys::{DeviceKeys, Signing};
 use crate::secret::{ClientShare, Secret};
 
+pub use cuts::Cuts;
 pub use lent::{Decision, LentUnit, split_for_grants};
 pub use sealing::UnitSealer;
 
@@ -60,6 +62,7 @@ impl Approved {
             head,
             seq: 1,
             asked,
+            withheld: lent::withheld(&decision.units),
         };
         check_terms(&terms)?;
         let session = DeviceSession {
@@ -199,6 +202,7 @@ impl DeviceSession {
                 share: Bytes(unit.client.0.expose_secret().to_vec()),
                 meta: unit.meta.clone(),
                 origin: unit.origin,
+                withheld: unit.withheld,
             });
             let state = LentState {
                 client: unit.client,
@@ -254,6 +258,7 @@ impl DeviceSession {
     ) -> Result<SealedGrant, ErrorCode> {
         let mut terms = self.terms.clone();
         terms.units = change.add.iter().map(LentUnit::in_terms).collect();
+        terms.withheld = lent::withheld(&change.add);
         terms.issued = now;
         terms.expires = change.expires.unwrap_or(terms.expires);
         terms.budget = change.budget.unwrap_or(terms.budget);

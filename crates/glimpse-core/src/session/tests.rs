@@ -19,6 +19,7 @@ use crate::stream::ContentOpener;
 use crate::testing::rng;
 
 pub(crate) mod granting;
+mod withholding;
 
 pub(crate) fn meta(title: &str) -> Meta {
     Meta {

@@ -135,6 +135,8 @@ pub struct Unit {
     pub meta: Meta,
     /// Who wrote it, as the device says.
     pub provenance: Provenance,
+    /// How many fields of the record the device left out.
+    pub withheld: u32,
     /// Where its content is lent by its own key: of which record version.
     blob: Option<Hash>,
     /// Whether the device has prepared it, so that it can be opened.
@@ -218,18 +220,25 @@ impl ViewerSession {
         if body.units.len() != terms.units.len() {
             return Err(OpenError);
         }
+        // What the Terms say, for the log, is what the units say.
+        let withheld = body.units.iter().try_fold(0u32, |sum, unit| sum.checked_add(unit.withheld));
+        if withheld != Some(terms.withheld) {
+            return Err(OpenError);
+        }
         let mut added = Vec::with_capacity(body.units.len());
         for (listed, mut granted) in terms.units.iter().zip(body.units) {
             let client = Secret::from_slice(granted.share.as_slice()).map(ClientShare).ok_or(OpenError)?;
             zeroize::Zeroize::zeroize(&mut granted.share.0);
             let known = self.places.contains_key(&granted.unit) || added.iter().any(|(id, _)| *id == granted.unit);
             let provenance = Provenance::of(granted.origin).ok_or(OpenError)?;
-            if listed.unit() != granted.unit || known || !within_limits(&granted.meta) {
+            let whole = matches!(listed, TermsUnit::Blob { .. }) && granted.withheld > 0;
+            if listed.unit() != granted.unit || known || whole || !within_limits(&granted.meta) {
                 return Err(OpenError);
             }
             let unit = Unit {
                 meta: granted.meta,
                 provenance,
+                withheld: granted.withheld,
                 blob: match listed {
                     TermsUnit::Sealed { .. } => None,
                     TermsUnit::Blob { h0, .. } => Some(*h0),

@@ -55,11 +55,11 @@ say("words", g.two_words(keys.words_bits(words_nonce), WORDS))
 content = b"Dear reader, this was sealed by somebody else."
 unit, share, salt, server_share = os.urandom(16), os.urandom(32), os.urandom(32), os.urandom(32)
 terms = g.encode([
-    g.SUITE, keys.session, account, viewer_signing, [[1, unit]], 1, 100, 30, NOW, NOW + 600_000, [0, head], 1, bytes(32)])
+    g.SUITE, keys.session, account, viewer_signing, [[1, unit]], 1, 100, 30, NOW, NOW + 600_000, [0, head], 1, bytes(32), 0])
 meta = ["From a peer", "text", "text/plain", "", [], len(content), 0, "", NOW]
 enc, shared = g.xwing_encapsulate(kem)
 context = g.Hpke(shared, keys.transcript, keys.psk, keys.session)
-ciphertext = context.seal(terms, g.encode([[[unit, share, meta, 0]]]))
+ciphertext = context.seal(terms, g.encode([[[unit, share, meta, 0, 0]]]))
 signature = g.sign(signing_seed, keys.grant_preimage(kem, terms, enc, ciphertext))
 say("grant", g.encode([5, [terms, enc, ciphertext, signature]]))
 

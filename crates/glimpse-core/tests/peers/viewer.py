@@ -54,7 +54,8 @@ g.verify(device_signing, keys.grant_preimage(kem, terms, enc, ciphertext), signa
 context = g.Hpke(g.xwing_decapsulate(kem_seed, enc), keys.transcript, keys.psk, keys.session)
 units, = g.decode(context.open(terms, ciphertext))
 assert g.decode(terms)[1:4] == [keys.session, account, signing]
-(unit, share, meta, origin), = units
+(unit, share, meta, origin, withheld), = units
+assert g.decode(terms)[13] == withheld == 0
 say("title", meta[0])
 
 envelope, server_share, chunk = read(), read(), read()

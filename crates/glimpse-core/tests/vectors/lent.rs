@@ -272,6 +272,7 @@ pub(crate) fn session() -> Sheet {
             share: Bytes(hand::drawn::<32>("unit client share").to_vec()),
             meta: story.viewer.unit(&story.unit).unwrap().meta.clone(),
             origin: 0,
+            withheld: 0,
         }],
     });
     let sealed = hand::sealed(&schedule.key, schedule.base_nonce, grant.terms.as_slice(), &body);

@@ -7,6 +7,7 @@ use futures_channel::mpsc;
 use futures_util::SinkExt;
 use glimpse_core::record::OpenedVersion;
 use glimpse_core::secret::ServerShare;
+use glimpse_core::session::device::Cuts;
 use glimpse_core::session::device::UnitSealer;
 use glimpse_wire::api::{OCTETS, ShareScope};
 use glimpse_wire::session::UnitEnvelope;
@@ -47,10 +48,11 @@ pub(super) async fn shares(
     Ok(Shares { salt, unit: ServerShare::from_wire(&minted.share), record })
 }
 
-/// Opens the record's content and uploads it sealed anew.
+/// Opens the record's content and uploads it sealed anew, without what is cut out of it.
 pub(super) async fn reseal(
     device: &Device,
     version: Rc<OpenedVersion>,
+    cuts: Option<Rc<Cuts>>,
     mut sealer: UnitSealer,
 ) -> Result<(), DeviceError> {
     let envelope = *sealer.envelope();
@@ -62,11 +64,18 @@ pub(super) async fn reseal(
         // An error of `None`: nobody takes the chunks any more, and the request knows why.
         let sealed: Result<(), Option<DeviceError>> = async {
             chunks.send(Ok(front)).await.map_err(|_| None)?;
-            let mut ready = Vec::new();
+            let (mut ready, mut offset) = (Vec::new(), 0u64);
             while let Some(piece) = reading.next().await.map_err(Some)? {
-                sealer
-                    .push(&piece, &mut |chunk| ready.push(chunk))
-                    .map_err(|_| Some(ErrorCode::RecordTampered.into()))?;
+                let mut push = |kept: &[u8]| {
+                    sealer
+                        .push(kept, &mut |chunk| ready.push(chunk))
+                        .map_err(|_| Some(ErrorCode::RecordTampered.into()))
+                };
+                match &cuts {
+                    Some(cuts) => cuts.keep(offset, &piece).try_for_each(push)?,
+                    None => push(&piece)?,
+                }
+                offset = offset.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
                 for chunk in ready.drain(..) {
                     chunks.send(Ok(chunk)).await.map_err(|_| None)?;
                 }

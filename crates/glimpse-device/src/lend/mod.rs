@@ -9,6 +9,7 @@ mod making;
 mod pairing;
 mod running;
 mod trail;
+mod withholding;
 
 use core::fmt;
 use std::rc::Rc;
@@ -28,6 +29,8 @@ use crate::error::DeviceError;
 use crate::mailbox::{Link, News};
 use crate::organisations::Agent;
 use crate::surroundings::Surroundings;
+
+pub use withholding::Withheld;
 
 /// How often time is looked at, in milliseconds.
 const TICK: u64 = 1_000;
@@ -55,6 +58,8 @@ pub struct Plan {
     pub millis: u64,
     /// Where the page is, when that is not the server: an origin.
     pub site: Option<String>,
+    /// What is cut out of them first.
+    pub withheld: Vec<Withheld>,
 }
 
 impl Plan {
@@ -62,7 +67,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`ErrorCode::NeverLend`], [`ErrorCode::RecordTampered`] for an unsigned record, [`ErrorCode::TooLarge`] for too many
-    /// records, [`ErrorCode::Malformed`] for a time outside the limits or nothing to lend.
+    /// records, [`ErrorCode::Malformed`] for a time outside the limits or nothing to lend; and as [`Withheld::of`] has it.
     pub fn check(&self) -> Result<(), ErrorCode> {
         if self.records.len() > MAX_UNITS_PER_SESSION {
             return Err(ErrorCode::TooLarge);
@@ -70,7 +75,8 @@ impl Plan {
         if self.records.is_empty() || !(MIN_SESSION_MILLIS..=MAX_SESSION_MILLIS).contains(&self.millis) {
             return Err(ErrorCode::Malformed);
         }
-        self.records.iter().try_for_each(OpenedVersion::require_lendable)
+        self.records.iter().try_for_each(OpenedVersion::require_lendable)?;
+        withholding::fit(&self.withheld, &self.records)
     }
 }
 
@@ -89,6 +95,8 @@ pub struct Lent {
     pub bytes: u64,
     /// Whether it is lent by its content key, in place of a copy sealed for the session.
     pub by_key: bool,
+    /// How many of its fields are not in it.
+    pub withheld: u32,
 }
 
 /// What the user must see.
@@ -249,7 +257,12 @@ pub enum Command {
         millis: u64,
     },
     /// Lends more.
-    Add(Vec<RecordId>),
+    Add {
+        /// Which.
+        records: Vec<RecordId>,
+        /// What is cut out of them first.
+        withheld: Vec<Withheld>,
+    },
     /// Allows so many openings more.
     Allow {
         /// Beyond the present number.

@@ -5,7 +5,7 @@ use glimpse_core::attempts::{Paused, RunOutcome};
 use glimpse_core::code::Nameplate;
 use glimpse_core::pairing::device::{ExpectConfirmA, ExpectHello, KeyConfirmed, Setup, Vouched, open};
 use glimpse_core::record::{OpenedVersion, Origin};
-use glimpse_core::session::device::split_for_grants;
+use glimpse_core::session::device::{Cuts, split_for_grants};
 use glimpse_core::session::{Decision, DeviceSession, LentUnit, SealedGrant};
 use glimpse_core::words::CheckWords;
 use glimpse_wire::api::{Mailbox, OpenMailbox};
@@ -14,7 +14,7 @@ use glimpse_wire::pairing::{Message, Purpose, Rights};
 use glimpse_wire::{ErrorCode, Hash, UnitId, UnixMillis, encode};
 use std::rc::Rc;
 
-use super::{Audience, Command, Commands, Event, Happened, Lent, Plan, next};
+use super::{Audience, Command, Commands, Event, Happened, Lent, Plan, Withheld, next, withholding};
 use crate::account::Device;
 use crate::api::{bare, json, with_cbor, with_json};
 use crate::error::DeviceError;
@@ -45,6 +45,8 @@ pub(super) struct Granted {
 pub(super) struct Planned {
     pub(super) lent: Lent,
     pub(super) version: Rc<OpenedVersion>,
+    /// What is cut out of its content.
+    pub(super) cuts: Option<Rc<Cuts>>,
 }
 
 /// The server's clock as it was at a moment of ours.
@@ -64,7 +66,9 @@ impl ServerClock {
 pub(super) fn units_of(
     device: &Device,
     records: Vec<OpenedVersion>,
+    withheld: &[Withheld],
 ) -> Result<(Vec<LentUnit>, Vec<Planned>), ErrorCode> {
+    withholding::fit(withheld, &records)?;
     let mut units = Vec::with_capacity(records.len());
     let mut planned = Vec::with_capacity(records.len());
     for version in records {
@@ -77,17 +81,23 @@ pub(super) fn units_of(
             Some(name) => unit.from_pinned(&name),
             None => unit,
         };
+        let cuts = withholding::of(withheld, &version);
+        let unit = match &cuts {
+            Some(cuts) => unit.without(cuts)?,
+            None => unit,
+        };
         let meta = version.meta();
         let lent = Lent {
             unit: unit.id(),
             record: version.envelope().header.record,
             title: meta.title.clone(),
             kind: meta.kind.clone(),
-            bytes: meta.length,
+            bytes: cuts.as_ref().map_or(meta.length, |cuts| cuts.left()),
             by_key: unit.is_blob(),
+            withheld: cuts.as_ref().map_or(0, |cuts| cuts.fields()),
         };
         units.push(unit);
-        planned.push(Planned { lent, version: Rc::new(version) });
+        planned.push(Planned { lent, version: Rc::new(version), cuts: cuts.map(Rc::new) });
     }
     Ok((units, planned))
 }
@@ -152,7 +162,7 @@ impl Pairing<'_, '_> {
             Audience::OwnScreen => self.ask(&confirmed, &plan).await?,
             Audience::Agent => self.ask_about_agent(&confirmed, &plan).await?,
         };
-        let (units, lent) = units_of(self.device, plan.records)?;
+        let (units, lent) = units_of(self.device, plan.records, &plan.withheld)?;
         let mut parts = split_for_grants(units).into_iter();
         let first = parts.next().unwrap_or_default();
         let in_first: Vec<UnitId> = first.iter().map(LentUnit::id).collect();
@@ -359,7 +369,7 @@ impl Pairing<'_, '_> {
                     | Command::ApproveAgent { .. }
                     | Command::Extend { .. }
                     | Command::Shorten { .. }
-                    | Command::Add(_)
+                    | Command::Add { .. }
                     | Command::Allow { .. }
                     | Command::Refuse,
                 ) => {}

@@ -19,7 +19,7 @@ use glimpse_wire::{ErrorCode, RecordId, UnitId, UnixMillis, encode};
 use super::making::{Shares, put_key, reseal, shares};
 use super::pairing::{Granted, Planned, ServerClock, units_of};
 use super::trail::Trail;
-use super::{Command, Commands, Ending, Event, Happened, Lent, TICK};
+use super::{Command, Commands, Ending, Event, Happened, Lent, TICK, Withheld};
 use crate::Local;
 use crate::account::Device;
 use crate::api::with_cbor;
@@ -44,7 +44,7 @@ enum Done {
     Shares(UnitId, Result<Shares, DeviceError>),
     Made(UnitId, Result<(), DeviceError>),
     Terms(Box<SealedGrant>, Result<(), DeviceError>),
-    Found(Result<Vec<OpenedVersion>, DeviceError>),
+    Found(Result<Vec<OpenedVersion>, DeviceError>, Vec<Withheld>),
     Receipts(Result<Vec<Bytes>, DeviceError>),
 }
 
@@ -244,14 +244,14 @@ impl<'d> Running<'d> {
             }
             // The server does not enforce what this device has signed: the two no longer agree on what is lent.
             Done::Terms(_, Err(error)) => Err(error.code().unwrap_or(ErrorCode::Internal)),
-            Done::Found(Ok(records)) => {
-                match units_of(self.device, records) {
+            Done::Found(Ok(records), withheld) => {
+                match units_of(self.device, records, &withheld) {
                     Ok((units, planned)) => self.add(units, planned),
                     Err(code) => events(Event::NotChanged(code.into())),
                 }
                 Ok(())
             }
-            Done::Found(Err(error)) => {
+            Done::Found(Err(error), _) => {
                 events(Event::NotChanged(error));
                 Ok(())
             }
@@ -272,10 +272,11 @@ impl<'d> Running<'d> {
     async fn seal(&mut self, id: UnitId, shares: Shares, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
         let Some(unit) = self.units.get(&id) else { return Ok(()) };
         let (device, version) = (self.device, std::rc::Rc::clone(&unit.planned.version));
+        let cuts = unit.planned.cuts.clone();
         let job: Result<Local<'d, Done>, ErrorCode> = match shares.record {
             None => self.session.seal_unit(&id, shares.salt, &shares.unit).map(|sealer| {
                 let job: Local<'d, Done> =
-                    Box::pin(async move { Done::Made(id, reseal(device, version, sealer).await) });
+                    Box::pin(async move { Done::Made(id, reseal(device, version, cuts, sealer).await) });
                 job
             }),
             Some(record) => self.session.seal_blob_unit(&id, shares.salt, &shares.unit, &version, &record).map(
@@ -373,7 +374,7 @@ impl<'d> Running<'d> {
                 let wanted = self.clock.at(self.now()).plus(millis.max(1_000)).max(least);
                 self.change_end(wanted.min(self.session.terms().expires));
             }
-            Command::Add(records) => self.find(records),
+            Command::Add { records, withheld } => self.find(records, withheld),
             Command::Allow { openings } => {
                 let budget = self.session.terms().budget.saturating_add(openings);
                 self.later.push_back(Change { budget: Some(budget), ..Change::default() });
@@ -391,7 +392,7 @@ impl<'d> Running<'d> {
         self.later.push_back(Change { expires: Some(expires), ..Change::default() });
     }
 
-    fn find(&mut self, records: Vec<RecordId>) {
+    fn find(&mut self, records: Vec<RecordId>, withheld: Vec<Withheld>) {
         let device = self.device;
         self.jobs.push(Box::pin(async move {
             let found = async {
@@ -401,7 +402,7 @@ impl<'d> Running<'d> {
                 let entries = ids.iter().map(|id| listing.find(id)).collect::<Result<Vec<_>, _>>()?;
                 device.open_entries(&entries).await
             };
-            Done::Found(found.await)
+            Done::Found(found.await, withheld)
         }));
     }
 

@@ -159,6 +159,7 @@ mod tests {
             head: Head { seq: 0, hash: Hash::ZERO },
             seq: 1,
             asked: Hash::ZERO,
+            withheld: 0,
         }
     }
 

@@ -38,6 +38,7 @@ impl SessionTrail {
             "receipts": self.receipts.len(),
             "openings": audit.openings,
             "refusals": audit.refusals,
+            "withheld": audit.withheld,
             "ended": audit.ended,
             "deleted": audit.deleted,
             "countersigned": self.is_countersigned(),
@@ -53,7 +54,13 @@ pub fn told(receipt: &Receipt) -> (&'static str, Value) {
         Event::Granted { terms, .. } => match decode::<Terms>(terms.as_slice(), MAX_RECEIPT) {
             Ok(terms) => (
                 "granted",
-                json!({ "records": terms.units.len(), "expires_at": terms.expires, "rights": terms.rights, "budget": terms.budget }),
+                json!({
+                    "records": terms.units.len(),
+                    "withheld": terms.withheld,
+                    "expires_at": terms.expires,
+                    "rights": terms.rights,
+                    "budget": terms.budget,
+                }),
             ),
             Err(_) => ("granted", json!({})),
         },

@@ -133,7 +133,8 @@ async fn a_browser_lends_to_a_browser() {
     add(&device, "Letter", b"Dear reader").await;
     let listing = device.listing().await.unwrap();
     let records = device.open_entries(&listing.newest_first()).await.unwrap();
-    let plan = Plan { to: Audience::OwnScreen, records, save: false, millis: 600_000, site: None };
+    let plan =
+        Plan { to: Audience::OwnScreen, records, save: false, millis: 600_000, site: None, withheld: Vec::new() };
     let (commands, mut todo) = mpsc::unbounded();
     let (seen, mut events) = mpsc::unbounded();
     let lending = async {

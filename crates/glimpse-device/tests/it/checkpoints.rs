@@ -337,8 +337,14 @@ async fn t098_a_server_that_was_restored_from_an_old_backup_is_noticed() {
     broken(device.delete(listing.find(&note).unwrap()).await.unwrap_err());
     let (_commands, mut todo) = futures_channel::mpsc::unbounded();
     let records = device.open_entries(&[listing.find(&note).unwrap()]).await.unwrap();
-    let plan =
-        Plan { to: glimpse_device::lend::Audience::OwnScreen, records, save: false, millis: 600_000, site: None };
+    let plan = Plan {
+        to: glimpse_device::lend::Audience::OwnScreen,
+        records,
+        save: false,
+        millis: 600_000,
+        site: None,
+        withheld: Vec::new(),
+    };
     broken(device.lend(plan, &mut todo, &mut |event| panic!("{event:?}")).await.unwrap_err());
     assert_eq!(device.listing().await.unwrap().alarms(), named);
 

@@ -24,7 +24,7 @@ pub(crate) fn receiver(world: &World) -> Receiver {
 pub(crate) async fn plan(device: &Device, millis: u64) -> Plan {
     let listing = device.listing().await.unwrap();
     let records = device.open_entries(&listing.newest_first()).await.unwrap();
-    Plan { to: Audience::OwnScreen, records, save: false, millis, site: None }
+    Plan { to: Audience::OwnScreen, records, save: false, millis, site: None, withheld: Vec::new() }
 }
 
 /// What the user sees, and what the user does.
@@ -200,7 +200,7 @@ async fn time_and_records_can_be_added_while_it_runs() {
     let letter = add(&device, "Letter", b"Dear reader").await;
     let listing = device.listing().await.unwrap();
     let records = device.open_entries(&[listing.find(&letter.to_string()).unwrap()]).await.unwrap();
-    let plan = Plan { to: Audience::OwnScreen, records, save: true, millis: 60_000, site: None };
+    let plan = Plan { to: Audience::OwnScreen, records, save: true, millis: 60_000, site: None, withheld: Vec::new() };
     let note = add(&device, "Note", b"Milk").await;
     let (ending, ()) = lend(&device, plan, async |mut user| {
         let mut viewer = receiver(&world);
@@ -225,7 +225,7 @@ async fn time_and_records_can_be_added_while_it_runs() {
         user.does(Command::Shorten { millis: 30_000 });
         let (left, _) = user.sees(changed).await;
         assert!((28_000..=30_000).contains(&left), "{left}");
-        user.does(Command::Add(vec![note]));
+        user.does(Command::Add { records: vec![note], withheld: Vec::new() });
         let (_, added) = user.sees(changed).await;
         assert_eq!(added[0].title, "Note");
         while try_session(&mut viewer).await.unwrap().len() < 2 {
@@ -234,7 +234,7 @@ async fn time_and_records_can_be_added_while_it_runs() {
         let units = try_session(&mut viewer).await.unwrap();
         assert_eq!(read(&mut viewer, units[1].0).await, b"Milk");
         // A record that is not there changes nothing.
-        user.does(Command::Add(vec![glimpse_wire::RecordId([9; 16])]));
+        user.does(Command::Add { records: vec![glimpse_wire::RecordId([9; 16])], withheld: Vec::new() });
         user.sees(|event| matches!(event, Event::NotChanged(_)).then_some(())).await;
         viewer.input(Input::End).await;
         assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);

@@ -41,6 +41,8 @@ pub(super) struct Row {
     pub(super) kind: String,
     pub(super) size: u64,
     pub(super) by_key: bool,
+    /// How many of its fields are not lent.
+    pub(super) withheld: u32,
     /// How often it was opened.
     pub(super) opened: u32,
     /// Whether it stands on the viewer's screen.
@@ -72,6 +74,7 @@ impl Row {
             kind: data::kind(&lent.kind),
             size: lent.bytes,
             by_key: lent.by_key,
+            withheld: lent.withheld,
             opened: 0,
             viewing: false,
             failure: None,

@@ -74,6 +74,8 @@ pub(crate) struct LendingView<'a> {
     minutes: u32,
     save: bool,
     records: usize,
+    /// Fields that are not lent.
+    withheld: u32,
     /// Ticked records that are not lent yet.
     more: usize,
     seconds_left: Option<u64>,
@@ -109,6 +111,12 @@ impl Lending {
         matches!(self.stage, Stage::Code { .. } | Stage::Asking { .. } | Stage::AskingAgent { .. } | Stage::Running(_))
     }
 
+    /// Records that are lent.
+    pub(crate) fn lent(&self) -> BTreeSet<RecordId> {
+        let Stage::Running(running) = &self.stage else { return BTreeSet::new() };
+        running.rows.iter().map(|row| row.record).collect()
+    }
+
     /// Whether something is under way that needs the keys.
     pub(crate) const fn is_live(&self) -> bool {
         !matches!(self.stage, Stage::Over { .. } | Stage::NoAgent { over: true, .. })
@@ -123,6 +131,7 @@ impl Lending {
             minutes: self.wish.minutes,
             save: self.wish.save,
             records: self.wish.records.len(),
+            withheld: self.withheld,
             more: 0,
             seconds_left: None,
             code: None,
@@ -169,7 +178,7 @@ impl Lending {
             Stage::Running(running) => {
                 (view.stage, view.seconds_left) = ("running", left(&running.until));
                 (view.rows, view.records) = (&running.rows, running.rows.len());
-                let lent: BTreeSet<RecordId> = running.rows.iter().map(|row| row.record).collect();
+                let lent = self.lent();
                 view.more = list.chosen().iter().filter(|record| !lent.contains(record)).count();
                 (view.budget, view.opened) = (running.budget, running.opened);
                 (view.connected, view.viewer) = (running.connected, running.viewer);

@@ -221,6 +221,41 @@ async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
     .await;
 }
 
+#[tokio::test]
+async fn a_colleague_gets_the_same_by_a_code_and_a_yes_of_their_own() {
+    let desk = Desk::new();
+    let world = world_of(&[&desk]).await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        let (mut first, _) = asked(&world, &hand, &desk).await;
+        // Before there is a session there is nothing to hand over.
+        hand.does(json!({ "type": "hand-over" }));
+        assert_eq!(hand.now()["lending"]["stage"], "asking-agent");
+        hand.does(json!({ "type": "approve-agent", "minutes": 30 }));
+        let units = session(&mut first).await.unwrap();
+        hand.until(|shown| shown["lending"]["stage"] == "running").await;
+
+        hand.does(json!({ "type": "hand-over" }));
+        assert_eq!(ended(&mut first).await, ErrorCode::SessionEnded, "the one before gets nothing more");
+        let shown = hand.until(|shown| shown["lending"]["stage"] == "code").await;
+        let code = shown["lending"]["code"].as_str().unwrap().to_owned();
+        let mut second = claims(&world, &desk, Some(desk.vouched()), &code).await;
+        words(&mut second).await.unwrap();
+        let shown = hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
+        assert_eq!(
+            (&shown["lending"]["titles"], &shown["lending"]["agent"]["name"]),
+            (&json!(["Letter"]), &json!("Sam Okoro"))
+        );
+        hand.does(json!({ "type": "approve-agent", "minutes": 10 }));
+        let others = session(&mut second).await.unwrap();
+        assert!(units.len() == 1 && others.len() == 1 && units[0].0 != others[0].0, "units of its own");
+        assert_eq!(read(&mut second, others[0].0).await, b"Dear reader");
+        hand.does(json!({ "type": "end" }));
+        ended(&mut second).await;
+    })
+    .await;
+}
+
 /// Row 63 of the catalogue, on the phone page: the red screen for each way in which nobody vouches, and no way past it.
 #[tokio::test]
 async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved() {

@@ -281,6 +281,7 @@ impl Phone {
             head: self.head,
             seq: 1,
             asked: Hash::ZERO,
+            withheld: 0,
         };
         change(&mut terms);
         Visit {

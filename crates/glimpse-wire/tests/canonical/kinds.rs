@@ -178,6 +178,7 @@ kinds! {
         head: draw.head(),
         seq: draw.small(),
         asked: draw.hash(),
+        withheld: draw.small(),
     };
     Grant => Draw::grant;
     GrantBody => |draw| GrantBody {
@@ -186,6 +187,7 @@ kinds! {
             share: draw.exactly(32),
             meta: draw.meta(),
             origin: draw.byte(),
+            withheld: draw.small(),
         }),
     };
     BlobKey => |draw| BlobKey { key: draw.exactly(32), h0: draw.hash(), size: draw.number(), root: draw.hash() };

@@ -4,6 +4,7 @@ use futures_util::future::{Either, select};
 use glimpse_wire::SessionId;
 
 use super::keys::{Key, Keys};
+use super::report::Report;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::out::Out;
@@ -27,11 +28,34 @@ pub(super) enum Again {
     Leave,
 }
 
-/// Asks whether to show another code. An unlocked device does not wait for long.
-pub(super) async fn again(out: Out) -> Result<Again, Failure> {
+/// Asks whether to show another code, and offers a report where there is something to report. An unlocked device does not wait
+/// for long.
+pub(super) async fn again(out: Out, about: Option<&Report>) -> Result<Again, Failure> {
+    let report = if about.is_some() { "w writes a report about whoever asked, " } else { "" };
+    loop {
+        return Ok(match (pressed(&format!("n shows a new code, {report}any other key leaves."), out).await?, about) {
+            (Some(Key::Char('n' | 'N')), _) => Again::NewCode,
+            (Some(Key::Char('w' | 'W')), Some(about)) => {
+                out.note(&about.keep());
+                continue;
+            }
+            _ => Again::Leave,
+        });
+    }
+}
+
+/// Asks whether an agent's colleague is to get the same, by a code of their own.
+pub(super) async fn colleague(out: Out) -> Result<bool, Failure> {
+    let question = "c shows a code for a colleague, who gets the same once you said yes to them; any other key leaves.";
+    // What was lent is over, and so is this command where nobody answers.
+    Ok(matches!(pressed(question, out).await, Ok(Some(Key::Char('c' | 'C')))))
+}
+
+/// The key that answers a question; nothing where the person was interrupted.
+async fn pressed(question: &str, out: Out) -> Result<Option<Key>, Failure> {
     // First the keys: what is pressed as soon as the question stands there must not be taken for a line.
     let mut keys = Keys::start()?;
-    out.note("n shows a new code, any other key leaves.");
+    out.note(question);
     let _attending = interrupt::attend();
     let pressed = {
         let pressed = select(Box::pin(keys.next()), Box::pin(interrupt::asked()));
@@ -41,8 +65,7 @@ pub(super) async fn again(out: Out) -> Result<Again, Failure> {
         })
     };
     match pressed {
-        Ok(Some(Key::Char('n' | 'N'))) => Ok(Again::NewCode),
-        Ok(_) => Ok(Again::Leave),
+        Ok(key) => Ok(key),
         Err(_) => {
             drop(keys);
             Err(Failure::locked())

@@ -1,5 +1,7 @@
 //! What to lend, for how long, and whether it may be saved: from the command line, or asked.
 
+use std::collections::BTreeSet;
+
 use dialoguer::{Confirm, Input, MultiSelect, Select};
 use glimpse_device::Device;
 use glimpse_device::lend::{Audience, Plan};
@@ -9,6 +11,7 @@ use glimpse_wire::record::Policy;
 use glimpse_wire::{ErrorCode, RecordId};
 use serde::Serialize;
 
+use super::fields::{self, Wishes, wishes};
 use crate::args::Lend;
 use crate::commands::ls::line;
 use crate::failure::Failure;
@@ -35,9 +38,22 @@ pub(super) struct Choice {
     records: Vec<RecordId>,
     save: bool,
     millis: u64,
+    withhold: Wishes,
 }
 
 impl Choice {
+    /// Whether an agent is to look.
+    pub(super) fn is_for_agent(&self) -> bool {
+        self.to == Audience::Agent
+    }
+
+    /// What was lent on top belongs to it, for an agent who goes on with the same.
+    pub(super) fn extend(&mut self, lent: BTreeSet<RecordId>, less: Wishes) {
+        let more: Vec<RecordId> = lent.into_iter().filter(|record| !self.records.contains(record)).collect();
+        self.records.extend(more);
+        self.withhold.extend(less);
+    }
+
     /// Opens what was chosen. Each code has a plan of its own.
     pub(super) async fn plan(&self, device: &Device, out: Out) -> Result<Plan, Failure> {
         let listing = device.listing().await?;
@@ -47,7 +63,9 @@ impl Choice {
             out.note(&format!("Opening {} records…", entries.len()));
         }
         let records = device.open_entries(&entries).await?;
-        let plan = Plan { to: self.to, records, save: self.save, millis: self.millis, site: self.site.clone() };
+        let withheld = fields::withheld(device, &records, &self.withhold, out).await?;
+        let (to, save, millis, site) = (self.to, self.save, self.millis, self.site.clone());
+        let plan = Plan { to, records, save, millis, site, withheld };
         plan.check()?;
         Ok(plan)
     }
@@ -84,11 +102,13 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
                 records.push(entry.record);
             }
         }
-        return Ok(Choice { to, site, records, save: lend.save, millis });
+        let withhold = wishes(&lend.withhold, &listing, &records)?;
+        return Ok(Choice { to, site, records, save: lend.save, millis, withhold });
     }
     if lend.everything || !lend.kinds.is_empty() || lend.since.is_some() || lend.until.is_some() {
         let records = by_rule(&listing, lend, out)?;
-        return Ok(Choice { to, site, records, save: lend.save, millis });
+        let withhold = wishes(&lend.withhold, &listing, &records)?;
+        return Ok(Choice { to, site, records, save: lend.save, millis, withhold });
     }
     if !out.can_ask() {
         return Err(Failure::usage(
@@ -172,7 +192,8 @@ async fn ask(listing: &Listing, lend: &Lend, mut millis: u64, out: Out) -> Resul
         save.await?.ok_or_else(broken_off)?
     };
     out.note(&format!("{}, for {}, {}", amount(&picked), lasting(millis), rights(save)));
-    Ok(Choice { to: Audience::OwnScreen, site: None, records, save, millis })
+    let withhold = wishes(&lend.withhold, listing, &records)?;
+    Ok(Choice { to: Audience::OwnScreen, site: None, records, save, millis, withhold })
 }
 
 fn nothing() -> Failure {

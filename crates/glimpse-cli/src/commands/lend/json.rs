@@ -4,14 +4,15 @@ use futures_channel::mpsc;
 use futures_util::future::{Either, select};
 use glimpse_core::record::OpenedVersion;
 use glimpse_device::Device;
-use glimpse_device::lend::{Command, Event, Lent, Plan};
+use glimpse_device::lend::{Command, Event, Lent, Plan, Withheld};
 use glimpse_wire::limits::BLOB_BORDER;
 use glimpse_wire::{ErrorCode, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::fields::wishes;
 use super::screen::agent::{fault_word, why};
-use super::{finished, interruptible, next_line, read_lines, viewer_left};
+use super::{finished, interruptible, next_line, read_lines, viewer_left, without};
 use crate::failure::Failure;
 use crate::out::Out;
 
@@ -21,36 +22,62 @@ const MINUTE: u64 = 60 * 1000;
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 enum Line {
-    Approve { words: String, minutes: Option<u64>, save: Option<bool> },
-    ApproveAgent { minutes: Option<u64>, save: Option<bool> },
+    Approve {
+        words: String,
+        minutes: Option<u64>,
+        save: Option<bool>,
+    },
+    ApproveAgent {
+        minutes: Option<u64>,
+        save: Option<bool>,
+    },
     Decline,
     Cancel,
-    Extend { minutes: u64 },
-    Shorten { minutes: u64 },
-    Add { records: Vec<RecordId> },
-    Allow { openings: u32 },
+    Extend {
+        minutes: u64,
+    },
+    Shorten {
+        minutes: u64,
+    },
+    Add {
+        records: Vec<RecordId>,
+        #[serde(default)]
+        withhold: Vec<String>,
+    },
+    Allow {
+        openings: u32,
+    },
     Refuse,
     End,
 }
 
-impl From<Line> for Command {
+/// What a line leads to.
+#[derive(Debug)]
+enum Todo {
+    Now(Command),
+    /// These records, once it is known what to cut out of them.
+    Without(Vec<RecordId>, Vec<String>),
+}
+
+impl From<Line> for Todo {
     fn from(line: Line) -> Self {
-        match line {
+        Self::Now(match line {
+            Line::Add { records, withhold } if withhold.is_empty() => Command::Add { records, withheld: Vec::new() },
+            Line::Add { records, withhold } => return Self::Without(records, withhold),
             Line::Approve { words, minutes, save } => {
-                Self::Approve { words, millis: minutes.map(|minutes| minutes.saturating_mul(MINUTE)), save }
+                Command::Approve { words, millis: minutes.map(|minutes| minutes.saturating_mul(MINUTE)), save }
             }
             Line::ApproveAgent { minutes, save } => {
-                Self::ApproveAgent { millis: minutes.map(|minutes| minutes.saturating_mul(MINUTE)), save }
+                Command::ApproveAgent { millis: minutes.map(|minutes| minutes.saturating_mul(MINUTE)), save }
             }
-            Line::Decline => Self::Decline,
-            Line::Cancel => Self::Cancel,
-            Line::Extend { minutes } => Self::Extend { millis: minutes.saturating_mul(MINUTE) },
-            Line::Shorten { minutes } => Self::Shorten { millis: minutes.saturating_mul(MINUTE) },
-            Line::Add { records } => Self::Add(records),
-            Line::Allow { openings } => Self::Allow { openings },
-            Line::Refuse => Self::Refuse,
-            Line::End => Self::End,
-        }
+            Line::Decline => Command::Decline,
+            Line::Cancel => Command::Cancel,
+            Line::Extend { minutes } => Command::Extend { millis: minutes.saturating_mul(MINUTE) },
+            Line::Shorten { minutes } => Command::Shorten { millis: minutes.saturating_mul(MINUTE) },
+            Line::Allow { openings } => Command::Allow { openings },
+            Line::Refuse => Command::Refuse,
+            Line::End => Command::End,
+        })
     }
 }
 
@@ -62,6 +89,7 @@ struct Record<'l> {
     kind: &'l str,
     bytes: u64,
     by_key: bool,
+    withheld: u32,
 }
 
 impl<'l> From<&'l Lent> for Record<'l> {
@@ -73,6 +101,7 @@ impl<'l> From<&'l Lent> for Record<'l> {
             kind: &lent.kind,
             bytes: lent.bytes,
             by_key: lent.by_key,
+            withheld: lent.withheld,
         }
     }
 }
@@ -100,6 +129,11 @@ impl From<&Plan> for Offer {
                 "kind": meta.kind,
                 "bytes": meta.length,
                 "by_key": by_key(&record),
+                "withheld": plan
+                    .withheld
+                    .iter()
+                    .find(|withheld| withheld.record() == record.envelope().header.record)
+                    .map_or(0, Withheld::fields),
             })
         });
         Self {
@@ -148,7 +182,13 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
             loop {
                 let line = next_line(&mut lines).await;
                 match serde_json::from_str::<Line>(&line) {
-                    Ok(line) => drop(todo.unbounded_send(line.into())),
+                    Ok(line) => match line.into() {
+                        Todo::Now(command) => drop(todo.unbounded_send(command)),
+                        Todo::Without(records, given) => match less(device, &records, &given, out).await {
+                            Ok(withheld) => drop(todo.unbounded_send(Command::Add { records, withheld })),
+                            Err(failure) => drop(out.report(&failure, None)),
+                        },
+                    },
                     Err(_) if line.trim().is_empty() => {}
                     Err(error) => {
                         let failure = Failure::usage(
@@ -191,6 +231,12 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
         "ended_by": ending.audit.as_ref().and_then(|audit| audit.stopped_by).map(|device| device.to_string()),
     }))?;
     Ok(finished(&ending))
+}
+
+/// What to cut out of records that are lent on top.
+async fn less(device: &Device, records: &[RecordId], given: &[String], out: Out) -> Result<Vec<Withheld>, Failure> {
+    let wishes = wishes(given, &device.listing().await?, records)?;
+    without(device, records.to_vec(), &wishes, out).await
 }
 
 fn described(event: Event, offer: &Offer) -> Value {
@@ -285,7 +331,12 @@ mod tests {
 
     #[test]
     fn commands_are_read_as_the_table_says() {
-        let read = |line: &str| serde_json::from_str::<Line>(line).map(Command::from);
+        let read = |line: &str| {
+            serde_json::from_str::<Line>(line).map(|line| match Todo::from(line) {
+                Todo::Now(command) => command,
+                Todo::Without(..) => panic!("{line}", line = "fields are withheld"),
+            })
+        };
         assert!(matches!(
             read(r#"{"do":"approve","words":"apple river","minutes":5,"save":true,"later":1}"#),
             Ok(Command::Approve { words, millis: Some(300_000), save: Some(true) }) if words == "apple river"
@@ -297,12 +348,15 @@ mod tests {
         assert!(matches!(read(r#"{"do":"extend","minutes":15}"#), Ok(Command::Extend { millis: 900_000 })));
         assert!(matches!(read(r#"{"do":"shorten","minutes":0}"#), Ok(Command::Shorten { millis: 0 })));
         assert!(
-            matches!(read(r#"{"do":"add","records":["AAAAAAAAAAAAAAAAAAAAAA"]}"#), Ok(Command::Add(ids)) if ids.len() == 1)
+            matches!(read(r#"{"do":"add","records":["AAAAAAAAAAAAAAAAAAAAAA"]}"#), Ok(Command::Add { records, withheld }) if records.len() == 1 && withheld.is_empty())
         );
         assert!(matches!(read(r#"{"do":"allow","openings":64}"#), Ok(Command::Allow { openings: 64 })));
         for (line, expected) in [("decline", "Decline"), ("cancel", "Cancel"), ("refuse", "Refuse"), ("end", "End")] {
             assert_eq!(format!("{:?}", read(&format!(r#"{{"do":"{line}"}}"#)).unwrap()), expected);
         }
+        let add = r#"{"do":"add","records":["AAAAAAAAAAAAAAAAAAAAAA"],"withhold":["AAA:/name"]}"#;
+        let todo = serde_json::from_str::<Line>(add).map(Todo::from);
+        assert!(matches!(todo, Ok(Todo::Without(records, given)) if records.len() == 1 && given == ["AAA:/name"]));
         // An approval without words is none.
         for wrong in [
             r#"{"do":"approve"}"#,

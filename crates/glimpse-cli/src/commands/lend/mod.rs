@@ -3,28 +3,34 @@
 mod adding;
 mod after;
 mod choose;
+mod fields;
 mod json;
 pub(super) mod keys;
 pub(super) mod large;
+mod report;
 mod screen;
 
 use core::cell::RefCell;
+use std::collections::BTreeSet;
 
 use futures_channel::mpsc;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, StreamExt, select_biased};
-use glimpse_device::lend::{Ending, Plan};
+use glimpse_content::reduce::Fields;
+use glimpse_device::lend::{Ending, Plan, Withheld};
 use glimpse_device::{Device, DeviceError};
-use glimpse_wire::ErrorCode;
+use glimpse_wire::{ErrorCode, RecordId};
 
 use crate::args::{Lend, Shared};
 use crate::failure::{Failure, exit_code};
 use crate::out::Out;
 use crate::{home, interrupt, passphrase};
 use after::Again;
+pub(super) use fields::fields;
 use keys::Keys;
+use report::Report;
 pub(super) use screen::agent::fault_word;
-use screen::{Left, Screen};
+use screen::{Ended, Errand, Left, Screen};
 
 pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Failure> {
     if !out.is_json() && !out.can_ask() {
@@ -40,7 +46,7 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
         // Typed by hand a moment ago, which is what ten failures in a day ask for.
         device.forgive_failures().await?;
     }
-    let choice = choose::choose(&device, lend, out).await?;
+    let mut choice = choose::choose(&device, lend, out).await?;
     if out.is_json() {
         let plan = choice.plan(&device, out).await?;
         return json::run(&device, plan, out).await;
@@ -48,12 +54,23 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
     loop {
         let plan = choice.plan(&device, out).await?;
         match one_code(&device, plan, out).await? {
-            Outcome::Ended(ending) => return Ok(finished(&ending)),
+            Outcome::Ended { ending, by, lent, less } => {
+                let goes_on = match by {
+                    Some(Ended::HandedOver) => true,
+                    Some(Ended::Quit) => false,
+                    // The agent ended it, or its time: a colleague of theirs may go on.
+                    None => choice.is_for_agent() && after::colleague(out).await?,
+                };
+                if !goes_on {
+                    return Ok(finished(&ending));
+                }
+                choice.extend(lent, less);
+            }
             Outcome::NewCode => {}
             Outcome::Left => return Err(left()),
-            Outcome::Failed(failure) => {
+            Outcome::Failed(failure, about) => {
                 out.report(&failure, None)?;
-                match after::again(out).await? {
+                match after::again(out, about.as_ref()).await? {
                     Again::NewCode => {}
                     Again::Leave => return Ok(failure.exit),
                 }
@@ -62,14 +79,46 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
     }
 }
 
+/// The fields of a record that may be lent on top; none where its kind has none.
+async fn fields_of(device: &Device, record: RecordId, out: Out) -> Result<Option<Fields>, Failure> {
+    let version = fields::opened(device, record).await?;
+    match fields(device, &version, out).await {
+        Ok(found) => Ok(Some(found)),
+        // Nobody has asked for fields yet: what has none is lent as it is.
+        Err(_) => Ok(None),
+    }
+}
+
+/// What to cut out of these records before they are lent on top.
+async fn without(
+    device: &Device,
+    records: Vec<RecordId>,
+    wishes: &fields::Wishes,
+    out: Out,
+) -> Result<Vec<Withheld>, Failure> {
+    let mut withheld = Vec::new();
+    for record in records {
+        let version = fields::opened(device, record).await?;
+        withheld.extend(fields::withheld(device, &[version], wishes, out).await?);
+    }
+    Ok(withheld)
+}
+
 /// What a code led to.
 enum Outcome {
-    Ended(Ending),
+    Ended {
+        ending: Ending,
+        /// How the person here ended it, if they did.
+        by: Option<Ended>,
+        lent: BTreeSet<RecordId>,
+        less: fields::Wishes,
+    },
     /// The person wanted another one.
     NewCode,
     /// The person broke it off.
     Left,
-    Failed(Failure),
+    /// With what there is to report about whoever asked.
+    Failed(Failure, Option<Report>),
 }
 
 /// One code in a terminal.
@@ -86,9 +135,21 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
                     key = pressed.next().fuse() => screen.borrow_mut().key(key),
                     () = tokio::time::sleep(core::time::Duration::from_secs(1)).fuse() => screen.borrow_mut().tick(),
                 }
-                if screen.borrow_mut().wants_list() {
-                    let listing = device.listing().await;
-                    screen.borrow_mut().offer(listing);
+                let errand = screen.borrow_mut().errand();
+                match errand {
+                    None => {}
+                    Some(Errand::List) => {
+                        let listing = device.listing().await;
+                        screen.borrow_mut().offer(listing);
+                    }
+                    Some(Errand::Fields(record)) => {
+                        let found = fields_of(device, record, out).await;
+                        screen.borrow_mut().ask_fields(record, found);
+                    }
+                    Some(Errand::Without(record, pointers)) => {
+                        let withheld = without(device, vec![record], &[(record, pointers)].into(), out).await;
+                        screen.borrow_mut().lend_without(record, withheld);
+                    }
                 }
             }
         };
@@ -104,19 +165,24 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
     drop(pressed);
     let mut screen = screen.borrow_mut();
     screen.over(&ended);
+    let about = screen.about();
+    let failed = |failure| Outcome::Failed(failure, about.clone());
     Ok(match ended {
-        Ok(ending) => Outcome::Ended(ending),
+        Ok(ending) => {
+            let (by, lent, less) = screen.handed_over();
+            Outcome::Ended { ending, by, lent, less }
+        }
         Err(error) => match screen.left().filter(|_| declined(&error) || before_session(&error, &screen)) {
             Some(Left::NewCode) => Outcome::NewCode,
             Some(Left::BrokeOff) => Outcome::Left,
-            Some(Left::NoneOfThese) => Outcome::Failed(none_of_these()),
-            None if before_session(&error, &screen) => Outcome::Failed(viewer_left()),
-            None if error.code() == Some(ErrorCode::NotFound) && screen.has_code() => Outcome::Failed(Failure::said(
+            Some(Left::NoneOfThese) => failed(none_of_these()),
+            None if before_session(&error, &screen) => failed(viewer_left()),
+            None if error.code() == Some(ErrorCode::NotFound) && screen.has_code() => failed(Failure::said(
                 ErrorCode::NotFound,
                 "The server lost this code. Nothing was shared.",
                 "Start again with a new one.",
             )),
-            None => Outcome::Failed(error.into()),
+            None => failed(error.into()),
         },
     })
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod agent;
 mod pressed;
+mod withholding;
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -9,10 +10,10 @@ use std::time::Instant;
 
 use futures_channel::mpsc;
 use glimpse_core::pairing::device::Peer;
+use glimpse_core::record::OpenedVersion;
 use glimpse_core::words::CheckWords;
 use glimpse_device::DeviceError;
-use glimpse_device::lend::{Audience, Command, Ending, Event, Lent, Plan};
-use glimpse_device::listing::Listing;
+use glimpse_device::lend::{Audience, Command, Ending, Event, Lent, Plan, Withheld};
 use glimpse_wire::limits::MAX_ASK;
 use glimpse_wire::{ErrorCode, RecordId, SessionId};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,10 +21,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::adding::Adding;
 use super::after::report;
 use super::choose::rights;
+use super::fields::{Wishes, note};
 use super::large;
+use super::report::Report;
 use crate::failure::{Failure, exit_code};
 use crate::out::{Out, Style};
 use crate::text::{clean, clean_to, count, date, lasting, size, span};
+pub(super) use agent::Ended;
+pub(super) use withholding::Errand;
+use withholding::Withholding;
 
 /// A minute, in milliseconds.
 const MINUTE: u64 = 60 * 1000;
@@ -75,6 +81,12 @@ pub(super) struct Screen {
     adding: Listed,
     /// What the viewer asked for, in its words.
     wanted: Option<String>,
+    /// About an agent, or whoever said to be one.
+    about: Option<Report>,
+    /// How the person here ended the session.
+    ended: Option<Ended>,
+    /// Fields that were withheld from what was lent on top.
+    less: Wishes,
 }
 
 /// How the person here ended it, before anything was granted.
@@ -91,9 +103,11 @@ pub(super) enum Left {
 /// How far lending one more record has come.
 enum Listed {
     No,
-    Wanted,
+    Wanted(Errand),
     Fetching,
     Yes(Adding),
+    /// Which of its fields are withheld.
+    Fields(Withholding),
 }
 
 impl Screen {
@@ -102,7 +116,12 @@ impl Screen {
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             status.set_style(style);
         }
-        let titles: Vec<String> = plan.records.iter().map(|record| clean_to(&record.meta().title, 40)).collect();
+        let titled = |record: &OpenedVersion| {
+            let id = record.envelope().header.record;
+            let of_it = plan.withheld.iter().find(|withheld| withheld.record() == id);
+            format!("{}{}", clean_to(&record.meta().title, 40), note(of_it.map_or(0, Withheld::fields)))
+        };
+        let titles: Vec<String> = plan.records.iter().map(titled).collect();
         let more = titles.len().saturating_sub(6);
         let mut lends = titles.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
         if more > 0 {
@@ -134,6 +153,9 @@ impl Screen {
             budget: 0,
             adding: Listed::No,
             wanted: None,
+            about: None,
+            ended: None,
+            less: Wishes::new(),
         }
     }
 
@@ -171,9 +193,13 @@ impl Screen {
             }
             Event::Agent { peer, agent, words, expires_in, session } => {
                 self.session = Some(session);
+                self.about = Some(Report::of_agent(&self.server, session, &peer, &agent, words));
                 self.agent(&peer, &agent, words, expires_in);
             }
-            Event::NoAgent { peer, fault } => self.no_agent(&peer, fault),
+            Event::NoAgent { peer, fault } => {
+                self.about = Some(Report::of_nobody(&self.server, &peer, fault));
+                self.no_agent(&peer, fault);
+            }
             Event::Granted { expires_in, records, budget, .. } => self.granted(expires_in, budget, &records),
             Event::Changed { expires_in, added, budget, .. } => self.changed(expires_in, budget, &added),
             Event::Ready(_) => {}
@@ -317,6 +343,11 @@ impl Screen {
             "e gives 15 minutes more, a lends one more record, b allows more openings, q ends the session. What is opened \
              shows here:",
         );
+        if self.to == Audience::Agent {
+            self.line(
+                "h ends it and lends the same to a colleague, by a code of its own; w writes a report about who looks.",
+            );
+        }
     }
 
     fn note_lent(&mut self, records: &[Lent]) {
@@ -334,7 +365,8 @@ impl Screen {
             self.note_lent(added);
             if !of_plan {
                 self.wanted = None;
-                let titles: Vec<String> = added.iter().map(|lent| clean_to(&lent.title, 40)).collect();
+                let titles: Vec<String> =
+                    added.iter().map(|lent| format!("{}{}", clean_to(&lent.title, 40), note(lent.withheld))).collect();
                 self.line(&format!("Lent as well: {}", titles.join(", ")));
             } else if self.to_follow.is_empty() {
                 self.line(&format!("All {} are lent.", count(self.lent.len(), "record")));
@@ -353,15 +385,6 @@ impl Screen {
         if changed && matches!(self.phase, Phase::Session) {
             self.line(if present { "The other side is back." } else { "The other side is not connected." });
         }
-    }
-
-    /// Whether the person wants to lend one more record and waits for a list.
-    pub(super) fn wants_list(&mut self) -> bool {
-        let wants = matches!(self.adding, Listed::Wanted);
-        if wants {
-            self.adding = Listed::Fetching;
-        }
-        wants
     }
 
     /// How the person here ended it, if they did.
@@ -387,32 +410,6 @@ impl Screen {
         self.does(Command::End);
     }
 
-    /// Shows what else may be lent.
-    pub(super) fn offer(&mut self, listing: Result<Listing, DeviceError>) {
-        self.adding = Listed::No;
-        match listing {
-            Ok(listing) => {
-                let (adding, lines) = Adding::new(&listing, &self.lent, self.out);
-                if adding.is_empty() {
-                    self.line("There is nothing else that may be lent.");
-                } else {
-                    if let Some(wanted) = &self.wanted {
-                        self.line(&format!("The other side asked for “{wanted}”. You can lend:"));
-                    }
-                    for line in lines {
-                        self.line(&line);
-                    }
-                    self.adding = Listed::Yes(adding);
-                }
-            }
-            Err(error) => {
-                let failure = Failure::from(error);
-                self.line(&format!("That was not possible: {} {}", failure.message, failure.next));
-            }
-        }
-        self.tick();
-    }
-
     pub(super) fn tick(&mut self) {
         let left = self.remaining();
         let message = match &self.phase {
@@ -430,7 +427,8 @@ impl Screen {
                 }
                 match &self.adding {
                     Listed::Yes(adding) => adding.prompt(),
-                    Listed::Wanted | Listed::Fetching => "One moment…".to_owned(),
+                    Listed::Fields(withholding) => withholding.prompt(),
+                    Listed::Wanted(_) | Listed::Fetching => "One moment…".to_owned(),
                     Listed::No => format!("Ends in {}   e: 15 minutes more, a: lend more, q: end", span(left)),
                 }
             }

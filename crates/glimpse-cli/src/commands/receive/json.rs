@@ -218,6 +218,7 @@ fn granted(event: &str, running: &Running) -> Value {
                 "bytes": unit.meta.length,
                 "from": unit.provenance.is_written().then_some(&unit.meta.from),
                 "approved": unit.provenance.is_written().then_some(unit.provenance == Provenance::Approved),
+                "withheld": unit.withheld,
             })
         })
         .collect();

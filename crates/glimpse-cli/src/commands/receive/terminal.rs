@@ -143,9 +143,14 @@ impl Looking {
                     Provenance::Unapproved => format!("  from {}, not approved", clean(&unit.meta.from)),
                     Provenance::Approved => format!("  from {}", clean(&unit.meta.from)),
                 };
+                let withheld = if unit.withheld > 0 {
+                    format!("  {} withheld", count(unit.withheld, "field"))
+                } else {
+                    String::new()
+                };
                 let meta = &unit.meta;
                 self.out.note(&format!(
-                    "{:<7} {:>8}  {}{from}",
+                    "{:<7} {:>8}  {}{from}{withheld}",
                     kind(&meta.kind),
                     size(meta.length),
                     clean_to(&meta.title, 60)

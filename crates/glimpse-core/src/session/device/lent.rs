@@ -6,6 +6,7 @@ use glimpse_wire::record::Meta;
 use glimpse_wire::{ErrorCode, Hash, UnitId, UnixMillis, encode};
 use rand_core::CryptoRng;
 
+use super::Cuts;
 use crate::record::{OpenedVersion, Origin};
 use crate::secret::{ClientShare, Secret};
 
@@ -49,6 +50,7 @@ pub struct LentUnit {
     pub(super) meta: Meta,
     pub(super) origin: u8,
     pub(super) blob: Option<Hash>,
+    pub(super) withheld: u32,
 }
 
 impl LentUnit {
@@ -72,7 +74,26 @@ impl LentUnit {
             meta: version.meta().clone(),
             origin,
             blob,
+            withheld: 0,
         })
+    }
+
+    /// Lends the record without some of its fields. The unit says how many, and its length is that of what is left: what was
+    /// cut out shows in no size that a viewer sees.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TooLarge`] for a record that is lent by its content key, from which nothing can be taken;
+    /// [`ErrorCode::Malformed`] for cuts of a record of another length.
+    pub fn without(mut self, cuts: &Cuts) -> Result<Self, ErrorCode> {
+        if self.is_blob() {
+            return Err(ErrorCode::TooLarge);
+        }
+        if cuts.whole() != self.meta.length {
+            return Err(ErrorCode::Malformed);
+        }
+        self.meta.length = cuts.left();
+        self.withheld = cuts.fields();
+        Ok(self)
     }
 
     /// Names the writer as the owner has pinned it: what it brought counts as approved, and what it calls itself does not
@@ -111,6 +132,11 @@ impl LentUnit {
             None => TermsUnit::Sealed { unit: self.id },
         }
     }
+}
+
+/// Fields that are withheld from these, in all.
+pub(super) fn withheld(units: &[LentUnit]) -> u32 {
+    units.iter().map(|unit| unit.withheld).fold(0, u32::saturating_add)
 }
 
 /// Splits units so that each part fits one grant: by number, and by the size of what describes them.

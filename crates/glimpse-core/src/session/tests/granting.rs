@@ -16,7 +16,7 @@ fn account() -> NewAccount {
     NewAccount::generate(&mut rng(1)).unwrap()
 }
 
-fn unit(account: &NewAccount, title: &str, content: &[u8], seed: u64) -> LentUnit {
+pub(super) fn unit(account: &NewAccount, title: &str, content: &[u8], seed: u64) -> LentUnit {
     let (record, _) = version(account, meta(title), content, &Hash([3; 32]));
     LentUnit::of(&record, &mut rng(seed)).unwrap()
 }

@@ -1,11 +1,16 @@
 //! Lending to an agent: who asks and why, or the warning that nobody vouches for whoever asks.
 
+use std::collections::BTreeSet;
+
 use glimpse_core::pairing::device::Peer;
 use glimpse_core::words::CheckWords;
 use glimpse_device::organisations::Agent;
+use glimpse_wire::RecordId;
 use glimpse_wire::limits::MAX_ASK;
 use glimpse_wire::organisation::CredentialFault;
 
+use super::super::fields::Wishes;
+use super::super::report::Report;
 use super::{Phase, Screen};
 use crate::out::Style;
 use crate::text::{clean, clean_to};
@@ -13,7 +18,26 @@ use crate::text::{clean, clean_to};
 /// Columns of a name on the screen.
 const NAME: usize = 80;
 
+/// How the person here ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Ended {
+    /// For good.
+    Quit,
+    /// For an agent who goes on with the same.
+    HandedOver,
+}
+
 impl Screen {
+    /// What there is to report about whoever asked.
+    pub(in super::super) fn about(&self) -> Option<Report> {
+        self.about.clone()
+    }
+
+    /// How the person here ended the session, if they did; and what was lent on top, for whoever gets the same.
+    pub(in super::super) fn handed_over(&self) -> (Option<Ended>, BTreeSet<RecordId>, Wishes) {
+        (self.ended, self.lent.clone(), self.less.clone())
+    }
+
     pub(super) fn agent(&mut self, peer: &Peer, agent: &Agent, words: CheckWords, expires_in: u64) {
         self.set_end(expires_in);
         let name = clean_to(&agent.name, NAME);
@@ -34,7 +58,7 @@ impl Screen {
             Style::Yellow,
             "Did they call you? Then say no, hang up, and call a number of theirs that you know.",
         ));
-        self.line("   y  yes, lend      n  no");
+        self.line("   y  yes, lend      n  no      w  write a report");
         self.phase = Phase::Agent;
     }
 

@@ -1,10 +1,10 @@
 //! Which key does what.
 
-use glimpse_device::lend::Command;
+use glimpse_device::lend::{Audience, Command};
 
 use super::super::adding::Step;
 use super::super::keys::Key;
-use super::{Left, Listed, MINUTE, MORE_OPENINGS, Phase, Screen};
+use super::{Ended, Errand, Left, Listed, MINUTE, MORE_OPENINGS, Phase, Screen};
 use crate::out::Style;
 
 /// What the key for more time gives, in milliseconds.
@@ -16,12 +16,13 @@ impl Screen {
             match adding.key(key) {
                 Step::Typing => {}
                 Step::Lines(lines) => lines.iter().for_each(|line| self.line(line)),
-                Step::Chosen(record) => {
-                    self.adding = Listed::No;
-                    self.does(Command::Add(vec![record]));
-                }
+                Step::Chosen(record) => self.adding = Listed::Wanted(Errand::Fields(record)),
                 Step::Left => self.adding = Listed::No,
             }
+            self.tick();
+        } else if let Listed::Fields(withholding) = &mut self.adding {
+            let chosen = withholding.key(key);
+            self.chosen_fields(chosen);
             self.tick();
         } else if let Key::Char(letter) = key {
             self.letter(letter.to_ascii_lowercase());
@@ -86,7 +87,7 @@ impl Screen {
             }
             (Phase::Session, 'a') => {
                 if matches!(self.adding, Listed::No) {
-                    self.adding = Listed::Wanted;
+                    self.adding = Listed::Wanted(Errand::List);
                 }
                 Phase::Session
             }
@@ -101,8 +102,20 @@ impl Screen {
                 Phase::Session
             }
             (Phase::Session, 'q') => {
+                self.ended = Some(Ended::Quit);
                 self.does(Command::End);
                 Phase::Session
+            }
+            (Phase::Session, 'h') if self.to == Audience::Agent => {
+                self.ended = Some(Ended::HandedOver);
+                self.does(Command::End);
+                Phase::Session
+            }
+            (phase @ (Phase::Session | Phase::Agent), 'w') => {
+                if let Some(report) = &self.about {
+                    self.line(&report.keep());
+                }
+                phase
             }
             (phase, _) => phase,
         };

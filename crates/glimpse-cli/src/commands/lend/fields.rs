@@ -1,0 +1,162 @@
+//! Fields of a record that are withheld from what is lent: which there are, and what is cut out for them.
+
+use core::ops::Range;
+use std::collections::BTreeMap;
+
+use glimpse_content::Source;
+use glimpse_content::limits::REDUCED;
+use glimpse_content::reduce::{self, Fault, Fields};
+use glimpse_core::record::OpenedVersion;
+use glimpse_device::lend::Withheld;
+use glimpse_device::listing::Listing;
+use glimpse_device::{Device, DeviceError};
+use glimpse_wire::{ErrorCode, RecordId};
+use zeroize::Zeroizing;
+
+use crate::commands::show::copy;
+use crate::failure::Failure;
+use crate::out::Out;
+use crate::text::{clean_to, count};
+
+/// Pointers of the fields to withhold, by record.
+pub(super) type Wishes = BTreeMap<RecordId, Vec<String>>;
+
+/// Reads `RECORD:/pointer`, as often as it was given. Each record must be one of those that are to be lent.
+pub(super) fn wishes(given: &[String], listing: &Listing, lent: &[RecordId]) -> Result<Wishes, Failure> {
+    let mut wishes = Wishes::new();
+    for wish in given {
+        let (id, pointer) = parse(wish).ok_or_else(|| {
+            Failure::withhold(
+                "no-pointer",
+                format!("{} names no field of a record.", clean_to(wish, 80)),
+                "Write RECORD:/field, as `glimpse show RECORD --fields` prints it.",
+            )
+        })?;
+        let record = listing.find(id)?.record;
+        if !lent.contains(&record) {
+            return Err(Failure::withhold(
+                "not-lent",
+                format!("{} is not among the records to lend.", clean_to(id, 40)),
+                "Name the record as well, or leave its fields out.",
+            ));
+        }
+        wishes.entry(record).or_default().push(pointer.to_owned());
+    }
+    Ok(wishes)
+}
+
+/// `id:/a/b`, and `id:-abc:/a/b` where the id begins with a dash.
+fn parse(wish: &str) -> Option<(&str, &str)> {
+    let at = wish.find(":/")?;
+    let (id, pointer) = (wish.get(..at)?, wish.get(at.checked_add(1)?..)?);
+    let id = id.strip_prefix("id:").unwrap_or(id);
+    if id.is_empty() { None } else { Some((id, pointer)) }
+}
+
+/// What to cut out of each of these records for what was wished.
+pub(super) async fn withheld(
+    device: &Device,
+    versions: &[OpenedVersion],
+    wishes: &Wishes,
+    out: Out,
+) -> Result<Vec<Withheld>, Failure> {
+    let mut withheld = Vec::new();
+    for version in versions {
+        if let Some(pointers) = wishes.get(&version.envelope().header.record) {
+            let content = content(device, version, out).await?;
+            let reduction =
+                reduce::reduce(&source(version, &content), pointers).map_err(|fault| refused(version, &fault))?;
+            let wide = |at: usize| u64::try_from(at).unwrap_or(u64::MAX);
+            let stretches: Vec<Range<u64>> = reduction.cuts.iter().map(|cut| wide(cut.start)..wide(cut.end)).collect();
+            let fields = u32::try_from(reduction.fields).map_err(|_| ErrorCode::TooLarge)?;
+            withheld.push(Withheld::of(version, stretches, fields)?);
+        }
+    }
+    Ok(withheld)
+}
+
+/// The fields of a record.
+pub(in crate::commands) async fn fields(device: &Device, version: &OpenedVersion, out: Out) -> Result<Fields, Failure> {
+    let content = content(device, version, out).await?;
+    reduce::fields(&source(version, &content)).map_err(|fault| refused(version, &fault))
+}
+
+/// The record, as it is in the account at this moment.
+pub(super) async fn opened(device: &Device, record: RecordId) -> Result<OpenedVersion, Failure> {
+    let listing = device.listing().await?;
+    let entry = listing.find(&record.to_string())?;
+    let opened = device.open_entries(&[entry]).await?;
+    Ok(opened.into_iter().next().ok_or(DeviceError::from(ErrorCode::NotFound))?)
+}
+
+async fn content(device: &Device, version: &OpenedVersion, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if usize::try_from(version.meta().length).map_or(true, |length| length > REDUCED) {
+        return Err(refused(version, &Fault::TooLarge));
+    }
+    let mut content = Zeroizing::new(Vec::new());
+    copy(device, version, out, &mut |piece| {
+        content.extend_from_slice(piece);
+        Ok(())
+    })
+    .await?;
+    Ok(content)
+}
+
+fn source<'c>(version: &'c OpenedVersion, content: &'c [u8]) -> Source<'c> {
+    let meta = version.meta();
+    let title = if meta.file_name.is_empty() { &meta.title } else { &meta.file_name };
+    Source { content_type: &meta.content_type, title, bytes: content }
+}
+
+/// Why nothing was withheld, and so nothing is lent.
+fn refused(version: &OpenedVersion, fault: &Fault) -> Failure {
+    let title = clean_to(&version.meta().title, 40);
+    let what = match fault {
+        Fault::NoFields => format!("“{title}” has no fields: only JSON, FHIR and tables have."),
+        Fault::NotUtf8 => format!("“{title}” is not written in UTF-8, so its fields cannot be told apart."),
+        Fault::TooLarge => format!("“{title}” is too large for fields to be withheld: it is lent whole, or not."),
+        Fault::Malformed => format!("“{title}” is damaged, so its fields cannot be told apart."),
+        Fault::TooMuch => format!("“{title}” is nested too deep, or has too many values."),
+        Fault::NamedTwice => format!("“{title}” has two fields of one name beside each other."),
+        Fault::LongName => format!("“{title}” has a field whose name is too long."),
+        Fault::Ragged => format!("“{title}” has rows that are longer or shorter than its first."),
+        Fault::NoPointer(pointer) => format!("{} names no field.", clean_to(pointer, 80)),
+        Fault::NoSuchField(pointer) => format!("“{title}” has no field {}.", clean_to(pointer, 80)),
+        Fault::TooMany => format!("More than {} fields were named.", glimpse_content::limits::FIELDS_WITHHELD),
+        Fault::NothingLeft => format!("Nothing would be left of “{title}”."),
+    };
+    let next = match fault {
+        Fault::NoPointer(_) | Fault::NoSuchField(_) => "`glimpse show RECORD --fields` prints them. Nothing was lent.",
+        Fault::NothingLeft => "Do not lend the record, or withhold less of it. Nothing was lent.",
+        Fault::TooMany => "Name a field that they all lie in. Nothing was lent.",
+        Fault::NoFields
+        | Fault::NotUtf8
+        | Fault::TooLarge
+        | Fault::Malformed
+        | Fault::TooMuch
+        | Fault::NamedTwice
+        | Fault::LongName
+        | Fault::Ragged => "Nothing was lent. Lend it whole, or not at all.",
+    };
+    Failure::withhold(fault.word(), what, next)
+}
+
+/// ` (2 fields withheld)`, or nothing.
+pub(super) fn note(fields: u32) -> String {
+    if fields == 0 { String::new() } else { format!(" ({} withheld)", count(fields, "field")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_a_record_and_a_pointer() {
+        assert_eq!(parse("AbC:/name"), Some(("AbC", "/name")));
+        assert_eq!(parse("id:-bC:/a:/b"), Some(("-bC", "/a:/b")));
+        assert_eq!(parse("AbC:/"), Some(("AbC", "/")));
+        for wrong in ["", "AbC", "AbC:", "AbC:name", ":/name", "/name", "id::/name"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}
