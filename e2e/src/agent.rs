@@ -318,11 +318,21 @@ impl Place {
     /// # Errors
     /// When one of them does not start.
     pub async fn new(customer: &str) -> Result<Self> {
+        Self::with(customer, &[]).await
+    }
+
+    /// The same, with settings of the server: `name=value`.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn with(customer: &str, settings: &[&str]) -> Result<Self> {
         let port = free_port()?;
         let url = format!("http://localhost:{port}");
         let organisation = Organisation::found(&url, ORGANISATION).await?;
         let listed = format!("organisations={}", organisation.key().await?);
-        let server = Server::with(&["--set", &format!("public_origins={url}"), "--set", &listed]).await?;
+        let known = format!("public_origins={url}");
+        let all = [&known, &listed].into_iter().map(String::as_str).chain(settings.iter().copied());
+        let server = Server::with(&all.flat_map(|setting| ["--set", setting]).collect::<Vec<_>>()).await?;
         let line = Proxy::start(port, &server.url(), Arc::new(Honest)).await?;
         let device = Device::named(&url, customer).await?;
         device.run(&["chain", "pin", ORGANISATION, "--card", &organisation.card().await?]).await?;

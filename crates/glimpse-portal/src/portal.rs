@@ -27,6 +27,7 @@ use glimpse_wire::{AgentId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, 
 use crate::intent::Intent;
 use crate::snapshot::{Assert, Snapshot, View};
 
+mod handing;
 mod notes;
 
 /// What the server says of an organisation, in bytes at most.

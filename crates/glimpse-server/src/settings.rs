@@ -11,6 +11,8 @@ use glimpse_wire::SigningKeyBytes;
 use glimpse_wire::limits::MAX_CONTENT;
 use serde::Deserialize;
 
+use crate::framing;
+
 /// What an operator decides.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -35,6 +37,9 @@ pub struct Settings {
     pub public_origins: Vec<String>,
     /// Origins whose pages may call this API, such as `https://look.example`. Default: only the server's own.
     pub allow_origins: Vec<String>,
+    /// Origins of consoles that may show the agents' portal in a frame, such as `https://console.example`. Default: none, and
+    /// then nothing of the framed portal is there.
+    pub embed_origins: Vec<String>,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: Vec<IpAddr>,
     /// `json` or `text`. Default `json`.
@@ -176,6 +181,7 @@ impl Default for Settings {
             tls_key: None,
             public_origins: Vec::new(),
             allow_origins: Vec::new(),
+            embed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log_format: LogFormat::Json,
             log_level: "info".to_owned(),
@@ -321,6 +327,12 @@ impl Settings {
                 "origins are written as https://look.example: a scheme and a host, no path, no wildcard",
             ));
         }
+        if !self.embed_origins.iter().all(|origin| framing::is_console(origin)) {
+            return Err(SettingsError::Contradiction(
+                "embed_origins lists consoles as browsers write their origins: https://console.example, in lower case, \
+                 with a port only where it is not 443; http only for localhost and 127.0.0.1",
+            ));
+        }
         if self.limits.content_bytes > MAX_CONTENT {
             return Err(SettingsError::Contradiction("limits.content_bytes cannot be more than the protocol's 4 GiB"));
         }
@@ -369,6 +381,7 @@ const NAMES: &[&str] = &[
     "tls_key",
     "public_origins",
     "allow_origins",
+    "embed_origins",
     "trusted_proxies",
     "log_format",
     "log_level",
@@ -391,7 +404,7 @@ fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text:
     // Lists may be written as `a,b`; everything else is a TOML value if it parses as one, and a string if it does not.
     let value = if matches!(
         key.as_str(),
-        "public_origins" | "allow_origins" | "trusted_proxies" | "push_inside" | "organisations"
+        "public_origins" | "allow_origins" | "embed_origins" | "trusted_proxies" | "push_inside" | "organisations"
     ) && !text.starts_with('[')
     {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use glimpse_wire::ErrorCode;
 use serde::Deserialize;
 
+use crate::framing::framed_by;
 use crate::problem::Problem;
 
 /// The format of `headers.json` that this server reads.
@@ -53,19 +54,34 @@ struct Manifest {
     headers: BTreeMap<String, String>,
     pages: BTreeMap<String, BTreeMap<String, String>>,
     assets: BTreeMap<String, BTreeMap<String, String>>,
+    /// The pages that consoles may frame, and those that work with them.
+    #[serde(default)]
+    embed: Embed,
+}
+
+#[derive(Default, Deserialize)]
+struct Embed {
+    framed: Vec<String>,
+    beside: Vec<String>,
 }
 
 impl Site {
-    /// Reads the build in `folder` into memory.
+    /// Reads the build in `folder` into memory. The pages for `consoles` are there only where some are listed.
     ///
     /// # Errors
     /// [`SiteError`] names the file.
-    pub(crate) fn load(folder: &Path) -> Result<Self, SiteError> {
+    pub(crate) fn load(folder: &Path, consoles: &[String]) -> Result<Self, SiteError> {
         let text = read(&folder.join("headers.json"))?;
-        let manifest: Manifest =
+        let mut manifest: Manifest =
             serde_json::from_slice(&text).map_err(|error| SiteError::Malformed(error.to_string()))?;
         if manifest.format != FORMAT {
             return Err(SiteError::Malformed(format!("format {} instead of {FORMAT}", manifest.format)));
+        }
+        if consoles.is_empty() {
+            let of_consoles = manifest.embed.framed.iter().chain(&manifest.embed.beside);
+            for page in of_consoles {
+                manifest.pages.remove(page);
+            }
         }
         let mut files = HashMap::new();
         for (name, own) in manifest.pages.iter().chain(&manifest.assets) {
@@ -74,8 +90,13 @@ impl Site {
             }
             let path = folder.join(name);
             let packed = folder.join(format!("{name}.br"));
+            let mut headers = header_map(manifest.headers.iter().chain(own))?;
+            if manifest.embed.framed.contains(name) {
+                headers = framed_by(consoles, &headers)
+                    .ok_or_else(|| SiteError::Malformed(format!("{name} cannot be framed by a list")))?;
+            }
             let file = File {
-                headers: header_map(manifest.headers.iter().chain(own))?,
+                headers,
                 plain: read(&path)?.into(),
                 brotli: if packed.exists() { Some(read(&packed)?.into()) } else { None },
             };
@@ -171,7 +192,7 @@ mod tests {
     #[test]
     fn only_listed_files_exist_with_their_headers() {
         let folder = build("assets/a-1.js");
-        let site = Site::load(folder.path()).expect("loads");
+        let site = Site::load(folder.path(), &[]).expect("loads");
         let mut request = HeaderMap::new();
         for missing in ["/secret", "/headers.json", "/assets/a-1.js.br", "/../secret", "//index.html"] {
             assert_eq!(site.answer(&Method::GET, missing, &request).status(), StatusCode::NOT_FOUND, "{missing}");
@@ -192,8 +213,55 @@ mod tests {
     #[test]
     fn a_manifest_cannot_name_files_outside_the_build() {
         for outside in ["../k", "/etc/passwd", "assets/../../k"] {
-            assert!(matches!(Site::load(build(outside).path()), Err(SiteError::Malformed(_))), "{outside}");
+            assert!(matches!(Site::load(build(outside).path(), &[]), Err(SiteError::Malformed(_))), "{outside}");
         }
-        assert!(matches!(Site::load(build("assets/none.js").path()), Err(SiteError::Unreadable { .. })));
+        assert!(matches!(Site::load(build("assets/none.js").path(), &[]), Err(SiteError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn pages_for_consoles_are_there_and_framed_by_those_that_are_listed() {
+        let folder = ScratchFolder::new().expect("a folder");
+        std::fs::create_dir(folder.path().join("agent")).expect("a folder");
+        for file in ["index.html", "agent/embed.html", "agent/sign-in.html"] {
+            std::fs::write(folder.path().join(file), "<p>hi").expect("written");
+        }
+        let manifest = |policy: &str| {
+            let page = serde_json::json!({ "content-security-policy": policy });
+            let manifest = serde_json::json!({
+                "format": 1, "build": "00", "headers": { "x-frame-options": "DENY" }, "assets": {},
+                "pages": { "index.html": page, "agent/embed.html": page, "agent/sign-in.html": page },
+                "embed": { "framed": ["agent/embed.html"], "beside": ["agent/sign-in.html"] },
+            });
+            std::fs::write(folder.path().join("headers.json"), manifest.to_string()).expect("written");
+        };
+        let whole = "default-src 'none'; frame-ancestors 'none'; trusted-types a";
+        manifest(whole);
+        let request = HeaderMap::new();
+        let answer = |site: &Site, path: &str| site.answer(&Method::GET, path, &request);
+
+        let closed = Site::load(folder.path(), &[]).expect("loads");
+        for path in ["/agent/embed", "/agent/embed.html", "/agent/sign-in"] {
+            assert_eq!(answer(&closed, path).status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        let consoles = ["https://a.example".to_owned(), "https://b.example:8443".to_owned()];
+        let open = Site::load(folder.path(), &consoles).expect("loads");
+        for path in ["/agent/embed", "/agent/embed.html"] {
+            let framed = answer(&open, path);
+            assert_eq!(
+                framed.headers()["content-security-policy"],
+                "default-src 'none'; frame-ancestors https://a.example https://b.example:8443; trusted-types a"
+            );
+            assert!(framed.headers().get("x-frame-options").is_none());
+        }
+        for path in ["/", "/index.html", "/agent/sign-in"] {
+            let other = answer(&open, path);
+            assert_eq!(other.headers()["content-security-policy"], whole, "{path}");
+            assert_eq!(other.headers()["x-frame-options"], "DENY", "{path}");
+        }
+        // A policy that says nothing of frames, or says it twice, is not guessed at.
+        for odd in ["default-src 'none'", "frame-ancestors 'none'; frame-ancestors 'none'", ""] {
+            manifest(odd);
+            assert!(matches!(Site::load(folder.path(), &consoles), Err(SiteError::Malformed(_))), "{odd}");
+        }
     }
 }

@@ -21,6 +21,7 @@ mod crashes;
 mod delivery;
 mod devices;
 mod elsewhere;
+mod embed;
 mod ending;
 mod exfiltration;
 mod flood;
