@@ -47,6 +47,34 @@ impl Files {
         }
         Ok(Self(files))
     }
+
+    /// The example of a page of one's own for this server, with the viewer's package in it.
+    ///
+    /// # Errors
+    /// When a file is not there.
+    pub fn of_own_page(server: &str, viewer: &Path) -> Result<Self> {
+        let mut files = HashMap::new();
+        for name in ["index.html", "page.js"] {
+            let text = std::fs::read_to_string(root()?.join("examples/own-page").join(name))?;
+            files.insert(format!("/{name}"), (kind(name), text.replace(SERVER, server).into_bytes()));
+        }
+        for entry in std::fs::read_dir(viewer)? {
+            let path = entry?.path();
+            let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
+            files.insert(format!("/viewer/{name}"), (kind(&name), std::fs::read(&path)?));
+        }
+        Ok(Self(files))
+    }
+
+    /// Changes one byte of a file, its last.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn alter(&mut self, path: &str) -> Result<()> {
+        let (_, bytes) = self.0.get_mut(path).with_context(|| path.to_owned())?;
+        *bytes.last_mut().context("a byte")? ^= 1;
+        Ok(())
+    }
 }
 
 fn kind(path: &str) -> &'static str {
