@@ -221,7 +221,7 @@ export class Page {
     (name === "session" ? addEventListener : removeEventListener)("beforeunload", ask);
     const moved = this.#name !== name && this.#name !== "";
     this.#name = name;
-    if (moved) this.#screen.focus();
+    if (moved && (!this.#around || document.hasFocus())) this.#screen.focus();
   }
 
   /** A value that is copied out of a record takes along where it is from. @param {ClipboardEvent} event */

@@ -47,6 +47,8 @@ export class Desk {
     if (key === this.#drawn) return;
     this.#drawn = key;
     fill(this.#body, ...(elsewhere.length ? elsewhere : this.#parts[stage]?.(agent) ?? []));
+    // In a frame only from whoever works in it: the page around keeps its own focus.
+    if (this.#around && !document.hasFocus()) return;
     /** @type {HTMLElement | null} */ (this.#body.querySelector("[data-first]"))?.focus();
   }
 

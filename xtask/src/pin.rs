@@ -20,7 +20,7 @@
 //!   answers with `index.html`, and `/device` with `device.html`, as any page without its ending. A path that is in neither list does not exist (404), `headers.json` included.
 //! - A response carries `headers`, then the file's own headers, which override. Names are lower case.
 //! - `embed` names pages for consoles of others: those that they may frame, and those that work with them. Whoever serves `dist/`
-//!   for no console serves none of them. For a list of consoles, `frame-ancestors 'none'` in the policy of a framed page becomes
+//!   for no console leaves them out; as they stand nobody may frame them. For a list of consoles, `frame-ancestors 'none'` in the policy of a framed page becomes
 //!   `frame-ancestors` and that list, and its `x-frame-options` is left out; the page reads from its own policy whom it answers.
 //! - `device-sw.js`, the service worker of `/device`, is the one asset whose name stays; it is in `SHA256SUMS` as all are.
 //! - Beside a file `F` there may be `F.br`, the same bytes in Brotli. When the request accepts `br`, send that file

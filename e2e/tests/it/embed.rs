@@ -13,6 +13,7 @@ in_both!(
     an_agent_signs_in_asks_looks_and_ends_in_a_console,
     a_customer_who_declines_leaves_the_case_in_the_frame,
     a_console_chooses_language_colours_and_what_stands_in_the_fields,
+    t083_a_passkey_is_asked_for_in_the_window_and_not_in_the_frame,
 );
 
 /// The customer has a record.
@@ -110,5 +111,27 @@ async fn a_console_chooses_language_colours_and_what_stands_in_the_fields(kind: 
     let reason = async || browser.value("document.getElementById('reason').value").await.ok();
     e2e::wait::until("the other reason", async || (reason().await? == "why not").then_some(())).await?;
     assert_eq!(case().await, Some(json!(CASE)));
+    Ok(())
+}
+
+async fn t083_a_passkey_is_asked_for_in_the_window_and_not_in_the_frame(kind: Kind) -> Result<()> {
+    let console = Console::open(kind, &[], &[]).await?;
+    let browser = console.browser();
+    // The console lets it do whatever it can let.
+    console.outside().await?;
+    let allow = "document.querySelector('glimpse-agent').shadowRoot.querySelector('iframe')";
+    browser.run(&format!("document.getElementById('log').replaceChildren(); const f = {allow}; f.allow = 'publickey-credentials-get *; publickey-credentials-create *'; f.src += '?again'")).await?;
+    console.tells("ready").await?;
+    console.inside().await?;
+    let ask = "navigator.credentials.get({ publicKey: { challenge: new Uint8Array(32), timeout: 2000 } }).then(() => done('asked'), e => done(e.name))";
+    let refused = browser.run_async(ask).await?;
+    assert!(refused == "NotAllowedError" || refused == "SecurityError", "{refused}");
+    if kind == Kind::Chromium {
+        // Firefox does not tell a page what its policy is.
+        let may = "document.featurePolicy.allowsFeature('publickey-credentials-get')";
+        assert_eq!(browser.value(may).await?, json!(false));
+        console.open_window().await?;
+        assert_eq!(browser.value(may).await?, json!(true), "control");
+    }
     Ok(())
 }

@@ -299,7 +299,7 @@ async fn t083_a_frame_that_is_covered_tiny_or_cut_off_sends_nothing(kind: Kind) 
         browser.run_async("requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 300)))").await?;
         console.inside().await
     };
-    let press = "document.querySelector('.case button.primary').focus(); document.querySelector('.case button.primary').click()";
+    let press = "document.querySelector('.case button.primary').focus({ preventScroll: true }); document.querySelector('.case button.primary').click()";
     let mut ways = vec![
         ("tiny", "position: fixed; inset: 0 auto auto 0; width: 100px; height: 100px; overflow: hidden"),
         ("out of sight", "position: fixed; left: -3000px; top: 0; width: 400px"),

@@ -22,6 +22,7 @@ mod delivery;
 mod devices;
 mod elsewhere;
 mod embed;
+mod embed_access;
 mod embed_attacks;
 mod ending;
 mod exfiltration;

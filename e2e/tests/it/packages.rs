@@ -27,7 +27,7 @@ fn viewer() -> Result<PathBuf> {
 async fn tsc(folder: &Path, arguments: &[&str]) -> Result<(bool, String)> {
     let compiler = std::env::var_os("GLIMPSE_TSC").context("GLIMPSE_TSC names no tsc.js: run by cargo xtask test")?;
     let mut command = Command::new("node");
-    command.arg(compiler).args(["--strict", "--target", "es2022", "--lib", "es2022,dom,dom.iterable"]);
+    command.arg(compiler).args(["--strict", "--target", "es2022", "--lib", "esnext,dom,dom.iterable"]);
     let output = command.args(arguments).current_dir(folder).output().await?;
     Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
 }
