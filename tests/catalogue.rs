@@ -138,12 +138,13 @@ fn every_text_that_is_asked_for_is_there() {
 
 #[test]
 fn the_static_page_says_what_the_catalogue_says() {
-    for page in ["index.html", "www/ended.html", "www/device.html", "www/agent.html"] {
+    let of_agents = ["www/agent.html", "www/agent/embed.html", "www/agent/sign-in.html"];
+    for page in ["index.html", "www/ended.html", "www/device.html"].into_iter().chain(of_agents) {
         let mut english = catalogue("en.json");
         if page == "www/device.html" {
             english.extend(catalogue("device/en.json"));
         }
-        if page == "www/agent.html" {
+        if of_agents.contains(&page) {
             english.extend(catalogue("agent/en.json"));
         }
         let text = fs::read_to_string(root().join(page)).unwrap();

@@ -57,9 +57,10 @@ export class Engine {
    * Starts a Worker with an empty memory.
    * @param {(report: Report) => void} hear
    * @param {() => void} died
-   * @param {{ ticks?: boolean }} [kind] whether it tells of itself all the time, so that its silence means that it is dead
+   * @param {{ ticks?: boolean, more?: Record<string, unknown> }} [kind] whether it tells of itself all the time, so that its silence
+   *   means that it is dead; and what its setting holds besides
    */
-  start(hear, died, { ticks = true } = {}) {
+  start(hear, died, { ticks = true, more = {} } = {}) {
     this.stop();
     const worker = new Worker(this.#trusted, { name: "glimpse" });
     worker.onmessage = ({ data }) => {
@@ -79,6 +80,7 @@ export class Engine {
       origin: location.origin,
       build: meta("glimpse-build") ?? "",
       program: program(),
+      ...more,
     };
     worker.postMessage({ wasm, setting }, [wasm]);
     this.#worker = worker;

@@ -318,17 +318,26 @@ impl Place {
     /// # Errors
     /// When one of them does not start.
     pub async fn new(customer: &str) -> Result<Self> {
+        Self::with(customer, &[]).await
+    }
+
+    /// The same, with settings of the server: `name=value`.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn with(customer: &str, settings: &[&str]) -> Result<Self> {
         let port = free_port()?;
         let url = format!("http://localhost:{port}");
         let organisation = Organisation::found(&url, ORGANISATION).await?;
-        Self::with(customer, port, organisation, &[]).await
+        let more: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+        Self::of(customer, port, organisation, &more).await
     }
 
     /// With an organisation that was made for this port of `localhost`, and more arguments for the server.
     ///
     /// # Errors
     /// When one of them does not start.
-    pub async fn with(customer: &str, port: u16, organisation: Organisation, more: &[&str]) -> Result<Self> {
+    pub async fn of(customer: &str, port: u16, organisation: Organisation, more: &[&str]) -> Result<Self> {
         let url = format!("http://localhost:{port}");
         let listed = format!("organisations={}", organisation.key().await?);
         let own = ["--set", &format!("public_origins={url}"), "--set", &listed];

@@ -9,6 +9,7 @@ pub mod bidi;
 pub mod browser;
 mod calls;
 pub mod code;
+pub mod console;
 pub mod device;
 pub mod devtools;
 pub mod frames;

@@ -14,12 +14,28 @@ import { askOutcome } from "./outcome.js";
 /** @typedef {import("../engine.js").Report} Report */
 /** @typedef {Record<string, any>} Snapshot The portal's, or the viewer's. */
 
+/**
+ * What stands around the portal, where it has no window to itself.
+ * @typedef {object} Around
+ * @property {Record<string, unknown>} setting what its Worker is told besides
+ * @property {{ case: string, reason: string }} prefill what stands in the fields at first
+ * @property {string} [back] where an identity provider brings the agent back to
+ * @property {() => import("../dom.js").Child[]} signIn what the desk shows in place of signing in
+ * @property {(intent: Intent, go: () => void) => boolean} holds whether the page waits with it, until it may go
+ * @property {(snapshot: Snapshot) => boolean} shows hears of each snapshot; whether the page draws it
+ * @property {(report: Report) => void} hears
+ * @property {(code: string) => void} over a session ended: takes another document
+ * @property {(code: string) => void} failed
+ */
+
 const SCREENS = { agent: Desk, wait: Wait, session: Session };
 
 /** How long the end waits for the log. */
 const OUTCOME_MILLIS = 2_000;
 
-class Page {
+export class Page {
+  /** @type {Around | null} */
+  #around;
   /** @type {Engine | null} */
   #engine = null;
   /** @type {any} */
@@ -39,7 +55,9 @@ class Page {
   /** The latest moment at which a session ends whose outcome was said. */
   #ending = 0;
 
-  constructor() {
+  /** @param {Around | null} [around] */
+  constructor(around = null) {
+    this.#around = around;
     byId("stuck").remove();
     const language = /** @type {HTMLSelectElement} */ (byId("language"));
     language.addEventListener("change", async () => {
@@ -67,7 +85,7 @@ class Page {
       await choose(language);
       if (!able()) throw new Stop("unsupported-browser");
       this.#engine = await Engine.load({ reader: ["submit", "open"] });
-      this.#engine.start((report) => this.#hear(report), () => this.#leave("internal"));
+      this.#engine.start((report) => this.#hear(report), () => this.#leave("internal"), { more: this.#around?.setting });
       this.#takeLink();
       this.#takeReturn();
     } catch (error) {
@@ -78,27 +96,56 @@ class Page {
   /** An enrolment link: its secret leaves the address at once, and the history with it. */
   #takeLink() {
     const text = location.hash.slice(1);
-    if (!text) return;
+    // Whoever frames the page writes its address.
+    if (!text || this.#around) return;
     history.replaceState(null, "", location.pathname);
     this.#send({ type: "link", text });
   }
 
+  /** Where an identity provider brings the agent back to, if anywhere. @returns {string | undefined} */
+  get #back() {
+    return this.#around ? this.#around.back : "/agent";
+  }
+
   /** Back from the identity provider: what it says leaves the address at once. */
   #takeReturn() {
+    // In a frame nobody signs in.
+    if (!this.#back) return;
     const said = new URLSearchParams(location.search);
     const state = said.get("state");
     if (location.search) history.replaceState(null, "", location.pathname);
-    if (state) this.#send({ type: "returned", state, code: said.get("code") });
+    if (state) this.#send({ type: "returned", state, code: said.get("code"), back: this.#back });
+  }
+
+  /** Hands a port to the Worker. @param {MessagePort} port */
+  give(port) {
+    this.#engine?.send({ type: "port", port }, [port]);
+  }
+
+  /** Signed in, and somebody else goes on. */
+  handOver() {
+    this.#engine?.send({ type: "hand-over" });
+  }
+
+  /** Another language, or other words for the fields. @param {string} [language] */
+  async renew(language) {
+    if (language) await choose(language);
+    this.#redraw();
   }
 
   /** @param {Intent} intent */
   #send = (intent) => {
+    if (!this.#around?.holds(intent, () => this.#pass(intent))) this.#pass(intent);
+  };
+
+  /** @param {Intent} intent */
+  #pass(intent) {
     // An agent who ends a session says what came of it.
     if (intent.type === "end" && this.#name === "session") return this.#askOutcome();
     if (intent.type === "look" || intent.type === "submit") this.#failure = null;
     this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
     this.#engine?.send(intent);
-  };
+  }
 
   /** @param {string} [likely] what most likely came of it */
   #askOutcome(likely) {
@@ -127,6 +174,7 @@ class Page {
   /** @param {Report} report */
   #hear(report) {
     if (report.kind === "alive") return;
+    this.#around?.hears(report);
     if (report.kind === "noted") return this.#end();
     if (report.kind === "snapshot") return this.#show(report.snapshot);
     if (report.kind === "bytes" || report.kind === "view") {
@@ -139,6 +187,7 @@ class Page {
   /** @param {Snapshot} snapshot */
   #show(snapshot) {
     byId("loading").hidden = true;
+    if (this.#around && !this.#around.shows(snapshot)) return;
     if (snapshot.screen === "over") {
       if (snapshot.over.session) return this.#leave(snapshot.over.code);
       // Nothing was lent: back to the desk, where the case still stands.
@@ -148,7 +197,7 @@ class Page {
     }
     if (snapshot.screen === "ending") return this.#blank();
     if (snapshot.screen === "agent") this.#agent = snapshot.agent;
-    if (snapshot.agent?.leave) location.assign(snapshot.agent.leave);
+    if (snapshot.agent?.leave && this.#back) location.assign(`${snapshot.agent.leave}&redirect_uri=${encodeURIComponent(location.origin + this.#back)}`);
     // The viewer draws itself from here on, below what is known of the case.
     if (snapshot.agent?.stage === "looking") return;
     this.#last = snapshot;
@@ -189,13 +238,13 @@ class Page {
     const main = byId("main");
     if (this.#screen instanceof Enter) this.#screen.close();
     main.querySelector(".screen:not(#enter)")?.remove();
-    this.#screen = name === "enter" ? new Enter(this.#send) : new SCREENS[/** @type {keyof typeof SCREENS} */ (name)](main, this.#send);
+    this.#screen = name === "enter" ? new Enter(this.#send) : new SCREENS[/** @type {keyof typeof SCREENS} */ (name)](main, this.#send, this.#around);
     byId("enter").hidden = name !== "enter";
     document.title = t(has(`title.agent.${name}`) ? `title.agent.${name}` : "title.agent");
     (name === "session" ? addEventListener : removeEventListener)("beforeunload", ask);
     const moved = this.#name !== name && this.#name !== "";
     this.#name = name;
-    if (moved) this.#screen.focus();
+    if (moved && (!this.#around || document.hasFocus())) this.#screen.focus();
   }
 
   /** A value that is copied out of a record takes along where it is from. @param {ClipboardEvent} event */
@@ -238,12 +287,14 @@ class Page {
   #leave(code) {
     removeEventListener("beforeunload", ask);
     this.#wipe();
+    if (this.#around) return this.#around.over(code);
     location.replace(`ended.html#${code};${chosen()};agent`);
   }
 
   /** The page cannot be used at all. @param {string} code */
   #refuse(code) {
     byId("loading").hidden = true;
+    this.#around?.failed(code);
     document.documentElement.dataset.screen = "refused";
     const known = has(`error.${code}`);
     const text = known ? [t(`error.${code}`), t(`error.${code}.next`)] : ["This page cannot be used here.", "Reload it, or use a current Firefox, Chrome, Edge or Safari."];
@@ -262,4 +313,5 @@ function ask(event) {
   event.preventDefault();
 }
 
-void new Page().start();
+// Other pages say what stands around theirs.
+if (document.body.dataset.around === undefined) void new Page().start();

@@ -13,14 +13,17 @@ export class Desk {
   #problem = h("div", { class: "notice bad", role: "alert", hidden: true });
   #body = h("div", {});
   #send;
+  /** @type {import("./app.js").Around | null} */
+  #around;
   /** What the body was made for. */
   #drawn = "";
   /** The challenge that a passkey was asked for, so that it is asked once. */
   #asked = "";
 
-  /** @param {HTMLElement} main @param {Send} send */
-  constructor(main, send) {
+  /** @param {HTMLElement} main @param {Send} send @param {import("./app.js").Around | null} [around] */
+  constructor(main, send, around = null) {
     this.#send = send;
+    this.#around = around;
     this.#section.append(this.#heading, this.#problem, this.#body);
     main.append(this.#section);
   }
@@ -32,7 +35,10 @@ export class Desk {
   /** @param {{ agent: View, failure: string | null }} snapshot */
   draw({ agent, failure }) {
     const { stage } = agent;
-    say(this.#heading, t(`agent.${stage}.title`, { organisation: agent.organisation }));
+    // A frame enrols nobody and signs nobody in.
+    const elsewhere = this.#around && (stage === "stranger" || stage === "signed-out") ? this.#around.signIn() : [];
+    const titled = elsewhere.length ? "signed-out" : stage;
+    say(this.#heading, t(`agent.${titled}.title`, { organisation: agent.organisation }));
     const problem = agent.problem ?? (stage === "ready" ? failure : null);
     this.#problem.hidden = !problem;
     if (problem) fill(this.#problem, ...told(problem));
@@ -40,7 +46,9 @@ export class Desk {
     const key = [stage, agent.organisation, agent.name, agent.until, chosen()].join("\n");
     if (key === this.#drawn) return;
     this.#drawn = key;
-    fill(this.#body, ...(this.#parts[stage]?.(agent) ?? []));
+    fill(this.#body, ...(elsewhere.length ? elsewhere : this.#parts[stage]?.(agent) ?? []));
+    // In a frame only from whoever works in it: the page around keeps its own focus.
+    if (this.#around && !document.hasFocus()) return;
     /** @type {HTMLElement | null} */ (this.#body.querySelector("[data-first]"))?.focus();
   }
 
@@ -104,8 +112,8 @@ export class Desk {
   #caseForm(agent) {
     const field = (/** @type {string} */ id, /** @type {Record<string, unknown>} */ more) =>
       /** @type {HTMLInputElement} */ (h("input", { id, name: id, type: "text", required: true, autocomplete: "off", spellcheck: false, "aria-describedby": `${id}-hint`, ...more }));
-    const number = field("case", { maxLength: 100, value: agent.case, "data-first": true });
-    const reason = field("reason", { maxLength: 200, value: agent.reason });
+    const number = field("case", { maxLength: 100, value: agent.case || this.#around?.prefill.case, "data-first": true });
+    const reason = field("reason", { maxLength: 200, value: agent.reason || this.#around?.prefill.reason });
     const form = h(
       "form",
       { class: "case", noValidate: true },

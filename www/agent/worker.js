@@ -72,6 +72,53 @@ const keeper = {
   },
 };
 
+/** In a frame: what a window of this origin handed over. Nothing of it is stored. @type {Record<string, any> | null} */
+let held = null;
+
+const holder = {
+  async find() {
+    return held ? [held.organisation, held.agent, held.key] : undefined;
+  },
+  async make() {
+    throw new Error("a frame makes no key");
+  },
+  async keep() {
+    throw new Error("a frame keeps no key");
+  },
+  async sign(bytes) {
+    if (!held) throw new Error("nothing was handed over");
+    return new Uint8Array(await crypto.subtle.sign("Ed25519", held.signing, bytes));
+  },
+  async forget() {
+    held = null;
+  },
+};
+
+/** The other Worker: that of the frame, or that of the window in which its agent signs in. @type {MessagePort | null} */
+let other = null;
+
+/** In the frame: takes over, once. */
+const takeOver = (portal) => {
+  other.onmessage = ({ data }) => {
+    other?.close();
+    other = null;
+    if (typeof data?.token !== "string" || !(data.signing instanceof CryptoKey)) return;
+    held = data;
+    portal.takeOver(data.token);
+  };
+};
+
+/** In the window: being signed in goes to the frame, with a key that it can use and not read. */
+const handOver = async (portal, report) => {
+  const kept = await stored("readonly", (keys) => keys.get(ONE));
+  const port = other;
+  const token = kept && port ? portal.handOver() : undefined;
+  if (!token) return;
+  other = null;
+  port.postMessage({ ...kept, token });
+  report({ kind: "handed" });
+};
+
 /** The reader's module, once it has come. @type {WebAssembly.Module | null} */
 let reader = null;
 
@@ -89,9 +136,16 @@ self.onmessage = ({ data }) => {
   const { wasm, setting } = data;
   wasm_bindgen.initSync({ module: new WebAssembly.Module(wasm) });
   const report = (message, transfer) => self.postMessage(message, transfer ?? []);
-  const { server, origin, build, program } = setting;
-  const portal = new wasm_bindgen.PortalWorker(server, origin, build, program, report, readers, keeper);
+  const { server, origin, build, program, framed } = setting;
+  const portal = new wasm_bindgen.PortalWorker(server, origin, build, program, report, readers, framed ? holder : keeper);
   self.onmessage = ({ data }) => {
+    if (data.type === "port") {
+      other?.close();
+      other = data.port;
+      return framed ? takeOver(portal) : undefined;
+    }
+    if (data.type === "hand-over") return void handOver(portal, report);
+    if (data.type === "sign-out") held = null;
     if (data.type !== "reader") return portal.intent(JSON.stringify(data));
     if (data.wasm) reader = new WebAssembly.Module(data.wasm);
     portal.reader(data.failure);

@@ -4,6 +4,7 @@
 
 mod bench;
 mod demo;
+mod package;
 mod page;
 mod pin;
 mod run;
@@ -31,6 +32,7 @@ usage: cargo xtask <command>
   tidy    the invariants of ARCHITECTURE.md that a machine can check
   page    the static site in dist/, as `trunk build` makes it, reproducible; --server <origin> --into <folder>: a page for
           another origin than that of its server
+  package the viewer as an npm package in target/packages/viewer, of the page that was built last
   pin     Trunk's post_build hook: names the page's files by content and pins them by hash
 ";
 
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
             let elsewhere = page::Elsewhere { server, folder };
             root().and_then(|root| tools::for_page(&root).and_then(|()| page::build_for(&root, &elsewhere)))
         }
+        ["package"] => root().and_then(|root| tools::for_page(&root).and_then(|()| package::build(&root))),
         ["pin"] => pin::run_as_hook(),
         _ => {
             eprint!("{USAGE}");

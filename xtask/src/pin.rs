@@ -11,13 +11,17 @@
 //!   "build": "<64 hex digits>",
 //!   "headers": { "referrer-policy": "no-referrer", … },
 //!   "pages":  { "index.html": { "content-security-policy": "…", "content-type": "…", "cache-control": "no-store" }, … },
-//!   "assets": { "assets/boot-0123456789abcdef.js": { "content-type": "…", "cache-control": "…" }, … }
+//!   "assets": { "assets/boot-0123456789abcdef.js": { "content-type": "…", "cache-control": "…" }, … },
+//!   "embed": { "framed": ["agent/embed.html"], "beside": ["agent/sign-in.html"] }
 //! }
 //! ```
 //!
 //! - Keys of `pages` and `assets` are paths inside `dist/`, with `/`. The URL path is `/` followed by the key; `/` itself
 //!   answers with `index.html`, and `/device` with `device.html`, as any page without its ending. A path that is in neither list does not exist (404), `headers.json` included.
 //! - A response carries `headers`, then the file's own headers, which override. Names are lower case.
+//! - `embed` names pages for consoles of others: those that they may frame, and those that work with them. Whoever serves `dist/`
+//!   for no console leaves them out; as they stand nobody may frame them. For a list of consoles, `frame-ancestors 'none'` in the policy of a framed page becomes
+//!   `frame-ancestors` and that list, and its `x-frame-options` is left out; the page reads from its own policy whom it answers.
 //! - `device-sw.js`, the service worker of `/device`, is the one asset whose name stays; it is in `SHA256SUMS` as all are.
 //! - Beside a file `F` there may be `F.br`, the same bytes in Brotli. When the request accepts `br`, send that file
 //!   with the headers of `F`, `content-encoding: br` and `vary: accept-encoding`.
@@ -177,7 +181,6 @@ fn sort_out(files: BTreeMap<String, Vec<u8>>) -> Result<(BTreeMap<String, String
     for (source, bytes) in files {
         let inner = source.strip_prefix(SOURCE).unwrap_or(&source);
         if inner.ends_with(".html") {
-            ensure!(!inner.contains('/'), "{source}: a page lies at the root");
             pages.insert(inner.to_owned(), String::from_utf8(bytes).with_context(|| source.clone())?);
         } else if inner.ends_with(".d.ts") {
             // wasm-bindgen's type declarations are for tools, not for browsers.
@@ -215,7 +218,9 @@ fn pin_page(name: &str, source: &str, assets: &Assets, build: &str, server: Opti
     for module in graph.eager.iter().chain(&graph.lazy) {
         scripts.insert(&find(module, assets)?.integrity);
     }
-    let map = imports::map(&graph, assets)?;
+    // From a page in a folder the way leads out of it first.
+    let way = "../".repeat(name.matches('/').count());
+    let map = imports::map(&graph, assets, &way)?;
     let map_hash = format!("sha384-{}", Base64::encode_string(&Sha384::digest(&map)));
     scripts.insert(&map_hash);
     let policy = headers::content_security_policy(name, &scripts, server);
@@ -243,16 +248,17 @@ fn pin_page(name: &str, source: &str, assets: &Assets, build: &str, server: Opti
                         let asset = find(module, assets)?;
                         let mut preload = Tag::new("link");
                         preload.set("rel", "modulepreload");
-                        preload.set("href", &asset.path);
+                        let path = format!("{way}{}", asset.path);
+                        preload.set("href", &path);
                         preload.set("integrity", &asset.integrity);
                         preload.set("crossorigin", "anonymous");
                         out.push_str(&format!("{preload}\n"));
                     }
                 }
-                pin_reference(&mut tag, "src", assets)?;
+                pin_reference(&mut tag, "src", assets, &way)?;
             }
-            "link" => pin_reference(&mut tag, "href", assets)?,
-            "img" => pin_reference(&mut tag, "src", assets)?,
+            "link" => pin_reference(&mut tag, "href", assets, &way)?,
+            "img" => pin_reference(&mut tag, "src", assets, &way)?,
             _ => {}
         }
         out.push_str(&tag.to_string());
@@ -275,10 +281,10 @@ fn pin_page(name: &str, source: &str, assets: &Assets, build: &str, server: Opti
 }
 
 /// Points `attribute` at the pinned file and adds the hash in the way that this kind of tag takes it.
-fn pin_reference(tag: &mut Tag<'_>, attribute: &str, assets: &Assets) -> Result<()> {
+fn pin_reference(tag: &mut Tag<'_>, attribute: &str, assets: &Assets, way: &str) -> Result<()> {
     let Some(reference) = tag.get(attribute) else { bail!("<{}> without {attribute}", tag.name) };
     let asset = find(reference, assets)?;
-    tag.set(attribute, &asset.path);
+    tag.set(attribute, &format!("{way}{}", asset.path));
     match (tag.name, tag.get("rel")) {
         ("script", _) | ("link", Some("stylesheet" | "modulepreload")) => tag.set("integrity", &asset.integrity),
         // `integrity` on a preload for `fetch` is not enforced and only logs warnings: boot hands this one to `fetch`.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::run::{Count, Outcome, check, command, counted, find};
-use crate::{page, tidy, tools};
+use crate::{package, page, tidy, tools};
 
 const WASM: &str = "wasm32-unknown-unknown";
 /// What runs in a browser.
@@ -17,6 +17,8 @@ const WASM_CRATES: [&str; 6] =
 const OF_PYTHON: &str = "in_python";
 /// The same of those that need axe-core.
 const WITH_AXE: &str = "with_axe";
+/// The same of those that need the compiler of TypeScript.
+const WITH_TSC: &str = "with_tsc";
 /// The same of those in Firefox.
 const AT_PROVIDER: &str = "at_a_provider";
 const OF_FIREFOX: &str = "firefox::";
@@ -89,6 +91,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     });
     phase("dependencies", &|| dependencies(root));
     phase("page", &|| done(page::build(root).and_then(|()| tidy::built_page(root))));
+    phase("packages", &|| done(package::build(root)));
     phase("binaries", &|| done(check(cargo(root).args(["build", "--workspace", "--bins", "--locked", "--quiet"]))));
     phase("native tests", &|| native(root));
     phase("documentation tests", &|| {
@@ -111,6 +114,7 @@ fn native(root: &Path) -> Result<Outcome> {
     let firefox = tools::for_firefox(root)?;
     let axe = tools::axe(root)?;
     let provider = tools::provider(root)?;
+    let tsc = tools::typescript(root)?;
     let mut test = cargo(root);
     let mut left_out = Vec::new();
     match &python {
@@ -130,6 +134,12 @@ fn native(root: &Path) -> Result<Outcome> {
             test.env("GLIMPSE_PROVIDER", provider);
         }
         None => left_out.push((AT_PROVIDER, "signing in at an identity provider, which cannot be fetched")),
+    }
+    match &tsc {
+        Some(tsc) => {
+            test.env("GLIMPSE_TSC", tsc);
+        }
+        None => left_out.push((WITH_TSC, "the types of the npm packages, whose compiler cannot be fetched")),
     }
     match &firefox {
         Some(tools::Firefox { browser, driver }) => {

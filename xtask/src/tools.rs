@@ -161,6 +161,43 @@ fn fetch_axe(root: &Path) -> Result<PathBuf> {
     Ok(script)
 }
 
+/// What checks the types of the npm packages, by the hash of its whole package.
+const TYPESCRIPT: (&str, &str) = ("5.9.3", "O9CDGNyTPMln2kyC60jh5oQcNoGE24DR0ZQ2+ZEKWm1vhAYNh0tIvNffBgwv2v5f");
+
+/// The compiler of TypeScript, fetched once from the npm registry. Without npm this is a loud line, and an error in CI.
+pub(crate) fn typescript(root: &Path) -> Result<Option<PathBuf>> {
+    match fetch_typescript(root) {
+        Ok(script) => Ok(Some(script)),
+        Err(error) if std::env::var_os("CI").is_some() => Err(error),
+        Err(error) => {
+            println!("WARNING: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+fn fetch_typescript(root: &Path) -> Result<PathBuf> {
+    let (version, hash) = TYPESCRIPT;
+    find("node").context("node is not installed, and runs the compiler of TypeScript")?;
+    find("npm").context("npm is not installed, and fetches the compiler of TypeScript")?;
+    let folder = root.join("target/tools/typescript");
+    let packed = folder.join(format!("typescript-{version}.tgz"));
+    let as_pinned = || fs::read(&packed).is_ok_and(|bytes| Base64::encode_string(&Sha384::digest(bytes)) == hash);
+    let script = folder.join("package/lib/tsc.js");
+    if as_pinned() && script.is_file() {
+        return Ok(script);
+    }
+    fs::create_dir_all(&folder)?;
+    let destination = folder.display().to_string();
+    let package = format!("typescript@{version}");
+    output(command("npm", root).args(["pack", "--silent", &package, "--pack-destination", &destination]))?;
+    if !as_pinned() {
+        bail!("typescript {version} is not the one that this project has read");
+    }
+    check(command("tar", root).arg("-xzf").arg(&packed).args(["-C", &destination]))?;
+    Ok(script)
+}
+
 /// The folder of the identity provider of the tests.
 const PROVIDER: &str = "e2e/provider";
 

@@ -33,6 +33,8 @@ pub enum Intent {
         state: String,
         /// What the server shows the provider; absent where the provider signed nobody in.
         code: Option<String>,
+        /// The path of the page to which it came back.
+        back: String,
     },
     /// Looks again whether the organisation has vouched.
     Again,

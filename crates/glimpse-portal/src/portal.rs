@@ -16,7 +16,7 @@ use glimpse_page::announce::Announcement;
 use glimpse_page::data;
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{
-    AgentChallenge, AgentChallengeRequest, AgentToken, Assertion, Enrol, Organisation, Passkey, SignInAgent,
+    AgentChallenge, AgentChallengeRequest, AgentToken, Assertion, Enrol, Organisation, Passkey, Returned, SignInAgent,
 };
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::{MAX_ASK, MAX_CLAIM, MAX_JSON};
@@ -27,6 +27,7 @@ use glimpse_wire::{AgentId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, 
 use crate::intent::Intent;
 use crate::snapshot::{Assert, Snapshot, View};
 
+mod handing;
 mod notes;
 mod provider;
 
@@ -115,7 +116,7 @@ struct Challenged {
     challenge: Hash,
     assert: Assert,
     /// What the identity provider returned, where there is one.
-    code: Option<String>,
+    returned: Option<Returned>,
 }
 
 impl Stage {
@@ -218,9 +219,11 @@ impl Portal {
                     self.fall_back("agent.passkey.cancelled");
                 }
             }
-            Intent::Returned { state, code } => {
+            Intent::Returned { state, code, back } => {
                 self.go(Stage::SigningIn, None);
-                self.run(|portal| async move { portal.returned(&state, code).await });
+                self.run(
+                    |portal| async move { portal.returned(&state, code.map(|code| Returned { code, back })).await },
+                );
             }
             Intent::Again => self.run(|portal| async move { portal.again().await }),
             Intent::Look { case, reason } => self.look(&case, &reason),
@@ -386,10 +389,10 @@ impl Portal {
     }
 
     /// Signs in, once the passkey has answered where there is one.
-    async fn answer(&self, challenge: Hash, passkey: Option<Bytes>, code: Option<String>) {
-        let Some(id) = passkey else { return self.sign_in(challenge, None, code).await };
+    async fn answer(&self, challenge: Hash, passkey: Option<Bytes>, returned: Option<Returned>) {
+        let Some(id) = passkey else { return self.sign_in(challenge, None, returned).await };
         let assert = Assert { challenge: Bytes(challenge.0.to_vec()), id };
-        self.go(Stage::Asserting(Challenged { challenge, assert, code }), None);
+        self.go(Stage::Asserting(Challenged { challenge, assert, returned }), None);
     }
 
     async fn asserted(&self, assertion: Assertion) {
@@ -400,10 +403,10 @@ impl Portal {
         };
         let Some(challenged) = challenged else { return };
         self.go(Stage::SigningIn, None);
-        self.sign_in(challenged.challenge, Some(assertion), challenged.code).await;
+        self.sign_in(challenged.challenge, Some(assertion), challenged.returned).await;
     }
 
-    async fn sign_in(&self, challenge: Hash, assertion: Option<Assertion>, code: Option<String>) {
+    async fn sign_in(&self, challenge: Hash, assertion: Option<Assertion>, provider: Option<Returned>) {
         let Some(kept) = self.0.state.borrow().kept.clone() else { return };
         let statement = AgentSignIn {
             suite: SUITE,
@@ -415,7 +418,7 @@ impl Portal {
         let preimage = Signed::preimage(StatementKind::AgentSignIn, &statement);
         let Ok(signature) = self.0.keeper.sign(preimage).await else { return self.fall_back("agent.no-key") };
         let signed = Signed { statement: Bytes(encode(&statement)), signature };
-        let body = SignInAgent { signed: signed.into(), assertion, code };
+        let body = SignInAgent { signed: signed.into(), assertion, provider };
         let answered = async {
             let response = self.0.api.call(with_json(Method::Post, "/v1/agents/sign-in".to_owned(), &body)).await?;
             json::<AgentToken>(response, MAX_JSON).await

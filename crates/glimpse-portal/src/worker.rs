@@ -14,7 +14,7 @@ use glimpse_web::{Desk, Pump};
 use glimpse_wire::ids::SignatureBytes;
 use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::Purpose;
-use glimpse_wire::{AgentId, SessionId, SigningKeyBytes};
+use glimpse_wire::{AgentId, Hash, SessionId, SigningKeyBytes};
 use js_sys::{Array, Function, JsString, Promise, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -116,6 +116,24 @@ impl PortalWorker {
             Some(pump) => pump.intent(json),
             None => json.zeroize(),
         }
+    }
+
+    /// Gives up being signed in, for another window of this origin: the token, of an agent who is ready.
+    #[wasm_bindgen(js_name = handOver)]
+    #[must_use]
+    pub fn hand_over(&self) -> Option<String> {
+        self.portal.hand_over().map(|token| token.to_string())
+    }
+
+    /// Takes over from another window of this origin; the keeper has its key.
+    ///
+    /// # Errors
+    /// The slug of why: what was handed over is no token.
+    #[wasm_bindgen(js_name = takeOver)]
+    pub fn take_over(&self, token: &str) -> Result<(), JsValue> {
+        let token = token.parse::<Hash>().map_err(|_| JsValue::from_str("malformed"))?;
+        self.portal.take_over(token);
+        Ok(())
     }
 
     /// The reader's module has come, or could not be had, for the reason with this slug.

@@ -36,6 +36,7 @@ mod app;
 mod backup;
 mod chains;
 mod clock;
+mod framing;
 mod health;
 mod http;
 mod key_file;

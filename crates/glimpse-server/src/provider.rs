@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use glimpse_wire::api::Returned;
 use glimpse_wire::{ErrorCode, Hash, SigningKeyBytes, UnixMillis};
 use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
@@ -37,8 +38,9 @@ use crate::server::StartError;
 use crate::settings::Settings;
 use crate::tickets::AGENT_CHALLENGE_MILLIS;
 
-/// Where a provider sends the agent's browser back to, on whichever origin it came from.
-const BACK: &str = "/agent";
+/// Where a provider sends the agent's browser back to, on whichever origin it came from: the portal, or the window in which an agent
+/// signs in for a console.
+const BACK: [&str; 2] = ["/agent", "/agent/sign-in"];
 /// How long what a provider says of itself is believed.
 const KNOWN: Duration = Duration::from_secs(60 * 60);
 /// How soon a provider is asked again that did not answer, or that signs with a key which it did not tell of.
@@ -154,21 +156,22 @@ impl Provider {
     /// `Unauthorised` where the provider does not say so, `Busy` where it cannot be asked; the log says why.
     pub(crate) async fn who(
         &self,
-        code: &str,
+        returned: &Returned,
         challenge: &Hash,
         verifier: &str,
         origin: &str,
         expires: UnixMillis,
         now: UnixMillis,
     ) -> Answer<Hash> {
-        if code.is_empty() || code.len() > MAX_CODE {
+        let Returned { code, back } = returned;
+        if code.is_empty() || code.len() > MAX_CODE || !BACK.contains(&back.as_str()) {
             return Err(ErrorCode::Unauthorised.into());
         }
         let (metadata, keys) = self.says(None).await?;
         let form = Serializer::new(String::new())
             .append_pair("grant_type", "authorization_code")
             .append_pair("code", code)
-            .append_pair("redirect_uri", &format!("{origin}{BACK}"))
+            .append_pair("redirect_uri", &format!("{origin}{back}"))
             .append_pair("client_id", &self.client)
             .append_pair("code_verifier", verifier)
             .finish();

@@ -153,7 +153,7 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
     if let (Some(cert), Some(key)) = (&settings.tls_cert, &settings.tls_key) {
         listen::tls(cert, key)?;
     }
-    settings.site.as_deref().map(|folder| Site::load(folder, &settings.provider_origins())).transpose()?;
+    settings.site.as_deref().map(|folder| Site::load(folder, &settings)).transpose()?;
     KeyFile::read(&settings.key_file, &settings.data)?;
     Pushes::of(settings)?;
     Ok(())
@@ -169,7 +169,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
         (Some(cert), Some(key)) => Some(listen::tls(cert, key)?),
         (Some(_) | None, Some(_) | None) => None,
     };
-    let site = settings.site.as_deref().map(|folder| Site::load(folder, &settings.provider_origins())).transpose()?;
+    let site = settings.site.as_deref().map(|folder| Site::load(folder, &settings)).transpose()?;
     // The folder first: whether the key file lies inside it can only be asked of a folder that exists.
     Store::make_folder(&settings.data)?;
     let keys = KeyFile::read(&settings.key_file, &settings.data)?;

@@ -13,6 +13,8 @@ use glimpse_wire::limits::MAX_CONTENT;
 use serde::Deserialize;
 use url::{Host, Url};
 
+use crate::framing;
+
 /// What an operator decides.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +39,9 @@ pub struct Settings {
     pub public_origins: Vec<String>,
     /// Origins whose pages may call this API, such as `https://look.example`. Default: only the server's own.
     pub allow_origins: Vec<String>,
+    /// Origins of consoles that may show the agents' portal in a frame, such as `https://console.example`. Default: none, and
+    /// then nothing of the framed portal is there.
+    pub embed_origins: Vec<String>,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: Vec<IpAddr>,
     /// `json` or `text`. Default `json`.
@@ -72,7 +77,7 @@ pub struct Provider {
     /// Its issuer, as it calls itself: an `https` URL, or `http` on this machine. Agents sign in on pages of its origin.
     pub issuer: String,
     /// What the provider calls this server. Every origin of `public_origins` with `/agent` behind it is registered there as a
-    /// place to return to.
+    /// place to return to, and with `/agent/sign-in` where consoles frame the portal.
     pub client_id: String,
     /// A file with the secret by which the provider knows this server (HTTP Basic), readable by its owner alone. Default: none;
     /// the sign-in holds by PKCE.
@@ -198,6 +203,7 @@ impl Default for Settings {
             tls_key: None,
             public_origins: Vec::new(),
             allow_origins: Vec::new(),
+            embed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log_format: LogFormat::Json,
             log_level: "info".to_owned(),
@@ -352,6 +358,12 @@ impl Settings {
                 "origins are written as https://look.example: a scheme and a host, no path, no wildcard",
             ));
         }
+        if !self.embed_origins.iter().all(|origin| framing::is_console(origin)) {
+            return Err(SettingsError::Contradiction(
+                "embed_origins lists consoles as browsers write their origins: https://console.example, in lower case, \
+                 with a port only where it is not 443; http only for localhost and 127.0.0.1",
+            ));
+        }
         if self.limits.content_bytes > MAX_CONTENT {
             return Err(SettingsError::Contradiction("limits.content_bytes cannot be more than the protocol's 4 GiB"));
         }
@@ -415,6 +427,7 @@ const NAMES: &[&str] = &[
     "tls_key",
     "public_origins",
     "allow_origins",
+    "embed_origins",
     "trusted_proxies",
     "log_format",
     "log_level",
@@ -438,7 +451,7 @@ fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text:
     // Lists may be written as `a,b`; everything else is a TOML value if it parses as one, and a string if it does not.
     let value = if matches!(
         key.as_str(),
-        "public_origins" | "allow_origins" | "trusted_proxies" | "push_inside" | "organisations"
+        "public_origins" | "allow_origins" | "embed_origins" | "trusted_proxies" | "push_inside" | "organisations"
     ) && !text.starts_with('[')
     {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());

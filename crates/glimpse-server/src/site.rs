@@ -13,12 +13,14 @@ use bytes::Bytes;
 use glimpse_wire::ErrorCode;
 use serde::Deserialize;
 
+use crate::framing::framed_by;
 use crate::problem::Problem;
+use crate::settings::Settings;
 
 /// The format of `headers.json` that this server reads.
 const FORMAT: u32 = 1;
-/// The page that may go elsewhere: to where agents sign in.
-const PORTAL: &str = "agent.html";
+/// The pages that may go elsewhere: to where agents sign in.
+const PORTALS: [&str; 2] = ["agent.html", "agent/sign-in.html"];
 /// Whom a page may reach; `cargo xtask pin` says what it is for.
 const ALLOWLIST: HeaderName = HeaderName::from_static("connection-allowlist");
 
@@ -57,19 +59,36 @@ struct Manifest {
     headers: BTreeMap<String, String>,
     pages: BTreeMap<String, BTreeMap<String, String>>,
     assets: BTreeMap<String, BTreeMap<String, String>>,
+    /// The pages that consoles may frame, and those that work with them.
+    #[serde(default)]
+    embed: Embed,
+}
+
+#[derive(Default, Deserialize)]
+struct Embed {
+    framed: Vec<String>,
+    beside: Vec<String>,
 }
 
 impl Site {
-    /// Reads the build in `folder` into memory. The agents' portal may send its browser to these `providers`, which are origins.
+    /// Reads the build in `folder` into memory. Which consoles may frame a page, and for which identity providers the agents'
+    /// portal may leave, `settings` say.
     ///
     /// # Errors
     /// [`SiteError`] names the file.
-    pub(crate) fn load(folder: &Path, providers: &[String]) -> Result<Self, SiteError> {
+    pub(crate) fn load(folder: &Path, settings: &Settings) -> Result<Self, SiteError> {
+        let (consoles, providers) = (&settings.embed_origins, settings.provider_origins());
         let text = read(&folder.join("headers.json"))?;
-        let manifest: Manifest =
+        let mut manifest: Manifest =
             serde_json::from_slice(&text).map_err(|error| SiteError::Malformed(error.to_string()))?;
         if manifest.format != FORMAT {
             return Err(SiteError::Malformed(format!("format {} instead of {FORMAT}", manifest.format)));
+        }
+        if consoles.is_empty() {
+            let of_consoles = manifest.embed.framed.iter().chain(&manifest.embed.beside);
+            for page in of_consoles {
+                manifest.pages.remove(page);
+            }
         }
         let mut files = HashMap::new();
         for (name, own) in manifest.pages.iter().chain(&manifest.assets) {
@@ -79,8 +98,12 @@ impl Site {
             let path = folder.join(name);
             let packed = folder.join(format!("{name}.br"));
             let mut headers = header_map(manifest.headers.iter().chain(own))?;
-            if name == PORTAL {
-                may_leave_for(providers, &mut headers)?;
+            if PORTALS.contains(&name.as_str()) {
+                may_leave_for(&providers, &mut headers)?;
+            }
+            if manifest.embed.framed.contains(name) {
+                headers = framed_by(consoles, &headers)
+                    .ok_or_else(|| SiteError::Malformed(format!("{name} cannot be framed by a list")))?;
             }
             let file = File {
                 headers,
@@ -126,7 +149,7 @@ impl Site {
 /// Adds origins to those that a page may connect to or go to, as Chromium holds it to them. A provider answers with a redirect,
 /// to a page of its own or of whom it asks in turn, which Chromium refuses by default.
 fn may_leave_for(providers: &[String], headers: &mut HeaderMap) -> Result<(), SiteError> {
-    let bad = || SiteError::Malformed(format!("{PORTAL} without a list of whom it may reach"));
+    let bad = || SiteError::Malformed("a portal without a list of whom it may reach".to_owned());
     if providers.is_empty() {
         return Ok(());
     }
@@ -171,7 +194,9 @@ fn accepts_brotli(request: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Provider;
     use crate::test_server::ScratchFolder;
+    use glimpse_wire::SigningKeyBytes;
 
     fn build(name: &str) -> ScratchFolder {
         let folder = ScratchFolder::new().expect("a folder");
@@ -194,7 +219,7 @@ mod tests {
     #[test]
     fn only_listed_files_exist_with_their_headers() {
         let folder = build("assets/a-1.js");
-        let site = Site::load(folder.path(), &[]).expect("loads");
+        let site = Site::load(folder.path(), &Settings::default()).expect("loads");
         let mut request = HeaderMap::new();
         for missing in ["/secret", "/headers.json", "/assets/a-1.js.br", "/../secret", "//index.html"] {
             assert_eq!(site.answer(&Method::GET, missing, &request).status(), StatusCode::NOT_FOUND, "{missing}");
@@ -215,9 +240,15 @@ mod tests {
     #[test]
     fn a_manifest_cannot_name_files_outside_the_build() {
         for outside in ["../k", "/etc/passwd", "assets/../../k"] {
-            assert!(matches!(Site::load(build(outside).path(), &[]), Err(SiteError::Malformed(_))), "{outside}");
+            assert!(
+                matches!(Site::load(build(outside).path(), &Settings::default()), Err(SiteError::Malformed(_))),
+                "{outside}"
+            );
         }
-        assert!(matches!(Site::load(build("assets/none.js").path(), &[]), Err(SiteError::Unreadable { .. })));
+        assert!(matches!(
+            Site::load(build("assets/none.js").path(), &Settings::default()),
+            Err(SiteError::Unreadable { .. })
+        ));
     }
 
     #[test]
@@ -238,9 +269,16 @@ mod tests {
             answer.headers().get(&ALLOWLIST).map(|list| list.to_str().expect("text").to_owned())
         };
         write(serde_json::json!({ "connection-allowlist": "(response-origin)" }));
-        let plain = Site::load(folder.path(), &[]).expect("loads");
+        let plain = Site::load(folder.path(), &Settings::default()).expect("loads");
         assert_eq!(list(&plain, "/agent").as_deref(), Some("(response-origin)"));
-        let providers = ["https://id.example".to_owned(), "https://sso.example:8443".to_owned()];
+        let mut providers = Settings::default();
+        for (number, issuer) in
+            [(1, "https://id.example/realms/a"), (2, "https://sso.example:8443"), (3, "https://id.example")]
+        {
+            let provider =
+                Provider { issuer: issuer.to_owned(), client_id: "glimpse".to_owned(), client_secret_file: None };
+            providers.providers.insert(SigningKeyBytes([number; 32]), provider);
+        }
         let site = Site::load(folder.path(), &providers).expect("loads");
         for path in ["/agent", "/agent.html"] {
             let expected = "(response-origin \"https://id.example\" \"https://sso.example:8443\");redirects=allow";
@@ -249,5 +287,53 @@ mod tests {
         assert_eq!(list(&site, "/").as_deref(), Some("(response-origin)"));
         write(serde_json::json!({}));
         assert!(matches!(Site::load(folder.path(), &providers), Err(SiteError::Malformed(_))));
+    }
+
+    #[test]
+    fn pages_for_consoles_are_there_and_framed_by_those_that_are_listed() {
+        let folder = ScratchFolder::new().expect("a folder");
+        std::fs::create_dir(folder.path().join("agent")).expect("a folder");
+        for file in ["index.html", "agent/embed.html", "agent/sign-in.html"] {
+            std::fs::write(folder.path().join(file), "<p>hi").expect("written");
+        }
+        let manifest = |policy: &str| {
+            let page = serde_json::json!({ "content-security-policy": policy });
+            let manifest = serde_json::json!({
+                "format": 1, "build": "00", "headers": { "x-frame-options": "DENY" }, "assets": {},
+                "pages": { "index.html": page, "agent/embed.html": page, "agent/sign-in.html": page },
+                "embed": { "framed": ["agent/embed.html"], "beside": ["agent/sign-in.html"] },
+            });
+            std::fs::write(folder.path().join("headers.json"), manifest.to_string()).expect("written");
+        };
+        let whole = "default-src 'none'; frame-ancestors 'none'; trusted-types a";
+        manifest(whole);
+        let request = HeaderMap::new();
+        let answer = |site: &Site, path: &str| site.answer(&Method::GET, path, &request);
+
+        let closed = Site::load(folder.path(), &Settings::default()).expect("loads");
+        for path in ["/agent/embed", "/agent/embed.html", "/agent/sign-in"] {
+            assert_eq!(answer(&closed, path).status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        let consoles = vec!["https://a.example".to_owned(), "https://b.example:8443".to_owned()];
+        let consoles = Settings { embed_origins: consoles, ..Settings::default() };
+        let open = Site::load(folder.path(), &consoles).expect("loads");
+        for path in ["/agent/embed", "/agent/embed.html"] {
+            let framed = answer(&open, path);
+            assert_eq!(
+                framed.headers()["content-security-policy"],
+                "default-src 'none'; frame-ancestors https://a.example https://b.example:8443; trusted-types a"
+            );
+            assert!(framed.headers().get("x-frame-options").is_none());
+        }
+        for path in ["/", "/index.html", "/agent/sign-in"] {
+            let other = answer(&open, path);
+            assert_eq!(other.headers()["content-security-policy"], whole, "{path}");
+            assert_eq!(other.headers()["x-frame-options"], "DENY", "{path}");
+        }
+        // A policy that says nothing of frames, or says it twice, is not guessed at.
+        for odd in ["default-src 'none'", "frame-ancestors 'none'; frame-ancestors 'none'", ""] {
+            manifest(odd);
+            assert!(matches!(Site::load(folder.path(), &consoles), Err(SiteError::Malformed(_))), "{odd}");
+        }
     }
 }

@@ -86,7 +86,7 @@ pub use accounts::{
 pub use mailboxes::{Claim, Claimed, Mailbox, OpenMailbox, PurposeWord};
 pub use organisations::{
     AgentChallenge, AgentChallengeRequest, AgentSession, AgentSessions, AgentToken, Assertion, Enrol, Enrolment,
-    Enrolments, Organisation, Passkey, RegisterOrganisation, SignInAgent,
+    Enrolments, Organisation, Passkey, RegisterOrganisation, Returned, SignInAgent,
 };
 pub use push::PushSubscription;
 pub use sessions::{Receipts, SessionSummary, Sessions};

@@ -38,7 +38,7 @@ impl House {
         tokio::fs::write(&settings, text).await?;
         let settings = settings.display().to_string();
         let more = ["--config", settings.as_str()];
-        let place = Place::with("Alex Quintessence", port, organisation, &more).await?;
+        let place = Place::of("Alex Quintessence", port, organisation, &more).await?;
         let desk = Desk::at(place, Browser::start(kind)).await?;
         desk.portal.enrol(&desk.organisation.invite(AGENT).await?).await?;
         desk.organisation.issue().await?;

@@ -42,6 +42,13 @@ const AGENT: &str = "agent.html";
 /// What that page may ask the browser for: a passkey to sign in with.
 const AGENT_MAY: [&str; 2] = ["publickey-credentials-create", "publickey-credentials-get"];
 
+/// The portal in somebody else's console, which a server may let that console frame.
+const FRAMED: &str = "agent/embed.html";
+/// The window in which the agent of that frame signs in. It is there for who opened it, so nothing cuts the two off.
+const BESIDE: &str = "agent/sign-in.html";
+/// What that window may ask the browser for.
+const BESIDE_MAY: [&str; 1] = ["publickey-credentials-get"];
+
 /// `dist/headers.json`; the format is described in [`super`].
 #[derive(Debug, Serialize)]
 pub(super) struct Manifest {
@@ -50,12 +57,21 @@ pub(super) struct Manifest {
     headers: BTreeMap<&'static str, String>,
     pages: BTreeMap<String, BTreeMap<&'static str, String>>,
     assets: BTreeMap<String, BTreeMap<&'static str, String>>,
+    embed: Embed,
+}
+
+/// Pages for consoles of others.
+#[derive(Debug, Default, Serialize)]
+struct Embed {
+    framed: Vec<String>,
+    beside: Vec<String>,
 }
 
 impl Manifest {
     pub(super) fn new(build: &str) -> Self {
         let headers = EVERYWHERE.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Self { format: 1, build: build.to_owned(), headers, pages: BTreeMap::new(), assets: BTreeMap::new() }
+        let (pages, assets) = (BTreeMap::new(), BTreeMap::new());
+        Self { format: 1, build: build.to_owned(), headers, pages, assets, embed: Embed::default() }
     }
 
     pub(super) fn page(&mut self, path: &str, policy: &str, server: Option<&str>) {
@@ -71,8 +87,18 @@ impl Manifest {
         let may: &[&str] = match path {
             DEVICE => &DEVICE_MAY,
             AGENT => &AGENT_MAY,
+            BESIDE => &BESIDE_MAY,
             _ => &[],
         };
+        if path == FRAMED {
+            // A console that is isolated itself takes nothing else into a frame.
+            own.insert("cross-origin-resource-policy", "cross-origin".to_owned());
+            self.embed.framed.push(path.to_owned());
+        }
+        if path == BESIDE {
+            own.insert("cross-origin-opener-policy", "unsafe-none".to_owned());
+            self.embed.beside.push(path.to_owned());
+        }
         if !may.is_empty()
             && let Some(closed) = self.headers.get("permissions-policy")
         {

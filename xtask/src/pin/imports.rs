@@ -38,8 +38,9 @@ pub(super) fn reachable<'a>(entries: impl Iterator<Item = &'a str>, assets: &Ass
     Ok(graph)
 }
 
-/// The import map of a page: `./assets/dom.js`, which is where `./dom.js` inside a pinned module leads, to the pinned file.
-pub(super) fn map(graph: &Graph, assets: &Assets) -> Result<String> {
+/// The import map of a page: `./assets/dom.js`, which is where `./dom.js` inside a pinned module leads, to the pinned file. `way`
+/// leads from the page to where `assets` is.
+pub(super) fn map(graph: &Graph, assets: &Assets, way: &str) -> Result<String> {
     #[derive(Serialize)]
     struct Map<'a> {
         imports: BTreeMap<String, String>,
@@ -49,8 +50,9 @@ pub(super) fn map(graph: &Graph, assets: &Assets) -> Result<String> {
     for module in graph.eager.iter().chain(&graph.lazy) {
         let asset = find(module, assets)?;
         let name = module.strip_prefix(SOURCE).unwrap_or(module);
-        map.imports.insert(format!("./{TARGET}{name}"), format!("./{}", asset.path));
-        map.integrity.insert(format!("./{}", asset.path), &asset.integrity);
+        let pinned = format!("./{way}{}", asset.path);
+        map.imports.insert(format!("./{way}{TARGET}{name}"), pinned.clone());
+        map.integrity.insert(pinned, &asset.integrity);
     }
     serde_json::to_string(&map).context("import map")
 }

@@ -165,3 +165,42 @@ fn a_changed_byte_changes_the_name_the_hash_and_the_build() {
     }
     assert_eq!(builds.len(), 2, "the same bytes give the same build, other bytes another");
 }
+
+#[test]
+fn a_page_in_a_folder_refers_out_of_it() {
+    let mut files = files(INDEX);
+    files.insert("www/agent/embed.html".to_owned(), INDEX.as_bytes().to_vec());
+    let (pages, assets) = sort_out(files).unwrap();
+    let page = pin_page("agent/embed.html", &pages["agent/embed.html"], &assets, "b1d", None).unwrap();
+    let path = |name: &str| &assets[name].path;
+    for way in ["src=\"../", "\"./../assets/boot.js\":\"./../"] {
+        assert!(page.html.contains(&format!("{way}{}", path("www/boot.js"))), "{way}: {}", page.html);
+    }
+    assert!(page.html.contains(&format!("href=\"../{}\"", path("www/dom.js"))));
+    assert!(!page.html.contains("\"assets/") && !page.html.contains("\"./assets/"), "{}", page.html);
+}
+
+#[test]
+fn pages_for_consoles_are_named_and_framed_by_nobody_as_they_stand() {
+    let mut manifest = headers::Manifest::new("b1d");
+    let policy = headers::content_security_policy("agent/embed.html", &BTreeSet::new(), None);
+    for page in ["index.html", "agent/embed.html", "agent/sign-in.html"] {
+        manifest.page(page, &policy, None);
+    }
+    let said: serde_json::Value = serde_json::from_str(&manifest.to_json().unwrap()).unwrap();
+    assert_eq!(said["embed"], serde_json::json!({ "framed": ["agent/embed.html"], "beside": ["agent/sign-in.html"] }));
+    assert_eq!(policy.matches("frame-ancestors 'none'").count(), 1);
+    assert_eq!(said["headers"]["x-frame-options"], "DENY");
+    let own = |page: &str, name: &str| said["pages"][page][name].as_str().map(str::to_owned);
+    for page in ["index.html", "agent/embed.html"] {
+        assert_eq!(own(page, "cross-origin-opener-policy"), None, "{page}: as everywhere");
+        assert_eq!(own(page, "permissions-policy"), None, "{page}: as everywhere");
+    }
+    assert_eq!(own("agent/sign-in.html", "cross-origin-opener-policy").as_deref(), Some("unsafe-none"));
+    let may = own("agent/sign-in.html", "permissions-policy").unwrap();
+    assert!(
+        may.contains("publickey-credentials-get=(self)") && may.contains("publickey-credentials-create=()"),
+        "{may}"
+    );
+    assert_eq!(own("agent/embed.html", "cross-origin-resource-policy").as_deref(), Some("cross-origin"));
+}

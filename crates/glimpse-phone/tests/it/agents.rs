@@ -94,7 +94,7 @@ impl Desk {
         let AgentChallenge { challenge, .. } = serde_json::from_slice(&answer).unwrap();
         let statement = AgentSignIn { suite: SUITE, organisation, agent: AGENT, origin: world.server.url(), challenge };
         let signed = SignedJson::from(self.key.sign_in(&statement));
-        let answer = SignInAgent { signed, assertion: None, code: None };
+        let answer = SignInAgent { signed, assertion: None, provider: None };
         let answer = tell(world, Method::Post, "/v1/agents/sign-in".to_owned(), &answer).await;
         let AgentToken { token, .. } = serde_json::from_slice(&answer).unwrap();
         self.token.set(Some(token));

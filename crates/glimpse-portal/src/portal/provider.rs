@@ -1,13 +1,11 @@
 //! Away to the organisation's identity provider, and back: the page leaves, so what belongs to the sign-in is kept until then.
 
 use glimpse_wire::Hash;
+use glimpse_wire::api::Returned;
 use glimpse_wire::ids::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Portal, Stage};
-
-/// Where the page is that a provider sends the agent back to.
-const BACK: &str = "/agent";
 
 /// A sign-in that went to the provider.
 #[derive(Serialize, Deserialize)]
@@ -19,7 +17,9 @@ struct Aside {
 impl Portal {
     /// Goes to the provider, at the address that the server told.
     pub(super) async fn leave(&self, address: String, challenge: Hash, passkey: Option<Bytes>) {
-        let Some(address) = whole(&address, &self.0.origin) else { return self.fall_back("agent.provider.address") };
+        if !is_provider(&address) {
+            return self.fall_back("agent.provider.address");
+        }
         let Ok(aside) = serde_json::to_string(&Aside { challenge, passkey }) else { return self.fall_back("internal") };
         if self.0.keeper.set_aside(aside).await.is_err() {
             return self.fall_back("agent.no-key");
@@ -28,7 +28,7 @@ impl Portal {
     }
 
     /// Comes back: only to a sign-in that began in this browser, and once.
-    pub(super) async fn returned(&self, state: &str, code: Option<String>) {
+    pub(super) async fn returned(&self, state: &str, returned: Option<Returned>) {
         let (Ok(aside), Ok(kept)) = (self.0.keeper.take_aside().await, self.0.keeper.find().await) else {
             return self.fall_back("agent.no-key");
         };
@@ -38,19 +38,17 @@ impl Portal {
         let Some(aside) = aside.filter(|aside| aside.challenge.to_string() == state) else {
             return self.fall_back("agent.provider.other");
         };
-        let Some(code) = code else { return self.fall_back("agent.provider.declined") };
-        self.answer(aside.challenge, aside.passkey, Some(code)).await;
+        let Some(returned) = returned else { return self.fall_back("agent.provider.declined") };
+        self.answer(aside.challenge, aside.passkey, Some(returned)).await;
     }
 }
 
-/// The address with the way back in it; none for one that is no address of a provider, whoever says so: the page goes there.
-fn whole(address: &str, origin: &str) -> Option<String> {
+/// Whether this is an address of a provider, to which the page may go whoever told it.
+fn is_provider(address: &str) -> bool {
     let secure = address.starts_with("https://");
     let here = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|here| address.starts_with(here));
     let plain = address.bytes().all(|byte| byte.is_ascii_graphic()) && !address.contains('#') && address.contains('?');
-    // An origin has no letter that a query takes for its own.
-    let safe = origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-[]".contains(&byte));
-    ((secure || here) && plain && safe).then(|| format!("{address}&redirect_uri={origin}{BACK}"))
+    (secure || here) && plain
 }
 
 #[cfg(test)]
@@ -59,12 +57,8 @@ mod tests {
 
     #[test]
     fn the_page_goes_to_addresses_of_providers_alone() {
-        let origin = "https://look.example";
-        assert_eq!(
-            whole("https://id.example/auth?state=x", origin).as_deref(),
-            Some("https://id.example/auth?state=x&redirect_uri=https://look.example/agent")
-        );
-        assert!(whole("http://127.0.0.1:3000/auth?x", origin).is_some());
+        assert!(is_provider("https://id.example/auth?state=x"));
+        assert!(is_provider("http://127.0.0.1:3000/auth?x"));
         for bad in [
             "javascript:alert(1)?",
             "http://id.example/auth?x",
@@ -79,7 +73,7 @@ mod tests {
             "https://id.example/a b?x",
             "https://id.example/\u{202e}?x",
         ] {
-            assert_eq!(whole(bad, origin), None, "{bad}");
+            assert!(!is_provider(bad), "{bad}");
         }
     }
 }

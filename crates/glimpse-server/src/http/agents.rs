@@ -132,9 +132,9 @@ pub(super) async fn sign_in(
     // A code is good once: whoever brings one that is not taken begins anew, and so nobody has the provider asked twice.
     let subject = match app.providers.find(&agent.organisation) {
         Some(provider) => {
-            let code = body.code.as_deref().ok_or(ErrorCode::Unauthorised)?;
+            let returned = body.provider.as_ref().ok_or(ErrorCode::Unauthorised)?;
             let verifier = app.tickets.verifier(&statement.challenge)?;
-            Some(provider.who(code, &statement.challenge, &verifier, &statement.origin, expires, now).await?)
+            Some(provider.who(returned, &statement.challenge, &verifier, &statement.origin, expires, now).await?)
         }
         None => None,
     };

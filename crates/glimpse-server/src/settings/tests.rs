@@ -77,3 +77,37 @@ fn a_push_key_has_somebody_behind_it() {
     let inside = load(&[("push_inside", "https://push.lan:8443,https://10.0.0.1")]).expect("valid").push_inside;
     assert_eq!(inside, ["https://push.lan:8443", "https://10.0.0.1"]);
 }
+
+#[test]
+fn a_console_is_named_exactly_as_browsers_name_it() {
+    let load = |list: &str| Settings::load(None, std::iter::empty(), &strings(&[("embed_origins", list)]));
+    let good = "https://console.example,https://console.example:8443,http://localhost:3000,http://127.0.0.1:3000";
+    assert_eq!(load(good).expect("valid").embed_origins.len(), 4, "control");
+    for bad in [
+        "*",
+        "https://*",
+        "https://*.example",
+        "https://console.example/",
+        "https://console.example/path",
+        "https://Console.example",
+        "https://console.example:443",
+        "https://user@console.example",
+        "https://console.example 'self'",
+        "https://console.example;script-src",
+        "http://console.example",
+        "http://localhost.example",
+        "http://127.0.0.1:80",
+        "https:",
+        "https://",
+        "https://:8443",
+        "https://console.example:",
+        "https://console.example:0x1",
+        "https://console.example:99999",
+        "https://[::1]",
+        "null",
+        "data:",
+    ] {
+        assert!(load(bad).is_err(), "{bad}");
+        assert!(load(&format!("https://console.example,{bad}")).is_err(), "{bad}");
+    }
+}

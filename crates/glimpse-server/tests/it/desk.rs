@@ -197,7 +197,7 @@ impl Clerk {
     pub(crate) fn answer(&self, statement: &AgentSignIn) -> SignInAgent {
         let client = client_data(&statement.challenge, &self.http.url);
         let assertion = self.passkey.as_ref().map(|key| assertion(key, "127.0.0.1", UP_AND_UV, client));
-        SignInAgent { signed: sign(&self.key, StatementKind::AgentSignIn, statement).into(), assertion, code: None }
+        SignInAgent { signed: sign(&self.key, StatementKind::AgentSignIn, statement).into(), assertion, provider: None }
     }
 
     pub(crate) async fn send(&self, answer: &SignInAgent) -> Said {

@@ -14,7 +14,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use glimpse_server::test_server::{ScratchFolder, TestServer};
 use glimpse_server::{Clock, ManualClock, Provider, Settings, SettingsError};
 use glimpse_wire::ErrorCode;
-use glimpse_wire::api::{AgentChallenge, AgentToken, SignInAgent};
+use glimpse_wire::api::{AgentChallenge, AgentToken, Returned, SignInAgent};
 use glimpse_wire::organisation::Role;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -161,9 +161,14 @@ fn write_secret(path: &Path, text: &str) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
+/// A code that came back to the portal.
+fn back(code: String) -> Returned {
+    Returned { code, back: "/agent".to_owned() }
+}
+
 impl Bank {
     fn answer(&self, challenge: &AgentChallenge, code: Option<String>) -> SignInAgent {
-        SignInAgent { code, ..self.clerk.answer(&self.clerk.statement(challenge.challenge)) }
+        SignInAgent { provider: code.map(back), ..self.clerk.answer(&self.clerk.statement(challenge.challenge)) }
     }
 
     /// A whole sign-in, of whoever sits at the agent's browser.
@@ -232,11 +237,29 @@ async fn t063_nobody_signs_in_without_the_provider_or_as_somebody_else() {
     bank.clerk.send(&answer).await.is(ErrorCode::Unauthorised);
     assert_eq!(bank.desk.lock().unwrap().asked.len(), asked, "the provider is not asked twice");
 
+    // A code that came to the window of a console, and to pages that take none.
+    for page in ["/agent/sign-in", "/device", "https://evil.example/"] {
+        let challenge = bank.clerk.challenge().await;
+        let code = signs_in(&bank.desk, "jo", challenge.provider.as_deref().unwrap());
+        let mut answer = bank.answer(&challenge, Some(code));
+        page.clone_into(&mut answer.provider.as_mut().unwrap().back);
+        let asked = bank.desk.lock().unwrap().asked.len();
+        if page == "/agent/sign-in" {
+            bank.clerk.send(&answer).await.ok();
+            let (form, _) = bank.desk.lock().unwrap().asked.pop().unwrap();
+            assert_eq!(form["redirect_uri"], format!("{}/agent/sign-in", bank.server.url()));
+        } else {
+            bank.clerk.send(&answer).await.is(ErrorCode::Unauthorised);
+            assert_eq!(bank.desk.lock().unwrap().asked.len(), asked, "the provider is not asked");
+        }
+    }
+
     // Who has the code but not the browser's key.
     let challenge = bank.clerk.challenge().await;
     let code = signs_in(&bank.desk, "jo", challenge.provider.as_deref().unwrap());
     let thief = Clerk { key: SigningKey::from_bytes(&random()), passkey: None, ..bank.clerk.clone() };
-    let stolen = SignInAgent { code: Some(code.clone()), ..thief.answer(&thief.statement(challenge.challenge)) };
+    let stolen =
+        SignInAgent { provider: Some(back(code.clone())), ..thief.answer(&thief.statement(challenge.challenge)) };
     thief.send(&stolen).await.is(ErrorCode::Unauthorised);
     bank.clerk.send(&bank.answer(&challenge, Some(code))).await.ok();
 }

@@ -108,9 +108,18 @@ pub struct SignInAgent {
     /// What the passkey says; needed where one was enrolled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assertion: Option<Assertion>,
-    /// What the identity provider returned to the page as `code`; needed where the organisation has a provider.
+    /// What the identity provider said; needed where the organisation has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    pub provider: Option<Returned>,
+}
+
+/// With what an identity provider sent an agent's browser back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    /// Good once, for the challenge that was its `state`.
+    pub code: String,
+    /// The path of the page to which it came, `/agent` or `/agent/sign-in`.
+    pub back: String,
 }
 
 /// What a passkey says (WebAuthn section 5.2.2, AuthenticatorAssertionResponse).
