@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::push::{self, PushKeyError, Pushes};
 use crate::settings::{Settings, SettingsError};
+use crate::signing_key::{SigningKey, SigningKeyError};
 use crate::site::{Site, SiteError};
 use crate::store::Store;
 use crate::tickets::Tickets;
@@ -36,6 +37,9 @@ pub enum StartError {
     /// See [`KeyFileError`].
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// See [`SigningKeyError`].
+    #[error(transparent)]
+    Signing(#[from] SigningKeyError),
     /// See [`SiteError`].
     #[error(transparent)]
     Site(#[from] SiteError),
@@ -171,6 +175,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
     let keys = KeyFile::read(&settings.key_file, &settings.data)?;
     let pushes = Pushes::of(&settings)?;
     let store = Store::open(&settings.data).await?;
+    let signing = SigningKey::of(&settings.data)?;
 
     let (listener, address) = bind(settings.listen).await?;
     let metrics_listener = match settings.metrics_listen {
@@ -184,6 +189,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
         origins: origins(&settings, address),
         clock,
         keys,
+        signing,
         store,
         mailboxes: Mailboxes::default(),
         lives: Lives::new(),
