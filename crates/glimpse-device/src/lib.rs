@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod lend;
 pub mod linking;
 pub mod listing;
+mod looks;
 mod mailbox;
 pub mod organisations;
 pub mod passkey;

@@ -27,6 +27,7 @@ mod flood;
 mod guessing;
 mod hostile;
 mod inflight;
+mod ledger;
 mod memory;
 mod peers;
 mod phone;

@@ -9,9 +9,12 @@ import { deviceName } from "../words.js";
 /** @param {number} at @returns {string} */
 const moment = (at) => time(at, { dateStyle: "medium", timeStyle: "short" });
 
+/** How a person says no. */
+const NOES = ["declined", "approval-timed-out"];
+
 /** A request that came to nothing: from what was asked to the no. @param {Record<string, any>} declined */
 function declinedRow({ at, code, asked }) {
-  const how = has(`declined.${code}`) ? t(`declined.${code}`) : t("declined.other");
+  const how = t(NOES.includes(code) ? `declined.${code}` : "declined.other");
   return h(
     "li",
     { class: "declined" },

@@ -340,7 +340,7 @@ fn t065_the_first_link_that_does_not_hold_is_named() {
 }
 
 #[test]
-fn t027_a_log_by_a_device_that_was_taken_out_since_holds_and_one_that_it_made_afterwards_does_not() {
+fn t065_a_log_by_a_device_that_was_taken_out_since_holds_and_one_that_it_made_afterwards_does_not() {
     let mut world = World::new();
     let lent = world.events(world.chain.head());
     let belonged = world.chain.head();
