@@ -361,11 +361,4 @@ impl fmt::Debug for Portal {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "a test that meets what it does not expect has failed, and says where"
-)]
 mod tests;

@@ -49,11 +49,11 @@ impl Face for Page {
     }
 
     fn end(&self) {
-        self.0.ends.set(self.0.ends.get() + 1);
+        self.0.ends.update(|ends| ends.saturating_add(1));
     }
 
     fn noted(&self) {
-        self.0.noted.set(self.0.noted.get() + 1);
+        self.0.noted.update(|noted| noted.saturating_add(1));
         self.0.news.notify_one();
     }
 
@@ -177,7 +177,7 @@ impl World {
             name: "Sam Okoro".to_owned(),
             key,
             role,
-            not_before: UnixMillis(now.0 - HOUR),
+            not_before: UnixMillis(now.0.saturating_sub(HOUR)),
             not_after: now.plus(HOUR),
         };
         by.vouch(&credential)
