@@ -112,6 +112,7 @@ class Scenarios(unittest.TestCase):
             "OrganisationRequest": "organisation/request",
             "AgentSignIn": "agent/sign-in",
             "Outcome": "agent/outcome",
+            "Destroyed": "session/destroyed",
         }
         for name, label in statements.items():
             computed[f"statement signature, {name}"] = preimages.statement(label, b"statement")

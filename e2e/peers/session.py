@@ -79,13 +79,16 @@ EVENT = choice(
     _2=array("OpenedUnit", tag=only(2), request=_REQUEST, signature=octets(64)),
     _3=array("RefusedOpening", tag=only(3), error=uint, request=_REQUEST, signature=octets(64)),
     _4=array("Ended", tag=only(4), error=uint, end=_REQUEST, signature=octets(64)),
-    _5=array("Deleted", tag=only(5)),
+    _5=array("Deleted", tag=only(5), statement=_REQUEST, signature=octets(64)),
     _6=array("Countersigned", tag=only(6), head=octets(32), signature=octets(64)),
 )
 RECEIPT = array(
     "Receipt", suite=suite, session=octets(16), seq=uint, previous=octets(32), at=uint, event=EVENT
 )
 END = array("End", suite=suite, session=octets(16), side=uint, last_receipt=octets(32), at=uint)
+DESTROYED = array(
+    "Destroyed", suite=suite, server=octets(32), session=octets(16), head=octets(32), at=uint, units=uint
+)
 STOP = array(
     "Stop", suite=suite, session=octets(16), account=octets(32), device=octets(32), at=uint, head=HEAD
 )
@@ -133,11 +136,11 @@ class Receipts:
         receipt = decode(raw, RECEIPT, MESSAGE)
         if (receipt.session, receipt.seq, receipt.previous) != (self._session, self.count, self.head):
             raise _tampered("the receipts do not chain")
-        self._check(receipt.event)
+        self._check(receipt.event, receipt.at)
         self._hashes.append(H(preimages.receipt_hash(raw)))
         self.newest = receipt.event
 
-    def _check(self, event):
+    def _check(self, event, at):
         kind = type(event).__name__
         if self.count == 0 and kind != "Granted":
             raise _tampered("the first receipt is not of a grant")
@@ -159,9 +162,15 @@ class Receipts:
             signed = preimages.statement("session/countersign", statement)
             sound = event.head == self.head and signed_by(self._device_key, event.signature, signed)
         else:
-            sound = self._ended
+            sound = self._ended and self._destroyed(event, at)
         if not sound:
             raise _tampered(f"a receipt: {kind}")
+
+    def _destroyed(self, event, at):
+        """Whether a server signed it for this place. Whether it is the server that somebody met, that somebody tells."""
+        word = decode(event.statement, DESTROYED, 1024)
+        fits = (word.session, word.head, word.at) == (self._session, self.head, at)
+        return fits and signed_by(word.server, event.signature, preimages.statement("session/destroyed", event.statement))
 
     def _ended_by_whom(self, event):
         """0 the server, or the side that signed; None when nobody did. Whether it is a Stop, the account's chain tells."""

@@ -278,6 +278,23 @@ impl<B: Borrow<Browser>> Portal<B> {
         self.browser().tap("outcome-end").await?;
         self.browser().reason().await
     }
+
+    /// After somebody else ended the session: says what came of it, or nothing, and returns the reason that the page of the end gives.
+    ///
+    /// # Errors
+    /// When it is not asked, or the page does not come.
+    pub async fn over(&self, said: Option<&str>) -> Result<String> {
+        let browser = self.browser();
+        browser.shows("#outcome-none").await?;
+        match said {
+            None => browser.tap("outcome-none").await?,
+            Some(text) => {
+                browser.write("outcome-text", text).await?;
+                browser.tap("outcome-end").await?;
+            }
+        }
+        browser.reason().await
+    }
 }
 
 /// Gives a browser an authenticator of its own, for as long as what is returned is kept.

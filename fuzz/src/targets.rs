@@ -21,7 +21,9 @@ use glimpse_wire::pairing::{
     BlobKey, Grant, GrantBody, HelloCore, Identity, Introduction, Message, Offer, Purpose, Terms,
 };
 use glimpse_wire::record::{Decision, Deletion, Envelope, Meta, Page};
-use glimpse_wire::session::{Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, Stop, UnitEnvelope};
+use glimpse_wire::session::{
+    Countersignature, Destroyed, End, GrantSubmission, OpenRequest, Opened, Receipt, Stop, UnitEnvelope,
+};
 use glimpse_wire::{SessionId, decode, encode};
 use rand_core::SeedableRng;
 
@@ -56,6 +58,7 @@ pub fn messages(data: &[u8]) {
     canonical::<Receipt>(data);
     canonical::<End>(data);
     canonical::<Countersignature>(data);
+    canonical::<Destroyed>(data);
     canonical::<GrantSubmission>(data);
     canonical::<ToServer>(data);
     canonical::<ToEnd>(data);
@@ -117,7 +120,7 @@ pub fn receipts(data: &[u8]) {
     let _refused_or_not = ReceiptChain::new(session).push(data);
     if let Ok(receipts) = decode::<Vec<Bytes>>(data, usize::MAX) {
         let key = ACCOUNT.device.public().signing;
-        if let Ok(audit) = audit(session, &key, &|_| None, &receipts) {
+        if let Ok(audit) = audit(session, &key, &|_| None, None, &receipts) {
             assert_eq!(audit.openings, 0, "nobody has signed anything here");
         }
     }

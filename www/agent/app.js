@@ -8,7 +8,8 @@ import { Session } from "../screens/session.js";
 import { Wait } from "../screens/wait.js";
 import { choose, chosen, has, preferred, t } from "../text.js";
 import { Desk } from "./desk.js";
-import { askOutcome } from "./outcome.js";
+import { Ledger } from "./ledger.js";
+import { askOutcome, askOutcomeAfter } from "./outcome.js";
 
 /** @typedef {import("../engine.js").Intent} Intent */
 /** @typedef {import("../engine.js").Report} Report */
@@ -24,14 +25,19 @@ import { askOutcome } from "./outcome.js";
  * @property {(intent: Intent, go: () => void) => boolean} holds whether the page waits with it, until it may go
  * @property {(snapshot: Snapshot) => boolean} shows hears of each snapshot; whether the page draws it
  * @property {(report: Report) => void} hears
+ * @property {(code: string) => void} ended a session ended, and what came of it is asked
  * @property {(code: string) => void} over a session ended: takes another document
  * @property {(code: string) => void} failed
  */
 
-const SCREENS = { agent: Desk, wait: Wait, session: Session };
+const SCREENS = { agent: Desk, ledger: Ledger, wait: Wait, session: Session };
 
 /** How long the end waits for the log. */
 const OUTCOME_MILLIS = 2_000;
+/** How long the question of what came of it stands, where somebody else ended the session. */
+const ASKING_MILLIS = 120_000;
+/** The ends after which it is asked. */
+const ASKED_AFTER = ["session-ended", "session-expired", "session-idle"];
 
 export class Page {
   /** @type {Around | null} */
@@ -54,6 +60,10 @@ export class Page {
   #cancelled = false;
   /** The latest moment at which a session ends whose outcome was said. */
   #ending = 0;
+  /** Whether this side ended the session, and has said what came of it. */
+  #said = false;
+  /** Why the session is over that somebody else ended. */
+  #over = "";
 
   /** @param {Around | null} [around] */
   constructor(around = null) {
@@ -156,11 +166,43 @@ export class Page {
     }, likely);
   }
 
+  /** Somebody else ended the session: nothing of it stays, and what came of it is asked before this document goes. @param {string} code */
+  #ended(code) {
+    // Whoever was taken back leaves nothing in the log.
+    if (!ASKED_AFTER.includes(code)) return this.#leave(code);
+    this.#engine?.send({ type: "over" });
+    this.#around?.ended(code);
+    this.#blank();
+    this.#name = "ended";
+    removeEventListener("beforeunload", ask);
+    this.#agent = null;
+    byId("case-shown").hidden = true;
+    // What was said aloud had titles in it.
+    for (const id of ["case-shown", "polite", "assertive"]) say(byId(id), "");
+    document.title = t("title.agent");
+    document.documentElement.dataset.screen = "ended";
+    this.#over = code;
+    // Said already, and on its way into the log: the end was only quicker.
+    if (this.#ending) return;
+    setTimeout(() => this.#leave(code), ASKING_MILLIS);
+    this.#askAfter();
+  }
+
+  #askAfter() {
+    askOutcomeAfter(byId("main"), this.#over, (said) => {
+      if (!said) return this.#leave(this.#over);
+      this.#engine?.send({ type: "outcome", ...said });
+      this.#ending = setTimeout(() => this.#end(), OUTCOME_MILLIS);
+    });
+  }
+
   /** Ends the session, once what came of it was said. */
   #end() {
     if (!this.#ending) return;
     clearTimeout(this.#ending);
     this.#ending = 0;
+    if (this.#over) return this.#leave(this.#over);
+    this.#said = true;
     this.#engine?.send({ type: "end" });
   }
 
@@ -176,6 +218,8 @@ export class Page {
     if (report.kind === "alive") return;
     this.#around?.hears(report);
     if (report.kind === "noted") return this.#end();
+    // What is still on its way of a look that is over goes nowhere.
+    if (this.#over) return;
     if (report.kind === "snapshot") return this.#show(report.snapshot);
     if (report.kind === "bytes" || report.kind === "view") {
       if (report.unit !== this.#opened[0]?.unit || report.offset === 0) this.#opened = [];
@@ -189,14 +233,14 @@ export class Page {
     byId("loading").hidden = true;
     if (this.#around && !this.#around.shows(snapshot)) return;
     if (snapshot.screen === "over") {
-      if (snapshot.over.session) return this.#leave(snapshot.over.code);
+      if (snapshot.over.session) return this.#said ? this.#leave(snapshot.over.code) : this.#ended(snapshot.over.code);
       // Nothing was lent: back to the desk, where the case still stands.
       this.#failure = this.#cancelled ? null : snapshot.over.code;
       this.#cancelled = false;
       return this.#send({ type: "desk" });
     }
     if (snapshot.screen === "ending") return this.#blank();
-    if (snapshot.screen === "agent") this.#agent = snapshot.agent;
+    if (snapshot.agent) this.#agent = snapshot.agent;
     if (snapshot.agent?.leave && this.#back) location.assign(`${snapshot.agent.leave}&redirect_uri=${encodeURIComponent(location.origin + this.#back)}`);
     // The viewer draws itself from here on, below what is known of the case.
     if (snapshot.agent?.stage === "looking") return;
@@ -209,7 +253,7 @@ export class Page {
     this.#screen.draw({ ...snapshot, failure: this.#failure });
     const heard = snapshot.announcement;
     // The portal counts its own, the viewer as well.
-    const said = heard ? `${snapshot.screen === "agent"}${heard.number}` : "";
+    const said = heard ? `${Boolean(snapshot.agent)}${heard.number}` : "";
     if (heard && said !== this.#spoken) {
       this.#spoken = said;
       say(byId(heard.urgent ? "assertive" : "polite"), t(heard.key, heard.values));
@@ -221,8 +265,8 @@ export class Page {
     const { name = "", organisation = "" } = this.#agent ?? {};
     byId("who").hidden = !name;
     say(byId("who-name"), name ? t("agent.who", { name, organisation }) : "");
-    const looking = this.#name !== "agent";
-    byId("back").hidden = this.#name !== "enter";
+    const looking = this.#name !== "agent" && this.#name !== "ledger";
+    byId("back").hidden = this.#name !== "enter" && this.#name !== "ledger";
     byId("case-shown").hidden = !looking;
     say(byId("case-shown"), looking ? t("agent.case.shown", { case: this.#case.case, reason: this.#case.reason }) : "");
     byId("hand-over").hidden = this.#name !== "session";
@@ -262,6 +306,7 @@ export class Page {
 
   #redraw() {
     document.documentElement.lang = chosen();
+    if (this.#over) return this.#askAfter();
     if (!this.#last) return;
     const opened = this.#opened;
     this.#change(this.#last.screen);

@@ -73,7 +73,10 @@ export class Desk {
       h("p", {}, t("agent.unvouched.what", { organisation: agent.organisation })),
       this.#button("primary", "agent.again", { type: "again" }, true),
     ],
-    ready: (agent) => [this.#caseForm(agent)],
+    ready: (agent) => [
+      this.#caseForm(agent),
+      ...(agent.supervisor ? [h("section", { class: "supervise" }, h("h2", {}, t("agent.supervise.title")), h("p", { class: "hint" }, t("agent.supervise.what")), h("button", { type: "button", class: "plain", id: "supervise", onclick: () => this.#send({ type: "ledger", act: "read" }) }, t("agent.supervise")))] : []),
+    ],
   };
 
   /** @param {string} kind @param {string} key @param {import("../engine.js").Intent} intent @param {boolean} [first] */

@@ -146,8 +146,14 @@ class Frame {
   hears() {}
 
   /** @param {string} code */
-  over(code) {
+  ended(code) {
     if (this.#live) this.#say("session-ended", { code });
+    this.#live = false;
+  }
+
+  /** @param {string} code */
+  over(code) {
+    this.ended(code);
     // Another document takes this one's place, in the same place of the history.
     history.replaceState(null, "", `#${code}`);
     location.reload();

@@ -63,6 +63,8 @@ class SignIn {
     if (kind === "handed") close();
   }
 
+  ended() {}
+
   over() {
     close();
   }

@@ -12,13 +12,19 @@ use glimpse_core::account::NewAccount;
 use glimpse_core::attempts::Attempts;
 use glimpse_core::code::{Nameplate, PairingCode};
 use glimpse_core::kem::{KemPublic, KemSecret};
+use glimpse_core::keys::WriterKeys;
 use glimpse_core::pairing::device::{self, Setup};
 use glimpse_core::pairing::viewer::{Asking, Claims, ExpectOffer};
+use glimpse_core::receipts::audit;
 use glimpse_core::record::{Author, Draft, OpenedVersion, Place, Recipient};
 use glimpse_core::secret::ServerShare;
-use glimpse_wire::pairing::Purpose;
+use glimpse_wire::account::{Head, Signed};
+use glimpse_wire::ids::{Bytes, SignatureBytes};
+use glimpse_wire::pairing::{Purpose, Terms, TermsUnit};
+use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::record::{Envelope, Meta};
-use glimpse_wire::{Hash, MailboxId, UnixMillis};
+use glimpse_wire::session::{Destroyed, Event, OpenRequest, Receipt};
+use glimpse_wire::{AccountId, ErrorCode, Hash, MailboxId, SUITE, SessionId, UnitId, UnixMillis, encode};
 use rand_core::SeedableRng as _;
 
 type Random = chacha20::ChaCha20Rng;
@@ -36,6 +42,61 @@ fn main() {
     content(&account, rng);
     kem(rng);
     handshake(&account, rng);
+    trail(rng);
+}
+
+/// A trail of 1,000 openings, verified as an auditor does: links, places, and every signature.
+fn trail(rng: &mut Random) {
+    const OPENINGS: u64 = 1_000;
+    let (device, viewer, server) = (WriterKeys::generate(rng), WriterKeys::generate(rng), WriterKeys::generate(rng));
+    let (session, unit) = (SessionId([1; 16]), UnitId([2; 16]));
+    let mut receipts: Vec<Bytes> = Vec::new();
+    let mut head = Hash::ZERO;
+    let mut write = |event: Event| {
+        let (seq, at) = (u64::try_from(receipts.len()).unwrap(), UnixMillis(1));
+        let receipt = encode(&Receipt { suite: SUITE, session, seq, previous: head, at, event });
+        head = preimage::receipt_hash(&receipt);
+        receipts.push(Bytes(receipt));
+        head
+    };
+    // A grant is signed by core alone: an auditor of the openings begins with the one that a device made.
+    let terms = encode(&Terms {
+        suite: SUITE,
+        session,
+        account: AccountId([3; 32]),
+        viewer: viewer.signing().public(),
+        units: vec![TermsUnit::Sealed { unit }],
+        rights: 1,
+        budget: 2_000,
+        rate: 2_000,
+        issued: UnixMillis(0),
+        expires: UnixMillis(600_000),
+        head: Head { seq: 0, hash: Hash::ZERO },
+        seq: 1,
+        asked: Hash::ZERO,
+    });
+    let signed = preimage::grant_signature(&Hash([5; 32]), &Hash([6; 32]), &terms, &Hash([7; 32]));
+    let key = ed25519_dalek::SigningKey::from_bytes(device.to_bytes().as_slice().try_into().unwrap());
+    let signature = SignatureBytes(ed25519_dalek::Signer::sign(&key, &signed).to_bytes());
+    let (transcript, kem, sealed) = (Hash([5; 32]), Hash([6; 32]), Hash([7; 32]));
+    let mut last_receipt = write(Event::Granted { terms: Bytes(terms), transcript, kem, sealed, signature });
+    for counter in 1..=OPENINGS {
+        let request = OpenRequest { suite: SUITE, session, unit, from: 0, to: 1, counter, last_receipt };
+        let Signed { statement, signature } = viewer.signing().sign_statement(StatementKind::Open, &request);
+        last_receipt = write(Event::Opened { request: statement, signature });
+    }
+    let (code, statement, signature) = (ErrorCode::SessionExpired, Bytes(Vec::new()), SignatureBytes([0; 64]));
+    let head = write(Event::Ended { code, statement, signature });
+    let server_key = server.signing().public();
+    let word = Destroyed { suite: SUITE, server: server_key, session, head, at: UnixMillis(1), units: 1 };
+    let Signed { statement, signature } = server.signing().sign_statement(StatementKind::Destroyed, &word);
+    write(Event::Deleted { statement, signature });
+    let samples = 5;
+    let seconds = median(samples, || {
+        let audited = audit(session, &device.signing().public(), &|_| None, Some(&server_key), &receipts).unwrap();
+        assert!(black_box(audited).deleted.is_some());
+    });
+    tell("receipts_verified", f64::from(u32::try_from(receipts.len()).unwrap()) / seconds, "1/s", samples);
 }
 
 /// Runs `act` so many times; the median, in seconds.

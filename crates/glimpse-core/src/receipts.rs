@@ -7,7 +7,7 @@ use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::pairing::{Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::session::{Countersignature, End, Event, OpenRequest, Receipt, Side, Stop};
+use glimpse_wire::session::{Countersignature, Destroyed, End, Event, OpenRequest, Receipt, Side, Stop};
 use glimpse_wire::{
     AccountId, DeviceId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, decode, encode,
     signature,
@@ -114,8 +114,8 @@ pub struct Audit {
     pub ended: bool,
     /// The device of the account that ended it, where it was neither of the two sides.
     pub stopped_by: Option<DeviceId>,
-    /// Whether the server's word that it deleted is in it.
-    pub deleted: bool,
+    /// The key of the server that signed that it destroyed the session, if its word is in it.
+    pub deleted: Option<SigningKeyBytes>,
     /// Fields that the device withheld from what it lent.
     pub withheld: u64,
 }
@@ -133,7 +133,8 @@ pub type Others<'o> = &'o dyn Fn(&Stop) -> Option<SigningKeyBytes>;
 
 /// Verifies a whole trail offline: links, every signature by device and viewer, and that what they signed fits its
 /// place (protocol section 7.3). That it holds does not say that it is whole: see [`Audit::ended`]. `device` lent, `others`
-/// knows those that may have ended it.
+/// knows those that may have ended it. `server` is the key that whoever audits met; without it the word of a server is
+/// checked by the key that it names, and [`Audit::deleted`] says which.
 ///
 /// # Errors
 /// [`BrokenTrail`] with the first receipt that does not hold. Those before it do.
@@ -141,11 +142,13 @@ pub fn audit(
     session: SessionId,
     device: &SigningKeyBytes,
     others: Others<'_>,
+    server: Option<&SigningKeyBytes>,
     receipts: &[Bytes],
 ) -> Result<Audit, BrokenTrail> {
     let mut auditor = Auditor {
         device,
         others,
+        server,
         chain: ReceiptChain::new(session),
         earlier: BTreeSet::from([Hash::ZERO]),
         granted: None,
@@ -163,6 +166,7 @@ pub fn audit(
 struct Auditor<'k> {
     device: &'k SigningKeyBytes,
     others: Others<'k>,
+    server: Option<&'k SigningKeyBytes>,
     chain: ReceiptChain,
     /// Hashes of the receipts so far, and zero: what a signed statement may name as the newest that its signer held. A
     /// server that leaves a receipt out and links the rest anew is found out by the next statement that names it.
@@ -216,10 +220,8 @@ impl Auditor<'_> {
                 }
                 self.audit.ended = true;
             }
-            Event::Deleted => {
-                let fits = self.audit.ended && !self.audit.deleted;
-                fits.then_some(()).ok_or(OpenError)?;
-                self.audit.deleted = true;
+            Event::Deleted { statement, signature: by } => {
+                self.deleted(&receipt, before, &Signed { statement: statement.clone(), signature: *by })?;
             }
             Event::Countersigned { head, signature: by } => {
                 let seq = receipt.seq.checked_sub(1).ok_or(OpenError)?;
@@ -286,6 +288,24 @@ impl Auditor<'_> {
         let request = verify_opening(&granted.viewer, request, by)?;
         let fits = request.suite == SUITE && request.session == *session && !self.audit.ended;
         if fits { Ok(request) } else { Err(OpenError) }
+    }
+
+    /// The server destroyed an ended session, once: it signs that under the receipt before, at the time of this one, for as
+    /// many units as Terms listed.
+    fn deleted(&mut self, receipt: &Receipt, before: Hash, signed: &Signed) -> Result<(), OpenError> {
+        let claimed: Destroyed = signed.peek()?;
+        let word: Destroyed = signed.open(StatementKind::Destroyed, &claimed.server)?;
+        let fits = self.audit.ended
+            && self.audit.deleted.is_none()
+            && self.server.is_none_or(|server| *server == word.server)
+            && word.suite == SUITE
+            && word.session == receipt.session
+            && word.head == before
+            && word.at == receipt.at
+            && usize::try_from(word.units) == Ok(self.units.len());
+        fits.then_some(()).ok_or(OpenError)?;
+        self.audit.deleted = Some(word.server);
+        Ok(())
     }
 
     fn end(&mut self, session: &SessionId, signed: &Signed) -> Result<(), OpenError> {

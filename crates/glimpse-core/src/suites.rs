@@ -138,7 +138,7 @@ fn opening(suites: Suites) -> (Result<(), ErrorCode>, Result<(), BrokenTrail>) {
     let word = Countersignature { suite: suites.countersignature, session, head, seq: 2 };
     let (_, signature) = resigned(by_device, StatementKind::Countersign, &word);
     trail.push(Bytes(receipt(suites.receipt, 3, head, Event::Countersigned { head, signature })));
-    (taken, audit(session, &by_device.public(), &|_| None, &trail).map(|_audit| ()))
+    (taken, audit(session, &by_device.public(), &|_| None, None, &trail).map(|_audit| ()))
 }
 
 #[test]

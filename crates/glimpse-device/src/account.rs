@@ -14,7 +14,7 @@ use glimpse_wire::api::{Account, AccountDeletion, CreateAccount, Info, SignedJso
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_ACCOUNT_ANSWER, MAX_JSON, MAX_TITLE};
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{AccountId, ErrorCode, SUITE, UnixMillis, encode};
+use glimpse_wire::{AccountId, ErrorCode, SUITE, SigningKeyBytes, UnixMillis, encode};
 
 use crate::access::{KeptToken, RequestSigner, Shared};
 use crate::api::{Api, bare, json, with_json};
@@ -61,6 +61,8 @@ pub struct Device {
     /// How far this device has read the log of changes, and whether it is intact; nothing before it was asked for.
     pub(crate) followed: Cell<Option<Followed>>,
     pub(crate) published: RefCell<Published>,
+    /// The server's signing key, as this device met it first; nothing before it did.
+    pub(crate) server_key: Cell<Option<SigningKeyBytes>>,
 }
 
 impl Device {
@@ -103,6 +105,7 @@ impl Device {
         profile.confirmed = true;
         device.home.store_profile(&profile).await?;
         device.state_head().await?;
+        device.meet_server().await?;
         drop(held);
         if !profile.name.is_empty() {
             // The account is there without it; a name can be given at any time.
@@ -157,6 +160,7 @@ impl Device {
         vault: DeviceVault,
     ) -> Result<Self, DeviceError> {
         let stored = home.chain().await?;
+        let server_key = home.server_key().await?;
         let vault = Rc::new(vault);
         let known = Known::open(&stored, &vault)?;
         let mut api = Api::new(Rc::clone(&ground.transport));
@@ -183,6 +187,7 @@ impl Device {
             rekeying: Cell::new(false),
             followed: Cell::new(None),
             published: RefCell::default(),
+            server_key: Cell::new(server_key),
         })
     }
 
@@ -234,6 +239,27 @@ impl Device {
     /// [`DeviceError::Refused`].
     pub async fn info(&self) -> Result<Info, DeviceError> {
         json(self.api.call(bare(Method::Get, "/v1/info".to_owned())).await?, MAX_JSON).await
+    }
+
+    /// Remembers the server's signing key where this device has not met it yet: what it says of a session that it destroyed
+    /// counts only by that key. First contact is trusted once, and before anything is lent.
+    ///
+    /// # Errors
+    /// [`DeviceError::Refused`], [`DeviceError::Storage`].
+    pub(crate) async fn meet_server(&self) -> Result<(), DeviceError> {
+        if self.server_key.get().is_none() {
+            // Another process of this home may have met it.
+            let key = match self.home.server_key().await? {
+                Some(key) => key,
+                None => {
+                    let key = self.info().await?.signing_key;
+                    self.home.store_server_key(&key).await?;
+                    key
+                }
+            };
+            self.server_key.set(Some(key));
+        }
+        Ok(())
     }
 
     /// Says to the server, for writers to read, that the head this device knows is the newest.

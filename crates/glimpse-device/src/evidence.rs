@@ -7,7 +7,7 @@ use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::organisation::Asked;
 use glimpse_wire::session::Receipt;
-use glimpse_wire::{DeviceId, Malformed, SessionId, decode, encode};
+use glimpse_wire::{DeviceId, Malformed, SessionId, SigningKeyBytes, decode, encode};
 use minicbor::{Decode, Encode};
 
 use crate::account::Device;
@@ -17,13 +17,13 @@ use crate::sessions::{SessionTrail, Verdict, first_terms, stopper};
 use crate::writer::check_card;
 
 /// Form of the file.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// A file, in bytes at most.
 pub const MAX_EVIDENCE: usize = 256 * 1024 * 1024;
 
-/// What is in the file: `[3, [* link], device: bytes(32), [* receipt: bytes], [* asked]]`, CBOR: the account's chain, the
-/// device that lent, receipts as the server wrote them (protocol sections 4 and 7.3), and what an agent asked, at most once
-/// (6.7).
+/// What is in the file: `[4, [* link], device: bytes(32), [* receipt: bytes], [* asked], [* server: bytes(32)]]`, CBOR: the account's chain, the
+/// device that lent, receipts as the server wrote them (protocol sections 4 and 7.3), what an agent asked, at most once
+/// (6.7), and the signing key of the server that the device had met, at most once.
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Evidence {
     #[n(0)]
@@ -36,6 +36,8 @@ pub struct Evidence {
     receipts: Vec<Bytes>,
     #[n(4)]
     asked: Vec<Asked>,
+    #[n(5)]
+    server: Vec<SigningKeyBytes>,
 }
 
 /// Why a file is no evidence.
@@ -68,7 +70,11 @@ impl Evidence {
     /// [`NoEvidence::Malformed`].
     pub fn parse(bytes: &[u8]) -> Result<Self, NoEvidence> {
         let evidence: Self = decode(bytes, MAX_EVIDENCE).map_err(|Malformed| NoEvidence::Malformed)?;
-        if evidence.version == VERSION && !evidence.receipts.is_empty() && evidence.asked.len() <= 1 {
+        if evidence.version == VERSION
+            && !evidence.receipts.is_empty()
+            && evidence.asked.len() <= 1
+            && evidence.server.len() <= 1
+        {
             Ok(evidence)
         } else {
             Err(NoEvidence::Malformed)
@@ -86,7 +92,7 @@ impl Evidence {
         let lender = first_terms(&self.receipts).and_then(|terms| chain.active_at(&self.device, &terms.head));
         let device = &lender.ok_or(NoEvidence::OtherAccount)?.device.signing;
         let session = self.session().ok_or(NoEvidence::Broken { seq: 0 })?;
-        let audit: Audit = audit(session, device, &|stop| stopper(&chain, stop), &self.receipts)
+        let audit: Audit = audit(session, device, &|stop| stopper(&chain, stop), self.server.first(), &self.receipts)
             .map_err(|broken| NoEvidence::Broken { seq: broken.seq })?;
         let verdict = Verdict::of(&audit);
         let asked = self.asked.first().cloned();
@@ -109,6 +115,7 @@ impl Device {
         let links = self.home.chain().await?.links;
         let device = self.lender(trail.session, &trail.receipts);
         let asked = trail.asked.iter().cloned().collect();
-        Ok(Evidence { version: VERSION, links, device, receipts: trail.receipts.clone(), asked })
+        let server = self.server_key.get().into_iter().collect();
+        Ok(Evidence { version: VERSION, links, device, receipts: trail.receipts.clone(), asked, server })
     }
 }

@@ -12,6 +12,8 @@
 //! | `attempts.cbor` | failed pairings | nothing: who can write here can lend anyway |
 //! | `organisations/<key>.cbor` | the newest list of what an organisation has revoked: public | its own signature |
 //! | `asked/<session>.cbor` | what the agent of a session asked | its own signatures, and the Terms that commit to it |
+//! | `server.cbor` | the key by which the server that was met signs what it destroyed: public | nothing |
+//! | `declined/<session>.cbor` | what an agent asked that came to nothing, when and why | its own signatures; that it was declined, nothing |
 //! | `receipts/<session>.cbor` | the audit trail of each session | its own signatures |
 //! | `locks/` | empty files that processes lock | |
 
@@ -20,7 +22,7 @@ use std::rc::Rc;
 
 use glimpse_core::attempts::Attempts;
 use glimpse_wire::limits::{MAX_LINK, MAX_LINKS};
-use glimpse_wire::{Malformed, decode, encode};
+use glimpse_wire::{Malformed, SigningKeyBytes, decode, encode};
 use minicbor::{Decode, Encode};
 
 use crate::chain::StoredChain;
@@ -32,6 +34,7 @@ const MAX_PROFILE: usize = 16 * 1024;
 /// A chain as it is stored, in bytes.
 const MAX_CHAIN: usize = MAX_LINKS * MAX_LINK;
 const MAX_COUNTER: usize = 16;
+const MAX_SERVER_KEY: usize = 64;
 const MAX_ATTEMPTS: usize = 4 * 1024;
 
 /// What a device knows of itself before its keys are unlocked.
@@ -107,6 +110,8 @@ impl Home {
     const RECEIPTS: &'static str = "receipts";
     const ORGANISATIONS: &'static str = "organisations";
     const ASKED: &'static str = "asked";
+    const DECLINED: &'static str = "declined";
+    const SERVER: &'static str = "server.cbor";
 
     /// In `storage`.
     #[must_use]
@@ -275,6 +280,16 @@ impl Home {
         Ok(given)
     }
 
+    /// The server's signing key, as this device met it first.
+    pub(crate) async fn server_key(&self) -> Result<Option<SigningKeyBytes>, DeviceError> {
+        let Some(bytes) = self.storage.read(Self::SERVER).await? else { return Ok(None) };
+        decode(&bytes, MAX_SERVER_KEY).map(Some).map_err(|Malformed| DeviceError::Damaged(Self::SERVER))
+    }
+
+    pub(crate) async fn store_server_key(&self, key: &SigningKeyBytes) -> Result<(), StorageError> {
+        self.storage.write(Self::SERVER, &encode(key)).await
+    }
+
     /// Keeps other processes from changing what is known of organisations.
     pub(crate) async fn lock_organisations(&self) -> Result<Guard, StorageError> {
         self.storage.lock("organisations").await
@@ -304,6 +319,20 @@ impl Home {
         self.storage.write(&format!("{}/{session}.cbor", Self::ASKED), bytes).await
     }
 
+    pub(crate) async fn declined_request(&self, session: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.storage.read(&format!("{}/{session}.cbor", Self::DECLINED)).await
+    }
+
+    pub(crate) async fn store_declined(&self, session: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        self.storage.write(&format!("{}/{session}.cbor", Self::DECLINED), bytes).await
+    }
+
+    /// The sessions that requests would have begun which came to nothing.
+    pub(crate) async fn declined(&self) -> Result<Vec<String>, StorageError> {
+        let names = self.storage.list(Self::DECLINED).await?;
+        Ok(names.iter().filter_map(|name| Some(name.strip_suffix(".cbor")?.to_owned())).collect())
+    }
+
     pub(crate) async fn trails(&self) -> Result<Vec<String>, StorageError> {
         let names = self.storage.list(Self::RECEIPTS).await?;
         Ok(names.iter().filter_map(|name| Some(name.strip_suffix(".cbor")?.to_owned())).collect())
@@ -313,7 +342,8 @@ impl Home {
     pub(crate) async fn forget(&self) -> Result<(), StorageError> {
         // The keys first: without them nothing else can be used.
         let keys = [Self::KEYS, Self::PASSKEY];
-        let rest = [Self::LISTING, Self::INBOX, Self::ATTEMPTS, Self::COUNTER, Self::CHAIN, Self::PROFILE];
+        let rest =
+            [Self::LISTING, Self::INBOX, Self::ATTEMPTS, Self::COUNTER, Self::CHAIN, Self::SERVER, Self::PROFILE];
         for name in keys.into_iter().chain(rest) {
             self.storage.remove(name).await?;
         }
@@ -328,8 +358,10 @@ impl Home {
         for session in self.trails().await? {
             self.storage.remove(&format!("{}/{session}.cbor", Self::RECEIPTS)).await?;
         }
-        for name in self.storage.list(Self::ASKED).await? {
-            self.storage.remove(&format!("{}/{name}", Self::ASKED)).await?;
+        for folder in [Self::ASKED, Self::DECLINED] {
+            for name in self.storage.list(folder).await? {
+                self.storage.remove(&format!("{folder}/{name}")).await?;
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use glimpse_wire::account::{Head, RecoveryRequest, Signed};
 use glimpse_wire::api::AnnouncedRecovery;
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{DeviceId, SUITE, UnixMillis, decode, encode};
+use glimpse_wire::{DeviceId, ErrorCode, SUITE, SessionId, UnixMillis, decode, encode};
 use minicbor::{Decode, Encode};
 
 use crate::account::Device;
@@ -169,6 +169,35 @@ pub enum Notice {
         #[n(1)]
         devices: Vec<DeviceId>,
     },
+    /// An agent has begun to look at what another device of the account lent.
+    #[n(12)]
+    AgentLooks {
+        /// In which session.
+        #[n(0)]
+        session: SessionId,
+        /// Which device lent.
+        #[n(1)]
+        by: DeviceId,
+        /// When, by the server's clock.
+        #[n(2)]
+        at: UnixMillis,
+    },
+    /// That look is over.
+    #[n(13)]
+    AgentLooked {
+        /// The session.
+        #[n(0)]
+        session: SessionId,
+        /// Which device lent.
+        #[n(1)]
+        by: DeviceId,
+        /// When, by the server's clock.
+        #[n(2)]
+        at: UnixMillis,
+        /// Why it ended.
+        #[n(3)]
+        code: ErrorCode,
+    },
 }
 
 /// The beginning of a name, as it is kept here: others chose it, and the file has an end.
@@ -182,7 +211,10 @@ impl Notice {
     #[must_use]
     pub const fn happened_at(&self) -> Option<UnixMillis> {
         match self {
-            Self::Linked { at, .. } | Self::Doubled { at, .. } => Some(*at),
+            Self::Linked { at, .. }
+            | Self::Doubled { at, .. }
+            | Self::AgentLooks { at, .. }
+            | Self::AgentLooked { at, .. } => Some(*at),
             Self::PolicyChanged { at, .. } => *at,
             Self::Revoked { .. }
             | Self::Rotated { .. }

@@ -104,6 +104,12 @@ impl Device {
         self.set_policy(|policy| policy.organisations.push(pin.clone())).await
     }
 
+    /// What the user calls an organisation that is pinned.
+    #[must_use]
+    pub fn organisation_name(&self, key: &SigningKeyBytes) -> Option<String> {
+        self.chain().organisation(key, self.machine.now()).map(|pin| pin.name.clone())
+    }
+
     /// Whether an organisation that the user has pinned vouches for the agent of a pairing.
     ///
     /// # Errors

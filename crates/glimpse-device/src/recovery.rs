@@ -70,7 +70,9 @@ impl Device {
             | Notice::Forked { .. }
             | Notice::RolledBack { .. }
             | Notice::LogBroken { .. }
-            | Notice::Undone { .. } => None,
+            | Notice::Undone { .. }
+            | Notice::AgentLooks { .. }
+            | Notice::AgentLooked { .. } => None,
         }
     }
 

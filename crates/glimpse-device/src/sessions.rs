@@ -179,6 +179,8 @@ impl Device {
     pub async fn trail(&self, session: SessionId) -> Result<SessionTrail, DeviceError> {
         // Before the server is asked: what another process keeps meanwhile, the server has given it.
         let kept = self.kept_trail(session).await?;
+        // Where the server cannot be reached, it gives no trail either.
+        let _met = self.meet_server().await;
         let given = match (self.receipts_after(session, None).await, &kept) {
             (Ok(given), _) if !given.is_empty() => Given::Receipts(given),
             (Ok(_), None) => return Err(ErrorCode::NotFound.into()),
@@ -235,7 +237,7 @@ impl Device {
         let lender = self.lender(session, receipts);
         let member = known.chain.members().iter().find(|member| member.id == lender);
         let key = member.map_or_else(|| self.keys().signing().public(), |member| member.device.signing);
-        audit(session, &key, &|stop| stopper(&known.chain, stop), receipts)
+        audit(session, &key, &|stop| stopper(&known.chain, stop), self.server_key.get().as_ref(), receipts)
     }
 
     /// The device of the account that lent: this one, unless the first Terms are by another.
@@ -367,7 +369,7 @@ pub fn first_terms(receipts: &[Bytes]) -> Option<Terms> {
 /// Whether the first receipt holds Terms that this key signed.
 #[must_use]
 pub fn lent_by(key: &SigningKeyBytes, session: SessionId, receipts: &[Bytes]) -> bool {
-    audit(session, key, &|_| None, receipts.get(..1).unwrap_or_default()).is_ok()
+    audit(session, key, &|_| None, None, receipts.get(..1).unwrap_or_default()).is_ok()
 }
 
 /// The key of the device that ended a session which another one began, if it belonged to the account then.
@@ -407,7 +409,7 @@ fn summed_up(session: SessionId, receipts: &[Bytes]) -> KeptSession {
             }
             Event::Opened { .. } => told.opened = told.opened.saturating_add(1),
             Event::Ended { code, .. } => told.ended = Some(code),
-            Event::Refused { .. } | Event::Deleted | Event::Countersigned { .. } => {}
+            Event::Refused { .. } | Event::Deleted { .. } | Event::Countersigned { .. } => {}
         }
     }
     told

@@ -219,6 +219,12 @@ impl Names {
             Notice::RolledBack { ours, length } => {
                 (view.kind, view.seen, view.has) = ("rolled-back", Some(ours.seq.saturating_add(1)), Some(length));
             }
+            Notice::AgentLooks { by, .. } => {
+                (view.kind, view.by, view.way) = ("agent-looks", Some(self.of(&by)), Some("sessions"));
+            }
+            Notice::AgentLooked { by, .. } => {
+                (view.kind, view.by, view.way) = ("agent-looked", Some(self.of(&by)), Some("sessions"));
+            }
             Notice::LogBroken { alarm } => (view.kind, view.log) = ("log-broken", Some(self.log(&alarm))),
             Notice::Undone { devices, .. } if devices.is_empty() => view.kind = "undone",
             Notice::Undone { devices, .. } => {
@@ -255,6 +261,10 @@ impl Phone {
         let Some(device) = self.device() else { return };
         // What is wrong with the account stands in the inbox too.
         let synced = device.sync().await;
+        if synced.is_ok() {
+            // Which agents look is told beside the rest, and is no condition for it.
+            let _noted = device.note_looks().await;
+        }
         let Ok((notices, names, alarms)) = self.read_inbox(&device, synced).await else { return };
         let held = Held::of(&self.0.listing.borrow());
         let (there, devices) = {

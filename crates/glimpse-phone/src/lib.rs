@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod adding;
+mod declined;
 mod devices;
 mod face;
 mod held;

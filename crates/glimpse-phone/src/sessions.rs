@@ -14,6 +14,7 @@ use glimpse_wire::session::{End, Event, OpenRequest, Receipt, Side};
 use glimpse_wire::{ErrorCode, SessionId, UnitId, UnixMillis, decode};
 use serde::{Deserialize, Serialize};
 
+use crate::declined::DeclinedView;
 use crate::inbox::Named;
 use crate::phone::Phone;
 use crate::state::Place;
@@ -73,6 +74,8 @@ struct TrailView {
     /// The device that ended it, where that was neither of the two sides.
     stopper: Option<Named>,
     countersigned: bool,
+    /// Whether the server signed that it destroyed what it held.
+    destroyed: bool,
     receipts: Vec<ReceiptView>,
     #[serde(skip)]
     lines: String,
@@ -100,6 +103,8 @@ struct ReceiptView {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sessions {
     rows: Vec<RowView>,
+    /// Requests of agents that came to nothing, newest first.
+    declined: Vec<DeclinedView>,
     /// More than are listed.
     left_out: usize,
     /// Whether they were looked at.
@@ -162,7 +167,7 @@ impl Sessions {
                 });
                 (view.what, view.code) = ("ended", Some(code.slug()));
             }
-            Event::Deleted => {}
+            Event::Deleted { .. } => {}
             Event::Countersigned { .. } => view.what = "countersigned",
         }
         view
@@ -194,8 +199,12 @@ impl Phone {
         self.run(|phone| async move {
             let Some(device) = phone.device() else { return };
             let looked = phone.sessions(&device).await;
+            // They are kept here alone; what cannot be read now is not shown now.
+            let declined = device.declined().await.unwrap_or_default();
+            let declined = declined.iter().take(MAX_ROWS).map(|declined| DeclinedView::of(&device, declined)).collect();
             phone.change(|state| match looked {
                 Ok(mut rows) => {
+                    state.sessions.declined = declined;
                     state.sessions.left_out = rows.len().saturating_sub(MAX_ROWS);
                     rows.truncate(MAX_ROWS);
                     (state.sessions.rows, state.sessions.read) = (rows, true);
@@ -285,13 +294,23 @@ impl Phone {
                 Verdict::Contradicted => ("contradicted", None),
             };
             let countersigned = trail.is_countersigned();
+            let destroyed = trail.audit.as_ref().is_some_and(|audit| audit.deleted.is_some());
             let stopper = Named::stopper(&device, trail.audit.as_ref()).await;
             let lines = lines(&trail).unwrap_or_default();
             phone.change(|state| {
                 if state.place == Place::Sessions {
                     let receipts = decoded.iter().map(|receipt| state.sessions.receipt(receipt)).collect();
-                    state.sessions.trail =
-                        Some(TrailView { session, verdict, seq, lender, stopper, countersigned, receipts, lines });
+                    state.sessions.trail = Some(TrailView {
+                        session,
+                        verdict,
+                        seq,
+                        lender,
+                        stopper,
+                        countersigned,
+                        destroyed,
+                        receipts,
+                        lines,
+                    });
                 }
             });
             Ok(())

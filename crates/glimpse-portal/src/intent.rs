@@ -52,12 +52,42 @@ pub enum Intent {
         /// More, in words; may be empty.
         text: String,
     },
-    /// Back to the case, with the code not sent.
+    /// The look was ended by somebody else: what the viewer held goes, before the outcome is asked.
+    Over,
+    /// What a supervisor does about the organisation's sessions.
+    Ledger(LedgerAct),
+    /// Back to the case, with the code not sent; or from the ledger.
     Desk,
     /// Signs out; this browser stays enrolled.
     SignOut,
     /// Forgets the key of this browser.
     Forget,
+}
+
+/// What a supervisor does about the organisation's sessions.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "act", rename_all = "kebab-case")]
+pub enum LedgerAct {
+    /// Reads them, from the newest.
+    Read,
+    /// Reads older ones as well.
+    More,
+    /// Shows those of one agent, or in one state; empty for all.
+    Filter {
+        /// The agent's id.
+        agent: String,
+        /// `running`, `ended`, or empty.
+        state: String,
+    },
+    /// Reads and verifies the trail of one.
+    Open {
+        /// Which session.
+        session: String,
+    },
+    /// Back to the list.
+    Close,
+    /// Keeps those that are shown as a file, one line each.
+    Export,
 }
 
 /// How a session ended for the agent's work, as the page writes it.
@@ -102,6 +132,9 @@ mod tests {
         let look = r#"{"type":"look","case":"4711","reason":"why"}"#;
         assert_eq!(Intent::from_json(look), Some(Intent::Look { case: "4711".to_owned(), reason: "why".to_owned() }));
         assert_eq!(Intent::from_json(r#"{"type":"enrol","passkey":null}"#), Some(Intent::Enrol { passkey: None }));
+        let ledger = r#"{"type":"ledger","act":"open","session":"ab"}"#;
+        let open = Intent::Ledger(LedgerAct::Open { session: "ab".to_owned() });
+        assert_eq!(Intent::from_json(ledger), Some(open));
         for other in [r#"{"type":"submit","text":"417"}"#, r#"{"type":"end"}"#, "{}", "", "null", r#"{"type":"look"}"#]
         {
             assert_eq!(Intent::from_json(other), None, "{other}");

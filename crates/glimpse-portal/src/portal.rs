@@ -7,32 +7,28 @@ use core::pin::Pin;
 use std::rc::Rc;
 
 use glimpse_core::organisation::EnrolmentLink;
-use glimpse_device::api::{Api, bare, json, with_json};
-use glimpse_device::organisations::PinCard;
+use glimpse_device::api::{Api, bare};
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::transport::{Method, Transport};
 use glimpse_device::{DeviceError, Local};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
 use glimpse_wire::account::Signed;
-use glimpse_wire::api::{
-    AgentChallenge, AgentChallengeRequest, AgentToken, Assertion, Enrol, Organisation, Passkey, Returned, SignInAgent,
-};
+use glimpse_wire::api::Returned;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::limits::{MAX_ASK, MAX_CLAIM, MAX_JSON};
-use glimpse_wire::organisation::{AgentSignIn, Credential, Role};
-use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::{AgentId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, encode};
+use glimpse_wire::limits::{MAX_ASK, MAX_CLAIM};
+use glimpse_wire::organisation::{Credential, Role};
+use glimpse_wire::{AgentId, ErrorCode, Hash, SessionId, SigningKeyBytes};
 
 use crate::intent::Intent;
 use crate::snapshot::{Assert, Snapshot, View};
+use ledger::Ledger;
 
+mod entering;
 mod handing;
+mod ledger;
 mod notes;
 mod provider;
-
-/// What the server says of an organisation, in bytes at most.
-const MAX_SAID: usize = 128 * 1024;
 
 /// The browser cannot make or use a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +86,8 @@ pub trait Face {
     fn end(&self);
     /// What came of the session is in the log, or cannot be: the session can be ended.
     fn noted(&self);
+    /// Lets the person keep a text as a file.
+    fn file(&self, name: &str, text: &str);
 }
 
 /// Runs a future on this thread.
@@ -107,6 +105,7 @@ enum Stage {
     Leaving(String),
     Unvouched,
     Ready,
+    Ledger,
     Looking,
 }
 
@@ -131,6 +130,7 @@ impl Stage {
             Self::Leaving(_) => "leaving",
             Self::Unvouched => "unvouched",
             Self::Ready => "ready",
+            Self::Ledger => "ledger",
             Self::Looking => "looking",
         }
     }
@@ -149,6 +149,8 @@ struct State {
     problem: Option<&'static str>,
     case: String,
     reason: String,
+    /// What a supervisor sees of the organisation.
+    ledger: Ledger,
     announcement: Option<Announcement>,
     announced: u32,
 }
@@ -188,6 +190,7 @@ impl Portal {
             problem: None,
             case: String::new(),
             reason: String::new(),
+            ledger: Ledger::default(),
             announcement: None,
             announced: 0,
         };
@@ -230,6 +233,11 @@ impl Portal {
             Intent::Outcome { result, text } => {
                 self.run(move |portal| async move { portal.outcome(result.into(), text).await });
             }
+            Intent::Over => {
+                // Somebody else ended it: the viewer goes with all it held, and what came of the session is still asked.
+                self.0.face.end();
+            }
+            Intent::Ledger(act) => self.about_ledger(act),
             Intent::Desk => self.desk(),
             Intent::SignOut => self.sign_out(),
             Intent::Forget => self.run(|portal| async move { portal.forget().await }),
@@ -253,8 +261,9 @@ impl Portal {
         let credential = state.credential.as_ref().map(|(_, credential)| credential);
         let assert = if let Stage::Asserting(challenged) = &state.stage { Some(&challenged.assert) } else { None };
         let name = credential.map_or_else(String::new, |credential| data::line(&credential.name));
+        let at_ledger = matches!(state.stage, Stage::Ledger);
         self.0.face.draw(&Snapshot {
-            screen: "agent",
+            screen: if at_ledger { "ledger" } else { "agent" },
             agent: View {
                 stage: state.stage.word(),
                 organisation: &state.organisation,
@@ -267,6 +276,7 @@ impl Portal {
                 case: &state.case,
                 reason: &state.reason,
             },
+            ledger: at_ledger.then(|| state.ledger.view()),
             announcement: state.announcement.as_ref(),
         });
     }
@@ -296,181 +306,6 @@ impl Portal {
         self.fall_back(error.code().unwrap_or(ErrorCode::Internal).slug());
     }
 
-    async fn find(&self) {
-        match self.0.keeper.find().await {
-            Err(NoKey) => self.fall_back("agent.no-key"),
-            Ok(None) => {
-                // A link may have come while the database was opened.
-                if matches!(self.0.state.borrow().stage, Stage::Starting) {
-                    self.go(Stage::Stranger, None);
-                }
-            }
-            Ok(Some(kept)) => {
-                let organisation = kept.organisation;
-                self.0.state.borrow_mut().kept = Some(kept);
-                if matches!(self.0.state.borrow().stage, Stage::Starting) {
-                    self.go(Stage::SignedOut, None);
-                }
-                // Only a name: what cannot be had now is shown when the agent has signed in.
-                if self.know(&organisation).await.is_ok() {
-                    self.draw();
-                }
-            }
-        }
-    }
-
-    /// What an organisation calls itself: by a card that its own key signed.
-    async fn know(&self, organisation: &SigningKeyBytes) -> Result<(), DeviceError> {
-        let path = format!("/v1/organisations/{organisation}");
-        let said: Organisation = json(self.0.api.call(bare(Method::Get, path)).await?, MAX_SAID).await?;
-        let card = PinCard::of(said.card.into()).map_err(|_| ErrorCode::Malformed)?;
-        let fits = card.card().key == *organisation
-            && card.card().audit == preimage::audit_key_hash(said.audit_key.as_slice());
-        if !fits {
-            return Err(ErrorCode::Malformed.into());
-        }
-        let mut state = self.0.state.borrow_mut();
-        state.organisation = data::line(&card.card().name);
-        state.audit_key = Some(said.audit_key);
-        Ok(())
-    }
-
-    async fn link(&self, text: &str) {
-        let Ok(link) = EnrolmentLink::parse(text) else { return self.fall_back("agent.link.unreadable") };
-        match self.know(&link.organisation).await {
-            Ok(()) => self.go(Stage::Invited(Rc::new(link)), Some("say.agent.invited")),
-            Err(error) if error.code() == Some(ErrorCode::NotFound) => self.fall_back("agent.link.unknown"),
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    async fn enrol(&self, passkey: Option<Passkey>) {
-        let link = if let Stage::Invited(link) = &self.0.state.borrow().stage { Some(Rc::clone(link)) } else { None };
-        let Some(link) = link else { return };
-        self.go(Stage::Enrolling, Some("say.agent.enrolling"));
-        let Ok(key) = self.0.keeper.make().await else { return self.fall_back("agent.no-key") };
-        let of_passkey = passkey.as_ref().map(|passkey| passkey.key.0.clone()).unwrap_or_default();
-        let body = Enrol { agent: link.agent, token: link.token(), key, passkey, proof: link.prove(&key, &of_passkey) };
-        let path = format!("/v1/organisations/{}/enrolments", link.organisation);
-        if let Err(error) = self.0.api.call(with_json(Method::Post, path, &body)).await {
-            // The link is good for one enrolment: what is used or over says so in words of its own.
-            return match error.code() {
-                Some(ErrorCode::NotFound | ErrorCode::Conflict) => self.fall_back("agent.link.over"),
-                _ => self.failed(&error),
-            };
-        }
-        let kept = Kept { organisation: link.organisation, agent: link.agent, key };
-        if self.0.keeper.keep(kept.clone()).await.is_err() {
-            return self.fall_back("agent.no-key");
-        }
-        self.0.state.borrow_mut().kept = Some(kept);
-        self.go(Stage::SignedOut, Some("say.agent.enrolled"));
-    }
-
-    async fn challenge(&self) {
-        let kept = match (&self.0.state.borrow().stage, &self.0.state.borrow().kept) {
-            (Stage::SignedOut, Some(kept)) => kept.clone(),
-            _ => return,
-        };
-        self.go(Stage::SigningIn, None);
-        let asked = AgentChallengeRequest { organisation: kept.organisation, agent: kept.agent };
-        let path = "/v1/agents/challenge".to_owned();
-        let answered = async {
-            let response = self.0.api.call(with_json(Method::Post, path, &asked)).await?;
-            json::<AgentChallenge>(response, MAX_JSON).await
-        };
-        match answered.await {
-            Ok(AgentChallenge { challenge, passkey, provider: Some(address), .. }) => {
-                self.leave(address, challenge, passkey).await;
-            }
-            Ok(AgentChallenge { challenge, passkey, .. }) => self.answer(challenge, passkey, None).await,
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    /// Signs in, once the passkey has answered where there is one.
-    async fn answer(&self, challenge: Hash, passkey: Option<Bytes>, returned: Option<Returned>) {
-        let Some(id) = passkey else { return self.sign_in(challenge, None, returned).await };
-        let assert = Assert { challenge: Bytes(challenge.0.to_vec()), id };
-        self.go(Stage::Asserting(Challenged { challenge, assert, returned }), None);
-    }
-
-    async fn asserted(&self, assertion: Assertion) {
-        let challenged = if let Stage::Asserting(challenged) = &self.0.state.borrow().stage {
-            Some(challenged.clone())
-        } else {
-            None
-        };
-        let Some(challenged) = challenged else { return };
-        self.go(Stage::SigningIn, None);
-        self.sign_in(challenged.challenge, Some(assertion), challenged.returned).await;
-    }
-
-    async fn sign_in(&self, challenge: Hash, assertion: Option<Assertion>, provider: Option<Returned>) {
-        let Some(kept) = self.0.state.borrow().kept.clone() else { return };
-        let statement = AgentSignIn {
-            suite: SUITE,
-            organisation: kept.organisation,
-            agent: kept.agent,
-            origin: self.0.origin.clone(),
-            challenge,
-        };
-        let preimage = Signed::preimage(StatementKind::AgentSignIn, &statement);
-        let Ok(signature) = self.0.keeper.sign(preimage).await else { return self.fall_back("agent.no-key") };
-        let signed = Signed { statement: Bytes(encode(&statement)), signature };
-        let body = SignInAgent { signed: signed.into(), assertion, provider };
-        let answered = async {
-            let response = self.0.api.call(with_json(Method::Post, "/v1/agents/sign-in".to_owned(), &body)).await?;
-            json::<AgentToken>(response, MAX_JSON).await
-        };
-        match answered.await {
-            Ok(token) => self.signed_in(&kept, token).await,
-            // One answer to whoever is none and to whoever was taken back.
-            Err(error) if matches!(error.code(), Some(ErrorCode::Unauthorised | ErrorCode::CredentialInvalid)) => {
-                self.fall_back("agent.refused");
-            }
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    /// Takes a token, and the credential with it where the organisation has vouched.
-    async fn signed_in(&self, kept: &Kept, token: AgentToken) {
-        if self.0.state.borrow().organisation.is_empty() && self.know(&kept.organisation).await.is_err() {
-            return self.fall_back(ErrorCode::ServerUnreachable.slug());
-        }
-        // What the server gives counts for nothing before the organisation's signature has.
-        let credential = token.credential.map(Signed::from).and_then(|signed| {
-            let credential = Credential::open(&signed, &kept.organisation).ok()?;
-            (credential.agent == kept.agent && credential.key == kept.key).then_some((signed, credential))
-        });
-        let vouched = credential.is_some();
-        {
-            let mut state = self.0.state.borrow_mut();
-            state.credential = credential;
-            state.token = Some(token.token);
-        }
-        if vouched {
-            self.go(Stage::Ready, Some("say.agent.ready"));
-        } else {
-            self.go(Stage::Unvouched, Some("say.agent.unvouched"));
-        }
-    }
-
-    async fn again(&self) {
-        let (kept, token) = match (&self.0.state.borrow().kept, self.0.state.borrow().token) {
-            (Some(kept), Some(token)) => (kept.clone(), token),
-            _ => return,
-        };
-        let answered = async {
-            let response = self.0.api.call(bare(Method::Get, "/v1/agent".to_owned()).by(token)).await?;
-            json::<AgentToken>(response, MAX_JSON).await
-        };
-        match answered.await {
-            Ok(token) => self.signed_in(&kept, token).await,
-            Err(error) => self.failed(&error),
-        }
-    }
-
     fn look(&self, case: &str, reason: &str) {
         let look = {
             let mut state = self.0.state.borrow_mut();
@@ -497,8 +332,9 @@ impl Portal {
     }
 
     fn desk(&self) {
-        if matches!(self.0.state.borrow().stage, Stage::Looking) {
+        if matches!(self.0.state.borrow().stage, Stage::Looking | Stage::Ledger) {
             self.0.face.end();
+            self.0.state.borrow_mut().ledger = Ledger::default();
             self.go(Stage::Ready, None);
         }
     }
@@ -508,6 +344,7 @@ impl Portal {
         let token = {
             let mut state = self.0.state.borrow_mut();
             state.credential = None;
+            state.ledger = Ledger::default();
             state.case.clear();
             state.reason.clear();
             state.token.take()
@@ -541,3 +378,6 @@ impl fmt::Debug for Portal {
         write!(f, "Portal({})", self.0.state.borrow().stage.word())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,20 @@
 //! What the page draws of the portal.
 
 use glimpse_page::announce::Announcement;
-use glimpse_wire::UnixMillis;
 use glimpse_wire::ids::Bytes;
+use glimpse_wire::{AgentId, SessionId, UnixMillis};
 use serde::Serialize;
 
 /// What the page draws, where no viewer runs.
 #[derive(Debug, Serialize)]
 pub struct Snapshot<'p> {
-    /// Always `agent`: a viewer's snapshots have names of their own.
+    /// `agent`, or `ledger` for what a supervisor sees; a viewer's snapshots have names of their own.
     pub screen: &'static str,
     /// The portal.
     pub agent: View<'p>,
+    /// What a supervisor sees of the organisation, where that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerView<'p>>,
     /// What a screen reader says.
     pub announcement: Option<&'p Announcement>,
 }
@@ -41,6 +44,82 @@ pub struct View<'p> {
     pub case: &'p str,
     /// And why.
     pub reason: &'p str,
+}
+
+/// The sessions of the organisation: who and when, never what.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerView<'p> {
+    /// Those that the filter lets through, newest first.
+    pub rows: Vec<LedgerRow<'p>>,
+    /// How many were read.
+    pub read: usize,
+    /// Whether there are older ones.
+    pub more: bool,
+    /// Whether the server is being asked.
+    pub busy: bool,
+    /// The agents of those that were read.
+    pub agents: Vec<String>,
+    /// The filter: an agent's id, or empty.
+    pub agent: &'p str,
+    /// The filter: `running`, `ended`, or empty.
+    pub state: &'p str,
+    /// The one that is looked at.
+    pub trail: Option<&'p TrailView>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerRow<'p> {
+    /// Which session.
+    pub session: SessionId,
+    /// Which agent.
+    pub agent: AgentId,
+    /// When it was granted.
+    pub issued: UnixMillis,
+    /// Until when.
+    pub expires: UnixMillis,
+    /// How many units.
+    pub units: u64,
+    /// How many were opened.
+    pub opened: u64,
+    /// The slug of why it ended; nothing while it runs.
+    pub ended: Option<&'p str>,
+}
+
+/// A trail that was verified.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrailView {
+    /// Of which session.
+    pub session: SessionId,
+    /// Which agent.
+    pub agent: AgentId,
+    /// `whole`, `no-end`, `not-destroyed`, or `broken`.
+    pub verdict: &'static str,
+    /// Of a broken one: the word of its fault.
+    pub fault: Option<&'static str>,
+    /// And the number of the link or receipt.
+    pub seq: Option<u64>,
+    /// What each receipt tells.
+    pub receipts: Vec<ReceiptView>,
+}
+
+/// One receipt.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptView {
+    /// When, by the server's clock.
+    pub at: UnixMillis,
+    /// `granted`, `opened`, `refused`, `ended`, `deleted`, `countersigned`.
+    pub what: &'static str,
+    /// Units that were granted, or destroyed.
+    pub units: Option<u64>,
+    /// The slug of why: a refusal, an end.
+    pub code: Option<&'static str>,
+    /// Who ended it: `device`, `viewer`, `other-device`, `server`.
+    pub by: Option<&'static str>,
 }
 
 /// What a passkey is to answer.

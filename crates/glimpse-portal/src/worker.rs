@@ -196,6 +196,10 @@ impl Face for WorkerFace {
         self.pump.replace(None);
     }
 
+    fn file(&self, name: &str, text: &str) {
+        self.reporter.file(name, text);
+    }
+
     fn noted(&self) {
         self.reporter.send(&Noted { kind: "noted" });
     }

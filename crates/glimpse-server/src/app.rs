@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::provider::Providers;
 use crate::push::Pushes;
 use crate::settings::{Limits, Settings};
+use crate::signing_key::SigningKey;
 use crate::site::Site;
 use crate::store::{AgentOf, Store};
 use crate::throttle::Throttle;
@@ -28,6 +29,8 @@ pub(crate) struct App {
     pub(crate) origins: Vec<String>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: KeyFile,
+    /// By which it says what it destroyed.
+    pub(crate) signing: SigningKey,
     pub(crate) store: Store,
     pub(crate) mailboxes: Mailboxes,
     pub(crate) lives: Lives,

@@ -108,7 +108,7 @@ impl KeyFile {
     }
 }
 
-fn from_hex(digits: &str) -> Option<Zeroizing<[u8; KEY_LEN]>> {
+pub(crate) fn from_hex(digits: &str) -> Option<Zeroizing<[u8; KEY_LEN]>> {
     let mut key = Zeroizing::new([0u8; KEY_LEN]);
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     if pairs.len() != KEY_LEN || !rest.is_empty() {

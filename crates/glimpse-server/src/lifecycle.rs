@@ -294,7 +294,7 @@ impl App {
         self.mailboxes.finish(&session.mailbox, reason, now);
         self.store.destroy_units(id).await?;
         written?;
-        self.store.write_once(id, account, Event::Deleted, now).await?;
+        self.store.write_deleted(id, account, &self.signing, now).await?;
         self.store.mark_destroyed(id).await
     }
 

@@ -1,7 +1,7 @@
-//! Files that hold a secret of the server: apart from the data, and readable by their owner alone.
+//! Files that hold a secret of the server, readable by their owner alone.
 //!
-//! Whoever copies the data folder must not copy what protects it, so a file inside it is refused, and so is one that others
-//! may read.
+//! Whoever copies the data folder must not copy what protects it, so what protects it is refused inside; and whatever others
+//! may read is refused anywhere.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -38,7 +38,12 @@ pub(crate) fn read(path: &Path, data: &Path) -> Result<Zeroizing<String>, Fault>
     if data.canonicalize().is_ok_and(|data| real.starts_with(data)) {
         return Err(Fault::InsideData);
     }
-    let file = std::fs::File::open(&real)?;
+    read_inside(&real)
+}
+
+/// Reads a file wherever it is, unless others may.
+pub(crate) fn read_inside(path: &Path) -> Result<Zeroizing<String>, Fault> {
+    let file = std::fs::File::open(path)?;
     // Asked of the open file, so that nothing can be swapped between the question and the reading.
     if file.metadata()?.mode() & NOT_OWNER != 0 {
         return Err(Fault::Exposed);

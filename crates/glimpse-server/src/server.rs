@@ -24,6 +24,7 @@ use crate::problem::Problem;
 use crate::provider::Providers;
 use crate::push::{self, PushKeyError, Pushes};
 use crate::settings::{Settings, SettingsError};
+use crate::signing_key::{SigningKey, SigningKeyError};
 use crate::site::{Site, SiteError};
 use crate::store::Store;
 use crate::tickets::Tickets;
@@ -37,6 +38,9 @@ pub enum StartError {
     /// See [`KeyFileError`].
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// See [`SigningKeyError`].
+    #[error(transparent)]
+    Signing(#[from] SigningKeyError),
     /// See [`SiteError`].
     #[error(transparent)]
     Site(#[from] SiteError),
@@ -176,6 +180,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
     let pushes = Pushes::of(&settings)?;
     let providers = Providers::of(&settings)?;
     let store = Store::open(&settings.data).await?;
+    let signing = SigningKey::of(&settings.data)?;
 
     let (listener, address) = bind(settings.listen).await?;
     let metrics_listener = match settings.metrics_listen {
@@ -189,6 +194,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
         origins: origins(&settings, address),
         clock,
         keys,
+        signing,
         store,
         mailboxes: Mailboxes::default(),
         lives: Lives::new(),

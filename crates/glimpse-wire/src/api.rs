@@ -77,7 +77,7 @@ mod sign_in;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Bytes, SignatureBytes, UnixMillis};
+use crate::ids::{Bytes, SignatureBytes, SigningKeyBytes, UnixMillis};
 
 pub use accounts::{
     Account, AccountDeletion, AnnouncedRecovery, AppendLink, Appended, Chain, CreateAccount, DeviceName, DeviceWrap,
@@ -126,6 +126,8 @@ pub struct Info {
     pub now: UnixMillis,
     /// Largest content of one record, in bytes, as this server sets it.
     pub max_content: u64,
+    /// The Ed25519 key by which the server signs that it destroyed a session.
+    pub signing_key: SigningKeyBytes,
     /// The key that the server names to push providers, an uncompressed P-256 point of [`crate::limits::PUSH_KEY_LEN`]
     /// bytes (RFC 8292 section 3.2); absent where it pushes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -264,16 +264,31 @@ impl Asked {
     /// [`CredentialFault::Missing`] where it is about something else, [`CredentialFault::Forged`] where a signature does not
     /// hold.
     pub fn check(&self, terms: &Terms) -> Result<Request, CredentialFault> {
-        if self.commitment() != terms.asked || preimage::session_id(&self.transcript) != terms.session {
+        if self.commitment() != terms.asked || self.session() != terms.session {
             return Err(CredentialFault::Missing);
         }
+        self.check_by(&terms.viewer)
+    }
+
+    /// The session of its pairing, whether or not it began.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        preimage::session_id(&self.transcript)
+    }
+
+    /// Checks every signature in it, for the browser whose session key is `viewer`: all that there is to check of a request
+    /// that no Terms followed. The words are the word of whoever kept them.
+    ///
+    /// # Errors
+    /// As [`Asked::check`].
+    pub fn check_by(&self, viewer: &SigningKeyBytes) -> Result<Request, CredentialFault> {
         let said: Introduction =
             decode(self.introduction.as_slice(), MAX_MESSAGE).map_err(|_| CredentialFault::Missing)?;
         let signed = preimage::introduction(&self.transcript, said.credential.as_slice(), &said.case, &said.reason);
-        verify(&terms.viewer, &signed, &said.signature).map_err(|_| CredentialFault::Forged)?;
+        verify(viewer, &signed, &said.signature).map_err(|_| CredentialFault::Forged)?;
         let presented = Presented::read(said.credential.as_slice())?;
         let organisation = presented.organisation()?;
-        let credential = presented.open(&organisation, &self.transcript, &terms.viewer, &said.case, &said.reason)?;
+        let credential = presented.open(&organisation, &self.transcript, viewer, &said.case, &said.reason)?;
         let words = [self.first.clone(), self.second.clone()];
         Ok(Request { credential, case: said.case, reason: said.reason, words })
     }

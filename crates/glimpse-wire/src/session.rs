@@ -3,7 +3,9 @@
 use crate::account::Head;
 use crate::codec::{array, choice, number};
 use crate::error::ErrorCode;
-use crate::ids::{AccountId, Bytes, DeviceId, Hash, Salt, SessionId, SignatureBytes, UnitId, UnixMillis};
+use crate::ids::{
+    AccountId, Bytes, DeviceId, Hash, Salt, SessionId, SignatureBytes, SigningKeyBytes, UnitId, UnixMillis,
+};
 
 /// What a device uploads with a unit's sealed content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +124,12 @@ pub enum Event {
         signature: SignatureBytes,
     },
     /// The session's bytes and shares were destroyed.
-    Deleted,
+    Deleted {
+        /// A signed [`Destroyed`].
+        statement: Bytes,
+        /// By the server.
+        signature: SignatureBytes,
+    },
     /// The device saw everything up to the receipt before.
     Countersigned {
         /// Hash of the receipt before.
@@ -137,7 +144,7 @@ choice!(Event {
     2 => Opened { request, signature },
     3 => Refused { code, request, signature },
     4 => Ended { code, statement, signature },
-    5 => Deleted {},
+    5 => Deleted { statement, signature },
     6 => Countersigned { head, signature },
 });
 
@@ -222,6 +229,26 @@ pub struct Countersignature {
 }
 
 array!(Countersignature { suite, session, head, seq });
+
+/// The server's word that it destroyed what it held of a session: of each unit the sealed content, the envelope, and what
+/// makes its server share. Signed by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destroyed {
+    /// [`crate::SUITE`].
+    pub suite: u8,
+    /// The server's key, which signs. Whether it is the one that a device or an organisation met is another question.
+    pub server: SigningKeyBytes,
+    /// Which session.
+    pub session: SessionId,
+    /// Hash of the receipt before.
+    pub head: Hash,
+    /// When, by the server's clock; as the receipt says.
+    pub at: UnixMillis,
+    /// How many units: all that the session's Terms listed.
+    pub units: u64,
+}
+
+array!(Destroyed { suite, server, session, head, at, units });
 
 /// Device to server: registers a session, or new Terms of one.
 #[derive(Clone, Debug, PartialEq, Eq)]

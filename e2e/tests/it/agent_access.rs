@@ -5,6 +5,7 @@
 use anyhow::Result;
 use e2e::agent::{AGENT, Desk, approve};
 use e2e::browser::{Browser, Kind};
+use e2e::device::field;
 use serde_json::json;
 
 use crate::access::Look;
@@ -15,6 +16,7 @@ in_both!(
     what_axe_core_would_say_of_the_portal_is_heard_with_axe,
     every_agent_can_enrol_and_sign_in_with_axe,
     every_agent_can_ask_look_and_end_with_axe,
+    every_supervisor_can_read_the_ledger_with_axe,
 );
 
 /// Chromium looks in light and dark by turns.
@@ -126,6 +128,39 @@ async fn every_agent_can_ask_look_and_end_with_axe(kind: Kind) -> Result<()> {
         browser.tap("outcome-end").await?;
         browser.reason().await?;
         look.screen("agent-ended").await?;
+        desk.portal.press("#again").await?;
+        desk.portal.sign_in("ready").await?;
+        let mut lending = desk.lend(CASE, REASON, &[]).await?;
+        lending.end().await?;
+        browser.shows("#outcome-none").await?;
+        both_ways(&desk, &mut look, "outcome-after").await?;
+        look.done();
+    }
+    Ok(())
+}
+
+async fn every_supervisor_can_read_the_ledger_with_axe(kind: Kind) -> Result<()> {
+    for &dark in schemes(kind) {
+        let desk = Desk::around(open(kind, dark)).await?;
+        with_record(&desk).await?;
+        let invited = desk.organisation.run(&["agent", "invite", AGENT, "--supervisor"]).await?;
+        desk.portal.enrol(&field(&invited[0], "link")?).await?;
+        desk.organisation.issue().await?;
+        desk.portal.sign_in("ready").await?;
+        let mut look = look_at(&desk, dark).await?;
+        both_ways(&desk, &mut look, "ready-supervisor").await?;
+        let mut lending = desk.lend(CASE, REASON, &[]).await?;
+        lending.end().await?;
+        desk.portal.over(None).await?;
+        desk.portal.press("#again").await?;
+        desk.portal.sign_in("ready").await?;
+        desk.portal.press("#supervise").await?;
+        desk.portal.stage("ledger").await?;
+        desk.portal.browser.shows("#ledger-export").await?;
+        both_ways(&desk, &mut look, "ledger").await?;
+        desk.portal.press(".ledger-rows button").await?;
+        desk.portal.browser.shows("#ledger-verdict").await?;
+        both_ways(&desk, &mut look, "ledger-trail").await?;
         look.done();
     }
     Ok(())

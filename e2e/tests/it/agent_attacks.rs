@@ -72,7 +72,7 @@ async fn t059_nothing_is_readable_after_the_time_of_an_agents_look(kind: Kind) -
     assert_eq!(again(&desk, &opening, None).await?.0, StatusCode::OK, "control: the same request again is answered");
     assert!(again(&desk, &content, None).await?.0.is_success(), "control: the ciphertext is there");
 
-    assert_eq!(desk.portal.browser.reason().await?, "session-expired");
+    assert_eq!(desk.portal.over(None).await?, "session-expired");
     holds_nothing(&desk.portal.browser, &lending.code).await?;
     assert_eq!(field(&lending.event_last().await?, "code")?, "session-expired");
     for asked in [opening, content] {
@@ -215,7 +215,10 @@ async fn t067_a_customer_who_ends_it_empties_the_page_within_five_seconds(kind: 
     lending.tell(json!({ "do": "end" })).await?;
     let took = gone(&desk, since).await?;
     assert!(took < Duration::from_secs(5), "{took:?}");
-    desk.portal.browser.reason().await?;
+    // What came of it is asked on a page that has nothing of it any more.
+    desk.portal.browser.shows("#outcome-none").await?;
+    holds_nothing(&desk.portal.browser, &lending.code).await?;
+    desk.portal.over(None).await?;
     holds_nothing(&desk.portal.browser, &lending.code).await?;
     lending.event_last().await?;
     assert_eq!(again(&desk, &opening, None).await?.0, StatusCode::GONE);
@@ -344,7 +347,7 @@ async fn t090_the_portal_keeps_nothing_but_a_key_that_does_not_leave(kind: Kind)
         ensure!(!address.contains(word), "{word:?} is in the address");
     }
     lending.end().await?;
-    browser.reason().await?;
+    desk.portal.over(None).await?;
     assert_eq!(browser.value(stored).await?, nothing, "after it");
     let address = browser.driver.current_url().await?.to_string();
     assert!(words.iter().all(|word| !address.contains(word)), "{address}");
@@ -395,7 +398,7 @@ async fn what_an_agent_asks_never_reaches_the_server(kind: Kind) -> Result<()> {
     read(&desk.portal.browser).await?;
     let during = held_and_seen(&desk.server, &desk.line)?;
     lending.end().await?;
-    desk.portal.browser.reason().await?;
+    desk.portal.over(Some("what came of the zinnia")).await?;
     let after = held_and_seen(&desk.server, &desk.line)?;
     let digits: String = lending.code.chars().filter(char::is_ascii_digit).collect();
     let secrets = [

@@ -31,6 +31,7 @@ mod flood;
 mod guessing;
 mod hostile;
 mod inflight;
+mod ledger;
 mod memory;
 mod packages;
 mod peers;

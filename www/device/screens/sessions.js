@@ -9,6 +9,22 @@ import { deviceName } from "../words.js";
 /** @param {number} at @returns {string} */
 const moment = (at) => time(at, { dateStyle: "medium", timeStyle: "short" });
 
+/** How a person says no. */
+const NOES = ["declined", "approval-timed-out"];
+
+/** A request that came to nothing: from what was asked to the no. @param {Record<string, any>} declined */
+function declinedRow({ at, code, asked }) {
+  const how = t(NOES.includes(code) ? `declined.${code}` : "declined.other");
+  return h(
+    "li",
+    { class: "declined" },
+    h("p", { class: "when" }, moment(at), " · ", h("strong", {}, how)),
+    asked ? h("p", {}, t("declined.who", { name: asked.name, organisation: asked.organisation })) : h("p", {}, t("declined.unproved")),
+    asked && h("p", {}, t("declined.case", { case: asked.case, reason: asked.reason })),
+    asked && h("p", { class: "hint" }, t("declined.words", { words: asked.words })),
+  );
+}
+
 export class Screen {
   #send;
   #heading = h("h1", { tabIndex: -1 });
@@ -54,7 +70,7 @@ export class Screen {
   }
 
   /** @param {Record<string, any>} sessions */
-  #drawList({ rows, leftOut, read }) {
+  #drawList({ rows, declined, leftOut, read }) {
     say(this.#heading, t("sessions.title"));
     const live = rows.filter((/** @type {any} */ row) => row.running);
     const past = rows.filter((/** @type {any} */ row) => !row.running);
@@ -64,6 +80,9 @@ export class Screen {
       live.length > 0 ? h("ul", { class: "happenings" }, ...live.map((/** @type {any} */ row) => this.#row(row))) : h("p", { class: "lead" }, t(read ? "sessions.none" : "sessions.reading")),
       h("h2", {}, t("sessions.past")),
       past.length > 0 ? h("ul", { class: "happenings" }, ...past.map((/** @type {any} */ row) => this.#row(row))) : read && h("p", { class: "lead" }, t("sessions.none-past")),
+      declined?.length > 0 && h("h2", { id: "declined" }, t("declined.title")),
+      declined?.length > 0 && h("p", { class: "hint" }, t("declined.where")),
+      declined?.length > 0 && h("ul", { class: "happenings", "aria-labelledby": "declined" }, ...declined.map(declinedRow)),
       leftOut > 0 && h("p", { class: "hint" }, t("sessions.left-out", { count: leftOut })),
     );
   }
@@ -84,10 +103,10 @@ export class Screen {
   }
 
   /** @param {Record<string, any>} trail */
-  #drawTrail({ verdict, seq, lender, stopper, countersigned, receipts }) {
+  #drawTrail({ verdict, seq, lender, stopper, countersigned, destroyed, receipts }) {
     say(this.#heading, t("trail.title"));
     const bad = verdict === "broken" || verdict === "contradicted";
-    const box = h("div", { class: bad ? "notice bad" : verdict === "no-end" ? "notice warn" : "notice", id: "verdict", "data-verdict": verdict }, h("p", {}, h("strong", {}, t(`verdict.${verdict}`, { seq: seq ?? 0 }))), h("p", {}, t(`verdict.${verdict}.next`)), countersigned && h("p", {}, t("trail.countersigned")));
+    const box = h("div", { class: bad ? "notice bad" : verdict === "no-end" ? "notice warn" : "notice", id: "verdict", "data-verdict": verdict }, h("p", {}, h("strong", {}, t(`verdict.${verdict}`, { seq: seq ?? 0 }))), h("p", {}, t(`verdict.${verdict}.next`)), countersigned && h("p", {}, t("trail.countersigned")), (verdict === "whole" || destroyed) && h("p", { "data-destroyed": String(Boolean(destroyed)) }, t(destroyed ? "trail.destroyed" : "trail.not-destroyed")));
     fill(
       this.#body,
       h("button", { type: "button", class: "quiet back", id: "trail-back", onclick: () => this.#send({ type: "sessions", act: "close" }) }, t("trail.back")),

@@ -360,6 +360,9 @@ pub(crate) struct ReceiptsOf {
     /// Check a log that somebody wrote with -o: without a network, an account or a passphrase
     #[arg(long, value_name = "FILE", requires = "card", conflicts_with_all = ["session", "output"])]
     pub(crate) verify: Option<std::path::PathBuf>,
+    /// List the requests of agents that were declined, or that nobody answered: they are kept on this device alone
+    #[arg(long, conflicts_with_all = ["session", "output", "verify"])]
+    pub(crate) declined: bool,
     /// The contact card of the account that lent, or a file that holds it
     #[arg(long, value_name = "CARD", requires = "verify")]
     pub(crate) card: Option<String>,

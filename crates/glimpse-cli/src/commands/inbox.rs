@@ -28,6 +28,10 @@ struct NoticeEvent {
     by: Option<String>,
     seq: Option<u64>,
     until: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pinned: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -38,6 +42,10 @@ pub(super) async fn run(shared: &Shared, all: bool, out: Out) -> Result<u8, Fail
     let device = home::unlock(shared, out).await?;
     // What is wrong with the account is in the inbox too: it is shown, and then said.
     let synced = device.sync().await;
+    if synced.is_ok() {
+        // Which agents look is told beside the rest, and is no condition for it.
+        let _noted = device.note_looks().await;
+    }
     let notices = device.inbox().await?;
     let names = match &synced {
         Ok(synced) => device.devices(synced),
@@ -71,6 +79,7 @@ pub(super) async fn run(shared: &Shared, all: bool, out: Out) -> Result<u8, Fail
 fn event(noted: &Noted) -> NoticeEvent {
     let (mut devices, mut by, mut seq, mut until) = (Vec::new(), None, None, None);
     let (mut added, mut gone) = (Vec::new(), Vec::new());
+    let (mut session, mut code) = (None, None);
     let kind = match &noted.notice {
         Notice::Linked { seq: place, device, by: adder, at, held } => {
             (devices, by, seq) = (vec![*device], Some(*adder), Some(*place));
@@ -111,6 +120,14 @@ fn event(noted: &Noted) -> NoticeEvent {
             "forked"
         }
         Notice::RolledBack { .. } => "rolled-back",
+        Notice::AgentLooks { session: of, by: who, .. } => {
+            (session, by) = (Some(*of), Some(*who));
+            "agent-looks"
+        }
+        Notice::AgentLooked { session: of, by: who, code: why, .. } => {
+            (session, by, code) = (Some(*of), Some(*who), Some(why.slug()));
+            "agent-looked"
+        }
         Notice::LogBroken { .. } => "log-broken",
         Notice::Undone { seq: place, devices: kept } => {
             (devices, seq) = (kept.clone(), Some(*place));
@@ -128,6 +145,8 @@ fn event(noted: &Noted) -> NoticeEvent {
         by: by.map(|by| by.to_string()),
         seq,
         until,
+        session: session.map(|session| session.to_string()),
+        code,
         pinned: added,
         unpinned: gone,
     }
@@ -203,6 +222,17 @@ fn sentence(notice: &Notice, names: &[DeviceEntry]) -> String {
         Notice::RolledBack { ours, length } => format!(
             "The server has {length} links of the account's log; this device has seen {}. See: glimpse chain",
             ours.seq.saturating_add(1)
+        ),
+        Notice::AgentLooks { session, by, .. } => {
+            format!(
+                "{} lent to an agent, who looks. To see or end it: glimpse sessions, glimpse end {session}",
+                called(by)
+            )
+        }
+        Notice::AgentLooked { session, by, code, .. } => format!(
+            "The look of an agent at what {} lent is over ({}). What was opened: glimpse receipts {session}",
+            called(by),
+            code.slug()
         ),
         Notice::LogBroken { alarm } => format!(
             "The server's list of records is not the one that your devices signed: {alarm}. Nothing is added or lent. \

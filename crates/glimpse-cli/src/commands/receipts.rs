@@ -25,6 +25,9 @@ pub(super) async fn run(shared: &Shared, of: &ReceiptsOf, out: Out) -> Result<u8
         return verify(file, &card(given)?, out);
     }
     let device = home::unlock(shared, out).await?;
+    if of.declined {
+        return declined(&device, out).await;
+    }
     let session = choose(&device, of.session.as_deref()).await?;
     let trail = device.trail(session).await?;
     if let Some(path) = &of.output {
@@ -65,6 +68,40 @@ fn verify(path: &Path, card: &ContactCard, out: Out) -> Result<u8, Failure> {
         );
     }
     summary(&trail, out)
+}
+
+/// From request to decline: what agents asked that came to nothing.
+async fn declined(device: &Device, out: Out) -> Result<u8, Failure> {
+    let declined = device.declined().await?;
+    for request in &declined {
+        out.event(&request.event())?;
+        let when = date(request.at.0);
+        let how = match request.code {
+            ErrorCode::Declined => "declined".to_owned(),
+            ErrorCode::ApprovalTimedOut => "no answer, which means no".to_owned(),
+            code => format!("came to nothing: {}", code.slug()),
+        };
+        match request.request() {
+            Ok(asked) => {
+                let pinned = device.organisation_name(&asked.credential.organisation);
+                let organisation = pinned.unwrap_or_else(|| asked.credential.organisation.to_string());
+                let (name, case, reason) = (clean(&asked.credential.name), clean(&asked.case), clean(&asked.reason));
+                out.line(&format!("{when} UTC  {how}: {name}, {}", clean(&organisation)))?;
+                let [first, second] = asked.words.map(|word| clean(&word));
+                out.line(&format!("   case {case}, reason “{reason}”, check words {first} {second}"))?;
+            }
+            Err(_) => {
+                let text = format!("{when} UTC  {how}: who asked is not proved by what is kept here");
+                out.line(&out.styled(Style::Yellow, &text))?;
+            }
+        }
+    }
+    if declined.is_empty() {
+        out.note("No request of an agent was declined on this device.");
+    } else {
+        out.note("These are kept on this device alone: no session began, and the server has no receipt of them.");
+    }
+    Ok(0)
 }
 
 fn show(trail: &SessionTrail, out: Out) -> Result<(), Failure> {
@@ -109,6 +146,10 @@ fn show(trail: &SessionTrail, out: Out) -> Result<(), Failure> {
 
 fn summary(trail: &SessionTrail, out: Out) -> Result<u8, Failure> {
     out.event(&trail.summary())?;
+    if trail.audit.as_ref().is_some_and(|audit| audit.ended && audit.deleted.is_none()) {
+        let text = "It lacks the server's signed word that what it held of this session was destroyed.";
+        out.note(&out.styled(Style::Yellow, text));
+    }
     let wrong = match trail.verdict {
         Verdict::Whole => {
             out.note(&out.styled(Style::Green, "Every link and every signature holds."));

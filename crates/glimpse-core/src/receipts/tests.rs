@@ -14,6 +14,8 @@ use crate::session::tests::{meta, version};
 use crate::session::{DeviceSession, LentUnit, SealedGrant, ViewerSession};
 use crate::testing::rng;
 
+mod destroyed;
+
 fn granted(grant: &SealedGrant) -> Event {
     let submission = grant.submission(MailboxId([5; 16]));
     Event::Granted {
@@ -40,6 +42,21 @@ fn link(session: SessionId, events: &[Event]) -> Vec<Bytes> {
         receipts.push(Bytes(bytes));
     }
     receipts
+}
+
+/// A server's key.
+fn server() -> Signing {
+    Signing::generate(&mut rng(77))
+}
+
+/// What a server says of itself after these events, as it should; then as `edit` has it.
+fn destroyed(session: SessionId, events: &[Event], units: u64, edit: impl FnOnce(&mut Destroyed)) -> Event {
+    let head = link(session, events).last().map_or(Hash::ZERO, |last| preimage::receipt_hash(last.as_slice()));
+    let at = UnixMillis(u64::try_from(events.len()).unwrap());
+    let mut word = Destroyed { suite: SUITE, server: server().public(), session, head, at, units };
+    edit(&mut word);
+    let signature = server().sign(&Signed::preimage(StatementKind::Destroyed, &word));
+    Event::Deleted { statement: Bytes(encode(&word)), signature }
 }
 
 /// A session of three openings, an extension between them, an end and its countersignature.
@@ -85,7 +102,7 @@ fn story() -> Story {
     ask(&mut events, &mut viewer);
     let end = viewer.end(UnixMillis(9));
     events.push(Event::Ended { code: ErrorCode::SessionEnded, statement: end.statement, signature: end.signature });
-    events.push(Event::Deleted);
+    events.push(destroyed(session, &events, 1, |_| {}));
     let head = preimage::receipt_hash(link(session, &events).last().unwrap().as_slice());
     let last = u64::try_from(events.len()).unwrap() - 1;
     let word = device.countersign(account.device.signing(), head, last);
@@ -95,7 +112,7 @@ fn story() -> Story {
 
 impl Story {
     fn audit(&self, receipts: &[Bytes]) -> Result<Audit, BrokenTrail> {
-        audit(self.session, &self.account.device.signing().public(), &|_| None, receipts)
+        audit(self.session, &self.account.device.signing().public(), &|_| None, None, receipts)
     }
 
     fn relinked(&self, edit: impl FnOnce(&mut Vec<Event>)) -> Result<Audit, BrokenTrail> {
@@ -112,7 +129,8 @@ impl Story {
 #[test]
 fn a_whole_trail_holds() {
     let story = story();
-    let expected = Audit { openings: 3, refusals: 0, ended: true, deleted: true, stopped_by: None, withheld: 0 };
+    let deleted = Some(server().public());
+    let expected = Audit { openings: 3, refusals: 0, ended: true, deleted, stopped_by: None, withheld: 0 };
     assert_eq!(story.holds(), expected);
     assert_eq!(story.viewer.receipts().len(), 5, "the viewer holds all up to its last opening");
     assert_eq!(story.device.session(), story.session);
@@ -193,11 +211,11 @@ fn t065_a_trail_of_another_session_or_device_does_not_hold() {
     let story = story();
     let receipts = link(story.session, &story.events);
     let key = story.account.device.signing().public();
-    assert!(audit(SessionId([9; 16]), &key, &|_| None, &receipts).is_err());
-    assert!(audit(story.session, &Signing::generate(&mut rng(8)).public(), &|_| None, &receipts).is_err());
+    assert!(audit(SessionId([9; 16]), &key, &|_| None, None, &receipts).is_err());
+    assert!(audit(story.session, &Signing::generate(&mut rng(8)).public(), &|_| None, None, &receipts).is_err());
     let elsewhere = link(SessionId([9; 16]), &story.events);
-    assert!(audit(SessionId([9; 16]), &key, &|_| None, &elsewhere).is_err(), "linked anew under another session");
-    assert!(audit(story.session, &key, &|_| None, &receipts).is_ok(), "control");
+    assert!(audit(SessionId([9; 16]), &key, &|_| None, None, &elsewhere).is_err(), "linked anew under another session");
+    assert!(audit(story.session, &key, &|_| None, None, &receipts).is_ok(), "control");
 }
 
 #[test]
@@ -286,7 +304,7 @@ impl Signers {
     }
 
     fn holds(&self, events: &[Event]) -> bool {
-        audit(SESSION, &self.device.public(), &|stop| self.other(stop), &link(SESSION, events)).is_ok()
+        audit(SESSION, &self.device.public(), &|stop| self.other(stop), None, &link(SESSION, events)).is_ok()
     }
 
     /// The account has one more device.
@@ -316,7 +334,7 @@ fn t065_an_end_by_another_device_is_its_own_word() {
     let then = |event: Event| [begun.as_slice(), &[event]].concat();
     let stopped = then(by.stopped(&by.other, |_| {}));
     assert!(by.holds(&stopped), "control");
-    let audited = audit(SESSION, &by.device.public(), &|stop| by.other(stop), &link(SESSION, &stopped)).unwrap();
+    let audited = audit(SESSION, &by.device.public(), &|stop| by.other(stop), None, &link(SESSION, &stopped)).unwrap();
     assert_eq!(audited.stopped_by, Some(OTHER));
     assert!(!by.holds(&[by.stopped(&by.other, |_| {})]), "of a session that never was granted");
     assert!(!by.holds(&[stopped.as_slice(), &[by.stopped(&by.other, |_| {})]].concat()), "twice");
@@ -334,7 +352,7 @@ fn t065_an_end_by_another_device_is_its_own_word() {
         assert!(!by.holds(&then(by.stopped(&by.other, edit))));
     }
     // Whoever knows no other device takes nobody's word.
-    assert!(audit(SESSION, &by.device.public(), &|_| None, &link(SESSION, &stopped)).is_err());
+    assert!(audit(SESSION, &by.device.public(), &|_| None, None, &link(SESSION, &stopped)).is_err());
 }
 
 #[test]
@@ -414,7 +432,7 @@ fn t065_an_opening_that_the_terms_do_not_allow_does_not_hold() {
 fn t065_what_is_of_another_suite_or_out_of_order_does_not_hold() {
     let by = Signers::new();
     let granted = by.granted(1, by.viewer.public());
-    let deleted = Event::Deleted;
+    let deleted = |events: &[Event]| [events, &[destroyed(SESSION, events, 1, |_| {})]].concat();
     let end = End { suite: SUITE, session: SESSION, side: Side::Viewer, last_receipt: Hash::ZERO, at: UnixMillis(9) };
     let ended = by.ended_by(end);
     let by_server = Event::Ended {
@@ -422,18 +440,18 @@ fn t065_what_is_of_another_suite_or_out_of_order_does_not_hold() {
         statement: Bytes(Vec::new()),
         signature: SignatureBytes([0; 64]),
     };
-    assert!(by.holds(&[granted.clone(), by.opened_by(|_| {}), ended.clone(), deleted.clone()]), "control");
-    assert!(by.holds(&[granted.clone(), by_server.clone(), deleted.clone()]), "control");
+    assert!(by.holds(&deleted(&[granted.clone(), by.opened_by(|_| {}), ended.clone()])), "control");
+    assert!(by.holds(&deleted(&[granted.clone(), by_server.clone()])), "control");
     assert!(!by.holds(&[by.granted_by(|terms| (terms.seq, terms.suite) = (1, 2))]));
     assert!(!by.holds(&[granted.clone(), by.opened_by(|request| request.suite = 2)]));
     assert!(!by.holds(&[granted.clone(), by.ended_by(End { suite: 2, ..end })]));
     // Nothing before a grant: a server cannot give an end in the place of a session.
-    assert!(!by.holds(&[by_server.clone(), deleted.clone()]));
-    assert!(!by.holds(&[granted.clone(), deleted.clone()]), "deleted before the end");
+    assert!(!by.holds(&deleted(&[by_server.clone()])));
+    assert!(!by.holds(&deleted(&[granted.clone()])), "deleted before the end");
     for again in [ended.clone(), by_server] {
         assert!(!by.holds(&[granted.clone(), ended.clone(), again]), "a second end");
     }
-    assert!(!by.holds(&[granted, ended, deleted.clone(), deleted]));
+    assert!(!by.holds(&deleted(&deleted(&[granted, ended]))));
 }
 
 #[test]

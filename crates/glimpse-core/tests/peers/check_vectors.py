@@ -109,7 +109,8 @@ def small():
         "Recovery": "recovery/request", "Veto": "recovery/veto", "Checkpoint": "record/checkpoint", "Decision": "record/decision",
         "Stop": "session/stop", "OrganisationCard": "organisation/card", "Credential": "organisation/credential",
         "Revocations": "organisation/revocations", "AgentInvitation": "organisation/invitation",
-        "OrganisationRequest": "organisation/request", "AgentSignIn": "agent/sign-in", "Outcome": "agent/outcome"}
+        "OrganisationRequest": "organisation/request", "AgentSignIn": "agent/sign-in", "Outcome": "agent/outcome",
+        "Destroyed": "session/destroyed"}
     expected.update({f"statement signature, {kind}": label(name, "statement") for kind, name in kinds.items()})
     assert set(expected) == set(preimages), set(expected) ^ set(preimages)
     for name, computed in expected.items():
@@ -507,6 +508,10 @@ def receipts():
             openings += 1
         elif event[0] == 4:
             g.verify(viewer, g.labelled("session/end", event[2]), event[3])
+        elif event[0] == 5:
+            server = f["server_signing_key"]
+            assert event[1] == g.encode([g.SUITE, server, f["session"], previous, receipt[4], 1])
+            g.verify(server, g.labelled("session/destroyed", event[1]), event[2])
         elif event[0] == 6:
             assert event[1] == previous
             statement = g.encode([g.SUITE, f["session"], event[1], seq - 1])

@@ -4,6 +4,7 @@ use glimpse_core::Monotonic;
 use glimpse_core::account::NewAccount;
 use glimpse_core::attempts::Attempts;
 use glimpse_core::code::{Nameplate, PairingCode};
+use glimpse_core::keys::WriterKeys;
 use glimpse_core::pairing::device::{self, Opened as OpenedPairing, Setup};
 use glimpse_core::pairing::viewer::{Asking, Claims, ExpectOffer};
 use glimpse_core::receipts::audit;
@@ -14,8 +15,8 @@ use glimpse_wire::account::Signed;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::live::Live;
 use glimpse_wire::pairing::{Grant, GrantBody, HelloCore, Introduction, Message, Offer, Purpose};
-use glimpse_wire::preimage::{self, Preimage, label};
-use glimpse_wire::session::{Event, Opened, Receipt, Side};
+use glimpse_wire::preimage::{self, Preimage, StatementKind, label};
+use glimpse_wire::session::{Destroyed, Event, Opened, Receipt, Side};
 use glimpse_wire::{ErrorCode, Hash, MailboxId, SUITE, Salt, UnitId, UnixMillis, decode, encode};
 
 use crate::by_hand::{self, Schedule};
@@ -44,6 +45,11 @@ pub(crate) struct Story {
     pub(crate) device: DeviceSession,
     pub(crate) viewer: ViewerSession,
     pub(crate) unit: UnitId,
+}
+
+/// The key by which the server of the story signs what it destroyed.
+fn server_key() -> WriterKeys {
+    WriterKeys::from_bytes(&hand::drawn::<32>("server signing key")).unwrap()
 }
 
 fn mailbox() -> MailboxId {
@@ -382,12 +388,23 @@ pub(crate) fn events(story: &mut Story) -> (Vec<Event>, Signed) {
     story.viewer.opened(&request, &encode(&answer)).unwrap();
     let end = story.viewer.end(ISSUED.plus(60_000));
     events.push(Event::Ended { code: ErrorCode::SessionEnded, statement: end.statement, signature: end.signature });
-    events.push(Event::Deleted);
+    let receipts = linked(story, &events);
+    let deleted = destroyed(story, preimage::receipt_hash(receipts.last().unwrap()), 3);
+    events.push(deleted);
     let receipts = linked(story, &events);
     let head = preimage::receipt_hash(receipts.last().unwrap());
     let word = story.device.countersign(story.account.device.signing(), head, 3);
     events.push(Event::Countersigned { head, signature: word.signature });
     (events, request)
+}
+
+/// What a server signs for the one unit of the story, under the receipt `head`, in the receipt numbered `seq`.
+fn destroyed(story: &Story, head: Hash, seq: u64) -> Event {
+    let session = story.viewer.session();
+    let at = ISSUED.plus(seq * 1_000);
+    let word = Destroyed { suite: SUITE, server: server_key().signing().public(), session, head, at, units: 1 };
+    let signed = server_key().signing().sign_statement(StatementKind::Destroyed, &word);
+    Event::Deleted { statement: signed.statement, signature: signed.signature }
 }
 
 pub(crate) fn receipts() -> Sheet {
@@ -396,8 +413,9 @@ pub(crate) fn receipts() -> Sheet {
     let receipts = linked(&story, &events);
     let as_bytes: Vec<Bytes> = receipts.iter().cloned().map(Bytes).collect();
     let key = story.account.device.public().signing;
-    let audit = audit(story.viewer.session(), &key, &|_| None, &as_bytes).unwrap();
-    assert!(audit.ended && audit.deleted);
+    let audit =
+        audit(story.viewer.session(), &key, &|_| None, Some(&server_key().signing().public()), &as_bytes).unwrap();
+    assert!(audit.ended && audit.deleted.is_some());
     let names = ["granted", "opened", "ended", "deleted", "countersigned"];
     let entry = |(name, receipt): (&&str, &Vec<u8>)| {
         Sheet::default().text("event", name).bytes("receipt", receipt).bytes("hash", preimage::receipt_hash(receipt).0)
@@ -405,6 +423,7 @@ pub(crate) fn receipts() -> Sheet {
     Sheet::about("The audit trail of the session of session.json: one opening, the viewer's end, deletion, and the device's countersignature.")
         .bytes("session", story.viewer.session().0)
         .bytes("device_signing_key", key.0)
+        .bytes("server_signing_key", server_key().signing().public().0)
         .bytes("viewer_signing_key", story.grant.terms.viewer.0)
         .bytes("open_request", encode(&request))
         .number("openings", audit.openings)

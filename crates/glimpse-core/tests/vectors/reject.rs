@@ -408,7 +408,8 @@ pub(crate) fn outcome(story: &lent::Story, offered_as: &str, bytes: &[u8]) -> St
         }
         "receipts" => {
             let receipts: Vec<Bytes> = decode(bytes, 1 << 20).unwrap();
-            let audited = audit(story.viewer.session(), &story.account.device.public().signing, &|_| None, &receipts);
+            let audited =
+                audit(story.viewer.session(), &story.account.device.public().signing, &|_| None, None, &receipts);
             if audited.is_ok() { "accepted".to_owned() } else { "broken".to_owned() }
         }
         "code" => code(bytes, Purpose::View),

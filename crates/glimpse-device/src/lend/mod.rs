@@ -326,6 +326,7 @@ impl Device {
     ) -> Result<Ending, DeviceError> {
         plan.check()?;
         self.require_intact_log().await?;
+        self.meet_server().await?;
         let granted = pairing::run(self, plan, commands, events).await?;
         Ok(running::Running::new(self, granted).run(commands, events).await)
     }

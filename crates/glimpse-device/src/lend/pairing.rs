@@ -316,11 +316,17 @@ impl Pairing<'_, '_> {
             words: confirmed.words(),
             expires_in: self.device.machine.monotonic().until(confirmed.deadline()),
         });
-        let (millis, save) = self
+        let decided = self
             .decided(confirmed.deadline(), |command| {
                 if let Command::ApproveAgent { millis, save } = command { Some((millis, save)) } else { None }
             })
-            .await?;
+            .await;
+        if let Err(error) = &decided {
+            // What was shown and came to nothing is on record; a record that cannot be kept makes no no a yes.
+            let code = error.code().unwrap_or(ErrorCode::Internal);
+            let _kept = self.device.keep_declined(confirmed, code).await;
+        }
+        let (millis, save) = decided?;
         let to = Yes::Vouched(vouched);
         Ok(Consent { to, save: save.unwrap_or(plan.save), millis: millis.unwrap_or(plan.millis) })
     }

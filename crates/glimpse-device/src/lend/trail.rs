@@ -85,7 +85,7 @@ impl Trail {
                 let request = verify_opening(&self.viewer, &request, &signature).map_err(tampered)?;
                 Ok(Noted::Refused { request, code, seq })
             }
-            Event::Granted { .. } | Event::Ended { .. } | Event::Deleted | Event::Countersigned { .. } => {
+            Event::Granted { .. } | Event::Ended { .. } | Event::Deleted { .. } | Event::Countersigned { .. } => {
                 Ok(Noted::Other)
             }
         }
@@ -141,7 +141,14 @@ mod tests {
 
     fn receipt(seq: u64, previous: Hash, at: u64) -> Bytes {
         let at = UnixMillis(at);
-        Bytes(encode(&Receipt { suite: SUITE, session: SESSION, seq, previous, at, event: Event::Deleted }))
+        Bytes(encode(&Receipt {
+            suite: SUITE,
+            session: SESSION,
+            seq,
+            previous,
+            at,
+            event: Event::Countersigned { head: Hash::ZERO, signature: SignatureBytes([0; 64]) },
+        }))
     }
 
     fn terms(budget: u32) -> Terms {

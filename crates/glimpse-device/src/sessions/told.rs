@@ -3,7 +3,7 @@
 use glimpse_wire::account::Signed;
 use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::pairing::Terms;
-use glimpse_wire::session::{End, Event, OpenRequest, Receipt, Side};
+use glimpse_wire::session::{Destroyed, End, Event, OpenRequest, Receipt, Side};
 use glimpse_wire::{ErrorCode, decode};
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ impl SessionTrail {
             "refusals": audit.refusals,
             "withheld": audit.withheld,
             "ended": audit.ended,
-            "deleted": audit.deleted,
+            "deleted": audit.deleted.is_some(),
             "countersigned": self.is_countersigned(),
             "verified": self.audit.is_some(),
         })
@@ -87,7 +87,10 @@ pub fn told(receipt: &Receipt) -> (&'static str, Value) {
             };
             ("ended", json!({ "code": code.slug(), "by": by }))
         }
-        Event::Deleted => ("deleted", json!({})),
+        Event::Deleted { statement, .. } => match decode::<Destroyed>(statement.as_slice(), MAX_RECEIPT) {
+            Ok(word) => ("deleted", json!({ "units": word.units, "server": word.server.to_string() })),
+            Err(_) => ("deleted", json!({})),
+        },
         Event::Countersigned { .. } => ("countersigned", json!({})),
     }
 }

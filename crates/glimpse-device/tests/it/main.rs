@@ -21,6 +21,7 @@ mod family;
 mod hostage;
 mod keys;
 mod killing;
+mod ledger;
 mod lending;
 mod linking;
 mod listings;

@@ -79,6 +79,11 @@ fn linked(session: SessionId, events: impl IntoIterator<Item = Event>) -> Vec<By
     receipts
 }
 
+/// That something was destroyed, by nobody's word.
+fn unsigned() -> Event {
+    Event::Deleted { statement: Bytes(Vec::new()), signature: SignatureBytes([0; 64]) }
+}
+
 #[tokio::test]
 async fn t065_a_server_that_rewrites_what_was_kept_is_named_and_destroys_nothing() {
     let world = World::start().await;
@@ -91,7 +96,6 @@ async fn t065_a_server_that_rewrites_what_was_kept_is_named_and_destroys_nothing
     let mut events: Vec<Event> = whole.decoded().unwrap().into_iter().filter_map(granted).collect();
     let (statement, signature) = (Bytes(Vec::new()), SignatureBytes([0; 64]));
     events.push(Event::Ended { code: ErrorCode::SessionExpired, statement, signature });
-    events.push(Event::Deleted);
     let rewritten = linked(lent.session, events);
     let cut = |length: usize| whole.receipts[..length].to_vec();
     for other in [rewritten.clone(), cut(1), cut(whole.receipts.len() - 1)] {
@@ -103,7 +107,7 @@ async fn t065_a_server_that_rewrites_what_was_kept_is_named_and_destroys_nothing
     }
     // Longer, but what is longer does not hold.
     let mut longer = whole.receipts.clone();
-    longer.extend(linked(lent.session, vec![Event::Deleted; longer.len() + 1]).pop());
+    longer.extend(linked(lent.session, vec![unsigned(); longer.len() + 1]).pop());
     lent.serve(longer);
     let broken = Verdict::Broken { seq: u64::try_from(whole.receipts.len()).unwrap() };
     assert_eq!(lent.verdict().await, broken);
@@ -147,19 +151,13 @@ async fn receipts_without_end_end() {
     let lent = lent(&world).await;
     let session = lent.session;
     // The same page for ever.
-    let page = linked(session, [Event::Deleted, Event::Deleted]);
+    let page = linked(session, [unsigned(), unsigned()]);
     let same = move || page.clone();
     // Ever new ones.
     let mut next = 0u64;
     let ever_new = move || {
-        let receipt = |seq| Receipt {
-            suite: SUITE,
-            session,
-            seq,
-            previous: Hash::ZERO,
-            at: UnixMillis(1),
-            event: Event::Deleted,
-        };
+        let receipt =
+            |seq| Receipt { suite: SUITE, session, seq, previous: Hash::ZERO, at: UnixMillis(1), event: unsigned() };
         let from = next;
         next += MAX_RECEIPTS as u64;
         (from..next).map(|seq| Bytes(encode(&receipt(seq)))).collect()
@@ -180,7 +178,7 @@ async fn receipts_without_end_end() {
         std::fs::write(&lent.kept, kept).unwrap();
     }
     // Of a session whose trail was kept, that is another trail.
-    let page = linked(session, [Event::Deleted]);
+    let page = linked(session, [unsigned()]);
     *lent.meddling.rewrite.borrow_mut() = Some(Box::new(move |path, body| {
         if !path.contains("/receipts") {
             return body;
@@ -210,7 +208,7 @@ async fn a_server_that_skips_a_receipt_when_it_is_asked_ends_the_session() {
         if !page.receipts.is_empty() {
             page.receipts.remove(0);
         }
-        page.receipts.extend(linked(SessionId([1; 16]), vec![Event::Deleted; 9]).split_off(8));
+        page.receipts.extend(linked(SessionId([1; 16]), vec![unsigned(); 9]).split_off(8));
         serde_json::to_vec(&page).unwrap()
     }));
     let plan = plan(&device, 600_000).await;
@@ -233,7 +231,7 @@ async fn kept_sessions_come_newest_first_whatever_their_ids() {
     for (first, at) in [(7u8, 20), (1, 30), (9, 10)] {
         let session = SessionId([first; 16]);
         let receipt =
-            Receipt { suite: SUITE, session, seq: 0, previous: Hash::ZERO, at: UnixMillis(at), event: Event::Deleted };
+            Receipt { suite: SUITE, session, seq: 0, previous: Hash::ZERO, at: UnixMillis(at), event: unsigned() };
         std::fs::write(folder.join(format!("{session}.cbor")), encode(&vec![Bytes(encode(&receipt))])).unwrap();
     }
     std::fs::write(folder.join(format!("{}.cbor", SessionId([8; 16]))), b"half").unwrap();

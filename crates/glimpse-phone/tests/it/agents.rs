@@ -346,6 +346,16 @@ async fn a_no_and_silence_share_nothing() {
         hand.does(json!({ "type": "approve-agent", "minutes": 10 }));
         assert_eq!(hand.now()["lending"]["stage"], "over");
         hand.does(json!({ "type": "close-lending" }));
+        // From request to decline it stays on record, here.
+        hand.goes("sessions");
+        let shown = hand.until(|shown| shown["sessions"]["declined"][0]["code"] == "declined").await;
+        let asked_for = &shown["sessions"]["declined"][0]["asked"];
+        assert_eq!((&asked_for["case"], &asked_for["organisation"]), (&json!("4711"), &json!("City Hospital")));
+        assert!(
+            asked_for["words"].as_str().unwrap().contains(' ') && !shown["sessions"].to_string().contains("Letter")
+        );
+        assert_eq!(shown["sessions"]["rows"], json!([]), "no session began");
+        hand.goes("records");
 
         // A question that nobody sees is a no, and the agent is told.
         let record = row(&hand.now(), "Letter").unwrap();

@@ -28,6 +28,7 @@ pub(super) async fn info(State(app): State<Arc<App>>) -> JsonAnswer<Info> {
         suite: SUITE,
         now: app.clock.now(),
         max_content: app.settings.limits.content_bytes,
+        signing_key: app.signing.public(),
         push_key: app.pushes.as_ref().map(Pushes::public_key),
     })
 }

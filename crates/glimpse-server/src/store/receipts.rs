@@ -1,9 +1,12 @@
 //! The audit trail: hash-chained receipts, and the viewer's counters that they account for.
 
+use std::collections::BTreeSet;
+
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_NOTED_REFUSALS, MAX_RECEIPT};
-use glimpse_wire::session::{Event, OpenRequest, Receipt};
+use glimpse_wire::pairing::{Terms, TermsUnit};
+use glimpse_wire::session::{Destroyed, Event, OpenRequest, Receipt};
 use glimpse_wire::signature::verify;
 use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, SessionId, UnitId, UnixMillis, decode, encode, preimage};
 use sha2::{Digest, Sha256};
@@ -12,6 +15,7 @@ use sqlx::SqliteConnection;
 use super::{Session, SignedIn, Store, Unit, agent_sessions, fixed, int, nat};
 use crate::problem::Answer;
 use crate::session::{Asked, Verdict};
+use crate::signing_key::SigningKey;
 
 /// One minute, over which the rate of a session counts.
 const MINUTE_MILLIS: u64 = 60 * 1000;
@@ -183,7 +187,39 @@ impl Store {
         Ok(Some(entry))
     }
 
-    /// Writes an end, or that everything was destroyed, unless it is written.
+    /// Writes, signed, that everything was destroyed, unless it is written.
+    pub(crate) async fn write_deleted(
+        &self,
+        session: &SessionId,
+        account: &AccountId,
+        signing: &SigningKey,
+        now: UnixMillis,
+    ) -> Answer<()> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        if is_written(&mut tx, session, DELETED).await? || !is_account(&mut tx, account).await? {
+            return Ok(());
+        }
+        // As an audit counts them: all that Terms listed. The tables of units are empty by now.
+        let granted: Vec<Vec<u8>> = sqlx::query_scalar("SELECT body FROM receipts WHERE session = ? AND kind = ?")
+            .bind(session.0.as_slice())
+            .bind(GRANTED)
+            .fetch_all(&mut *tx)
+            .await?;
+        let units: BTreeSet<UnitId> = granted.iter().flat_map(|body| units_of(body)).collect();
+        let word = Destroyed {
+            suite: SUITE,
+            server: signing.public(),
+            session: *session,
+            head: head(&mut tx, session).await?.map_or(Hash::ZERO, |head| head.hash),
+            at: now,
+            units: u64::try_from(units.len()).unwrap_or(u64::MAX),
+        };
+        let (statement, signature) = signing.sign(&word);
+        append(&mut tx, session, account, Event::Deleted { statement, signature }, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Writes an end, unless it is written.
     pub(crate) async fn write_once(
         &self,
         session: &SessionId,
@@ -192,16 +228,7 @@ impl Store {
         now: UnixMillis,
     ) -> Answer<Option<Entry>> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM receipts WHERE session = ? AND kind = ?")
-            .bind(session.0.as_slice())
-            .bind(number(&event))
-            .fetch_optional(&mut *tx)
-            .await?;
-        let alive: Option<i64> = sqlx::query_scalar("SELECT 1 FROM accounts WHERE account = ?")
-            .bind(account.0.as_slice())
-            .fetch_optional(&mut *tx)
-            .await?;
-        if there.is_some() || alive.is_none() {
+        if is_written(&mut tx, session, number(&event)).await? || !is_account(&mut tx, account).await? {
             return Ok(None);
         }
         if let Event::Ended { code, .. } = &event {
@@ -357,6 +384,30 @@ async fn append(
     Ok(Entry { seq, body })
 }
 
+async fn is_written(tx: &mut SqliteConnection, session: &SessionId, kind: i64) -> Answer<bool> {
+    let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM receipts WHERE session = ? AND kind = ?")
+        .bind(session.0.as_slice())
+        .bind(kind)
+        .fetch_optional(tx)
+        .await?;
+    Ok(there.is_some())
+}
+
+async fn is_account(tx: &mut SqliteConnection, account: &AccountId) -> Answer<bool> {
+    let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM accounts WHERE account = ?")
+        .bind(account.0.as_slice())
+        .fetch_optional(tx)
+        .await?;
+    Ok(there.is_some())
+}
+
+/// The units that the Terms in a receipt list.
+fn units_of(body: &[u8]) -> Vec<UnitId> {
+    let Ok(Receipt { event: Event::Granted { terms, .. }, .. }) = decode(body, MAX_RECEIPT) else { return Vec::new() };
+    let terms: Option<Terms> = decode(terms.as_slice(), MAX_RECEIPT).ok();
+    terms.map_or_else(Vec::new, |terms| terms.units.iter().map(TermsUnit::unit).collect())
+}
+
 /// Whose session the receipts are about.
 async fn owner(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<Vec<u8>>> {
     let owner = sqlx::query_scalar("SELECT account FROM receipts WHERE session = ? LIMIT 1")
@@ -409,7 +460,7 @@ const fn number(event: &Event) -> i64 {
         Event::Opened { .. } => 2,
         Event::Refused { .. } => REFUSED,
         Event::Ended { .. } => ENDED,
-        Event::Deleted => DELETED,
+        Event::Deleted { .. } => DELETED,
         Event::Countersigned { .. } => COUNTERSIGNED,
     }
 }

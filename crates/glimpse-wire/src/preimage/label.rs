@@ -180,6 +180,8 @@ pub const STOP: &str = "glimpse/v1/session/stop";
 pub const RECEIPT: &str = "glimpse/v1/session/receipt";
 /// Signature over the audit trail.
 pub const COUNTERSIGN: &str = "glimpse/v1/session/countersign";
+/// Signature by which the server says that it destroyed a session.
+pub const DESTROYED: &str = "glimpse/v1/session/destroyed";
 /// HPKE exporter context of the live channel, viewer to device.
 pub const LIVE_A: &str = "glimpse/v1/live/viewer-to-device";
 /// HPKE exporter context of the live channel, device to viewer.

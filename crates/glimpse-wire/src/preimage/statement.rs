@@ -47,11 +47,13 @@ pub enum StatementKind {
     AgentSignIn,
     /// [`crate::organisation::Outcome`].
     Outcome,
+    /// [`crate::session::Destroyed`].
+    Destroyed,
 }
 
 impl StatementKind {
     /// Every kind, for tests that offer each as each other.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Head,
         Self::Card,
         Self::Deletion,
@@ -73,6 +75,7 @@ impl StatementKind {
         Self::OrganisationRequest,
         Self::AgentSignIn,
         Self::Outcome,
+        Self::Destroyed,
     ];
 
     const fn label(self) -> &'static str {
@@ -98,6 +101,7 @@ impl StatementKind {
             Self::OrganisationRequest => label::ORGANISATION_REQUEST,
             Self::AgentSignIn => label::AGENT_SIGN_IN,
             Self::Outcome => label::OUTCOME,
+            Self::Destroyed => label::DESTROYED,
         }
     }
 }

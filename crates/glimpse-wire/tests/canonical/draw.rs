@@ -264,7 +264,7 @@ impl Draw {
             1 => Event::Opened { request: self.octets(100), signature },
             2 => Event::Refused { code: self.code(), request: self.octets(100), signature },
             3 => Event::Ended { code: self.code(), statement: self.octets(100), signature },
-            4 => Event::Deleted,
+            4 => Event::Deleted { statement: self.octets(100), signature },
             _ => Event::Countersigned { head: self.hash(), signature },
         }
     }

@@ -17,7 +17,7 @@ use glimpse_wire::pairing::{
 };
 use glimpse_wire::record::{Change, Checkpoint, Decision, Deletion, Envelope, Header, Meta, Page};
 use glimpse_wire::session::{
-    Countersignature, End, GrantSubmission, OpenRequest, Opened, Receipt, Side, Stop, UnitEnvelope,
+    Countersignature, Destroyed, End, GrantSubmission, OpenRequest, Opened, Receipt, Side, Stop, UnitEnvelope,
 };
 use glimpse_wire::{
     AccountId, AgentId, AuthorId, DeviceId, ErrorCode, Hash, MailboxId, RecordId, Salt, SessionId, SigningKeyBytes,
@@ -306,6 +306,14 @@ kinds! {
         } else {
             Note::Outcome(Signed { statement: draw.octets(100), signature: draw.signature() })
         }
+    };
+    Destroyed => |draw| Destroyed {
+        suite: draw.byte(),
+        server: SigningKeyBytes(draw.array()),
+        session: SessionId(draw.array()),
+        head: draw.hash(),
+        at: draw.time(),
+        units: draw.number(),
     };
     Outcome => |draw| Outcome {
         suite: draw.byte(),

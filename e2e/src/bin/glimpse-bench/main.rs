@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on its terminal")]
 
+mod agent;
 mod phone;
 
 use std::collections::BTreeMap;
@@ -55,7 +56,10 @@ async fn main() -> Result<()> {
         let (samples, records) = if quick { (3, 1_000) } else { (5, 10_000) };
         outcomes.push(told_if_failed("the phone page", phone::phone(samples, records)).await);
     }
-    ensure!(!outcomes.is_empty(), "no such figure: bytes, first-record, large-record, long-list, phone");
+    if wanted("agent") {
+        outcomes.push(told_if_failed("the agents' portal", agent::agent(if quick { 3 } else { 7 })).await);
+    }
+    ensure!(!outcomes.is_empty(), "no such figure: bytes, first-record, large-record, long-list, phone, agent");
     ensure!(outcomes.iter().all(|taken| *taken), "some figures could not be taken");
     Ok(())
 }

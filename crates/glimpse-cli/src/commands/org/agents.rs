@@ -53,6 +53,7 @@ pub(super) async fn invite(shared: &Shared, place: &OrganisationHome, asked: &In
         expires: agent.link_until,
     };
     desk.register(&state).await?;
+    place.meet_server(&mut state, &desk).await?;
     desk.send(Method::Post, "/invitations", desk.keys.invite(&invitation)).await?;
     // After the server: an agent that is listed has a link that works.
     let until = agent.link_until;

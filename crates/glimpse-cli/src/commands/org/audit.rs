@@ -6,19 +6,15 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use glimpse_core::receipts::audit;
 use glimpse_device::api::json as read_json;
-use glimpse_device::sessions::{first_terms, lent_by, stopper, told};
-use glimpse_wire::account::SignedLink;
+use glimpse_device::ledger::{Line, Proved, VERSION};
+use glimpse_device::sessions::{first_terms, told};
 use glimpse_wire::api::{AgentSession, AgentSessions, Receipts};
-use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS};
-use glimpse_wire::organisation::{Asked, Credential, Note, Outcome, Request};
-use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::organisation::{Note, Request};
 use glimpse_wire::session::Receipt;
-use glimpse_wire::{AccountId, AgentId, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
-use serde::{Deserialize, Serialize};
+use glimpse_wire::{AccountId, SessionId, SigningKeyBytes, decode, encode};
 use serde_json::json;
 
 use super::state::{Desk, OrganisationHome};
@@ -35,43 +31,19 @@ const MAX_PAGE: usize = 2 * MAX_RECEIPTS * MAX_RECEIPT;
 /// One line of a file, in bytes.
 const MAX_LINE: u64 = 256 * 1024 * 1024;
 
-/// One session, as a line of the file. What can be checked is in it byte for byte; the rest is there to be read.
-#[derive(Debug, Serialize, Deserialize)]
-struct Line {
-    /// Form of the line.
-    version: u8,
-    organisation: SigningKeyBytes,
-    session: SessionId,
-    agent: AgentId,
-    issued: UnixMillis,
-    expires: UnixMillis,
-    /// Why it ended, as the server says.
-    ended: Option<String>,
-    account: Option<AccountId>,
-    /// The account's chain, so that the lender's signatures can be checked.
-    chain: Vec<Bytes>,
-    receipts: Vec<Bytes>,
-    /// What was asked, as the agent left it for this audit.
-    asked: Option<Bytes>,
-    /// What came of it: a signed outcome.
-    outcome: Option<Bytes>,
-    /// The same, to be read.
-    name: Option<String>,
-    case: Option<String>,
-    reason: Option<String>,
-    words: Option<String>,
-}
-
-const VERSION: u8 = 1;
-
 pub(super) async fn export(
     shared: &Shared,
     place: &OrganisationHome,
     asked: &AuditExport,
     out: Out,
 ) -> Result<u8, Failure> {
-    let (state, desk) = place.unlock(shared, out).await?;
-    desk.register(&state).await?;
+    let (_, desk) = place.unlock(shared, out).await?;
+    let server = {
+        let _held = place.lock().await?;
+        let mut state = place.state().await?;
+        desk.register(&state).await?;
+        place.meet_server(&mut state, &desk).await?
+    };
     let mut target = Target::begin(&asked.output, false)?;
     let mut chains = BTreeMap::new();
     let mut before: Option<SessionId> = None;
@@ -80,7 +52,7 @@ pub(super) async fn export(
         let rest = before.map_or_else(|| "/sessions".to_owned(), |before| format!("/sessions?before={before}"));
         let page: AgentSessions = read_json(desk.ask(&rest).await?, MAX_SESSIONS).await?;
         for session in &page.sessions {
-            let line = line_of(&desk, session, &mut chains).await?;
+            let line = line_of(&desk, server, session, &mut chains).await?;
             let mut text = serde_json::to_string(&line).map_err(|_| unwritten())?;
             text.push('\n');
             target.write(text.as_bytes()).map_err(|error| Failure::output(&asked.output, &error))?;
@@ -100,6 +72,7 @@ pub(super) async fn export(
 
 async fn line_of(
     desk: &Desk,
+    server: SigningKeyBytes,
     session: &AgentSession,
     chains: &mut BTreeMap<AccountId, Vec<Bytes>>,
 ) -> Result<Line, Failure> {
@@ -140,6 +113,7 @@ async fn line_of(
         ended: session.ended.clone(),
         chain: account.and_then(|account| chains.get(&account).cloned()).unwrap_or_default(),
         account,
+        server: Some(server),
         receipts,
         asked: asked.as_ref().map(|asked| Bytes(encode(asked))),
         outcome: outcome.as_ref().map(|outcome| Bytes(encode(outcome))),
@@ -170,14 +144,14 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
         if text.trim().is_empty() {
             continue;
         }
-        match checked(&text, asked.organisation) {
+        match checked(&text, asked.organisation.as_ref()) {
             Ok(session) => {
                 held = held.saturating_add(1);
                 show(&session, out)?;
             }
-            Err(why) => {
+            Err((fault, why)) => {
                 broken = broken.saturating_add(1);
-                out.event(&json!({ "event": "broken", "line": number, "why": why }))?;
+                out.event(&json!({ "event": "broken", "line": number, "fault": fault, "why": why }))?;
                 out.line(&out.styled(Style::Red, &format!("line {number}: {why}")))?;
             }
         }
@@ -200,69 +174,19 @@ fn name_of(path: &Path) -> String {
 /// A session whose proof holds.
 struct Checked {
     line: Line,
-    request: Option<Request>,
-    outcome: Option<Outcome>,
-    openings: u64,
-    ended: bool,
+    proved: Proved,
 }
 
-/// What is wrong with a line, in words; or what it proves.
-fn checked(text: &str, organisation: Option<SigningKeyBytes>) -> Result<Checked, String> {
-    let line: Line = serde_json::from_str(text).map_err(|_| "it is no line of an export".to_owned())?;
-    if line.version != VERSION || organisation.is_some_and(|key| key != line.organisation) {
-        return Err("it is of another organisation, or of another version".to_owned());
-    }
-    let terms = first_terms(&line.receipts).ok_or("its first receipt is no grant")?;
-    let links: Vec<SignedLink> = line
-        .chain
-        .iter()
-        .map(|link| decode(link.as_slice(), usize::MAX))
-        .collect::<Result<_, _>>()
-        .map_err(|_| "a link of the account's chain cannot be read")?;
-    let chain = Chain::replay(&links).map_err(|_| "the account's chain does not hold")?;
-    if Some(chain.account()) != line.account || chain.account() != terms.account {
-        return Err("the chain is not that of the account that lent".to_owned());
-    }
-    let others = |stop: &glimpse_wire::session::Stop| stopper(&chain, stop);
-    let lender = chain.members().iter().find(|member| lent_by(&member.device.signing, line.session, &line.receipts));
-    let lender = lender.ok_or("receipt 0 does not hold")?;
-    if chain.active_at(&lender.id, &terms.head).is_none() {
-        return Err("the device that lent did not belong to the account then".to_owned());
-    }
-    let audit = audit(line.session, &lender.device.signing, &others, &line.receipts)
-        .map_err(|broken| format!("receipt {} does not hold", broken.seq))?;
-    let request = match &line.asked {
-        Some(bytes) => {
-            let asked: Asked = decode(bytes.as_slice(), usize::MAX).map_err(|_| "what was asked cannot be read")?;
-            let request = asked.check(&terms).map_err(|_| "what was asked is not what the customer granted")?;
-            if request.credential.organisation != line.organisation || request.credential.agent != line.agent {
-                return Err("somebody else asked than this agent of this organisation".to_owned());
-            }
-            Some(request)
-        }
-        None => None,
-    };
-    let outcome = match &line.outcome {
-        Some(bytes) => Some(outcome_of(bytes, &line, request.as_ref().map(|request| &request.credential))?),
-        None => None,
-    };
-    Ok(Checked { request, outcome, openings: audit.openings, ended: audit.ended, line })
-}
-
-fn outcome_of(bytes: &Bytes, line: &Line, credential: Option<&Credential>) -> Result<Outcome, String> {
-    let signed: glimpse_wire::account::Signed =
-        decode(bytes.as_slice(), usize::MAX).map_err(|_| "the outcome cannot be read")?;
-    let key = credential.map(|credential| credential.key).ok_or("the outcome stands without what was asked")?;
-    let outcome: Outcome =
-        signed.open(StatementKind::Outcome, &key).map_err(|_| "the agent did not sign the outcome")?;
-    if (outcome.session, outcome.agent, outcome.organisation) != (line.session, line.agent, line.organisation) {
-        return Err("the outcome is of another session".to_owned());
-    }
-    Ok(outcome)
+/// What is wrong with a line, in a word for programs and in words; or what it proves.
+fn checked(text: &str, organisation: Option<&SigningKeyBytes>) -> Result<Checked, (&'static str, String)> {
+    let line: Line = serde_json::from_str(text).map_err(|_| ("unreadable", "it is no line of an export".to_owned()))?;
+    let proved = line.check(organisation).map_err(|fault| (fault.word(), fault.to_string()))?;
+    Ok(Checked { line, proved })
 }
 
 fn show(checked: &Checked, out: Out) -> Result<(), Failure> {
-    let Checked { line, request, outcome, openings, ended } = checked;
+    let Checked { line, proved: Proved { request, outcome, audit } } = checked;
+    let (openings, ended, deleted) = (audit.openings, audit.ended, audit.deleted.is_some());
     let events: Vec<_> = line
         .receipts
         .iter()
@@ -279,6 +203,7 @@ fn show(checked: &Checked, out: Out) -> Result<(), Failure> {
         "words": request.as_ref().map(|request| request.words.join(" ")),
         "openings": openings,
         "ended": ended,
+        "deleted": deleted,
         "receipts": events,
         "outcome": outcome.as_ref().map(|outcome| &outcome.text),
     }))?;
@@ -288,6 +213,10 @@ fn show(checked: &Checked, out: Out) -> Result<(), Failure> {
             format!("{}, case {}: {}", clean(&request.credential.name), clean(&request.case), clean(&request.reason))
         },
     );
-    let end = if *ended { "" } else { ", no end in it" };
-    out.line(&format!("{} UTC  {who}  ({}{end})", date(line.issued.0), count(*openings, "opening")))
+    let end = match (ended, deleted) {
+        (false, _) => ", no end in it",
+        (true, false) => ", without the server's word that it was destroyed",
+        (true, true) => "",
+    };
+    out.line(&format!("{} UTC  {who}  ({}{end})", date(line.issued.0), count(openings, "opening")))
 }

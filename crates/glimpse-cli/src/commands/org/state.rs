@@ -11,7 +11,7 @@ use glimpse_device::storage::{Guard, Storage};
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::transport::{Method, Response};
 use glimpse_wire::account::Signed;
-use glimpse_wire::api::{Chain as AccountChain, RegisterOrganisation, SignedJson};
+use glimpse_wire::api::{Chain as AccountChain, Info, RegisterOrganisation, SignedJson};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::organisation::{OrganisationRequest, Role};
 use glimpse_wire::{AccountId, AgentId, SUITE, Salt, SigningKeyBytes, UnixMillis};
@@ -25,6 +25,8 @@ use crate::{home, passphrase};
 
 /// A page of a chain, in bytes at most.
 const MAX_CHAIN: usize = 16 * 1024 * 1024;
+/// What a server tells of itself, in bytes at most.
+const MAX_INFO: usize = 16 * 1024;
 const STATE: &str = "organisation.json";
 const KEYS: &str = "keys.cbor";
 /// Form of the file.
@@ -40,6 +42,9 @@ pub(super) struct State {
     pub(super) key: SigningKeyBytes,
     audit_key: Bytes,
     card: SignedJson,
+    /// The server's signing key, as the organisation met it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server_key: Option<SigningKeyBytes>,
     /// Of the newest list of revocations; 0 for none.
     pub(super) revocations: u64,
     pub(super) agents: Vec<Agent>,
@@ -104,7 +109,17 @@ pub(super) enum Standing {
 
 impl State {
     pub(super) fn new(name: String, server: String, key: SigningKeyBytes, audit_key: Bytes, card: Signed) -> Self {
-        Self { version: VERSION, name, server, key, audit_key, card: card.into(), revocations: 0, agents: Vec::new() }
+        Self {
+            version: VERSION,
+            name,
+            server,
+            key,
+            audit_key,
+            card: card.into(),
+            server_key: None,
+            revocations: 0,
+            agents: Vec::new(),
+        }
     }
 
     /// The card, as it was signed when the organisation was made.
@@ -172,6 +187,18 @@ impl OrganisationHome {
         Ok(self.files.write(STATE, &bytes).await?)
     }
 
+    /// Remembers the server's signing key where the organisation has not met it yet, and gives the one that it met. Under
+    /// [`OrganisationHome::lock`].
+    pub(super) async fn meet_server(&self, state: &mut State, desk: &Desk) -> Result<SigningKeyBytes, Failure> {
+        if let Some(key) = state.server_key {
+            return Ok(key);
+        }
+        let key = desk.server_key().await?;
+        state.server_key = Some(key);
+        self.store(state).await?;
+        Ok(key)
+    }
+
     pub(super) async fn store_keys(&self, sealed: &[u8]) -> Result<(), Failure> {
         Ok(self.files.write(KEYS, sealed).await?)
     }
@@ -223,6 +250,11 @@ impl Desk {
             }
             failure
         })
+    }
+
+    async fn server_key(&self) -> Result<SigningKeyBytes, Failure> {
+        let info: Info = read_json(self.api.call(bare(Method::Get, "/v1/info".to_owned())).await?, MAX_INFO).await?;
+        Ok(info.signing_key)
     }
 
     /// Sends what the organisation has signed.

@@ -311,7 +311,10 @@ fn an_opening_is_believed_only_with_its_own_receipt_on_top_of_the_trail() {
     refused(vec![Receipt { seq: 1, ..receipt.clone() }]);
     refused(vec![Receipt { previous: Hash([1; 32]), ..receipt.clone() }]);
     refused(vec![Receipt { suite: 2, ..receipt.clone() }]);
-    refused(vec![Receipt { event: Event::Deleted, ..receipt.clone() }]);
+    refused(vec![Receipt {
+        event: Event::Deleted { statement: Bytes(Vec::new()), signature: glimpse_wire::ids::SignatureBytes([0; 64]) },
+        ..receipt.clone()
+    }]);
     refused(vec![receipt.clone(), receipt.clone()]);
     let Event::Opened { request: noted, mut signature } = receipt.event.clone() else { panic!() };
     let asked: OpenRequest = request.peek().unwrap();

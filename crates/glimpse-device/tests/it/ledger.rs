@@ -1,0 +1,358 @@
+//! A line of an organisation's log: whatever somebody changes in it, the first that does not hold is named.
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use glimpse_device::ledger::{Fault, Line, VERSION};
+use glimpse_device::sessions::first_terms;
+use glimpse_wire::account::{
+    Act, DevicePublic, Epoch, Head, KEM_KEY_LEN, Link, LinkBody, Signed, SignedLink, WrapCommitment,
+};
+use glimpse_wire::chain::{Chain, OLDER_SEED_LEN};
+use glimpse_wire::ids::{Bytes, SignatureBytes};
+use glimpse_wire::organisation::{Asked, Credential, Outcome, Presented, Role, Settlement};
+use glimpse_wire::pairing::{Introduction, Terms, TermsUnit};
+use glimpse_wire::preimage::{self, StatementKind};
+use glimpse_wire::session::{Countersignature, Destroyed, End, Event, OpenRequest, Receipt, Side};
+use glimpse_wire::{AgentId, DeviceId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, encode};
+
+/// Anybody who signs.
+struct Someone(SigningKey);
+
+impl Someone {
+    fn new(seed: u8) -> Self {
+        Self(SigningKey::from_bytes(&[seed; 32]))
+    }
+
+    fn key(&self) -> SigningKeyBytes {
+        SigningKeyBytes(self.0.verifying_key().to_bytes())
+    }
+
+    fn sign(&self, preimage: &[u8]) -> SignatureBytes {
+        SignatureBytes(self.0.sign(preimage).to_bytes())
+    }
+
+    fn state<T: minicbor::Encode<()>>(&self, kind: StatementKind, statement: &T) -> Signed {
+        Signed { statement: Bytes(encode(statement)), signature: self.sign(&Signed::preimage(kind, statement)) }
+    }
+
+    fn device(&self) -> DevicePublic {
+        DevicePublic { signing: self.key(), kem: Bytes(vec![self.key().0[0]; KEM_KEY_LEN]), serial: Bytes(Vec::new()) }
+    }
+
+    fn id(&self) -> DeviceId {
+        self.device().id()
+    }
+
+    fn link(&self, place: Head, body: LinkBody) -> SignedLink {
+        let link = encode(&Link { suite: SUITE, seq: place.seq, previous: place.hash, body, signer: self.id() });
+        let signature = self.sign(&preimage::link_signature(&link));
+        SignedLink { link: Bytes(link), signature }
+    }
+}
+
+fn epoch(number: u32, mut whom: Vec<DeviceId>) -> Epoch {
+    whom.sort_unstable();
+    Epoch {
+        number,
+        account_key: Bytes(vec![u8::try_from(number).unwrap(); KEM_KEY_LEN]),
+        wraps: whom.into_iter().map(|device| WrapCommitment { device, hash: Hash([9; 32]) }).collect(),
+        previous_seed: Bytes(vec![8; if number == 1 { 0 } else { OLDER_SEED_LEN }]),
+    }
+}
+
+/// A phone that founded the account, a watch that lends, an organisation, its agent, the agent's browser, a server.
+struct World {
+    phone: Someone,
+    watch: Someone,
+    organisation: Someone,
+    agent: Someone,
+    browser: Someone,
+    server: Someone,
+    links: Vec<SignedLink>,
+    chain: Chain,
+}
+
+const AGENT: AgentId = AgentId([6; 16]);
+const UNIT: UnitId = UnitId([7; 16]);
+const TRANSCRIPT: Hash = Hash([5; 32]);
+const BEGAN: u64 = 1_000_000;
+
+impl World {
+    fn new() -> Self {
+        let [phone, watch, organisation, agent, browser, server] = [1, 2, 3, 4, 5, 6].map(Someone::new);
+        let body = LinkBody::Genesis {
+            random: Hash([1; 32]),
+            device: phone.device(),
+            epoch: epoch(1, vec![phone.id()]),
+            recovery: Vec::new(),
+        };
+        let links = vec![phone.link(Head { seq: 0, hash: Hash::ZERO }, body)];
+        let chain = Chain::begin(&links[0]).unwrap();
+        let mut world = Self { phone, watch, organisation, agent, browser, server, links, chain };
+        let (place, transcript) = (world.chain.next_place(), Hash([77; 32]));
+        let device = world.watch.device();
+        let signed =
+            preimage::reverse_signature(&world.chain.account(), &place, &device, &world.phone.id(), &transcript);
+        let reverse = world.watch.sign(&signed);
+        world.act(Act::Add { device, transcript, reverse, at: UnixMillis(1), held: 0 });
+        world
+    }
+
+    fn act(&mut self, act: Act) {
+        let link = self.phone.link(self.chain.next_place(), LinkBody::Act { act, second: Vec::new() });
+        self.chain.push(&link).unwrap();
+        self.links.push(link);
+    }
+
+    /// The phone takes the watch out.
+    fn revoke(&mut self) {
+        self.act(Act::Revoke { devices: vec![self.watch.id()], epoch: epoch(2, vec![self.phone.id()]) });
+    }
+
+    fn session() -> SessionId {
+        preimage::session_id(&TRANSCRIPT)
+    }
+
+    fn asked(&self) -> Asked {
+        let credential = self.organisation.state(
+            StatementKind::Credential,
+            &Credential {
+                suite: SUITE,
+                organisation: self.organisation.key(),
+                agent: AGENT,
+                name: "Ada".to_owned(),
+                key: self.agent.key(),
+                role: Role::Agent,
+                not_before: UnixMillis(1),
+                not_after: UnixMillis(3_600_000),
+            },
+        );
+        let (case, reason, viewer) = ("4711", "to check a letter", self.browser.key());
+        let presented = preimage::presentation(&TRANSCRIPT, &viewer, credential.statement.as_slice(), case, reason);
+        let presented = encode(&Presented { credential, signature: self.agent.sign(&presented) });
+        let said = preimage::introduction(&TRANSCRIPT, &presented, case, reason);
+        let introduction = Introduction {
+            credential: Bytes(presented),
+            case: case.to_owned(),
+            reason: reason.to_owned(),
+            signature: self.browser.sign(&said),
+        };
+        let (first, second) = ("apple".to_owned(), "river".to_owned());
+        Asked { transcript: TRANSCRIPT, introduction: Bytes(encode(&introduction)), first, second }
+    }
+
+    /// From the grant, under this head of the chain, to the countersignature.
+    fn events(&self, head: Head) -> Vec<Event> {
+        let terms = Terms {
+            suite: SUITE,
+            session: Self::session(),
+            account: self.chain.account(),
+            viewer: self.browser.key(),
+            units: vec![TermsUnit::Sealed { unit: UNIT }],
+            rights: 1,
+            budget: 4,
+            rate: 30,
+            issued: UnixMillis(BEGAN),
+            expires: UnixMillis(BEGAN + 600_000),
+            head,
+            seq: 1,
+            asked: self.asked().commitment(),
+        };
+        let terms = encode(&terms);
+        let signed = preimage::grant_signature(&TRANSCRIPT, &Hash([2; 32]), &terms, &Hash([3; 32]));
+        let mut events = vec![Event::Granted {
+            terms: Bytes(terms),
+            transcript: TRANSCRIPT,
+            kem: Hash([2; 32]),
+            sealed: Hash([3; 32]),
+            signature: self.watch.sign(&signed),
+        }];
+        let (session, suite) = (Self::session(), SUITE);
+        let request =
+            OpenRequest { suite, session, unit: UNIT, from: 0, to: 1, counter: 1, last_receipt: head_of(&events) };
+        let Signed { statement, signature } = self.browser.state(StatementKind::Open, &request);
+        events.push(Event::Opened { request: statement, signature });
+        let end = End { suite, session, side: Side::Viewer, last_receipt: head_of(&events), at: UnixMillis(BEGAN) };
+        let Signed { statement, signature } = self.browser.state(StatementKind::End, &end);
+        events.push(Event::Ended { code: ErrorCode::SessionEnded, statement, signature });
+        events.push(self.destroyed(&self.server, &events));
+        let word = Countersignature { suite, session, head: head_of(&events), seq: 3 };
+        let signature = self.watch.state(StatementKind::Countersign, &word).signature;
+        events.push(Event::Countersigned { head: word.head, signature });
+        events
+    }
+
+    fn destroyed(&self, server: &Someone, events: &[Event]) -> Event {
+        let at = UnixMillis(BEGAN + u64::try_from(events.len()).unwrap());
+        let (session, head) = (Self::session(), head_of(events));
+        let word = Destroyed { suite: SUITE, server: server.key(), session, head, at, units: 1 };
+        let Signed { statement, signature } = server.state(StatementKind::Destroyed, &word);
+        Event::Deleted { statement, signature }
+    }
+
+    fn outcome(&self, by: &Someone) -> Signed {
+        let outcome = Outcome {
+            suite: SUITE,
+            session: Self::session(),
+            organisation: self.organisation.key(),
+            agent: AGENT,
+            result: Settlement::Settled,
+            text: "settled at once".to_owned(),
+            at: UnixMillis(BEGAN),
+        };
+        by.state(StatementKind::Outcome, &outcome)
+    }
+
+    fn line(&self, events: &[Event]) -> Line {
+        Line {
+            version: VERSION,
+            organisation: self.organisation.key(),
+            session: Self::session(),
+            agent: AGENT,
+            issued: UnixMillis(BEGAN),
+            expires: UnixMillis(BEGAN + 600_000),
+            ended: Some("session-ended".to_owned()),
+            account: Some(self.chain.account()),
+            server: Some(self.server.key()),
+            chain: self.links.iter().map(|link| Bytes(encode(link))).collect(),
+            receipts: linked(events),
+            asked: Some(Bytes(encode(&self.asked()))),
+            outcome: Some(Bytes(encode(&self.outcome(&self.agent)))),
+            name: None,
+            case: None,
+            reason: None,
+            words: None,
+        }
+    }
+
+    fn whole(&self) -> Line {
+        self.line(&self.events(self.chain.head()))
+    }
+}
+
+/// Links events as a server does, and as one who forges does.
+fn linked(events: &[Event]) -> Vec<Bytes> {
+    let mut previous = Hash::ZERO;
+    let mut receipts = Vec::new();
+    for (seq, event) in (0u64..).zip(events) {
+        let (session, at) = (World::session(), UnixMillis(BEGAN + seq));
+        let receipt = encode(&Receipt { suite: SUITE, session, seq, previous, at, event: event.clone() });
+        previous = preimage::receipt_hash(&receipt);
+        receipts.push(Bytes(receipt));
+    }
+    receipts
+}
+
+fn head_of(events: &[Event]) -> Hash {
+    linked(events).last().map_or(Hash::ZERO, |last| preimage::receipt_hash(last.as_slice()))
+}
+
+#[test]
+fn a_whole_line_proves_who_asked_what_was_opened_what_came_of_it_and_that_it_was_destroyed() {
+    let world = World::new();
+    let proved = world.whole().check(Some(&world.organisation.key())).unwrap();
+    assert_eq!((proved.audit.openings, proved.audit.ended), (1, true));
+    assert_eq!(proved.audit.deleted, Some(world.server.key()));
+    let request = proved.request.unwrap();
+    assert_eq!((request.case.as_str(), request.words.join(" ").as_str()), ("4711", "apple river"));
+    assert_eq!(proved.outcome.unwrap().text, "settled at once");
+    let text = serde_json::to_string(&world.whole()).unwrap();
+    assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), world.whole());
+}
+
+#[test]
+fn t065_the_first_link_that_does_not_hold_is_named() {
+    let world = World::new();
+    let whole = world.whole();
+    let broken = |edit: &dyn Fn(&mut Line)| {
+        let mut line = whole.clone();
+        edit(&mut line);
+        line.check(None).err()
+    };
+    assert_eq!(broken(&|_| {}), None, "control");
+    let receipt = |seq| Some(Fault::Receipt { seq });
+    // Cut: out of the middle, and at the end.
+    assert_eq!(broken(&|line| drop(line.receipts.remove(1))), receipt(1));
+    assert_eq!(broken(&|line| line.receipts.truncate(2)), Some(Fault::CutOff { seq: 2 }));
+    let mut without = whole.clone();
+    without.receipts.truncate(2);
+    without.ended = None;
+    assert!(
+        !without.check(None).unwrap().audit.ended,
+        "where the server says nothing of an end, that there is none is told"
+    );
+    let mut without = whole.clone();
+    without.receipts.truncate(3);
+    assert_eq!(without.check(None).unwrap().audit.deleted, None, "an end without the server's word is told apart");
+    // Reordered, as they are and linked anew.
+    assert_eq!(broken(&|line| line.receipts.swap(1, 2)), receipt(1));
+    let mut swapped = world.events(world.chain.head());
+    swapped.swap(1, 2);
+    assert_eq!(world.line(&swapped).check(None).err(), receipt(1));
+    // Edited: any receipt, at any place.
+    for seq in 0..4u64 {
+        let place = usize::try_from(seq).unwrap();
+        let length = whole.receipts[place].as_slice().len();
+        for at in (0..length).step_by(5) {
+            let fault = broken(&|line| line.receipts[place].0[at] ^= 1).unwrap_or_else(|| panic!("{seq} {at}"));
+            let named = match fault {
+                Fault::Receipt { seq: named } => named == seq || named == seq + 1,
+                Fault::NoGrant | Fault::OtherAccount | Fault::Lender => seq == 0,
+                _ => false,
+            };
+            assert!(named, "receipt {seq}, byte {at}: {fault:?}");
+        }
+    }
+    // A foreign signature: another browser opened, another server destroyed, another device countersigned.
+    let foreign = |place: usize, edit: &dyn Fn(&World, &[Event]) -> Event| {
+        let mut events = world.events(world.chain.head());
+        let (before, _) = events.split_at(place);
+        events[place] = edit(&world, before);
+        events.truncate(place + 1);
+        let ended = place > 1;
+        Line { ended: ended.then(|| "session-ended".to_owned()), ..world.line(&events) }.check(None).err()
+    };
+    let opened = |by: &dyn Fn(&World) -> &Someone| {
+        foreign(1, &|world, before| {
+            let session = World::session();
+            let last_receipt = head_of(before);
+            let request = OpenRequest { suite: SUITE, session, unit: UNIT, from: 0, to: 1, counter: 1, last_receipt };
+            let Signed { statement, signature } = by(world).state(StatementKind::Open, &request);
+            Event::Opened { request: statement, signature }
+        })
+    };
+    assert_eq!((opened(&|world| &world.browser), opened(&|world| &world.agent)), (None, receipt(1)));
+    let destroyed = |by: &dyn Fn(&World) -> &Someone| foreign(3, &|world, before| world.destroyed(by(world), before));
+    assert_eq!((destroyed(&|world| &world.server), destroyed(&|world| &world.phone)), (None, receipt(3)));
+    assert_eq!(
+        broken(&|line| line.server = Some(world.phone.key())),
+        receipt(3),
+        "another server than the one that was met"
+    );
+    // The chain: cut before the lender joined, and with one bit flipped.
+    assert_eq!(broken(&|line| line.chain.truncate(1)), receipt(0));
+    assert_eq!(broken(&|line| line.chain[1].0[90] ^= 1), Some(Fault::Link { seq: 1 }));
+    assert_eq!(broken(&|line| line.organisation = world.phone.key()), Some(Fault::OtherAgent));
+    assert_eq!(whole.check(Some(&world.phone.key())).err(), Some(Fault::Other));
+    // What came of it, in another's name.
+    let forged = Bytes(encode(&world.outcome(&world.watch)));
+    assert_eq!(broken(&|line| line.outcome = Some(forged.clone())), Some(Fault::Outcome));
+    assert_eq!(broken(&|line| line.asked = None), Some(Fault::OutcomeAlone));
+}
+
+#[test]
+fn t065_a_log_by_a_device_that_was_taken_out_since_holds_and_one_that_it_made_afterwards_does_not() {
+    let mut world = World::new();
+    let lent = world.events(world.chain.head());
+    let belonged = world.chain.head();
+    world.revoke();
+    let proved = world.line(&lent).check(None).unwrap();
+    assert!(
+        proved.outcome.is_some() && proved.audit.ended,
+        "what it signed while it belonged stays, with what came of it"
+    );
+    let after = world.line(&world.events(world.chain.head()));
+    assert_eq!(after.check(None).err(), Some(Fault::Lender), "under a head at which it did not belong");
+    // Control: the very Terms, but for the head.
+    assert!(world.line(&world.events(belonged)).check(None).is_ok());
+    assert_eq!(first_terms(&after.receipts).unwrap().head, world.chain.head());
+}
