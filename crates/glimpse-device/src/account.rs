@@ -252,9 +252,10 @@ impl Device {
             let key = match self.home.server_key().await? {
                 Some(key) => key,
                 None => {
-                    let key = self.info().await?.signing_key;
-                    self.home.store_server_key(&key).await?;
-                    key
+                    let response = self.again_if_lost(|| bare(Method::Get, "/v1/info".to_owned())).await?;
+                    let info: Info = json(response, MAX_JSON).await?;
+                    self.home.store_server_key(&info.signing_key).await?;
+                    info.signing_key
                 }
             };
             self.server_key.set(Some(key));

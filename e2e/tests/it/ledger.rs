@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::agents::{CASE, REASON, SECRET, TITLE, read, with_record};
 
+/// Something that somebody does to a line.
+type Change = fn(&mut Value);
+
 in_both!(a_supervisor_sees_who_looked_and_that_the_trail_holds_and_an_agent_sees_nothing,);
 
 /// From the server, the agent's note and the customer's signatures to a file that anybody checks. Signatures are the same
@@ -44,7 +47,7 @@ async fn t065_the_organisations_log_says_who_asked_and_what_came_of_it_and_a_cha
     let line: serde_json::Value = serde_json::from_str(&whole)?;
     let last = line["receipts"].as_array().map_or(0, Vec::len);
     assert!(last >= 4, "control: there is something to cut");
-    let changes: [(&str, fn(&mut serde_json::Value)); 7] = [
+    let changes: [(&str, Change); 7] = [
         ("cut-off", |line| line["receipts"].as_array_mut().into_iter().for_each(|receipts| receipts.truncate(2))),
         ("receipt", |line| line["receipts"].as_array_mut().into_iter().for_each(|receipts| receipts.swap(1, 2))),
         ("receipt", |line| line["server"] = line["organisation"].clone()),

@@ -76,10 +76,12 @@ async fn declined(device: &Device, out: Out) -> Result<u8, Failure> {
     for request in &declined {
         out.event(&request.event())?;
         let when = date(request.at.0);
-        let how = match request.code {
-            ErrorCode::Declined => "declined".to_owned(),
-            ErrorCode::ApprovalTimedOut => "no answer, which means no".to_owned(),
-            code => format!("came to nothing: {}", code.slug()),
+        let how = if request.code == ErrorCode::Declined {
+            "declined".to_owned()
+        } else if request.code == ErrorCode::ApprovalTimedOut {
+            "no answer, which means no".to_owned()
+        } else {
+            format!("came to nothing: {}", request.code.slug())
         };
         match request.request() {
             Ok(asked) => {

@@ -79,6 +79,8 @@ pub async fn join(
         return Err(ErrorCode::UnsupportedSuite.into());
     }
     let (vault, sealed) = begin(ground, &home, &plan).await?;
+    // First contact: by this key the server signs what it destroys.
+    home.store_server_key(&info.signing_key).await?;
     let setup = |place: super::meeting::MailboxPlace| {
         joiner::setup(&vault.keys, place.mailbox, place.nameplate, place.server_nonce, place.expires, place.deadline)
     };
