@@ -74,6 +74,7 @@ fn trail(rng: &mut Random) {
         head: Head { seq: 0, hash: Hash::ZERO },
         seq: 1,
         asked: Hash::ZERO,
+        withheld: 0,
     });
     let signed = preimage::grant_signature(&Hash([5; 32]), &Hash([6; 32]), &terms, &Hash([7; 32]));
     let key = ed25519_dalek::SigningKey::from_bytes(device.to_bytes().as_slice().try_into().unwrap());

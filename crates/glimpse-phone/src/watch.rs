@@ -106,7 +106,7 @@ impl Watch {
     /// token whoever carries would see.
     pub fn intent(&self, json: &str) {
         match tagged::from_str(json) {
-            Some(Own::Join { name, pin, code }) => return self.join(name, pin, code),
+            Some(Own::Join { name, pin, code }) => return self.join(name, pin, code.as_ref()),
             Some(Own::JoinCancel) => return self.phone.step(Step::Cancel),
             None => {}
         }
@@ -136,12 +136,12 @@ impl Watch {
         }
     }
 
-    fn join(&self, name: String, pin: Secret, code: Option<Secret>) {
+    fn join(&self, name: String, pin: Secret, code: Option<&Secret>) {
         if pin.as_str().chars().count() < MIN_PIN {
             return self.phone.change(|state| state.failed(Trouble::new("watch-pin-short")));
         }
         let form = if code.is_some() { Form::Typed } else { Form::Digits };
-        let way = match way(form, code.as_ref()) {
+        let way = match way(form, code) {
             Ok(way) => way,
             Err(trouble) => return self.phone.change(|state| state.failed(trouble)),
         };

@@ -157,7 +157,7 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
     if let (Some(cert), Some(key)) = (&settings.tls_cert, &settings.tls_key) {
         listen::tls(cert, key)?;
     }
-    settings.site.as_deref().map(|folder| Site::load(folder, &settings)).transpose()?;
+    settings.site.as_deref().map(|folder| Site::load(folder, settings)).transpose()?;
     KeyFile::read(&settings.key_file, &settings.data)?;
     Pushes::of(settings)?;
     Ok(())

@@ -12,7 +12,11 @@ use serde_json::{Value, json};
 
 use crate::agents::{CASE, REASON};
 
-in_both!(t061_an_agent_sees_that_fields_were_withheld_and_nothing_of_them, a_person_withholds_fields_on_the_phone_page,);
+in_both!(
+    t061_an_agent_sees_that_fields_were_withheld_and_nothing_of_them,
+    a_person_withholds_fields_on_the_phone_page,
+    an_agent_hands_over_and_a_colleague_has_a_look_of_their_own,
+);
 
 const TITLE: &str = "zinnia-chart";
 const KEPT: &str = "hollyhock-kept-in-the-open";

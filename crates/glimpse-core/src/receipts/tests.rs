@@ -446,8 +446,8 @@ fn t065_what_is_of_another_suite_or_out_of_order_does_not_hold() {
     assert!(!by.holds(&[granted.clone(), by.opened_by(|request| request.suite = 2)]));
     assert!(!by.holds(&[granted.clone(), by.ended_by(End { suite: 2, ..end })]));
     // Nothing before a grant: a server cannot give an end in the place of a session.
-    assert!(!by.holds(&deleted(&[by_server.clone()])));
-    assert!(!by.holds(&deleted(&[granted.clone()])), "deleted before the end");
+    assert!(!by.holds(&deleted(std::slice::from_ref(&by_server))));
+    assert!(!by.holds(&deleted(std::slice::from_ref(&granted))), "deleted before the end");
     for again in [ended.clone(), by_server] {
         assert!(!by.holds(&[granted.clone(), ended.clone(), again]), "a second end");
     }

@@ -156,6 +156,7 @@ impl World {
             head,
             seq: 1,
             asked: self.asked().commitment(),
+            withheld: 0,
         };
         let terms = encode(&terms);
         let signed = preimage::grant_signature(&TRANSCRIPT, &Hash([2; 32]), &terms, &Hash([3; 32]));

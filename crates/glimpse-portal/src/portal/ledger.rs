@@ -131,14 +131,14 @@ impl Portal {
     }
 
     /// What was asked of the server is over, for better or worse.
-    fn asked(&self, outcome: Result<(), DeviceError>) {
+    fn asked(&self, outcome: &Result<(), DeviceError>) {
         {
             let mut state = self.0.state.borrow_mut();
             state.ledger.busy = false;
             if !matches!(state.stage, Stage::Ledger) {
                 return;
             }
-            if let Err(error) = &outcome {
+            if let Err(error) = outcome {
                 state.problem = Some(match error.code() {
                     Some(ErrorCode::NotFound) => "agent.ledger.refused",
                     code => code.unwrap_or(ErrorCode::Internal).slug(),
@@ -168,7 +168,7 @@ impl Portal {
             Ok(())
         };
         let read = read.await;
-        self.asked(read);
+        self.asked(&read);
     }
 
     async fn open_trail(&self, session: SessionId) {
@@ -179,7 +179,7 @@ impl Portal {
             Ok(())
         };
         let opened = opened.await;
-        self.asked(opened);
+        self.asked(&opened);
     }
 
     /// Those that the filter lets through, each with its whole trail.
@@ -201,7 +201,7 @@ impl Portal {
             Ok(())
         };
         let exported = exported.await;
-        self.asked(exported);
+        self.asked(&exported);
     }
 
     /// One session as a line that anybody checks.

@@ -442,11 +442,11 @@ async fn is_registered(tx: &mut SqliteConnection, organisation: &SigningKeyBytes
 }
 
 async fn covered(tx: &mut SqliteConnection, organisation: &SigningKeyBytes) -> Answer<Vec<AgentOf>> {
-    let sql = format!(
-        "SELECT agent FROM agents JOIN revoked_agents USING (organisation, agent) WHERE organisation = ? AND {COVERED}"
-    );
-    let agents: Vec<Vec<u8>> =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(organisation.0.as_slice()).fetch_all(tx).await?;
+    let of = "SELECT agent FROM agents JOIN revoked_agents USING (organisation, agent) WHERE organisation = ? AND";
+    let agents: Vec<Vec<u8>> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("{of} {COVERED}")))
+        .bind(organisation.0.as_slice())
+        .fetch_all(tx)
+        .await?;
     Ok(agents.iter().map(|agent| AgentOf::read(&organisation.0, agent)).collect::<Result<_, _>>()?)
 }
 

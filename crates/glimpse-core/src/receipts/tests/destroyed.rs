@@ -2,6 +2,8 @@
 
 use super::*;
 
+type Edit = fn(&mut Destroyed);
+
 #[test]
 fn t065_the_word_of_a_server_that_it_destroyed_a_session_is_signed_and_fits_its_place() {
     let by = Signers::new();
@@ -20,7 +22,7 @@ fn t065_the_word_of_a_server_that_it_destroyed_a_session_is_signed_and_fits_its_
     );
     let broken = Err(BrokenTrail { seq: 2 });
     assert_eq!(audited(Some(&other), right()), broken, "another server than the one that was met");
-    let edits: [(&str, fn(&mut Destroyed)); 6] = [
+    let edits: [(&str, Edit); 6] = [
         ("suite", |word| word.suite = 2),
         ("session", |word| word.session = SessionId([9; 16])),
         ("head", |word| word.head = Hash([9; 32])),
