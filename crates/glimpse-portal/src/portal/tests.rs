@@ -64,6 +64,7 @@ impl Face for Page {
 struct Store {
     key: Rc<AgentKey>,
     kept: RefCell<Option<Kept>>,
+    aside: RefCell<Option<String>>,
 }
 
 impl Keeper for Store {
@@ -84,6 +85,17 @@ impl Keeper for Store {
 
     fn sign(&self, bytes: Vec<u8>) -> Local<'_, Result<SignatureBytes, NoKey>> {
         Box::pin(async move { Ok(self.key.present(&bytes)) })
+    }
+
+    fn set_aside(&self, text: String) -> Local<'_, Result<(), NoKey>> {
+        Box::pin(async move {
+            *self.aside.borrow_mut() = Some(text);
+            Ok(())
+        })
+    }
+
+    fn take_aside(&self) -> Local<'_, Result<Option<String>, NoKey>> {
+        Box::pin(async move { Ok(self.aside.borrow_mut().take()) })
     }
 
     fn forget(&self) -> Local<'_, Result<(), NoKey>> {
@@ -144,7 +156,7 @@ impl World {
             portal: Portal::start(
                 Rc::new(Noting(Network::new(&server.url()).unwrap(), Rc::clone(&seen))),
                 Rc::new(Machine::new()),
-                Box::new(Store { key: Rc::clone(&key), kept: RefCell::default() }),
+                Box::new(Store { key: Rc::clone(&key), kept: RefCell::default(), aside: RefCell::default() }),
                 Box::new(Page(Rc::clone(&seen))),
                 Box::new(|task| drop(spawn_local(task))),
             ),
@@ -348,6 +360,25 @@ async fn t061_the_ledger_is_asked_for_by_a_supervisor_alone() {
         supervisor.until("filtered", |shown| shown["ledger"]["state"] == "running").await;
         supervisor.does(json!({ "type": "desk" }));
         assert!(supervisor.stage("ready").await["ledger"].is_null());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t063_nobody_returns_from_a_provider_without_having_left_for_it() {
+    on_one_thread(async {
+        let world = World::new().await;
+        let returned = json!({ "type": "returned", "state": "made-up", "code": "made-up", "back": "/agent" });
+        world.does(returned.clone());
+        let told = |shown: &Value| shown["agent"]["problem"] == "agent.provider.other";
+        assert_eq!(world.until("a stranger", told).await["agent"]["stage"], "stranger");
+        world.enrols().await;
+        world.does(returned);
+        assert_eq!(world.until("an agent", told).await["agent"]["stage"], "signed-out");
+        assert!(!world.seen.asked.borrow().iter().any(|(path, _)| path == "/v1/agents/sign-in"), "nothing was signed");
+        world.does(json!({ "type": "sign-in" }));
+        world.stage("unvouched").await;
+        assert!(world.seen.asked.borrow().iter().any(|(path, _)| path == "/v1/agents/sign-in"), "control");
     })
     .await;
 }
