@@ -1,11 +1,11 @@
 // An identity provider (OpenID Connect) as organisations have one, for the whole-system tests: `oidc-provider` with its own
 // pages for signing in. Whoever types a name is that name.
 //
-//   node provider.mjs PORT CLIENT SECRET REDIRECT_URI
+//   node provider.mjs PORT CLIENT SECRET REDIRECT_URI…
 
 import Provider from "oidc-provider";
 
-const [port, client, secret, redirect] = process.argv.slice(2);
+const [port, client, secret, ...redirects] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
 
 const provider = new Provider(issuer, {
@@ -13,7 +13,7 @@ const provider = new Provider(issuer, {
     {
       client_id: client,
       client_secret: secret,
-      redirect_uris: [redirect],
+      redirect_uris: redirects,
       grant_types: ["authorization_code"],
       response_types: ["code"],
       token_endpoint_auth_method: "client_secret_basic",

@@ -86,6 +86,14 @@ impl Organisation {
         self.told(&["agent", "invite", name], "invited", "link").await
     }
 
+    /// Invites a supervisor, and returns the link.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub async fn invite_supervisor(&self, name: &str) -> Result<String> {
+        self.told(&["agent", "invite", name, "--supervisor"], "invited", "link").await
+    }
+
     /// Vouches for everybody who has enrolled.
     ///
     /// # Errors

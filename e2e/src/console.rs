@@ -134,6 +134,14 @@ impl Console {
         let port = free_port()?;
         let listed = format!("embed_origins=http://127.0.0.1:{port}");
         let place = Place::with("Alex Quintessence", &[&[&*listed], settings].concat()).await?;
+        Self::at(browser, place, port, more).await
+    }
+
+    /// The same at a place whose server lists the console at this port.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn at(browser: Browser, place: Place, port: u16, more: &[(&str, &str)]) -> Result<Self> {
         let host = host(port, Files::of_console(&place.url(), more)?).await?;
         let portal = Portal::around(browser, &place.url()).await?;
         portal.follow(&place.organisation.invite(AGENT).await?).await?;

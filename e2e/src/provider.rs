@@ -34,7 +34,8 @@ impl Provider {
             .into();
         let port = free_port()?;
         let issuer = format!("http://127.0.0.1:{port}");
-        let arguments = [&port.to_string(), CLIENT, SECRET, &format!("{url}/agent")];
+        let (portal, window) = (format!("{url}/agent"), format!("{url}/agent/sign-in"));
+        let arguments = [&port.to_string(), CLIENT, SECRET, &portal, &window];
         let process = Program::start(Command::new("node").arg(script).args(arguments))?;
         let provider = Self { process, issuer };
         let about = format!("{}/.well-known/openid-configuration", provider.issuer);

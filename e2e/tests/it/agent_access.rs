@@ -5,7 +5,6 @@
 use anyhow::Result;
 use e2e::agent::{AGENT, Desk, approve};
 use e2e::browser::{Browser, Kind};
-use e2e::device::field;
 use serde_json::json;
 
 use crate::access::Look;
@@ -143,8 +142,7 @@ async fn every_supervisor_can_read_the_ledger_with_axe(kind: Kind) -> Result<()>
     for &dark in schemes(kind) {
         let desk = Desk::around(open(kind, dark)).await?;
         with_record(&desk).await?;
-        let invited = desk.organisation.run(&["agent", "invite", AGENT, "--supervisor"]).await?;
-        desk.portal.enrol(&field(&invited[0], "link")?).await?;
+        desk.portal.enrol(&desk.organisation.invite_supervisor(AGENT).await?).await?;
         desk.organisation.issue().await?;
         desk.portal.sign_in("ready").await?;
         let mut look = look_at(&desk, dark).await?;

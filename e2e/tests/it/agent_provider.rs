@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION, Organisation, Place};
 use e2e::browser::{Browser, Kind};
+use e2e::console::Console;
 use e2e::device::write_private;
 use e2e::provider::{CLIENT, Provider, SECRET};
 use e2e::server::free_port;
@@ -10,9 +11,30 @@ use tempfile::TempDir;
 
 in_both!(
     an_agent_signs_in_at_a_provider,
+    an_agent_in_a_console_signs_in_at_a_provider,
     a_sign_in_that_is_broken_off_at_a_provider_begins_anew,
     t063_nobody_else_comes_back_from_the_sign_in_at_a_provider,
 );
+
+/// A place whose organisation has a provider, and a folder for its secret and the server's settings.
+async fn place(more: &[&str]) -> Result<(Place, Provider, TempDir)> {
+    let port = free_port()?;
+    let url = format!("http://localhost:{port}");
+    let organisation = Organisation::found(&url, ORGANISATION).await?;
+    let provider = Provider::start(&url).await?;
+    let folder = tempfile::tempdir()?;
+    let (secret, settings) = (folder.path().join("secret"), folder.path().join("glimpse.toml"));
+    write_private(&secret, SECRET).await?;
+    let text = format!(
+        "[providers.{:?}]\nissuer = {:?}\nclient_id = {CLIENT:?}\nclient_secret_file = {secret:?}\n",
+        organisation.key().await?,
+        provider.issuer()
+    );
+    tokio::fs::write(&settings, text).await?;
+    let settings = settings.display().to_string();
+    let more = [["--config", settings.as_str()].as_slice(), more].concat();
+    Ok((Place::of("Alex Quintessence", port, organisation, &more).await?, provider, folder))
+}
 
 /// A desk whose organisation has a provider; the agent is enrolled and vouched for.
 struct House {
@@ -23,22 +45,7 @@ struct House {
 
 impl House {
     async fn new(kind: Kind) -> Result<Self> {
-        let port = free_port()?;
-        let url = format!("http://localhost:{port}");
-        let organisation = Organisation::found(&url, ORGANISATION).await?;
-        let provider = Provider::start(&url).await?;
-        let folder = tempfile::tempdir()?;
-        let (secret, settings) = (folder.path().join("secret"), folder.path().join("glimpse.toml"));
-        write_private(&secret, SECRET).await?;
-        let text = format!(
-            "[providers.{:?}]\nissuer = {:?}\nclient_id = {CLIENT:?}\nclient_secret_file = {secret:?}\n",
-            organisation.key().await?,
-            provider.issuer()
-        );
-        tokio::fs::write(&settings, text).await?;
-        let settings = settings.display().to_string();
-        let more = ["--config", settings.as_str()];
-        let place = Place::of("Alex Quintessence", port, organisation, &more).await?;
+        let (place, provider, folder) = place(&[]).await?;
         let desk = Desk::at(place, Browser::start(kind)).await?;
         desk.portal.enrol(&desk.organisation.invite(AGENT).await?).await?;
         desk.organisation.issue().await?;
@@ -82,6 +89,21 @@ async fn an_agent_signs_in_at_a_provider(kind: Kind) -> Result<()> {
     house.browser().tap("sign-out").await?;
     house.sign_in("sam.okoro").await?;
     house.desk.portal.stage("ready").await
+}
+
+async fn an_agent_in_a_console_signs_in_at_a_provider(kind: Kind) -> Result<()> {
+    let port = free_port()?;
+    let (place, provider, _folder) = place(&["--set", &format!("embed_origins=http://127.0.0.1:{port}")]).await?;
+    let console = Console::at(Browser::start(kind).await?, place, port, &[]).await?;
+    console.open_window().await?;
+    console.portal.stage("signed-out").await?;
+    console.portal.go_on().await?;
+    provider.sign_in(console.browser(), "sam.okoro").await?;
+    // The window comes back, hands over, and closes by itself.
+    console.alone().await?;
+    console.inside().await?;
+    console.portal.stage("ready").await?;
+    console.browser().reads(AGENT).await
 }
 
 async fn a_sign_in_that_is_broken_off_at_a_provider_begins_anew(kind: Kind) -> Result<()> {

@@ -59,6 +59,12 @@ async fn an_agent_signs_in_asks_looks_and_ends_in_a_console(kind: Kind) -> Resul
     let mut lending = console.lend(CASE, REASON, &[]).await?;
     read(browser).await?;
     lending.end().await?;
+    // The console hears of it at once; the agent is asked what came of it, on a page that has nothing of it any more.
+    console.tells("session-ended: session-ended").await?;
+    console.inside().await?;
+    browser.shows("#outcome-none").await?;
+    assert!(!browser.text().await?.contains(SECRET));
+    browser.tap("outcome-none").await?;
     assert_eq!(console.reason().await?, "session-ended");
     Ok(())
 }

@@ -131,7 +131,7 @@ async fn a_supervisor_sees_who_looked_and_that_the_trail_holds_and_an_agent_sees
     let mut lending = desk.lend(CASE, REASON, &[]).await?;
     read(agent).await?;
 
-    let link = field(&desk.organisation.run(&["agent", "invite", "Robin Vale", "--supervisor"]).await?[0], "link")?;
+    let link = desk.organisation.invite_supervisor("Robin Vale").await?;
     let portal = Portal::blank_in(kind, &desk.url()).await?;
     portal.enrol(&link).await?;
     desk.organisation.issue().await?;

@@ -11,6 +11,7 @@ mod both;
 mod access;
 mod agent_access;
 mod agent_attacks;
+mod agent_phishing;
 mod agent_provider;
 mod agents;
 mod altered;

@@ -405,15 +405,15 @@ fn asking_viewer(server: String, code: String) -> std::thread::JoinHandle<ErrorC
 }
 
 #[test]
-fn what_a_viewer_says_of_itself_is_shown_as_its_claim() {
+fn t063_a_screen_that_names_a_case_is_not_ones_own() {
     let world = World::start();
     world.add(&world.file("letter.txt", "Dear reader"));
     let mut person = Terminal::start(&world, &["lend", "--everything"]);
     let screen = person.sees_until("On the other screen open", "Nobody will call you");
     let viewer = asking_viewer(world.server.url(), code_in(&screen));
     let screen = person.sees_until("It says of itself, and nobody can check that:", "none of these");
-    assert!(screen.contains("case     A-17"), "{screen}");
-    assert!(screen.contains("reason   to \u{FFFD}[2J\u{FFFD}pay"), "{screen}");
+    assert!(screen.contains("One's own screen names none: press 0."), "{screen}");
+    assert!(!screen.contains("A-17") && !screen.contains("[2J") && screen.contains("browser  p"), "{screen}");
     person.presses("q");
     assert_eq!(viewer.join().unwrap(), ErrorCode::Declined);
     assert_eq!(person.child.wait().unwrap().code(), Some(6));

@@ -10,6 +10,8 @@ use crate::camera::Camera;
 use crate::{ENDINGS, add_sample};
 
 pub(crate) const CASE: &str = "2026-1184";
+/// Who reads what is left of looks.
+const SUPERVISOR: &str = "Robin Vale";
 pub(crate) const REASON: &str = "to see which pills you take together";
 
 async fn enter() -> Result<()> {
@@ -86,7 +88,10 @@ pub(crate) async fn unattended() -> Result<()> {
     views.of("declined").await?;
     portal.go_on().await?;
     browser.screen("enter").await?;
-    let mut lending = desk.show_code(&[]).await?;
+    let card =
+        json!({ "name": "Mara Lind", "insured with": "City Mutual", "number": "A 4711 0815", "phone": "0170 5550142" });
+    let card = desk.device.add_bytes("Insurance card.json", card.to_string()).await?;
+    let mut lending = desk.show_code(&["--withhold", &format!("{card}:/phone")]).await?;
     browser.type_code(&lending.code).await?;
     approve(&mut lending).await?;
     browser.screen("session").await?;
@@ -94,16 +99,46 @@ pub(crate) async fn unattended() -> Result<()> {
     views.of("session").await?;
     browser.open("Ramipril").await?;
     views.of("record").await?;
+    browser.open("Insurance card").await?;
+    views.of("record-withheld").await?;
     browser.tap("end").await?;
     browser.shows("#outcome-end").await?;
     views.of("outcome").await?;
     browser.tap("outcome-end").await?;
     browser.reason().await?;
     views.of_the_end().await?;
+    of_a_supervisor(&mut views).await?;
 
     println!("\n{} screenshots in target/demo-agent/\n", camera.taken.len());
     println!("{}", json!({ "demo": "agent, headless", "screenshots": camera.taken.len() }));
     Ok(())
+}
+
+/// The same browser, enrolled for a supervisor: a look that the customer ends, and what is left of all looks.
+async fn of_a_supervisor(views: &mut Views<'_>) -> Result<()> {
+    let (desk, portal) = (views.desk, &views.desk.portal);
+    portal.load("signed-out").await?;
+    portal.press(".desk summary").await?;
+    portal.press(".desk button.danger").await?;
+    portal.stage("stranger").await?;
+    portal.enrol(&desk.organisation.invite_supervisor(SUPERVISOR).await?).await?;
+    desk.organisation.issue().await?;
+    portal.sign_in("ready").await?;
+    let mut lending = desk.lend(CASE, REASON, &[]).await?;
+    lending.end().await?;
+    portal.browser.shows("#outcome-none").await?;
+    views.of("outcome-after").await?;
+    portal.over(None).await?;
+    portal.press("#again").await?;
+    portal.sign_in("ready").await?;
+    views.of("ready-supervisor").await?;
+    portal.press("#supervise").await?;
+    portal.stage("ledger").await?;
+    portal.browser.shows("#ledger-export").await?;
+    views.of("ledger").await?;
+    portal.press(".ledger-rows button").await?;
+    portal.browser.shows("#ledger-verdict").await?;
+    views.of("ledger-trail").await
 }
 
 /// Pictures of a screen from all sides.

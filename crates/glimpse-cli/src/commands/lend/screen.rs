@@ -303,20 +303,16 @@ impl Screen {
         self.line(
             &self.out.styled(Style::Bold, "A browser has the code. It says of itself, and nobody can check that:"),
         );
-        let claims = [
-            ("browser", &peer.program),
-            ("page", &peer.origin),
-            ("build", &peer.build),
-            ("case", &peer.case),
-            ("reason", &peer.reason),
-        ];
+        let claims = [("browser", &peer.program), ("page", &peer.origin), ("build", &peer.build)];
         for (what, claim) in claims {
-            // One's own screen has no case and gives no reason.
-            if claim.is_empty() && matches!(what, "case" | "reason") {
-                continue;
-            }
             let claim = if claim.is_empty() { "(not said)".to_owned() } else { clean_to(claim, MAX_ASK) };
             self.line(&format!("   {what:<7}  {claim}"));
+        }
+        if !peer.case.is_empty() || !peer.reason.is_empty() {
+            // Nobody vouches for what stands there, so it is not shown: it would be read as if somebody did.
+            let odd =
+                "It names a case or a reason, as somebody who calls you would. One's own screen names none: press 0.";
+            self.line(&self.out.styled(Style::Red, odd));
         }
         self.line(&format!("It would get {}", self.lends));
         self.line("");
@@ -325,6 +321,7 @@ impl Screen {
             self.line(&format!("   {number}  {pair}"));
         }
         self.line("   0  none of these");
+        self.line("Is somebody on the phone telling you what to pick? Press 0, and hang up.");
         self.phase = Phase::Pick { words };
     }
 
