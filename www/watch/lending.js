@@ -43,7 +43,7 @@ export class Choose {
     if (key === this.#drawn) return;
     this.#drawn = key;
     const held = document.activeElement?.id;
-    const row = (/** @type {any} */ each) => h("li", {}, h("button", { type: "button", class: "row", dir: "auto", id: `row-${each.unit}`, "aria-pressed": String(each.chosen), onclick: () => this.#send({ type: "choose", unit: each.unit, chosen: !each.chosen }) }, h("bdi", {}, each.title)));
+    const row = (/** @type {any} */ each) => h("li", {}, h("button", { type: "button", class: "row", dir: "auto", id: `row-${each.unit}`, "aria-pressed": String(each.chosen), onclick: () => this.#send({ type: "choose", unit: each.unit, chosen: !each.chosen }) }, each.title));
     fill(this.#rows, ...list.rows.map(row));
     if (held?.startsWith("row-")) document.getElementById(held)?.focus({ preventScroll: true });
   }

@@ -163,7 +163,7 @@ class Asking {
   constructor(send) {
     this.#send = send;
     this.#words.setAttribute("aria-label", t("asking.words"));
-    this.#yes = button("approve", "primary", "asking.yes", () => this.#picked && this.#send({ type: "approve", words: this.#picked }));
+    this.#yes = button("approve", "plain even", "asking.yes", () => this.#picked && this.#send({ type: "approve", words: this.#picked }));
     const no = button("decline", "plain even", "asking.no", () => send({ type: "decline" }));
     const none = button("none-of-these", "quiet", "asking.none", () => send({ type: "decline" }));
     this.parts = [this.#what, this.#who, h("p", { class: "notice warn" }, t("asking.warning")), h("p", {}, h("strong", {}, t("asking.words"))), this.#words, none, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, this.#yes)];

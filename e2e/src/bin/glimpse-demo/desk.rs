@@ -75,12 +75,12 @@ impl Views<'_> {
         self.phone.tick(&LENT).await?;
         let agent = "input[name=to][value=agent]";
         browser.shows(agent).await?;
-        let choose = async |phone: &Phone| {
-            phone.browser.run(&format!("document.querySelector('{agent}').click()")).await.map(drop)
-        };
-        choose(self.phone).await?;
+        let choose = format!("document.querySelector('{agent}').click()");
+        browser.run(&choose).await?;
         if pictured {
-            self.of_then("agent-choose", choose).await?;
+            self.of("agent-choose").await?;
+            // Another language has drawn the screen anew.
+            browser.run(&choose).await?;
         }
         browser.tap("lend-go").await?;
         self.phone.code().await

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, Result};
 use e2e::device::{Device, field};
-use e2e::phone::Phone;
 
 use crate::phone::Views;
 
@@ -33,12 +32,12 @@ impl Views<'_> {
         browser.shows("#held").await?;
         browser.reads("4 records wait").await?;
         self.of("held").await?;
-        let open = async |phone: &Phone| {
-            phone.browser.run("document.getElementById('held').open = true").await?;
-            phone.browser.shows("#reject-all").await
-        };
-        open(self.phone).await?;
-        self.of_then("held-open", open).await?;
+        let open = "document.getElementById('held').open = true";
+        browser.run(open).await?;
+        browser.shows("#reject-all").await?;
+        self.of("held-open").await?;
+        // Another language has drawn the screen anew.
+        browser.run(open).await?;
         browser.tap("reject-all").await?;
         browser.shows("dialog[open]").await?;
         self.camera.take("held-reject-all").await?;

@@ -138,11 +138,6 @@ impl Views<'_> {
     }
 
     pub(crate) async fn of(&mut self, screen: &str) -> Result<()> {
-        self.of_then(screen, async |_| Ok(())).await
-    }
-
-    /// The same for a screen that another language draws anew: `again` does once more what made it so.
-    pub(crate) async fn of_then(&mut self, screen: &str, again: impl AsyncFn(&Phone) -> Result<()>) -> Result<()> {
         self.camera.resize(Some((390, 780))).await?;
         self.camera.take(screen).await?;
         self.camera.scheme("dark").await?;
@@ -151,10 +146,8 @@ impl Views<'_> {
         self.camera.resize(Some((360, 740))).await?;
         self.camera.take(&format!("{screen}-360")).await?;
         self.phone.browser.speak("ar").await?;
-        again(self.phone).await?;
         self.camera.take(&format!("{screen}-ar")).await?;
         self.phone.browser.speak("en").await?;
-        again(self.phone).await?;
         self.camera.resize(Some((390, 780))).await
     }
 }
