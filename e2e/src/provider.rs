@@ -29,6 +29,7 @@ impl Provider {
     /// # Errors
     /// When it does not start.
     pub async fn start(url: &str) -> Result<Self> {
+        crate::provide_tls();
         let script: PathBuf = std::env::var_os("GLIMPSE_PROVIDER")
             .context("GLIMPSE_PROVIDER names no provider.mjs: run by cargo xtask test")?
             .into();

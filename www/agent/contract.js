@@ -31,5 +31,5 @@ export function read(data) {
 
 /** A line of text: nothing that breaks it, and nothing that turns it around. @param {string} text @returns {boolean} */
 function plain(text) {
-  return !/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(text);
+  return !/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/.test(text);
 }

@@ -113,7 +113,8 @@ class Frame {
 
   /** The window has come up: it gets a port to this frame's Worker, and hears which console it is for. @param {unknown} data */
   #welcome(data) {
-    if (/** @type {any} */ (data)?.type !== "window") return;
+    // The window says for which console it signs in: nothing is handed over for one that has not said hello.
+    if (/** @type {any} */ (data)?.type !== "window" || !this.#console) return;
     const { port1, port2 } = new MessageChannel();
     this.#page.give(port1);
     this.#window?.postMessage({ type: "frame", console: this.#console }, location.origin, [port2]);

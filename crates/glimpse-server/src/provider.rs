@@ -216,6 +216,8 @@ impl Provider {
                 // What it said before may still be true, and a sign-in fails by itself where it is not.
                 Err(fault) => self.warn("what it says of itself", &fault),
             }
+            // Whoever waited for this asks no more: also where the provider took its time not to answer.
+            known.asked = Some(Instant::now());
         }
         known.says.clone().ok_or_else(|| ErrorCode::Busy.into())
     }

@@ -160,6 +160,7 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
     settings.site.as_deref().map(|folder| Site::load(folder, settings)).transpose()?;
     KeyFile::read(&settings.key_file, &settings.data)?;
     Pushes::of(settings)?;
+    Providers::of(settings)?;
     Ok(())
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct AuditVerify {
     /// The organisation's key, as its card says it: what is of another one does not hold
     #[arg(long, value_name = "KEY", value_parser = super::devices::key, allow_hyphen_values = true)]
     pub(crate) organisation: Option<SigningKeyBytes>,
+    /// The server's signing key, as you know it from elsewhere; without it the one that the file itself names is taken
+    #[arg(long, value_name = "KEY", value_parser = super::devices::key, allow_hyphen_values = true)]
+    pub(crate) server: Option<SigningKeyBytes>,
 }
 
 #[derive(Debug, Args)]

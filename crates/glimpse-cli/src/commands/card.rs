@@ -17,6 +17,8 @@ struct CardEvent<'c> {
 
 pub(super) async fn run(shared: &Shared, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
+    // Another device may have extended the chain since, and it is the newest head that is stated.
+    device.sync().await?;
     // Who gets the card can write for a day after this.
     device.state_head().await?;
     let card = device.card().to_string();

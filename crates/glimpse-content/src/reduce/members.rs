@@ -13,6 +13,10 @@ const EACH: &str = "*";
 /// What makes an object a FHIR resource, and the running text in it that says again what its fields say.
 const RESOURCE: &str = "resourceType";
 const NARRATIVE: &str = "text";
+/// What running text has in it, wherever it stands.
+const MARKUP: &str = "div";
+/// Before the name of the other half of a primitive: FHIR writes `birthDate`, and beside it `_birthDate` for what more there is of it.
+const HALF: char = '_';
 
 impl From<NoParts> for Fault {
     fn from(why: NoParts) -> Self {
@@ -93,7 +97,8 @@ pub(super) fn reduce(text: &str, lines: bool, paths: &[Path]) -> Result<Reductio
             return Err(path.missing());
         }
     }
-    let narratives = withhold_narratives(&mut root);
+    let mut again = Again::default();
+    again.look(&mut root);
     let parts = match &root {
         Shape::Leaf => return Err(Fault::NoFields),
         Shape::Array(parts) | Shape::Object(parts) => parts,
@@ -103,7 +108,7 @@ pub(super) fn reduce(text: &str, lines: bool, paths: &[Path]) -> Result<Reductio
     }
     let mut cuts = Vec::new();
     cut(&root, &mut cuts);
-    Ok(Reduction { cuts, fields: paths.len().saturating_add(usize::from(narratives)) })
+    Ok(Reduction { cuts, fields: paths.len().saturating_add(again.count()) })
 }
 
 /// Marks what a path leads to, and tells whether it leads to anything.
@@ -133,9 +138,63 @@ fn place(step: &str) -> Option<usize> {
     if plain { step.parse().ok() } else { None }
 }
 
-/// Whether any running text went that nobody had named.
-fn withhold_narratives(shape: &mut Shape) -> bool {
-    visit(shape).1
+/// What says again in a FHIR document what is withheld in it, and goes with it though nobody named it.
+#[derive(Default)]
+struct Again {
+    narratives: bool,
+    halves: bool,
+}
+
+impl Again {
+    fn count(&self) -> usize {
+        usize::from(self.narratives).saturating_add(usize::from(self.halves))
+    }
+
+    /// Looks for documents: for resources that stand in no other.
+    fn look(&mut self, shape: &mut Shape) {
+        let is_document = matches!(shape, Shape::Object(parts) if parts.iter().any(|part| part.name == RESOURCE));
+        if is_document {
+            self.halves(shape);
+            let (withheld, went) = visit(shape);
+            self.narratives |= went;
+            if withheld {
+                self.everywhere(shape);
+            }
+            return;
+        }
+        let (Shape::Array(parts) | Shape::Object(parts)) = shape else { return };
+        parts.iter_mut().filter(|part| !part.withheld).for_each(|part| self.look(&mut part.value));
+    }
+
+    /// The other half of each primitive that is withheld.
+    fn halves(&mut self, shape: &mut Shape) {
+        let (Shape::Array(parts) | Shape::Object(parts)) = shape else { return };
+        let gone: Vec<String> = parts.iter().filter(|part| part.withheld).map(|part| part.name.clone()).collect();
+        for part in parts.iter_mut().filter(|part| !part.withheld) {
+            let other = part.name.strip_prefix(HALF).map_or_else(|| format!("{HALF}{}", part.name), str::to_owned);
+            if !part.name.is_empty() && gone.contains(&other) {
+                part.withheld = true;
+                self.halves = true;
+            } else {
+                self.halves(&mut part.value);
+            }
+        }
+    }
+
+    /// Running text of whatever resource or section: that of one tells of the others.
+    fn everywhere(&mut self, shape: &mut Shape) {
+        let (Shape::Array(parts) | Shape::Object(parts)) = shape else { return };
+        for part in parts.iter_mut().filter(|part| !part.withheld) {
+            let has_markup =
+                matches!(&part.value, Shape::Object(inside) if inside.iter().any(|part| part.name == MARKUP));
+            if part.name == NARRATIVE && has_markup {
+                part.withheld = true;
+                self.narratives = true;
+            } else {
+                self.everywhere(&mut part.value);
+            }
+        }
+    }
 }
 
 /// Whether something in it is withheld, and whether running text went for it.

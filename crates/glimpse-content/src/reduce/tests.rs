@@ -61,6 +61,29 @@ fn names_are_compared_without_their_escapes() {
 }
 
 #[test]
+fn t061_what_a_document_says_again_goes_with_what_was_withheld() {
+    let halves = r#"{"resourceType":"Patient","birthDate":"1974-12-25","_birthDate":{"extension":[{"valueDateTime":"1974-12-25T14:35"}]},"gender":"female"}"#;
+    for pointer in ["/birthDate", "/_birthDate"] {
+        let (left, count) = reduced(JSON, halves.as_bytes(), &[pointer]).unwrap();
+        assert_eq!((left.as_slice(), count), (&br#"{"resourceType":"Patient","gender":"female"}"#[..], 2), "{pointer}");
+    }
+    assert_eq!(reduced(JSON, halves.as_bytes(), &["/birthDate", "/_birthDate"]).unwrap().1, 2, "both were named");
+    assert_eq!(text(JSON, r#"{"a":1,"_a":2,"b":3}"#, &["/a"]), r#"{"_a":2,"b":3}"#, "no document of FHIR");
+
+    // The letter of a bundle says what stands in its entries.
+    let letter = r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Composition","text":{"div":"<p>Ada</p>"},"section":[{"title":"Who","text":{"div":"<p>Ada again</p>"},"code":{"text":"kept"}}]}},{"resource":{"resourceType":"Patient","name":"Ada","id":"1"}}]}"#;
+    let left = text(JSON, letter, &["/entry/1/resource/name"]);
+    assert!(!left.contains("Ada"), "{left}");
+    assert!(left.contains(r#""code":{"text":"kept"}"#) && left.contains(r#""title":"Who""#), "{left}");
+    let own = text(JSON, letter, &["/entry/0/resource/section/*/title"]);
+    assert!(!own.contains("Ada again") && own.contains(r#""name":"Ada""#), "what is no running text stays: {own}");
+    // Each line of NDJSON is a document of its own.
+    let lines = "{\"resourceType\":\"A\",\"text\":{\"div\":\"one\"},\"x\":1,\"y\":2}\n{\"resourceType\":\"A\",\"text\":{\"div\":\"two\"},\"x\":1}\n";
+    let left = text("application/x-ndjson", lines, &["/0/x"]);
+    assert!(!left.contains("one") && left.contains("two"), "{left}");
+}
+
+#[test]
 fn the_running_text_of_a_resource_goes_with_any_of_its_fields() {
     let patient = r#"{"resourceType":"Patient","text":{"status":"generated","div":"<div>Ada</div>"},"name":[{"family":"Ada"}],"gender":"female"}"#;
     let (left, count) = reduced("application/fhir+json", patient.as_bytes(), &["/name"]).unwrap();
@@ -181,7 +204,7 @@ fn all_pointers(value: &Value, above: &str, found: &mut Vec<String>) {
     match value {
         Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| note(&at.to_string(), item)),
         Value::Object(members) => members.iter().for_each(|(name, value)| note(name, value)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -201,7 +224,7 @@ fn naive(value: &Value, above: &str, withheld: &[String]) -> Option<Value> {
                 .filter_map(|(name, value)| naive(value, &at(name), withheld).map(|value| (name.clone(), value)))
                 .collect(),
         ),
-        leaf => leaf.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     })
 }
 
@@ -209,7 +232,9 @@ fn leaves(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(leaves).collect(),
         Value::Object(members) => members.values().flat_map(leaves).collect(),
-        leaf => leaf.as_str().map(str::to_owned).into_iter().collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            value.as_str().map(str::to_owned).into_iter().collect()
+        }
     }
 }
 

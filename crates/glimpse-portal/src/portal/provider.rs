@@ -34,12 +34,18 @@ impl Portal {
         };
         let Some(kept) = kept else { return self.fall_back("agent.provider.other") };
         self.0.state.borrow_mut().kept = Some(kept);
-        let aside: Option<Aside> = aside.and_then(|text| serde_json::from_str(&text).ok());
-        let Some(aside) = aside.filter(|aside| aside.challenge.to_string() == state) else {
+        let waiting: Option<Aside> = aside.as_ref().and_then(|text| serde_json::from_str(text).ok());
+        let Some(waiting) = waiting.filter(|waiting| waiting.challenge.to_string() == state) else {
+            // Whoever opens the page with something made up takes nothing away from a sign-in that is on its way.
+            if let Some(aside) = aside
+                && self.0.keeper.set_aside(aside).await.is_err()
+            {
+                return self.fall_back("agent.no-key");
+            }
             return self.fall_back("agent.provider.other");
         };
         let Some(returned) = returned else { return self.fall_back("agent.provider.declined") };
-        self.answer(aside.challenge, aside.passkey, Some(returned)).await;
+        self.answer(waiting.challenge, waiting.passkey, Some(returned)).await;
     }
 }
 

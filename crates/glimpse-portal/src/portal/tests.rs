@@ -195,6 +195,7 @@ impl World {
         by.vouch(&credential)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what `json!` gives at each call")]
     fn does(&self, intent: Value) {
         self.portal.intent(Intent::from_json(&intent.to_string()).unwrap());
     }

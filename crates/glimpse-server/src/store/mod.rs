@@ -13,6 +13,7 @@
 
 mod accounts;
 mod agent_sessions;
+mod agent_tokens;
 mod contents;
 mod decisions;
 mod deletion;

@@ -81,6 +81,25 @@ pub(in crate::commands) async fn fields(device: &Device, version: &OpenedVersion
     reduce::fields(&source(version, &content)).map_err(|fault| refused(version, &fault))
 }
 
+/// The same; nothing for a kind of record that has no fields, and is lent as it is. What cannot be told apart is an error: whoever
+/// waits for the question would lend it whole.
+pub(super) async fn fields_if_any(
+    device: &Device,
+    version: &OpenedVersion,
+    out: Out,
+) -> Result<Option<Fields>, Failure> {
+    // Nothing can be taken from what is so large.
+    if usize::try_from(version.meta().length).map_or(true, |length| length > REDUCED) {
+        return Ok(None);
+    }
+    let content = content(device, version, out).await?;
+    match reduce::fields(&source(version, &content)) {
+        Ok(found) => Ok(Some(found)),
+        Err(Fault::NoFields) => Ok(None),
+        Err(fault) => Err(refused(version, &fault)),
+    }
+}
+
 /// The record, as it is in the account at this moment.
 pub(super) async fn opened(device: &Device, record: RecordId) -> Result<OpenedVersion, Failure> {
     let listing = device.listing().await?;

@@ -82,11 +82,7 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
 /// The fields of a record that may be lent on top; none where its kind has none.
 async fn fields_of(device: &Device, record: RecordId, out: Out) -> Result<Option<Fields>, Failure> {
     let version = fields::opened(device, record).await?;
-    match fields(device, &version, out).await {
-        Ok(found) => Ok(Some(found)),
-        // Nobody has asked for fields yet: what has none is lent as it is.
-        Err(_) => Ok(None),
-    }
+    fields::fields_if_any(device, &version, out).await
 }
 
 /// What to cut out of these records before they are lent on top.

@@ -1,7 +1,7 @@
 //! `glimpse org audit`: what the organisation's agents looked at, when and why, as lines for an audit system; and the check of
 //! such a file without a network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -134,6 +134,7 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
     let file = File::open(path).map_err(|error| Failure::input(path, &error.to_string()))?;
     let mut reader = BufReader::new(file);
     let (mut held, mut broken, mut number) = (0usize, 0usize, 0usize);
+    let mut servers = BTreeSet::new();
     loop {
         let mut text = String::new();
         let read = reader.by_ref().take(MAX_LINE).read_line(&mut text);
@@ -144,9 +145,10 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
         if text.trim().is_empty() {
             continue;
         }
-        match checked(&text, asked.organisation.as_ref()) {
+        match checked(&text, asked) {
             Ok(session) => {
                 held = held.saturating_add(1);
+                servers.extend(session.proved.audit.deleted);
                 show(&session, out)?;
             }
             Err((fault, why)) => {
@@ -164,6 +166,15 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
         ));
     }
     out.note(&out.styled(Style::Green, &format!("Everything in {} holds.", count(held, "session"))));
+    if asked.server.is_none() {
+        for server in &servers {
+            out.note(&format!(
+                "That it was destroyed is signed by the key {server}, which the file itself names: compare it with the \
+                 server's, and name it with --server."
+            ));
+        }
+    }
+    out.note("Of sessions that were left out a file says nothing.");
     Ok(0)
 }
 
@@ -178,9 +189,11 @@ struct Checked {
 }
 
 /// What is wrong with a line, in a word for programs and in words; or what it proves.
-fn checked(text: &str, organisation: Option<&SigningKeyBytes>) -> Result<Checked, (&'static str, String)> {
-    let line: Line = serde_json::from_str(text).map_err(|_| ("unreadable", "it is no line of an export".to_owned()))?;
-    let proved = line.check(organisation).map_err(|fault| (fault.word(), fault.to_string()))?;
+fn checked(text: &str, asked: &AuditVerify) -> Result<Checked, (&'static str, String)> {
+    let mut line: Line =
+        serde_json::from_str(text).map_err(|_| ("unreadable", "it is no line of an export".to_owned()))?;
+    line.server = asked.server.or(line.server);
+    let proved = line.check(asked.organisation.as_ref()).map_err(|fault| (fault.word(), fault.to_string()))?;
     Ok(Checked { line, proved })
 }
 
@@ -204,6 +217,7 @@ fn show(checked: &Checked, out: Out) -> Result<(), Failure> {
         "openings": openings,
         "ended": ended,
         "deleted": deleted,
+        "server": audit.deleted.map(|server| server.to_string()),
         "receipts": events,
         "outcome": outcome.as_ref().map(|outcome| &outcome.text),
     }))?;
