@@ -81,6 +81,13 @@ impl Evidence {
         }
     }
 
+    /// Takes this key for the server's, whatever the file says.
+    #[must_use]
+    pub fn by_server(mut self, key: SigningKeyBytes) -> Self {
+        self.server = vec![key];
+        self
+    }
+
     /// Checks that the device that signed is the card's, and every link and signature of the log.
     ///
     /// # Errors

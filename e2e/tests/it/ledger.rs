@@ -64,6 +64,11 @@ async fn t065_the_organisations_log_says_who_asked_and_what_came_of_it_and_a_cha
         let refused = refused.err().with_context(|| format!("{fault} is taken"))?.to_string();
         assert!(refused.contains(&format!("\"fault\":\"{fault}\"")), "{fault}: {refused}");
     }
+    // By a key that one knows from elsewhere: what the file says of the server counts no more.
+    let verify = async |key: &str| desk.organisation.run(&["audit", "verify", "--server-key", key, &path("log")]).await;
+    verify(line["server"].as_str().context("the server's key")?).await?;
+    let refused = verify(line["organisation"].as_str().context("another key")?).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("\"fault\":\"receipt\"")));
     Ok(())
 }
 

@@ -200,6 +200,10 @@ mod tests {
             package("crypto-common", "0.1.7", &[]),
             package("rand", "0.9.5", &["rand_core 0.9.5"]),
             package("rand_core", "0.9.5", &[]),
+            package("glimpse-server", "0.1.0", &["signature 2.2.0"]),
+            package("signature", "2.2.0", &["rand_core 0.6.4"]),
+            package("rand_core", "0.6.4", &[]),
+            package("signature", "3.0.0", &[]),
             package("sha2", "0.11.1", &["digest 0.11.3"]),
             package("digest", "0.11.3", &[]),
         ]

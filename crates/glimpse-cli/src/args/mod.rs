@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use glimpse_wire::{DeviceId, RecordId};
+use glimpse_wire::{DeviceId, RecordId, SigningKeyBytes};
 
 pub(crate) use devices::{
     ChainCommand, Cosign, Join, Link, PinKey, RecoveryCommand, RecoveryCreate, RecoveryRestore, Rename, Revoke, Rules,
@@ -366,6 +366,9 @@ pub(crate) struct ReceiptsOf {
     /// The contact card of the account that lent, or a file that holds it
     #[arg(long, value_name = "CARD", requires = "verify")]
     pub(crate) card: Option<String>,
+    /// The server's signing key, as you know it from elsewhere; without it the one that the file itself names is taken
+    #[arg(long, value_name = "KEY", requires = "verify", value_parser = devices::key, allow_hyphen_values = true)]
+    pub(crate) server_key: Option<SigningKeyBytes>,
 }
 
 #[derive(Debug, Args)]

@@ -54,7 +54,7 @@ pub(crate) struct AuditVerify {
     pub(crate) organisation: Option<SigningKeyBytes>,
     /// The server's signing key, as you know it from elsewhere; without it the one that the file itself names is taken
     #[arg(long, value_name = "KEY", value_parser = super::devices::key, allow_hyphen_values = true)]
-    pub(crate) server: Option<SigningKeyBytes>,
+    pub(crate) server_key: Option<SigningKeyBytes>,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use glimpse_device::Device;
 use glimpse_device::card::ContactCard;
 use glimpse_device::evidence::{Evidence, MAX_EVIDENCE, NoEvidence};
 use glimpse_device::sessions::{SessionTrail, Verdict, told};
-use glimpse_wire::{ErrorCode, SessionId};
+use glimpse_wire::{ErrorCode, SessionId, SigningKeyBytes};
 use serde_json::{Value, json};
 
 use super::lend::fault_word;
@@ -22,7 +22,7 @@ use crate::text::{clean, date};
 
 pub(super) async fn run(shared: &Shared, of: &ReceiptsOf, out: Out) -> Result<u8, Failure> {
     if let (Some(file), Some(given)) = (&of.verify, &of.card) {
-        return verify(file, &card(given)?, out);
+        return verify(file, &card(given)?, of.server_key, out);
     }
     let device = home::unlock(shared, out).await?;
     if of.declined {
@@ -40,12 +40,15 @@ pub(super) async fn run(shared: &Shared, of: &ReceiptsOf, out: Out) -> Result<u8
 }
 
 /// Checks a log that somebody wrote to a file, with nothing but the card of the account that lent.
-fn verify(path: &Path, card: &ContactCard, out: Out) -> Result<u8, Failure> {
+fn verify(path: &Path, card: &ContactCard, server: Option<SigningKeyBytes>, out: Out) -> Result<u8, Failure> {
     let unreadable = |error: std::io::Error| Failure::input(path, &error.to_string());
     let most = u64::try_from(MAX_EVIDENCE).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     File::open(path).map_err(unreadable)?.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
-    let checked = Evidence::parse(&bytes).and_then(|evidence| evidence.check(card));
+    let checked = Evidence::parse(&bytes).and_then(|evidence| match server {
+        Some(key) => evidence.by_server(key).check(card),
+        None => evidence.check(card),
+    });
     let trail = checked.map_err(|no| match no {
         NoEvidence::Malformed => Failure::input(path, "it is no log that `glimpse receipts -o` wrote"),
         NoEvidence::OtherAccount => Failure::tampered(
@@ -66,6 +69,12 @@ fn verify(path: &Path, card: &ContactCard, out: Out) -> Result<u8, Failure> {
                 "The end is not in it: the session ran on, or the last of the log was left out.",
             ),
         );
+    }
+    if let Some(key) = trail.audit.as_ref().and_then(|audit| audit.deleted).filter(|_| server.is_none()) {
+        out.note(&format!(
+            "That it was destroyed is signed by the key {key}, which the file itself names: compare it with the server's, \
+             and name it with --server-key."
+        ));
     }
     summary(&trail, out)
 }

@@ -166,11 +166,11 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
         ));
     }
     out.note(&out.styled(Style::Green, &format!("Everything in {} holds.", count(held, "session"))));
-    if asked.server.is_none() {
+    if asked.server_key.is_none() {
         for server in &servers {
             out.note(&format!(
                 "That it was destroyed is signed by the key {server}, which the file itself names: compare it with the \
-                 server's, and name it with --server."
+                 server's, and name it with --server-key."
             ));
         }
     }
@@ -192,7 +192,7 @@ struct Checked {
 fn checked(text: &str, asked: &AuditVerify) -> Result<Checked, (&'static str, String)> {
     let mut line: Line =
         serde_json::from_str(text).map_err(|_| ("unreadable", "it is no line of an export".to_owned()))?;
-    line.server = asked.server.or(line.server);
+    line.server = asked.server_key.or(line.server);
     let proved = line.check(asked.organisation.as_ref()).map_err(|fault| (fault.word(), fault.to_string()))?;
     Ok(Checked { line, proved })
 }
