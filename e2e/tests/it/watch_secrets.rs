@@ -1,6 +1,6 @@
 //! What is left of the watch's page in the browser: rows 89 and 90. In Chromium alone, as the phone's.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use e2e::browser::{Browser, Chromium};
 use e2e::devtools::{DevTools, Session};
 use e2e::phone::Phone;
@@ -81,8 +81,13 @@ async fn t089_a_lock_leaves_no_key_title_or_pin_on_the_watch() -> Result<()> {
     .await?;
     let worker = tools.worker(&page).await?;
     assert_eq!(held_by(&mut tools, &worker).await?, json!([]), "in the memory of the Worker that waits for the PIN");
-    let after = scan_processes(&processes, &held)?;
-    assert_eq!(found(&after), Vec::<&str>::new(), "in the whole memory of the process; before: {before:?}");
+    // The process goes on, since the phone page is in it: it takes the memory of a Worker that ended apart when it comes to that.
+    until("no key is left in the whole memory of the process", async || {
+        let after = scan_processes(&processes, &held).ok()?;
+        found(&after).is_empty().then_some(())
+    })
+    .await
+    .with_context(|| format!("before: {before:?}"))?;
     let html = face.value("document.documentElement.outerHTML").await?.to_string();
     assert!(!html.contains(TITLE), "{html}");
     // Control: with the PIN all of it is back.
