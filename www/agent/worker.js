@@ -61,10 +61,11 @@ const keeper = {
   async setAside(text) {
     await stored("readwrite", (keys) => keys.put(text, ASIDE));
   },
-  async takeAside() {
-    const text = await stored("readonly", (keys) => keys.get(ASIDE));
+  async aside() {
+    return stored("readonly", (keys) => keys.get(ASIDE));
+  },
+  async dropAside() {
     await stored("readwrite", (keys) => keys.delete(ASIDE));
-    return text;
   },
   async forget() {
     made = null;

@@ -117,29 +117,18 @@ fn native(root: &Path) -> Result<Outcome> {
     let tsc = tools::typescript(root)?;
     let mut test = cargo(root);
     let mut left_out = Vec::new();
-    match &python {
-        Some(python) => {
-            test.env("GLIMPSE_PYTHON", python);
+    for (variable, tool, name, what) in [
+        ("GLIMPSE_PYTHON", python, OF_PYTHON, "the tests against the independent peers in Python, which is not there"),
+        ("GLIMPSE_AXE", axe, WITH_AXE, "the look of axe-core at the phone page, which cannot be fetched"),
+        ("GLIMPSE_PROVIDER", provider, AT_PROVIDER, "signing in at an identity provider, which cannot be fetched"),
+        ("GLIMPSE_TSC", tsc, WITH_TSC, "the types of the npm packages, whose compiler cannot be fetched"),
+    ] {
+        match tool {
+            Some(tool) => {
+                test.env(variable, tool);
+            }
+            None => left_out.push((name, what)),
         }
-        None => left_out.push((OF_PYTHON, "the tests against the independent peers in Python, which is not there")),
-    }
-    match &axe {
-        Some(axe) => {
-            test.env("GLIMPSE_AXE", axe);
-        }
-        None => left_out.push((WITH_AXE, "the look of axe-core at the phone page, which cannot be fetched")),
-    }
-    match &provider {
-        Some(provider) => {
-            test.env("GLIMPSE_PROVIDER", provider);
-        }
-        None => left_out.push((AT_PROVIDER, "signing in at an identity provider, which cannot be fetched")),
-    }
-    match &tsc {
-        Some(tsc) => {
-            test.env("GLIMPSE_TSC", tsc);
-        }
-        None => left_out.push((WITH_TSC, "the types of the npm packages, whose compiler cannot be fetched")),
     }
     match &firefox {
         Some(tools::Firefox { browser, driver }) => {

@@ -30,14 +30,7 @@ pub(crate) fn for_browser(root: &Path) -> Result<()> {
 
 /// What the same tests need to run in Firefox as well. Without it this is a loud line, and an error in CI.
 pub(crate) fn for_firefox(root: &Path) -> Result<Option<Firefox>> {
-    match install_firefox(root) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if std::env::var_os("CI").is_some() => Err(error),
-        Err(error) => {
-            println!("WARNING: {error:#}");
-            Ok(None)
-        }
-    }
+    or_warn(install_firefox(root))
 }
 
 /// Firefox and its driver. Debian has no geckodriver, crates.io has it from the makers of Firefox.
@@ -94,17 +87,22 @@ pub(crate) fn chromium() -> Option<PathBuf> {
 /// What the independent peers in Python need, where they say so themselves.
 const PEERS: [&str; 2] = ["crates/glimpse-core/tests/peers/requirements.txt", "e2e/peers/requirements.txt"];
 
-/// Independent peers of the cryptography, in a virtual environment of their own. Without Python this is a loud line, and
-/// an error in CI.
-pub(crate) fn python_peers(root: &Path) -> Result<Option<PathBuf>> {
-    match install_peers(root) {
-        Ok(python) => Ok(Some(python)),
+/// What a tool gives; without it a loud line, and an error in CI.
+fn or_warn<T>(tool: Result<T>) -> Result<Option<T>> {
+    match tool {
+        Ok(tool) => Ok(Some(tool)),
         Err(error) if std::env::var_os("CI").is_some() => Err(error),
         Err(error) => {
             println!("WARNING: {error:#}");
             Ok(None)
         }
     }
+}
+
+/// Independent peers of the cryptography, in a virtual environment of their own. Without Python this is a loud line, and
+/// an error in CI.
+pub(crate) fn python_peers(root: &Path) -> Result<Option<PathBuf>> {
+    or_warn(install_peers(root))
 }
 
 /// The interpreter of `.venv`, which is made where it is missing, with every package of the versions in [`PEERS`].
@@ -131,14 +129,7 @@ const AXE: (&str, &str) = ("4.14.1", "xt1SFg49QaDwsyt0Xfs2XAyBtYPClXl3X2q5OOLeGA
 /// The script of axe-core, fetched once from the npm registry and pinned by its bytes. Without npm this is a loud line, and
 /// an error in CI.
 pub(crate) fn axe(root: &Path) -> Result<Option<PathBuf>> {
-    match fetch_axe(root) {
-        Ok(script) => Ok(Some(script)),
-        Err(error) if std::env::var_os("CI").is_some() => Err(error),
-        Err(error) => {
-            println!("WARNING: {error:#}");
-            Ok(None)
-        }
-    }
+    or_warn(fetch_axe(root))
 }
 
 fn fetch_axe(root: &Path) -> Result<PathBuf> {
@@ -166,14 +157,7 @@ const TYPESCRIPT: (&str, &str) = ("5.9.3", "O9CDGNyTPMln2kyC60jh5oQcNoGE24DR0ZQ2
 
 /// The compiler of TypeScript, fetched once from the npm registry. Without npm this is a loud line, and an error in CI.
 pub(crate) fn typescript(root: &Path) -> Result<Option<PathBuf>> {
-    match fetch_typescript(root) {
-        Ok(script) => Ok(Some(script)),
-        Err(error) if std::env::var_os("CI").is_some() => Err(error),
-        Err(error) => {
-            println!("WARNING: {error:#}");
-            Ok(None)
-        }
-    }
+    or_warn(fetch_typescript(root))
 }
 
 fn fetch_typescript(root: &Path) -> Result<PathBuf> {
@@ -204,14 +188,7 @@ const PROVIDER: &str = "e2e/provider";
 /// The script of the identity provider, ready to run: what it needs comes from the npm registry, each package of the bytes in
 /// its `package-lock.json`, and runs nothing while it is installed. Without npm this is a loud line, and an error in CI.
 pub(crate) fn provider(root: &Path) -> Result<Option<PathBuf>> {
-    match install_provider(root) {
-        Ok(script) => Ok(Some(script)),
-        Err(error) if std::env::var_os("CI").is_some() => Err(error),
-        Err(error) => {
-            println!("WARNING: {error:#}");
-            Ok(None)
-        }
-    }
+    or_warn(install_provider(root))
 }
 
 fn install_provider(root: &Path) -> Result<PathBuf> {

@@ -57,8 +57,10 @@ pub trait Keeper {
     fn sign(&self, bytes: Vec<u8>) -> Local<'_, Result<SignatureBytes, NoKey>>;
     /// Keeps this until the page comes back from the identity provider.
     fn set_aside(&self, text: String) -> Local<'_, Result<(), NoKey>>;
-    /// What was kept so; it is there once.
-    fn take_aside(&self) -> Local<'_, Result<Option<String>, NoKey>>;
+    /// What is kept so.
+    fn aside(&self) -> Local<'_, Result<Option<String>, NoKey>>;
+    /// Keeps it no more.
+    fn drop_aside(&self) -> Local<'_, Result<(), NoKey>>;
     /// Forgets the key, and whatever was kept beside it.
     fn forget(&self) -> Local<'_, Result<(), NoKey>>;
 }

@@ -45,8 +45,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = setAside)]
     fn set_aside(this: &BrowserKeeper, text: String) -> Promise;
     /// Text, or `undefined`.
-    #[wasm_bindgen(method, js_name = takeAside)]
-    fn take_aside(this: &BrowserKeeper) -> Promise;
+    #[wasm_bindgen(method)]
+    fn aside(this: &BrowserKeeper) -> Promise;
+    #[wasm_bindgen(method, js_name = dropAside)]
+    fn drop_aside(this: &BrowserKeeper) -> Promise;
     #[wasm_bindgen(method)]
     fn forget(this: &BrowserKeeper) -> Promise;
 }
@@ -256,8 +258,12 @@ impl Keeper for InBrowser {
         Box::pin(async move { given(self.0.set_aside(text)).await.map(drop) })
     }
 
-    fn take_aside(&self) -> Local<'_, Result<Option<String>, NoKey>> {
-        Box::pin(async move { Ok(given(self.0.take_aside()).await?.as_string()) })
+    fn aside(&self) -> Local<'_, Result<Option<String>, NoKey>> {
+        Box::pin(async move { Ok(given(self.0.aside()).await?.as_string()) })
+    }
+
+    fn drop_aside(&self) -> Local<'_, Result<(), NoKey>> {
+        Box::pin(async move { given(self.0.drop_aside()).await.map(drop) })
     }
 
     fn forget(&self) -> Local<'_, Result<(), NoKey>> {

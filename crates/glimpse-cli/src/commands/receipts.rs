@@ -71,12 +71,17 @@ fn verify(path: &Path, card: &ContactCard, server: Option<SigningKeyBytes>, out:
         );
     }
     if let Some(key) = trail.audit.as_ref().and_then(|audit| audit.deleted).filter(|_| server.is_none()) {
-        out.note(&format!(
-            "That it was destroyed is signed by the key {key}, which the file itself names: compare it with the server's, \
-             and name it with --server-key."
-        ));
+        out.note(&named_by_the_file(&key));
     }
     summary(&trail, out)
+}
+
+/// Whose word a deletion is, where nobody named the server's key.
+pub(super) fn named_by_the_file(key: &SigningKeyBytes) -> String {
+    format!(
+        "That it was destroyed is signed by the key {key}, which the file itself names: compare it with the server's, and \
+         name it with --server-key."
+    )
 }
 
 /// From request to decline: what agents asked that came to nothing.

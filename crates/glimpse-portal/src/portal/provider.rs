@@ -29,21 +29,19 @@ impl Portal {
 
     /// Comes back: only to a sign-in that began in this browser, and once.
     pub(super) async fn returned(&self, state: &str, returned: Option<Returned>) {
-        let (Ok(aside), Ok(kept)) = (self.0.keeper.take_aside().await, self.0.keeper.find().await) else {
+        let (Ok(aside), Ok(kept)) = (self.0.keeper.aside().await, self.0.keeper.find().await) else {
             return self.fall_back("agent.no-key");
         };
         let Some(kept) = kept else { return self.fall_back("agent.provider.other") };
         self.0.state.borrow_mut().kept = Some(kept);
-        let waiting: Option<Aside> = aside.as_ref().and_then(|text| serde_json::from_str(text).ok());
+        let waiting: Option<Aside> = aside.and_then(|text| serde_json::from_str(&text).ok());
+        // Whoever opens the page with something made up takes nothing away from a sign-in that is on its way.
         let Some(waiting) = waiting.filter(|waiting| waiting.challenge.to_string() == state) else {
-            // Whoever opens the page with something made up takes nothing away from a sign-in that is on its way.
-            if let Some(aside) = aside
-                && self.0.keeper.set_aside(aside).await.is_err()
-            {
-                return self.fall_back("agent.no-key");
-            }
             return self.fall_back("agent.provider.other");
         };
+        if self.0.keeper.drop_aside().await.is_err() {
+            return self.fall_back("agent.no-key");
+        }
         let Some(returned) = returned else { return self.fall_back("agent.provider.declined") };
         self.answer(waiting.challenge, waiting.passkey, Some(returned)).await;
     }

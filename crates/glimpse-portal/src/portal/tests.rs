@@ -94,8 +94,15 @@ impl Keeper for Store {
         })
     }
 
-    fn take_aside(&self) -> Local<'_, Result<Option<String>, NoKey>> {
-        Box::pin(async move { Ok(self.aside.borrow_mut().take()) })
+    fn aside(&self) -> Local<'_, Result<Option<String>, NoKey>> {
+        Box::pin(async move { Ok(self.aside.borrow().clone()) })
+    }
+
+    fn drop_aside(&self) -> Local<'_, Result<(), NoKey>> {
+        Box::pin(async move {
+            *self.aside.borrow_mut() = None;
+            Ok(())
+        })
     }
 
     fn forget(&self) -> Local<'_, Result<(), NoKey>> {

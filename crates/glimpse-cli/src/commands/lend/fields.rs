@@ -77,27 +77,29 @@ pub(super) async fn withheld(
 
 /// The fields of a record.
 pub(in crate::commands) async fn fields(device: &Device, version: &OpenedVersion, out: Out) -> Result<Fields, Failure> {
-    let content = content(device, version, out).await?;
-    reduce::fields(&source(version, &content)).map_err(|fault| refused(version, &fault))
+    found(device, version, out).await?.map_err(|fault| refused(version, &fault))
 }
 
-/// The same; nothing for a kind of record that has no fields, and is lent as it is. What cannot be told apart is an error: whoever
-/// waits for the question would lend it whole.
+/// The same; nothing for what has no fields, or is so large that nothing can be taken from it, and is lent as it is. What cannot
+/// be told apart is an error: whoever waits for the question would lend it whole.
 pub(super) async fn fields_if_any(
     device: &Device,
     version: &OpenedVersion,
     out: Out,
 ) -> Result<Option<Fields>, Failure> {
-    // Nothing can be taken from what is so large.
-    if usize::try_from(version.meta().length).map_or(true, |length| length > REDUCED) {
-        return Ok(None);
-    }
-    let content = content(device, version, out).await?;
-    match reduce::fields(&source(version, &content)) {
+    match found(device, version, out).await? {
         Ok(found) => Ok(Some(found)),
-        Err(Fault::NoFields) => Ok(None),
+        Err(Fault::NoFields | Fault::TooLarge) => Ok(None),
         Err(fault) => Err(refused(version, &fault)),
     }
+}
+
+async fn found(device: &Device, version: &OpenedVersion, out: Out) -> Result<Result<Fields, Fault>, Failure> {
+    if is_too_large(version) {
+        return Ok(Err(Fault::TooLarge));
+    }
+    let content = content(device, version, out).await?;
+    Ok(reduce::fields(&source(version, &content)))
 }
 
 /// The record, as it is in the account at this moment.
@@ -108,8 +110,12 @@ pub(super) async fn opened(device: &Device, record: RecordId) -> Result<OpenedVe
     Ok(opened.into_iter().next().ok_or(DeviceError::from(ErrorCode::NotFound))?)
 }
 
+fn is_too_large(version: &OpenedVersion) -> bool {
+    usize::try_from(version.meta().length).map_or(true, |length| length > REDUCED)
+}
+
 async fn content(device: &Device, version: &OpenedVersion, out: Out) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    if usize::try_from(version.meta().length).map_or(true, |length| length > REDUCED) {
+    if is_too_large(version) {
         return Err(refused(version, &Fault::TooLarge));
     }
     let mut content = Zeroizing::new(Vec::new());

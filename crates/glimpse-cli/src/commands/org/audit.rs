@@ -17,6 +17,7 @@ use glimpse_wire::session::Receipt;
 use glimpse_wire::{AccountId, SessionId, SigningKeyBytes, decode, encode};
 use serde_json::json;
 
+use super::super::receipts::named_by_the_file;
 use super::state::{Desk, OrganisationHome};
 use crate::args::{AuditExport, AuditVerify, Shared};
 use crate::failure::Failure;
@@ -168,10 +169,7 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
     out.note(&out.styled(Style::Green, &format!("Everything in {} holds.", count(held, "session"))));
     if asked.server_key.is_none() {
         for server in &servers {
-            out.note(&format!(
-                "That it was destroyed is signed by the key {server}, which the file itself names: compare it with the \
-                 server's, and name it with --server-key."
-            ));
+            out.note(&named_by_the_file(server));
         }
     }
     out.note("Of sessions that were left out a file says nothing.");
