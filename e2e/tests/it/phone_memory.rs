@@ -80,13 +80,13 @@ async fn t089_a_lock_leaves_no_key_title_text_or_passphrase() -> Result<()> {
     let keys = keys_drawn(&mut tools, &worker).await?;
     let before = tools.scan_memory(&worker, &[keys.clone(), texts()].concat()).await?;
     assert!(before["title"] > 0 && before["content"] > 0, "control: title and text are in the wasm memory: {before:?}");
-    let held: Vec<Needle> = keys.into_iter().filter(|key| before[&key.name] > 0).collect();
     // What lies in the database or went to the server as it is protects nothing: salts, nonces, names of things.
     let traffic = line.exchanges().into_iter().flat_map(|(asked, answer)| [asked.body, answer.body]);
     let open: Vec<u8> = traffic.chain([database(&phone).await?]).flatten().collect();
     let secret = |key: &Needle| e2e::scan::occurrences(&open, &key.bytes) == 0;
-    let (held, public): (Vec<Needle>, Vec<Needle>) = held.into_iter().partition(secret);
-    assert!(!public.is_empty(), "control: of what is not secret there is some, and it is told apart");
+    let (secret, public): (Vec<Needle>, Vec<Needle>) = keys.into_iter().partition(secret);
+    assert!(!public.is_empty(), "control: of what is not secret some was drawn, and it is told apart");
+    let held: Vec<Needle> = secret.into_iter().filter(|key| before[&key.name] > 0).collect();
     let processes = tools.renderers().await?;
     let everywhere = scan_processes(&processes, &held)?;
     assert!(!held.is_empty() && found(&everywhere).len() == held.len(), "control: so are keys: {everywhere:?}");

@@ -1,5 +1,6 @@
 //! A session that runs: units made as they are needed, openings mirrored, changes by the user, and the end.
 
+mod asking;
 mod hearing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -26,6 +27,7 @@ use crate::api::with_cbor;
 use crate::error::DeviceError;
 use crate::mailbox::Link;
 use crate::transport::Method;
+use asking::Questions;
 use hearing::Told;
 
 /// Units that are made at one time.
@@ -85,6 +87,7 @@ pub(super) struct Running<'d> {
     /// Terms that are on their way to the server; one at a time.
     terms_under_way: bool,
     trail: Trail,
+    questions: Questions,
     fetching: bool,
     jobs: FuturesUnordered<Local<'d, Done>>,
 }
@@ -116,6 +119,7 @@ impl<'d> Running<'d> {
             later: later.into_iter().map(|add| Change { add, ..Change::default() }).collect(),
             terms_under_way: false,
             trail,
+            questions: Questions::new(now),
             fetching: false,
             jobs: FuturesUnordered::new(),
         };
@@ -364,6 +368,7 @@ impl<'d> Running<'d> {
         match command {
             Command::End | Command::Cancel => return Err(ErrorCode::SessionEnded),
             Command::Extend { millis } => {
+                self.questions.given();
                 let cap = self.issued.plus(MAX_SESSION_MILLIS);
                 let wanted = self.session.terms().expires.plus(millis);
                 self.change_end(UnixMillis(wanted.0.min(cap.0)));
@@ -374,12 +379,18 @@ impl<'d> Running<'d> {
                 let wanted = self.clock.at(self.now()).plus(millis.max(1_000)).max(least);
                 self.change_end(wanted.min(self.session.terms().expires));
             }
-            Command::Add { records, withheld } => self.find(records, withheld),
+            Command::Add { records, withheld } => {
+                self.questions.given();
+                self.find(records, withheld);
+            }
             Command::Allow { openings } => {
                 let budget = self.session.terms().budget.saturating_add(openings);
                 self.later.push_back(Change { budget: Some(budget), ..Change::default() });
             }
-            Command::Refuse => self.say(&Live::Refused).await,
+            Command::Refuse => {
+                self.questions.refused(self.now());
+                self.say(&Live::Refused).await;
+            }
             // A late or repeated answer to a question that is settled.
             Command::Approve { .. } | Command::ApproveAgent { .. } | Command::Decline => {
                 events(Event::NotChanged(ErrorCode::Conflict.into()));

@@ -245,6 +245,49 @@ async fn time_and_records_can_be_added_while_it_runs() {
 }
 
 #[tokio::test]
+async fn t035_whoever_asks_without_end_is_heard_once() {
+    let world = World::start().await;
+    let device = world.device("mara").await;
+    add(&device, "Letter", b"Dear reader").await;
+    let asks = |event: Event| matches!(event, Event::AskedTime { .. } | Event::AskedRecord { .. }).then_some(event);
+    let (ending, questions) = lend(&device, plan(&device, 600_000).await, async |mut user| {
+        let mut viewer = receiver(&world);
+        let units = pair(&mut user, &mut viewer).await;
+        viewer.input(Input::AskRecord("the letter".to_owned())).await;
+        for minutes in 1..=50 {
+            viewer.input(Input::AskTime(minutes)).await;
+        }
+        let first = user.sees(asks).await;
+        assert!(matches!(&first, Event::AskedRecord { text } if text == "the letter"), "{first:?}");
+        // Until the person says no, which answers all of them; and what follows at once is the same question.
+        read(&mut viewer, units[0].0).await;
+        user.does(Command::Refuse);
+        refused(&mut viewer).await;
+        for minutes in 51..=100 {
+            viewer.input(Input::AskTime(minutes)).await;
+        }
+        refused(&mut viewer).await;
+        user.does(Command::End);
+        assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
+        let mut more = 0;
+        while let Some(event) = user.events.next().await {
+            more += usize::from(asks(event).is_some());
+        }
+        more
+    })
+    .await;
+    assert_eq!(questions, 0, "of a hundred questions after the first one");
+    assert_eq!(ending.unwrap().code, ErrorCode::SessionEnded);
+}
+
+/// Pumps the viewer until it hears a no.
+async fn refused(viewer: &mut Receiver) {
+    while !matches!(viewer.state(), State::Session(running) if running.was_refused()) {
+        viewer.next().await;
+    }
+}
+
+#[tokio::test]
 async fn t067_another_process_of_the_device_ends_the_session() {
     let world = World::start().await;
     let device = world.device("mara").await;

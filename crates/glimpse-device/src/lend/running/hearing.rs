@@ -6,6 +6,7 @@ use glimpse_wire::live::Live;
 use glimpse_wire::pairing::Message;
 use glimpse_wire::{ErrorCode, UnitId, decode};
 
+use super::asking::Heard;
 use super::{Done, Running, Stage};
 use crate::lend::Event;
 use crate::lend::trail::Noted;
@@ -70,8 +71,8 @@ impl Running<'_> {
                 }
             }
             Live::Want { unit } => self.wanted(unit).await,
-            Live::AskTime { minutes } => events(Event::AskedTime { minutes }),
-            Live::AskRecord { text } => events(Event::AskedRecord { text }),
+            Live::AskTime { minutes } => self.asked(Event::AskedTime { minutes }, events).await,
+            Live::AskRecord { text } => self.asked(Event::AskedRecord { text }, events).await,
             Live::End { code: _ } => return Err(ErrorCode::SessionEnded),
             Live::Receipts { seq, head } => match self.trail.agrees(seq, &head, self.session.terms()) {
                 // The server tells the two ends different stories.
@@ -83,6 +84,15 @@ impl Running<'_> {
             Live::Ready { .. } | Live::Unavailable { .. } | Live::Refused => return Err(ErrorCode::ChannelBroken),
         }
         Ok(())
+    }
+
+    /// The viewer asks for something.
+    async fn asked(&mut self, question: Event, events: &mut dyn FnMut(Event)) {
+        match self.questions.ask(self.now()) {
+            Heard::Asked => events(question),
+            Heard::Waits => {}
+            Heard::TooSoon => self.say(&Live::Refused).await,
+        }
     }
 
     /// The viewer waits for a unit: it is made before the others.
