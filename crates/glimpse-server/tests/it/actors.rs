@@ -298,16 +298,7 @@ impl Phone {
     }
 
     pub(crate) fn submission(&self, visit: &Visit, terms: &Terms) -> Vec<u8> {
-        let (kem, sealed, terms) = (Hash([1; 32]), Hash([2; 32]), encode(terms));
-        let message = preimage::grant_signature(&visit.transcript, &kem, &terms, &sealed);
-        encode(&GrantSubmission {
-            mailbox: visit.mailbox,
-            transcript: visit.transcript,
-            kem,
-            terms: Bytes(terms),
-            sealed,
-            signature: SignatureBytes(self.key.sign(&message).to_bytes()),
-        })
+        submission_by(&self.key, visit, terms)
     }
 
     /// Mints and uploads the sealing of a unit; returns the share and the ciphertext.
@@ -364,6 +355,20 @@ impl Phone {
         let signed = sign(&self.key, StatementKind::Countersign, &word);
         self.http.bytes(Method::POST, &format!("/v1/sessions/{session}/countersign"), encode(&signed)).await
     }
+}
+
+/// A grant, signed by `key`.
+pub(crate) fn submission_by(key: &SigningKey, visit: &Visit, terms: &Terms) -> Vec<u8> {
+    let (kem, sealed, terms) = (Hash([1; 32]), Hash([2; 32]), encode(terms));
+    let message = preimage::grant_signature(&visit.transcript, &kem, &terms, &sealed);
+    encode(&GrantSubmission {
+        mailbox: visit.mailbox,
+        transcript: visit.transcript,
+        kem,
+        terms: Bytes(terms),
+        sealed,
+        signature: SignatureBytes(key.sign(&message).to_bytes()),
+    })
 }
 
 pub(crate) fn unit_path(visit: &Visit, unit: &UnitId) -> String {

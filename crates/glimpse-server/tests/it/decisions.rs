@@ -16,24 +16,28 @@ use crate::family::Family;
 
 /// What a new writer has submitted to a phone's account.
 pub(crate) async fn written(phone: &Phone) -> Version {
-    let key = SigningKey::from_bytes(&random());
+    written_by(&SigningKey::from_bytes(&random()), phone).await
+}
+
+/// What the writer with `key` has submitted to a phone's account.
+pub(crate) async fn written_by(key: &SigningKey, phone: &Phone) -> Version {
     let http = Http { token: None, ..phone.http.clone() };
-    let header = Header { author: preimage::writer_id(&public(&key)), ..phone.header(RecordId(random()), None, 40) };
+    let header = Header { author: preimage::writer_id(&public(key)), ..phone.header(RecordId(random()), None, 40) };
     let ask = WriterMint {
         suite: SUITE,
         account: phone.account,
-        writer: public(&key),
+        writer: public(key),
         record: header.record,
         h0: header.h0(),
         at: phone.now().await,
     };
-    let signed: SignedJson = sign(&key, StatementKind::WriterMint, &ask).into();
+    let signed: SignedJson = sign(key, StatementKind::WriterMint, &ask).into();
     let minted: Minted = http.post("/v1/writes/shares", &signed).await.json();
     let writer = http.with(minted.upload.expect("a token"));
     let content = noise(sealed(header.size));
     writer.bytes(Method::PUT, &format!("/v1/contents/{}", header.h0()), content.clone()).await.ok();
     let share = minted.shares[0].clone();
-    let envelope = envelope(header, share.kid, &content, phone.head, Bytes(public(&key).0.to_vec()), &key);
+    let envelope = envelope(header, share.kid, &content, phone.head, Bytes(public(key).0.to_vec()), key);
     let said = writer.bytes(Method::POST, "/v1/writes", envelope.to_bytes()).await;
     assert_eq!(said.status, StatusCode::ACCEPTED);
     Version { envelope, content, share }

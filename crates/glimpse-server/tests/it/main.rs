@@ -14,6 +14,7 @@ mod accounts;
 mod actors;
 mod adversary;
 mod agent_sessions;
+mod agent_writes;
 mod agents;
 mod backup;
 mod chains;
