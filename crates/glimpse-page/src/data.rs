@@ -14,6 +14,13 @@ pub fn line(text: &str) -> String {
     text.chars().filter(|c| !is_direction(*c)).map(|c| if breaks(c) { ' ' } else { c }).collect()
 }
 
+/// One line of what somebody says who wants to be let in: what is not seen, turns the direction or breaks the line is marked by
+/// U+FFFD, so that no two such lines look the same and say different things.
+#[must_use]
+pub fn marked(text: &str) -> String {
+    text.chars().map(|c| if is_unseen(c) || breaks(c) { '\u{FFFD}' } else { c }).collect()
+}
+
 /// A kind as the page knows it.
 #[must_use]
 pub fn kind(named: &str) -> String {

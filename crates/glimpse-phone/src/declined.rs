@@ -31,15 +31,15 @@ struct AskedView {
 impl DeclinedView {
     pub(crate) fn of(device: &Device, declined: &Declined) -> Self {
         let asked = declined.request().ok().map(|Request { credential, case, reason, words }| AskedView {
-            organisation: data::line(
+            organisation: data::marked(
                 &device
                     .organisation_name(&credential.organisation)
                     .unwrap_or_else(|| credential.organisation.to_string()),
             ),
-            name: data::line(&credential.name),
-            case: data::line(&case),
-            reason: data::line(&reason),
-            words: data::line(&words.join(" ")),
+            name: data::marked(&credential.name),
+            case: data::marked(&case),
+            reason: data::marked(&reason),
+            words: data::marked(&words.join(" ")),
         });
         Self { session: declined.session(), at: declined.at, code: declined.code.slug(), asked }
     }

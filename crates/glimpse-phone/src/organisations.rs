@@ -139,7 +139,7 @@ impl Organisations {
 
 /// One line of what others say, up to so many characters. That there was more can be seen.
 pub(crate) fn clip(text: &str, most: usize) -> String {
-    let line = data::line(text);
+    let line = data::marked(text);
     match line.char_indices().nth(most) {
         None => line,
         Some((end, _)) => {

@@ -123,7 +123,7 @@ impl Running {
                 Some(Announcement::urgent("say.asked-time"))
             }
             Event::AskedRecord { text } => {
-                self.asked = Some(Asked { minutes: None, text: Some(data::line(&text)) });
+                self.asked = Some(Asked { minutes: None, text: Some(data::marked(&text)) });
                 Some(Announcement::urgent("say.asked-record"))
             }
             Event::NotChanged(error) => {

@@ -118,14 +118,25 @@ async fn world_of(desks: &[&Desk]) -> World {
     World::start_with(|settings| settings.organisations = organisations).await
 }
 
-/// The agent's browser, with a code typed. The one place where these tests claim a mailbox: the agent is signed in at the server,
-/// whatever it presents to the device.
+/// The agent's browser, with a code typed.
 async fn claims(world: &World, desk: &Desk, credential: Option<Signed>, code: &str) -> Receiver {
+    says(world, desk, credential, ("4711", "the bill of\u{202E} March"), code).await
+}
+
+/// The same for another case and reason. The one place where these tests claim a mailbox: the agent is signed in at the server,
+/// whatever it presents to the device.
+async fn says(
+    world: &World,
+    desk: &Desk,
+    credential: Option<Signed>,
+    (case, reason): (&str, &str),
+    code: &str,
+) -> Receiver {
     let bearer = Some(desk.signs_in(world).await);
     let ground = world.ground("agent");
     let claims =
         Claims { origin: "https://desk.example\u{202E}".into(), build: "b".into(), program: "a portal".into() };
-    let asking = Asking { credential, case: "4711".into(), reason: "the bill of\u{202E} March".into() };
+    let asking = Asking { credential, case: case.into(), reason: reason.into() };
     let config = Config { claims, purpose: Purpose::Agent, asking, bearer };
     let mut browser = Receiver::new(ground.transport, ground.machine, config).with_agent(Rc::clone(&desk.key));
     browser.input(Input::Code(code.to_owned())).await;
@@ -182,7 +193,7 @@ async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
         );
         assert_eq!(
             (&lending["agent"]["case"], &lending["agent"]["reason"]),
-            (&json!("4711"), &json!("the bill of March"))
+            (&json!("4711"), &json!("the bill of\u{FFFD} March"))
         );
         assert_eq!((&lending["titles"], &lending["save"]), (&json!(["Letter"]), &json!(false)));
         assert_eq!((&lending["offered"], &lending["minutes"]), (&json!([5, 10, 15, 30, 60]), &json!(10)));
@@ -217,6 +228,35 @@ async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
             hand.snapshots().iter().all(|shown| !shown.to_string().contains('\u{202E}')),
             "no word turns the others"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t057_what_an_agent_says_can_neither_hide_nor_turn_nor_end_a_line() {
+    let desk = Desk::new();
+    let world = world_of(&[&desk]).await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        let record = hand.adds("Letter", b"Dear reader").await;
+        pins(&hand, &desk).await;
+        // What turns the direction, is not seen, breaks the line or is drawn as nothing: each is marked, none is left out, so that no two
+        // texts look the same. Markup is text, which the page never reads as anything else.
+        for unseen in ['\u{200B}', '\u{200E}', '\u{61C}', '\u{2067}', '\u{AD}', '\u{E0041}', '\u{2028}', '\n', '\u{1B}']
+        {
+            let code = code(&hand, &record).await;
+            let long = format!("<b>b{unseen}ill</b> {}", "x".repeat(470));
+            let said = (&*format!("47{unseen}11"), &*long);
+            let mut browser = says(&world, &desk, Some(desk.vouched()), said, &code).await;
+            words(&mut browser).await.unwrap();
+            let shown = hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
+            assert_eq!(shown["lending"]["agent"]["case"], "47\u{FFFD}11", "{unseen:?}");
+            let reason = shown["lending"]["agent"]["reason"].as_str().unwrap();
+            assert!(reason.starts_with("<b>b\u{FFFD}ill</b> xxx") && reason.ends_with('x'), "{unseen:?}: {reason}");
+            hand.does(json!({ "type": "decline" }));
+            hand.until(|shown| shown["lending"]["stage"] == "over").await;
+            hand.does(json!({ "type": "close" }));
+        }
     })
     .await;
 }
