@@ -29,6 +29,19 @@ pub(crate) const WATCH_RANDOMNESS: &str = "{ const draw = crypto.getRandomValues
       drawn.push([...new Uint8Array(a.buffer, a.byteOffset, a.byteLength)].map(b => b.toString(16).padStart(2, '0')).join('')); \
       return a } } true";
 
+/// Writes down, in hexadecimal, every file that the Worker puts into its database, those that others take the place of among
+/// them: the browser keeps what it passes on to its storage for a while, and shares it with the process that stores it.
+pub(crate) const WATCH_STORAGE: &str = "{ const { put } = IDBObjectStore.prototype; globalThis.stored = []; \
+    IDBObjectStore.prototype.put = function (value, ...given) { \
+      stored.push([...value].map(b => b.toString(16).padStart(2, '0')).join('')); \
+      return put.call(this, value, ...given) } } true";
+
+/// All that the Worker ever put into its database, as it lay there.
+pub(crate) async fn stored(tools: &mut DevTools, worker: &Session) -> Result<Vec<u8>> {
+    let told = tools.evaluate(worker, "stored").await?;
+    Ok(told.as_array().context("files")?.iter().filter_map(Value::as_str).flat_map(bytes).collect())
+}
+
 /// The secrets among what the Worker drew.
 pub(crate) async fn drawn(tools: &mut DevTools, worker: &Session) -> Result<Vec<Needle>> {
     let told = tools.evaluate(worker, "drawn").await?;
@@ -40,11 +53,11 @@ pub(crate) async fn drawn(tools: &mut DevTools, worker: &Session) -> Result<Vec<
     Ok(all.filter(|needle| !needle.name.contains("nonce")).collect())
 }
 
-/// All that the Worker drew and that is as long as a key: seeds of keys, and values that others may know.
+/// All that the Worker drew and that is as long as a key, in the order in which it drew them: seeds of keys, and values that
+/// others may know.
 pub(crate) async fn keys_drawn(tools: &mut DevTools, worker: &Session) -> Result<Vec<Needle>> {
     let told = tools.evaluate(worker, "drawn").await?;
-    let drawn: BTreeSet<&str> = told.as_array().context("draws")?.iter().filter_map(Value::as_str).collect();
-    let long = drawn.into_iter().filter(|hex| hex.len() == 64);
+    let long = told.as_array().context("draws")?.iter().filter_map(Value::as_str).filter(|hex| hex.len() == 64);
     Ok(long.map(|hex| Needle { name: hex.to_owned(), bytes: bytes(hex) }).collect())
 }
 

@@ -12,20 +12,12 @@ use e2e::wait::until;
 use serde_json::json;
 
 use crate::ending::go_with;
-use crate::memory::{FAULTS, WATCH_RANDOMNESS, files_below, found, keys_drawn};
+use crate::memory::{FAULTS, WATCH_RANDOMNESS, WATCH_STORAGE, files_below, found, keys_drawn, stored};
 use crate::phone::{Pair, SECRET, TITLE, with_line};
 
 /// What no lock may leave behind.
 fn texts() -> Vec<Needle> {
     vec![Needle::text("content", SECRET), Needle::text("title", TITLE), Needle::text("passphrase", PASSPHRASE)]
-}
-
-/// All that lies in the phone's database, as it lies there.
-async fn database(phone: &Phone) -> Result<Vec<u8>> {
-    let read = "const open = indexedDB.open('glimpse'); open.onsuccess = () => { \
-        const values = open.result.transaction('files').objectStore('files').getAll(); \
-        values.onsuccess = () => { open.result.close(); done(values.result.flatMap(value => [...value])); }; }";
-    Ok(serde_json::from_value(phone.browser.run_async(read).await?)?)
 }
 
 /// No word is on a browser's console, in its address, or in what went over the network.
@@ -70,7 +62,8 @@ async fn t089_a_lock_leaves_no_key_title_text_or_passphrase() -> Result<()> {
     let (_server, line) = with_line().await?;
     let phone = Phone::blank(&line.url()).await?;
     phone.browser.go("about:blank").await?;
-    let (mut tools, _, worker) = go_with(&phone.browser, phone.url(), WATCH_RANDOMNESS).await?;
+    let (mut tools, _, worker) =
+        go_with(&phone.browser, phone.url(), &format!("{WATCH_RANDOMNESS}; {WATCH_STORAGE}")).await?;
     phone.found("Mara Lind").await?;
     phone.add(TITLE, SECRET).await?;
     phone.browser.open(TITLE).await?;
@@ -80,9 +73,9 @@ async fn t089_a_lock_leaves_no_key_title_text_or_passphrase() -> Result<()> {
     let keys = keys_drawn(&mut tools, &worker).await?;
     let before = tools.scan_memory(&worker, &[keys.clone(), texts()].concat()).await?;
     assert!(before["title"] > 0 && before["content"] > 0, "control: title and text are in the wasm memory: {before:?}");
-    // What lies in the database or went to the server as it is protects nothing: salts, nonces, names of things.
+    // What lay in the database or went to the server as it is protects nothing: salts, nonces, names of things.
     let traffic = line.exchanges().into_iter().flat_map(|(asked, answer)| [asked.body, answer.body]);
-    let open: Vec<u8> = traffic.chain([database(&phone).await?]).flatten().collect();
+    let open: Vec<u8> = traffic.chain([stored(&mut tools, &worker).await?]).flatten().collect();
     let secret = |key: &Needle| e2e::scan::occurrences(&open, &key.bytes) == 0;
     let (secret, public): (Vec<Needle>, Vec<Needle>) = keys.into_iter().partition(secret);
     assert!(!public.is_empty(), "control: of what is not secret some was drawn, and it is told apart");
