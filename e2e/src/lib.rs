@@ -24,6 +24,7 @@ pub mod scan;
 pub mod server;
 pub mod sink;
 pub mod stage;
+pub mod terminal;
 pub mod wait;
 pub mod watch;
 pub mod worn;

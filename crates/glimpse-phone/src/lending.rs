@@ -113,13 +113,27 @@ impl Phone {
     pub(crate) fn lend_again(&self) {
         let over = self.look(|state| {
             let lending = state.lending.as_ref().filter(|lending| !lending.is_live());
-            lending.map(|lending| lending.wish.clone())
+            lending.map(|lending| (lending.wish.clone(), state.withholding.changed(&lending.wish.records)))
         });
         match over {
-            Some(wish) => self.start_lending(wish),
+            Some((wish, Some(changed))) => self.choose_again(wish, changed),
+            Some((wish, None)) => self.start_lending(wish),
             // The code that stands there is burnt first.
             None => self.act(Act::Renew),
         }
+    }
+
+    /// Of this record another version came since its fields were chosen: they are looked at again, before anything is lent.
+    fn choose_again(&self, wish: Wish, changed: RecordId) {
+        self.change(|state| {
+            state.lending = None;
+            state.list.choose_all(false);
+            for record in wish.records {
+                state.list.choose(record, true);
+            }
+            state.withholding.resume(wish.withheld);
+        });
+        self.show_fields(changed);
     }
 
     /// These records, which come in the order of their ids, in the order of the list.

@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet};
 
 use glimpse_core::record::OpenedVersion;
-use glimpse_device::lend::Withheld;
+use glimpse_device::lend::{FieldChoice, Withheld};
 use glimpse_device::{Device, DeviceError};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
@@ -27,8 +27,13 @@ const MAX_FIELDS: usize = 256;
 /// Kinds of records that have fields.
 const FIELDED: [&str; 4] = ["json", "fhir", "table", "series"];
 
-/// Pointers of the fields to withhold, by record.
-pub(crate) type Chosen = BTreeMap<RecordId, BTreeSet<String>>;
+/// A reader that breaks has read something that it could not.
+const BROKEN: &str = "withhold-malformed";
+/// The trouble of a choice that was made in another version than is to be lent.
+const CHANGED: &str = "withhold-changed";
+
+/// The fields to withhold, by record; each chosen in one version of it.
+pub(crate) type Chosen = BTreeMap<RecordId, FieldChoice>;
 
 /// What the person does about fields.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -56,6 +61,9 @@ pub enum FieldsAct {
 #[derive(Debug, Default)]
 pub(crate) struct Withholding {
     chosen: Chosen,
+    /// Records of which another version came since. What was chosen stays, and keeps them from being lent, until their fields
+    /// were looked at again.
+    stale: BTreeSet<RecordId>,
     asked: Option<Asked>,
 }
 
@@ -72,6 +80,10 @@ enum Found {
     Fields {
         pointers: Vec<String>,
         more: bool,
+        /// None yet, of the version in which they were found.
+        blank: FieldChoice,
+        /// Whether something was chosen in another version before.
+        changed: bool,
     },
     Refused(&'static str),
 }
@@ -95,6 +107,8 @@ struct RecordView {
     unit: String,
     title: String,
     withheld: usize,
+    /// Whether there is another version than the one in which they were chosen.
+    changed: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,6 +120,8 @@ struct OpenView {
     failure: Option<&'static str>,
     fields: Vec<FieldView>,
     more: bool,
+    /// Whether something was chosen in another version before.
+    changed: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,14 +139,48 @@ impl Withholding {
     /// Of these records, what was chosen.
     pub(crate) fn of(&self, records: &[RecordId]) -> Chosen {
         let chosen = records.iter().filter_map(|record| Some((*record, self.chosen.get(record)?.clone())));
-        chosen.filter(|(_, pointers)| !pointers.is_empty()).collect()
+        chosen.filter(|(_, choice)| !choice.pointers().is_empty()).collect()
+    }
+
+    /// The first of these records of which another version came since its fields were chosen.
+    pub(crate) fn changed(&self, records: &[RecordId]) -> Option<RecordId> {
+        records.iter().copied().find(|record| self.stale.contains(record))
+    }
+
+    /// Goes on with what was chosen before.
+    pub(crate) fn resume(&mut self, chosen: Chosen) {
+        self.chosen = chosen;
+    }
+
+    /// Takes the fields of a version. What was chosen in another one goes on with those of the same name in this one, which stand on
+    /// the screen from here on.
+    fn found(&mut self, record: RecordId, found: Found) -> Found {
+        let before = self.chosen.get(&record).filter(|choice| !choice.pointers().is_empty()).cloned();
+        match found {
+            Found::Looking => Found::Looking,
+            Found::Refused(key) => {
+                // Here nothing can be withheld, and that is what the screen says.
+                self.chosen.remove(&record);
+                self.stale.remove(&record);
+                Found::Refused(key)
+            }
+            Found::Fields { pointers, more, blank, .. } => {
+                let changed = before.as_ref().is_some_and(|before| before.h1() != blank.h1());
+                let mut choice = blank.clone();
+                let names = before.iter().flat_map(FieldChoice::pointers);
+                names.filter(|name| pointers.contains(name)).for_each(|name| choice.add(name.clone()));
+                self.chosen.insert(record, choice);
+                self.stale.remove(&record);
+                Found::Fields { pointers, more, blank, changed }
+            }
+        }
     }
 
     /// `lent` are those that are lent already.
     pub(crate) fn view(&self, list: &List<RecordId>, lent: &BTreeSet<RecordId>) -> WithholdingView {
         let ticked = list.chosen();
         let many = ticked.len() > MAX_ROWS;
-        let withheld = |record: &RecordId| self.chosen.get(record).map_or(0, BTreeSet::len);
+        let withheld = |record: &RecordId| self.chosen.get(record).map_or(0, |choice| choice.pointers().len());
         // Of many, those that lose something stay in sight.
         let offered = ticked.iter().filter(|record| !lent.contains(record) && (!many || withheld(record) > 0));
         let (mut records, mut plain) = (Vec::new(), false);
@@ -138,7 +188,8 @@ impl Withholding {
             let Some(listed) = list.get(*record) else { continue };
             if FIELDED.contains(&listed.kind.as_str()) {
                 let (unit, title) = (record.to_string(), listed.title.clone());
-                records.push(RecordView { unit, title, withheld: withheld(record) });
+                let changed = self.stale.contains(record);
+                records.push(RecordView { unit, title, withheld: withheld(record), changed });
             } else {
                 plain = true;
             }
@@ -156,14 +207,15 @@ impl Withholding {
             failure: None,
             fields: Vec::new(),
             more: false,
+            changed: false,
         };
         match &asked.found {
             Found::Looking => view.looking = true,
             Found::Refused(key) => view.failure = Some(key),
-            Found::Fields { pointers, more } => {
-                view.more = *more;
+            Found::Fields { pointers, more, changed, .. } => {
+                (view.more, view.changed) = (*more, *changed);
                 let none = BTreeSet::new();
-                let chosen = self.chosen.get(&asked.record).unwrap_or(&none);
+                let chosen = self.chosen.get(&asked.record).map_or(&none, FieldChoice::pointers);
                 view.fields = pointers.iter().map(|pointer| field(pointer, chosen)).collect();
             }
         }
@@ -199,7 +251,7 @@ fn key_of(word: &str) -> &'static str {
         "no-such-field" => "withhold-no-such-field",
         "too-many" => "withhold-too-many",
         "nothing-left" => "withhold-nothing-left",
-        _ => "withhold-malformed",
+        _ => BROKEN,
     }
 }
 
@@ -219,21 +271,24 @@ impl Phone {
         }
     }
 
-    fn show_fields(&self, record: RecordId) {
+    pub(crate) fn show_fields(&self, record: RecordId) {
         let Some(device) = self.device() else { return };
         self.change(|state| state.withholding.asked = Some(Asked { record, found: Found::Looking }));
         self.run(|phone| async move {
             let found = match phone.named(&device, record).await {
                 Ok(None) => return,
-                Ok(Some(found)) => found,
-                Err(trouble) => Found::Refused(trouble.key),
+                Ok(Some(found)) => Ok(found),
+                // Nobody has looked into it: what was chosen stays.
+                Err(trouble) => Err(Found::Refused(trouble.key)),
             };
             phone.change(|state| {
-                let Some(asked) = state.withholding.asked.as_mut().filter(|asked| asked.record == record) else {
+                let withholding = &mut state.withholding;
+                if withholding.asked.as_ref().is_none_or(|asked| asked.record != record) {
                     return;
-                };
+                }
+                let found = found.map_or_else(|unseen| unseen, |found| withholding.found(record, found));
                 let count = if let Found::Fields { pointers, .. } = &found { pointers.len() } else { 0 };
-                asked.found = found;
+                withholding.asked = Some(Asked { record, found });
                 state.announce(Announcement::polite("say.fields").count(count));
             });
         });
@@ -244,12 +299,20 @@ impl Phone {
         let entry = self.entry(record).ok_or(Trouble::new(ErrorCode::NotFound.slug()))?;
         let opened = device.open_entries(&[&entry]).await.map_err(|error| Trouble::from(&error))?;
         let version = opened.first().ok_or(Trouble::new(ErrorCode::NotFound.slug()))?;
+        if is_large(version) {
+            return Ok(Some(Found::Refused(key_of("large"))));
+        }
         let content = content(device, version).await?;
-        let said = self.0.face.fields(&readable(version, &content)).map_err(broken)?;
+        let Ok(said) = self.0.face.fields(&readable(version, &content)) else {
+            return Ok(Some(Found::Refused(BROKEN)));
+        };
+        let blank = FieldChoice::of(version);
         Ok(said.map(|said| {
             let mut words = said.into_iter();
             match (words.next().as_deref(), words.next().as_deref()) {
-                (Some("fields"), Some(more)) => Found::Fields { more: more == "more", pointers: words.collect() },
+                (Some("fields"), Some(more)) => {
+                    Found::Fields { more: more == "more", pointers: words.collect(), blank, changed: false }
+                }
                 (_, why) => Found::Refused(key_of(why.unwrap_or_default())),
             }
         }))
@@ -266,23 +329,31 @@ impl Phone {
         }
     }
 
-    /// What to cut out of these versions for what was chosen. Where it cannot be found, nothing is lent.
+    /// What to cut out of these versions for what was chosen. Where it cannot be found, or was chosen in another version, nothing is
+    /// lent.
     pub(crate) async fn withheld(
         &self,
         device: &Device,
         versions: &[OpenedVersion],
         chosen: &Chosen,
     ) -> Result<Vec<Withheld>, Trouble> {
+        let chosen_in = |version: &OpenedVersion| chosen.get(&version.envelope().header.record);
+        let stale = versions.iter().filter(|version| chosen_in(version).is_some_and(|choice| !choice.is_of(version)));
+        let stale: BTreeSet<RecordId> = stale.map(|version| version.envelope().header.record).collect();
+        if !stale.is_empty() {
+            self.change(|state| state.withholding.stale.extend(stale));
+            return Err(Trouble::new(CHANGED));
+        }
         let mut withheld = Vec::new();
         for version in versions {
-            let Some(pointers) = chosen.get(&version.envelope().header.record) else { continue };
-            let pointers: Vec<String> = pointers.iter().cloned().collect();
+            let Some(choice) = chosen_in(version) else { continue };
+            let pointers: Vec<String> = choice.pointers().iter().cloned().collect();
             let content = content(device, version).await?;
-            let said = self.0.face.cut(&readable(version, &content), &pointers).map_err(broken)?;
+            let said = self.0.face.cut(&readable(version, &content), &pointers).map_err(|_| Trouble::new(BROKEN))?;
             // Without a reader nobody knows where the fields lie.
             let said = said.ok_or(Trouble::new(ErrorCode::Internal.slug()))?;
             let (fields, stretches) = stretches(&said).map_err(Trouble::new)?;
-            let one = Withheld::of(version, stretches, fields);
+            let one = choice.cut(version, stretches, fields);
             withheld.push(one.map_err(|code| Trouble::from(&DeviceError::from(code)))?);
         }
         Ok(withheld)
@@ -291,7 +362,7 @@ impl Phone {
 
 /// How many fields, and where they lie; or why not.
 fn stretches(said: &[String]) -> Result<(u32, Vec<Range<u64>>), &'static str> {
-    let malformed = || key_of("");
+    let malformed = || BROKEN;
     let Some(("cut", [fields, places @ ..])) = said.split_first().map(|(word, rest)| (word.as_str(), rest)) else {
         return Err(key_of(said.get(1).map_or("", String::as_str)));
     };
@@ -307,21 +378,25 @@ fn stretches(said: &[String]) -> Result<(u32, Vec<Range<u64>>), &'static str> {
 impl State {
     fn withhold(&mut self, record: RecordId, pointer: String, withheld: bool) {
         let known = self.withholding.asked.as_ref().filter(|asked| asked.record == record);
-        let Some(Asked { found: Found::Fields { pointers, .. }, .. }) = known else { return };
+        let Some(Asked { found: Found::Fields { pointers, blank, .. }, .. }) = known else { return };
         if !pointers.contains(&pointer) {
             return;
         }
-        let chosen = self.withholding.chosen.entry(record).or_default();
+        // Bound to the version that stands on the screen, whatever came meanwhile.
+        let choice = self.withholding.chosen.entry(record).or_insert_with(|| blank.clone());
+        if choice.h1() != blank.h1() {
+            return;
+        }
         if !withheld {
-            chosen.remove(&pointer);
-        } else if chosen.len() < MAX_FIELDS {
-            chosen.insert(pointer);
+            choice.remove(&pointer);
+        } else if choice.pointers().len() < MAX_FIELDS {
+            choice.add(pointer);
         }
     }
 }
 
 async fn content(device: &Device, version: &OpenedVersion) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    if version.meta().length > MAX_CONTENT {
+    if is_large(version) {
         return Err(Trouble::new(key_of("large")));
     }
     let read = async {
@@ -341,13 +416,14 @@ fn readable<'c>(version: &'c OpenedVersion, bytes: &'c [u8]) -> Readable<'c> {
     Readable { content_type: &meta.content_type, name, bytes }
 }
 
-/// A reader that breaks has read something that it could not.
-fn broken(_: ErrorCode) -> Trouble {
-    Trouble::new(key_of(""))
+fn is_large(version: &OpenedVersion) -> bool {
+    version.meta().length > MAX_CONTENT
 }
 
 #[cfg(test)]
 mod tests {
+    use glimpse_wire::Hash;
+
     use super::*;
 
     fn said(words: &[&str]) -> Vec<String> {
@@ -371,6 +447,47 @@ mod tests {
         ] {
             assert_eq!(stretches(&said(wrong)), Err("withhold-malformed"), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn t061_a_choice_stays_with_its_version_until_the_fields_of_another_one_were_seen() {
+        let record = RecordId([1; 16]);
+        let (first, second) = (Hash([1; 32]), Hash([2; 32]));
+        let fields = |h1: Hash, pointers: &[&str]| Found::Fields {
+            pointers: said(pointers),
+            more: false,
+            blank: FieldChoice::new(record, h1),
+            changed: false,
+        };
+        let mut state = State::default();
+        let show = |state: &mut State, found: Found| {
+            let found = state.withholding.found(record, found);
+            let changed = matches!(found, Found::Fields { changed: true, .. });
+            state.withholding.asked = Some(Asked { record, found });
+            changed
+        };
+        let kept = |state: &State| state.withholding.of(&[record]).get(&record).cloned();
+        assert!(!show(&mut state, fields(first, &["/a", "/b", "/c"])));
+        state.withhold(record, "/a".to_owned(), true);
+        state.withhold(record, "/b".to_owned(), true);
+        state.withhold(record, "/elsewhere".to_owned(), true);
+        let chosen = kept(&state).unwrap();
+        assert_eq!((chosen.h1(), chosen.pointers().len()), (first, 2), "only what stands on the screen");
+        // Control: the same version again changes nothing.
+        assert!(!show(&mut state, fields(first, &["/a", "/b", "/c"])));
+        assert_eq!(kept(&state), Some(chosen.clone()));
+
+        // Another version came, and nobody has seen its fields: what was chosen stays, and keeps it from being lent.
+        state.withholding.stale.insert(record);
+        assert_eq!((kept(&state), state.withholding.changed(&[record])), (Some(chosen), Some(record)));
+        // They are seen: what has the same name goes on, in the new version.
+        assert!(show(&mut state, fields(second, &["/b", "/c", "/d"])));
+        let chosen = kept(&state).unwrap();
+        assert_eq!((chosen.h1(), chosen.pointers()), (second, &BTreeSet::from(["/b".to_owned()])));
+        assert_eq!(state.withholding.changed(&[record]), None);
+        // Where there are none, the screen says that.
+        show(&mut state, Found::Refused("withhold-no-fields"));
+        assert_eq!(kept(&state), None);
     }
 
     #[test]

@@ -3,13 +3,18 @@
 //! Firefox is started once for the light and once for the dark.
 
 use anyhow::{Context as _, Result};
+use e2e::agent::{ORGANISATION, Organisation};
 use e2e::browser::{Browser, Kind};
+use e2e::device::field;
 use e2e::phone::{PASSPHRASE, Phone};
 use serde_json::json;
 
 use crate::access::Look;
+use crate::agents::{CASE, REASON};
 use crate::phone::Pair;
+use crate::phone_agents::{code_for_agent, to_agent, unlock, with_phone};
 use crate::phone_writes::{Family, look_at, write};
+use crate::withholding::withhold;
 
 /// Makes of each story one test in Chromium and two in Firefox.
 macro_rules! with_each_eye {
@@ -53,6 +58,7 @@ with_each_eye!(
     everybody_can_decide_about_what_others_wrote_with_axe,
     everybody_can_lend_approve_watch_and_end_with_axe,
     everybody_can_reach_the_seldom_places_with_axe,
+    everybody_can_lend_to_an_agent_or_see_that_nobody_vouches_with_axe,
 );
 
 /// Who looks. Chromium looks in light and dark by turns.
@@ -206,6 +212,77 @@ async fn everybody_can_lend_approve_watch_and_end_with_axe(eye: Eye) -> Result<(
     phone.browser.tap("cancel").await?;
     phone.over().await?;
     both_ways(phone, &mut look, "over-nothing").await?;
+    look.done();
+    Ok(())
+}
+
+/// Fields to withhold, the question of an agent, the look as it is mirrored, the hand-over, the report, and the red screen.
+async fn everybody_can_lend_to_an_agent_or_see_that_nobody_vouches_with_axe(eye: Eye) -> Result<()> {
+    let (desk, phone) = with_phone(Kind::Chromium, eye.open()).await?;
+    desk.device.add_bytes("chart.json", json!({ "name": "Ada", "born": { "year": 1815 } }).to_string()).await?;
+    unlock(&phone).await?;
+    let mut look = eye.at(&phone).await?;
+    phone.browser.lists("chart").await?;
+    phone.go("lend").await?;
+    phone.tick(&["chart"]).await?;
+    to_agent(&phone).await?;
+    both_ways(&phone, &mut look, "agent-choose").await?;
+    withhold(&phone, &["/name"]).await?;
+    phone.browser.run("document.querySelector('.withhold-rows button').click()").await?;
+    phone.browser.shows(".fields-to-withhold").await?;
+    both_ways(&phone, &mut look, "agent-fields").await?;
+    phone.browser.tap("withhold-done").await?;
+    desk.portal.look(CASE, REASON).await?;
+    let code = code_for_agent(&phone, &[]).await?;
+    both_ways(&phone, &mut look, "agent-code").await?;
+    desk.portal.browser.type_code(&code).await?;
+    phone.browser.shows("#approve-agent").await?;
+    phone.browser.reads("1 field was withheld").await?;
+    both_ways(&phone, &mut look, "agent-asking").await?;
+    phone.browser.tap("approve-agent").await?;
+    phone.browser.shows("#hand-over").await?;
+    desk.portal.browser.screen("session").await?;
+    desk.portal.browser.run("document.querySelector('.ask').open = true").await?;
+    desk.portal.browser.write("ask", "the letter of March").await?;
+    desk.portal.browser.run("document.querySelector('.ask button').click()").await?;
+    phone.browser.reads("the letter of March").await?;
+    both_ways(&phone, &mut look, "agent-running").await?;
+    phone.browser.tap("report").await?;
+    look.screen("phone-agent-reported").await?;
+    // The same to a colleague; then another device makes another record of it.
+    phone.browser.tap("hand-over").await?;
+    phone.code().await?;
+    both_ways(&phone, &mut look, "agent-handed-over").await?;
+    let new = desk.device.folder().join("new.json");
+    tokio::fs::write(&new, json!({ "name": "Ada", "born": 1815, "alias": "Ada" }).to_string()).await?;
+    let id = field(desk.device.run(&["ls"]).await?.first().context("a record")?, "record")?;
+    desk.device.run(&["put", "--title", "chart of today", &id, &new.display().to_string()]).await?;
+    phone.browser.run("dispatchEvent(new Event('online'))").await?;
+    phone.go("records").await?;
+    phone.browser.lists("chart of today").await?;
+    phone.go("lend").await?;
+    phone.browser.tap("code-again").await?;
+    phone.over().await?;
+    both_ways(&phone, &mut look, "agent-changed").await?;
+    phone.browser.tap("again").await?;
+    phone.browser.shows("#withhold-renewed").await?;
+    both_ways(&phone, &mut look, "agent-fields-again").await?;
+    phone.browser.tap("withhold-done").await?;
+
+    // Nobody vouches: the customer has taken the pin away.
+    desk.device.run(&["chain", "unpin", ORGANISATION]).await?;
+    let other = Organisation::found(&desk.url(), "Lakeside Clinic").await?;
+    desk.device.run(&["chain", "pin", "Lakeside Clinic", "--card", &other.card().await?]).await?;
+    unlock(&phone).await?;
+    desk.portal.browser.go(&format!("{}/agent", desk.url())).await?;
+    desk.portal.sign_in("ready").await?;
+    desk.portal.look(CASE, REASON).await?;
+    let code = code_for_agent(&phone, &["chart of today"]).await?;
+    desk.portal.browser.type_code(&code).await?;
+    phone.browser.shows("#no-agent-back").await?;
+    both_ways(&phone, &mut look, "no-agent").await?;
+    phone.browser.tap("report").await?;
+    look.screen("phone-no-agent-reported").await?;
     look.done();
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::Desk;
 use e2e::browser::{Browser, Kind};
-use e2e::device::{Lending, field, is};
+use e2e::device::{Device, Lending, field, is};
 use e2e::phone::Phone;
 use e2e::scan::{Needle, scan_processes};
 use e2e::server::Server;
@@ -11,10 +11,12 @@ use e2e::wait::until;
 use serde_json::{Value, json};
 
 use crate::agents::{CASE, REASON};
+use crate::phone_agents::{unlock, with_phone};
 
 in_both!(
     t061_an_agent_sees_that_fields_were_withheld_and_nothing_of_them,
     a_person_withholds_fields_on_the_phone_page,
+    t061_fields_chosen_on_the_phone_page_are_those_of_the_version_that_is_lent,
     an_agent_hands_over_and_a_colleague_has_a_look_of_their_own,
 );
 
@@ -114,9 +116,25 @@ async fn add_file(phone: &Phone<Browser>, name: &str, content: &str) -> Result<(
 }
 
 /// Opens the fields of the record that is offered, and ticks these.
-async fn withhold(phone: &Phone<Browser>, pointers: &[&str]) -> Result<()> {
+pub(crate) async fn withhold(phone: &Phone<Browser>, pointers: &[&str]) -> Result<()> {
     phone.browser.shows(".withhold-rows button").await?;
     phone.browser.run("document.querySelector('.withhold-rows button').click()").await?;
+    withhold_on(phone, pointers).await?;
+    phone.browser.reads(if pointers.len() == 1 { "1 field withheld" } else { "2 fields withheld" }).await
+}
+
+/// The same of the record with this title.
+async fn withhold_row(phone: &Phone<Browser>, title: &str, pointers: &[&str]) -> Result<()> {
+    let script = format!(
+        "[...document.querySelectorAll('.withhold-rows li')].find(row => row.textContent.includes({})).querySelector('button').click()",
+        json!(title)
+    );
+    phone.browser.run(&script).await?;
+    withhold_on(phone, pointers).await
+}
+
+/// Ticks these, where the fields of a record stand.
+async fn withhold_on(phone: &Phone<Browser>, pointers: &[&str]) -> Result<()> {
     for pointer in pointers {
         let script = format!(
             "const box = document.querySelector('.fields-to-withhold input[value=' + CSS.escape({0}) + ']') \
@@ -129,8 +147,7 @@ async fn withhold(phone: &Phone<Browser>, pointers: &[&str]) -> Result<()> {
         })
         .await?;
     }
-    phone.browser.tap("withhold-done").await?;
-    phone.browser.reads(if pointers.len() == 1 { "1 field withheld" } else { "2 fields withheld" }).await
+    phone.browser.tap("withhold-done").await
 }
 
 async fn a_person_withholds_fields_on_the_phone_page(kind: Kind) -> Result<()> {
@@ -180,6 +197,89 @@ async fn a_person_withholds_fields_on_the_phone_page(kind: Kind) -> Result<()> {
     phone.lend_to(&again, &server.url(), &[TITLE]).await?;
     again.open(TITLE).await?;
     again.reads(GONE).await
+}
+
+/// Another device of the account makes another version of a record; the phone learns of it.
+async fn replaced(other: &Device, phone: &Phone<Browser>, id: &str, title: &str, content: Value) -> Result<()> {
+    let file = other.folder().join("other.json");
+    tokio::fs::write(&file, content.to_string()).await?;
+    other.run(&["put", "--title", title, id, &file.display().to_string()]).await?;
+    phone.browser.run("dispatchEvent(new Event('online'))").await?;
+    phone.go("records").await?;
+    phone.browser.lists(title).await
+}
+
+async fn t061_fields_chosen_on_the_phone_page_are_those_of_the_version_that_is_lent(kind: Kind) -> Result<()> {
+    let (desk, phone) = with_phone(kind, Browser::start(kind)).await?;
+    let id = desk.device.add_bytes(&format!("{TITLE}.json"), record()).await?;
+    unlock(&phone).await?;
+    phone.browser.lists(TITLE).await?;
+    phone.go("lend").await?;
+    phone.tick(&[TITLE]).await?;
+    withhold(&phone, &["/secret"]).await?;
+    phone.browser.tap("lend-go").await?;
+    // Control: the version in which they were chosen is lent, and once more.
+    let first = phone.code().await?;
+    phone.browser.tap("code-again").await?;
+    until("another code", async || phone.code().await.ok().filter(|code| *code != first)).await?;
+    phone.browser.tap("cancel").await?;
+    phone.over().await?;
+
+    // What was the secret has another name in the version of the other device.
+    let other = json!({ "shown": KEPT, "secret": 1, "memo": GONE, "beside": ELSEWHERE });
+    replaced(&desk.device, &phone, &id, "zinnia-anew", other).await?;
+    phone.go("lend").await?;
+    phone.browser.tap("again").await?;
+    phone.browser.reads("there is another version").await.context("it is said, and nothing is lent")?;
+    ensure!(phone.browser.value("document.querySelector('.big-code')").await?.is_null(), "no code is shown");
+    let label = phone.browser.value("document.getElementById('again').textContent").await?;
+    assert_eq!(label, "Choose its fields again");
+    phone.browser.tap("again").await?;
+
+    // Its fields stand there; what has the same name is ticked, and what is new is chosen.
+    phone.browser.shows("#withhold-renewed").await?;
+    let ticked = "[...document.querySelectorAll('.fields-to-withhold input')].map(box => [box.value, box.checked])";
+    assert_eq!(
+        phone.browser.value(ticked).await?,
+        json!([["/shown", false], ["/secret", true], ["/memo", false], ["/beside", false]])
+    );
+    withhold_on(&phone, &["/memo"]).await?;
+    phone.browser.reads("2 fields withheld").await?;
+    phone.browser.tap("lend-go").await?;
+    let code = phone.code().await?;
+    let viewer = Browser::start(kind).await?;
+    viewer.go(&desk.url()).await?;
+    viewer.type_code(&code).await?;
+    let words = viewer.words().await?;
+    phone.pairs().await?;
+    phone.pick(&words).await?;
+    viewer.screen("session").await?;
+    viewer.open("zinnia-anew").await?;
+    viewer.reads(KEPT).await?;
+    let page = document(&viewer).await?;
+    ensure!(page.contains(ELSEWHERE) && !page.contains(GONE), "{page}");
+
+    // The same for what is lent on top.
+    let more = desk.device.add_bytes("flowers.json", json!({ "name": "rose", "where": GONE }).to_string()).await?;
+    phone.browser.run("dispatchEvent(new Event('online'))").await?;
+    phone.browser.tap("more-open").await?;
+    phone.tick(&["flowers"]).await?;
+    withhold(&phone, &["/where"]).await?;
+    replaced(&desk.device, &phone, &more, "flowers-anew", json!({ "name": "rose", "place": GONE, "where": 1 })).await?;
+    phone.go("lend").await?;
+    phone.browser.tap("more-open").await?;
+    phone.browser.tap("lend-more").await?;
+    phone.browser.reads("there is another version").await?;
+    ensure!(!viewer.titles().await?.iter().any(|title| title.contains("flowers")), "it is not lent");
+    phone.browser.tap("more-open").await?;
+    phone.browser.reads("new version: look at its fields").await?;
+    withhold_row(&phone, "flowers-anew", &["/place"]).await?;
+    phone.browser.tap("lend-more").await?;
+    viewer.lists("flowers-anew").await?;
+    viewer.open("flowers-anew").await?;
+    viewer.reads("rose").await?;
+    ensure!(!document(&viewer).await?.contains(GONE), "what has the same name and what was ticked is not there");
+    Ok(())
 }
 
 async fn an_agent_hands_over_and_a_colleague_has_a_look_of_their_own(kind: Kind) -> Result<()> {

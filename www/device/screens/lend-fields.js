@@ -43,11 +43,11 @@ export class Fields {
   }
 
   /** @param {Record<string, any>} record @param {boolean} open */
-  #row({ unit, title, withheld }, open) {
+  #row({ unit, title, withheld, changed }, open) {
     const show = h("button", { type: "button", class: "plain small", "aria-expanded": String(open), "aria-controls": "withhold-panel", onclick: () => this.#send(open ? { type: "fields", act: "done" } : { type: "fields", act: "show", unit }) }, t("withhold.choose"));
     show.dataset.unit = unit;
     show.setAttribute("aria-label", t("withhold.choose.of", { title: title || t("record.untitled") }));
-    const count = h("span", { class: withheld > 0 ? "note" : "note calm" }, withheld > 0 ? t("record.withheld", { count: withheld }) : t("withhold.none"));
+    const count = h("span", { class: changed ? "note bad" : withheld > 0 ? "note" : "note calm" }, changed ? t("withhold.changed") : withheld > 0 ? t("record.withheld", { count: withheld }) : t("withhold.none"));
     return h("li", {}, h("span", { class: "row-title" }, h("bdi", {}, title || t("record.untitled"))), count, show);
   }
 
@@ -67,9 +67,9 @@ export class Fields {
     if (open.failure) return fill(this.#panel, h("p", { class: "notice" }, ...troubleText({ key: open.failure, wait: null })), this.#done());
     const focused = document.activeElement instanceof HTMLInputElement && this.#panel.contains(document.activeElement) ? document.activeElement.value : null;
     const boxes = open.fields.map((/** @type {Record<string, any>} */ field) => this.#box(open.unit, field));
-    const set = h("fieldset", { class: "fields-to-withhold" }, h("legend", {}, t("withhold.of", { title: open.title || t("record.untitled") })), ...boxes);
+    const set = h("fieldset", open.changed ? { class: "fields-to-withhold", "aria-describedby": "withhold-renewed" } : { class: "fields-to-withhold" }, h("legend", {}, t("withhold.of", { title: open.title || t("record.untitled") })), ...boxes);
     const scrolled = this.#panel.querySelector("fieldset")?.scrollTop ?? 0;
-    fill(this.#panel, set, open.more && h("p", { class: "hint" }, t("withhold.more")), this.#done());
+    fill(this.#panel, open.changed && h("p", { class: "notice warn", id: "withhold-renewed" }, t("withhold.renewed")), set, open.more && h("p", { class: "hint" }, t("withhold.more")), this.#done());
     set.scrollTop = scrolled;
     const fresh = this.#open !== open.unit;
     this.#open = open.unit;

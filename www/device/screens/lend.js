@@ -276,7 +276,7 @@ class Over {
     else if (ran?.stopper) fill(this.#why, t("over.stopped", { device: deviceName(ran.stopper) }));
     else fill(this.#why, ...troubleText({ key: reason, wait }));
     // After a look of an agent, another may go on: for them it is asked anew.
-    say(this.#again, t(!ran ? "over.new-code" : lending.agent ? "over.colleague" : "over.again"));
+    say(this.#again, t(reason === "withhold-changed" ? "withhold.again" : !ran ? "over.new-code" : lending.agent ? "over.colleague" : "over.again"));
     const facts = ran ? [t("over.opened", { count: ran.opened }), t(ran.told ? "over.told" : "over.untold"), ran.holds === false && t("over.broken"), ran.missing && t("over.missing")] : [];
     fill(this.#facts, ...facts.filter(Boolean).map((fact) => h("li", {}, String(fact))));
   }

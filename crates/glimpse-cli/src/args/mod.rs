@@ -330,9 +330,9 @@ pub(crate) struct Lend {
     /// To an agent of an organisation that you pinned, in place of a screen of your own
     #[arg(long)]
     pub(crate) agent: bool,
-    /// A field to cut out of a record first: a JSON pointer, or a column of a table; `show RECORD --fields` prints them. May be
-    /// given several times
-    #[arg(long = "withhold", value_name = "RECORD:/FIELD")]
+    /// A field to cut out of a record first: a JSON pointer, or a column of a table; `show RECORD --fields` prints them, with the
+    /// version in which they are. May be given several times
+    #[arg(long = "withhold", value_name = "RECORD[@VERSION]:/FIELD")]
     pub(crate) withhold: Vec<String>,
     /// The other side may look, not save
     #[arg(long, conflicts_with = "save")]

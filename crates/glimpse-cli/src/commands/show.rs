@@ -13,7 +13,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::add::progress;
-use super::lend::fields;
+use super::lend::{fields, named as name_of};
 use super::ls::from;
 use crate::args::{Shared, Show};
 use crate::failure::Failure;
@@ -84,19 +84,19 @@ pub(super) async fn run(shared: &Shared, show: &Show, out: Out) -> Result<u8, Fa
 async fn named(device: &Device, version: &OpenedVersion, out: Out) -> Result<u8, Failure> {
     let found = fields(device, version, out).await?;
     let record = version.envelope().header.record.to_string();
-    // As it may be given to a command: one that begins with a dash looks like an option.
-    let mark = if record.starts_with('-') { "id:" } else { "" };
+    let h1 = version.envelope().h1().to_string();
+    let name = name_of(version);
     for field in &found.fields {
-        out.event(&json!({ "event": "field", "record": record, "pointer": field.pointer, "name": field.name, "depth": field.depth }))?;
-        out.line(&format!("{mark}{record}:{}", clean(&field.pointer)))?;
+        out.event(&json!({ "event": "field", "record": record, "version": h1, "pointer": field.pointer, "name": field.name, "depth": field.depth }))?;
+        out.line(&format!("{name}:{}", clean(&field.pointer)))?;
     }
-    out.event(&json!({ "event": "fields", "record": record, "fields": found.fields.len(), "more": found.more }))?;
+    out.event(&json!({ "event": "fields", "record": record, "version": h1, "fields": found.fields.len(), "more": found.more }))?;
     if found.more {
         out.note(
             "There are more than these. A field that is not named here can be withheld all the same, by its pointer.",
         );
     }
-    out.note("`*` stands for every element of a list. Withhold one with: glimpse lend RECORD --withhold RECORD:/FIELD");
+    out.note("`*` stands for every element of a list. Withhold one with: glimpse lend RECORD --withhold RECORD@VERSION:/FIELD");
     Ok(0)
 }
 

@@ -14,7 +14,7 @@ use crate::terminal::{Terminal, key_for};
 use crate::world::World;
 
 /// The digits of a code, between two blank lines.
-fn code_in(screen: &str) -> String {
+pub(crate) fn code_in(screen: &str) -> String {
     let groups = |line: &&str| {
         let line = line.trim();
         line.len() >= 10 && line.chars().all(|character| character.is_ascii_digit() || character == ' ')

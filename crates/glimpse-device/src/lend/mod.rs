@@ -30,7 +30,7 @@ use crate::mailbox::{Link, News};
 use crate::organisations::Agent;
 use crate::surroundings::Surroundings;
 
-pub use withholding::Withheld;
+pub use withholding::{FieldChoice, Withheld};
 
 /// How often time is looked at, in milliseconds.
 const TICK: u64 = 1_000;
@@ -67,7 +67,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`ErrorCode::NeverLend`], [`ErrorCode::RecordTampered`] for an unsigned record, [`ErrorCode::TooLarge`] for too many
-    /// records, [`ErrorCode::Malformed`] for a time outside the limits or nothing to lend; and as [`Withheld::of`] has it.
+    /// records, [`ErrorCode::Malformed`] for a time outside the limits or nothing to lend; [`ErrorCode::Conflict`] where something
+    /// is to be cut out of another version than is lent.
     pub fn check(&self) -> Result<(), ErrorCode> {
         if self.records.len() > MAX_UNITS_PER_SESSION {
             return Err(ErrorCode::TooLarge);

@@ -2,13 +2,89 @@
 //! this device does not.
 
 use core::ops::Range;
+use std::collections::BTreeSet;
 
 use glimpse_core::record::OpenedVersion;
 use glimpse_core::session::device::Cuts;
 use glimpse_wire::limits::BLOB_BORDER;
 use glimpse_wire::{ErrorCode, Hash, RecordId};
 
-/// What is cut out of one version of a record.
+/// Fields that somebody chose in one version of a record. In another version the same names may stand for something else, or for
+/// less than was meant: out of that one nothing is cut for this choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldChoice {
+    record: RecordId,
+    h1: Hash,
+    pointers: BTreeSet<String>,
+}
+
+impl FieldChoice {
+    /// None yet, of a version that was read for whoever chooses.
+    #[must_use]
+    pub fn of(version: &OpenedVersion) -> Self {
+        let envelope = version.envelope();
+        Self::new(envelope.header.record, envelope.h1())
+    }
+
+    /// None yet, of the version with this h1.
+    #[must_use]
+    pub const fn new(record: RecordId, h1: Hash) -> Self {
+        Self { record, h1, pointers: BTreeSet::new() }
+    }
+
+    /// Of which record.
+    #[must_use]
+    pub const fn record(&self) -> RecordId {
+        self.record
+    }
+
+    /// In which version: its h1.
+    #[must_use]
+    pub const fn h1(&self) -> Hash {
+        self.h1
+    }
+
+    /// Which fields, by pointer.
+    #[must_use]
+    pub const fn pointers(&self) -> &BTreeSet<String> {
+        &self.pointers
+    }
+
+    /// This one as well.
+    pub fn add(&mut self, pointer: String) {
+        self.pointers.insert(pointer);
+    }
+
+    /// This one not.
+    pub fn remove(&mut self, pointer: &str) {
+        self.pointers.remove(pointer);
+    }
+
+    /// Whether it was made in this version.
+    #[must_use]
+    pub fn is_of(&self, version: &OpenedVersion) -> bool {
+        let envelope = version.envelope();
+        self.record == envelope.header.record && self.h1 == envelope.h1()
+    }
+
+    /// These stretches of the content of the version in which it was made, in which lie so many fields.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Conflict`] for another version; [`ErrorCode::TooLarge`] for a record that is lent by its content key;
+    /// [`ErrorCode::Malformed`] as [`Cuts::new`].
+    pub fn cut(&self, version: &OpenedVersion, stretches: Vec<Range<u64>>, fields: u32) -> Result<Withheld, ErrorCode> {
+        if !self.is_of(version) {
+            return Err(ErrorCode::Conflict);
+        }
+        let length = version.meta().length;
+        if length > BLOB_BORDER {
+            return Err(ErrorCode::TooLarge);
+        }
+        Ok(Withheld { record: self.record, h1: self.h1, cuts: Cuts::new(stretches, length, fields)? })
+    }
+}
+
+/// What is cut out of one version of a record, for a [`FieldChoice`] that was made in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withheld {
     record: RecordId,
@@ -17,19 +93,6 @@ pub struct Withheld {
 }
 
 impl Withheld {
-    /// These stretches of the content of this version, in which lie so many fields.
-    ///
-    /// # Errors
-    /// [`ErrorCode::TooLarge`] for a record that is lent by its content key; [`ErrorCode::Malformed`] as [`Cuts::new`].
-    pub fn of(version: &OpenedVersion, stretches: Vec<Range<u64>>, fields: u32) -> Result<Self, ErrorCode> {
-        let length = version.meta().length;
-        if length > BLOB_BORDER {
-            return Err(ErrorCode::TooLarge);
-        }
-        let envelope = version.envelope();
-        Ok(Self { record: envelope.header.record, h1: envelope.h1(), cuts: Cuts::new(stretches, length, fields)? })
-    }
-
     /// Of which record.
     #[must_use]
     pub const fn record(&self) -> RecordId {

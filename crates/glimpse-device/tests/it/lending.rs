@@ -44,6 +44,11 @@ impl User {
         }
     }
 
+    /// The next event; nothing once it is over.
+    pub(crate) async fn sees_any(&mut self) -> Option<Event> {
+        self.events.next().await
+    }
+
     pub(crate) fn does(&self, command: Command) {
         self.commands.unbounded_send(command).unwrap();
     }

@@ -33,5 +33,6 @@ mod recovering;
 mod revoking;
 mod settling;
 mod trails;
+mod withholding;
 mod world;
 mod writers;

@@ -7,7 +7,7 @@ use glimpse_content::Source;
 use glimpse_content::limits::REDUCED;
 use glimpse_content::reduce::{self, Fault, Fields};
 use glimpse_core::record::OpenedVersion;
-use glimpse_device::lend::Withheld;
+use glimpse_device::lend::{FieldChoice, Withheld};
 use glimpse_device::listing::Listing;
 use glimpse_device::{Device, DeviceError};
 use glimpse_wire::{ErrorCode, RecordId};
@@ -18,42 +18,71 @@ use crate::failure::Failure;
 use crate::out::Out;
 use crate::text::{clean_to, count};
 
-/// Pointers of the fields to withhold, by record.
-pub(super) type Wishes = BTreeMap<RecordId, Vec<String>>;
+/// What a version is named by, in characters: at least as many as this of its h1, as `show --fields` prints them.
+const VERSION: usize = 12;
 
-/// Reads `RECORD:/pointer`, as often as it was given. Each record must be one of those that are to be lent.
+/// The fields to withhold, by record; each chosen in one version of it.
+pub(super) type Wishes = BTreeMap<RecordId, FieldChoice>;
+
+/// Reads `RECORD:/pointer` or `RECORD@VERSION:/pointer`, as often as it was given. Each record must be one of those that are to be
+/// lent. A choice that names no version is of the one that stands in this list.
 pub(super) fn wishes(given: &[String], listing: &Listing, lent: &[RecordId]) -> Result<Wishes, Failure> {
     let mut wishes = Wishes::new();
     for wish in given {
-        let (id, pointer) = parse(wish).ok_or_else(|| {
+        let (id, version, pointer) = parse(wish).ok_or_else(|| {
             Failure::withhold(
                 "no-pointer",
                 format!("{} names no field of a record.", clean_to(wish, 80)),
                 "Write RECORD:/field, as `glimpse show RECORD --fields` prints it.",
             )
         })?;
-        let record = listing.find(id)?.record;
-        if !lent.contains(&record) {
+        let entry = listing.find(id)?;
+        if !lent.contains(&entry.record) {
             return Err(Failure::withhold(
                 "not-lent",
                 format!("{} is not among the records to lend.", clean_to(id, 40)),
                 "Name the record as well, or leave its fields out.",
             ));
         }
-        wishes.entry(record).or_default().push(pointer.to_owned());
+        if version.is_some_and(|version| !entry.h1.to_string().starts_with(version)) {
+            return Err(changed(entry.meta.as_ref().map_or("", |meta| &meta.title)));
+        }
+        wishes.entry(entry.record).or_insert_with(|| FieldChoice::new(entry.record, entry.h1)).add(pointer.to_owned());
     }
     Ok(wishes)
 }
 
-/// `id:/a/b`, and `id:-abc:/a/b` where the id begins with a dash.
-fn parse(wish: &str) -> Option<(&str, &str)> {
+/// `id:/a/b`, `id@version:/a/b`, and `id:-abc:/a/b` where the id begins with a dash.
+fn parse(wish: &str) -> Option<(&str, Option<&str>, &str)> {
     let at = wish.find(":/")?;
     let (id, pointer) = (wish.get(..at)?, wish.get(at.checked_add(1)?..)?);
     let id = id.strip_prefix("id:").unwrap_or(id);
-    if id.is_empty() { None } else { Some((id, pointer)) }
+    let (id, version) = id.split_once('@').map_or((id, None), |(id, version)| (id, Some(version)));
+    // A beginning that fits too much would name no version.
+    let vague = version.is_some_and(|version| version.len() < VERSION);
+    if id.is_empty() || vague { None } else { Some((id, version, pointer)) }
 }
 
-/// What to cut out of each of these records for what was wished.
+/// How `show --fields` names a version of a record.
+pub(in crate::commands) fn named(version: &OpenedVersion) -> String {
+    let envelope = version.envelope();
+    let record = envelope.header.record.to_string();
+    // As it may be given to a command: one that begins with a dash looks like an option.
+    let mark = if record.starts_with('-') { "id:" } else { "" };
+    format!("{mark}{record}@{}", envelope.h1().to_string().chars().take(VERSION).collect::<String>())
+}
+
+/// Fields were chosen in a version that is not the newest any more.
+fn changed(title: &str) -> Failure {
+    let title = clean_to(title, 40);
+    Failure::said(
+        ErrorCode::Conflict,
+        &format!("“{title}” is not what it was when its fields were chosen: there is another version."),
+        "Nothing was lent. Look at its fields again and choose anew: `glimpse show RECORD --fields`.",
+    )
+}
+
+/// What to cut out of each of these records for what was wished; nothing out of another version than it was wished for.
 pub(super) async fn withheld(
     device: &Device,
     versions: &[OpenedVersion],
@@ -62,14 +91,18 @@ pub(super) async fn withheld(
 ) -> Result<Vec<Withheld>, Failure> {
     let mut withheld = Vec::new();
     for version in versions {
-        if let Some(pointers) = wishes.get(&version.envelope().header.record) {
+        if let Some(choice) = wishes.get(&version.envelope().header.record) {
+            if !choice.is_of(version) {
+                return Err(changed(&version.meta().title));
+            }
+            let pointers: Vec<String> = choice.pointers().iter().cloned().collect();
             let content = content(device, version, out).await?;
             let reduction =
-                reduce::reduce(&source(version, &content), pointers).map_err(|fault| refused(version, &fault))?;
+                reduce::reduce(&source(version, &content), &pointers).map_err(|fault| refused(version, &fault))?;
             let wide = |at: usize| u64::try_from(at).unwrap_or(u64::MAX);
             let stretches: Vec<Range<u64>> = reduction.cuts.iter().map(|cut| wide(cut.start)..wide(cut.end)).collect();
             let fields = u32::try_from(reduction.fields).map_err(|_| ErrorCode::TooLarge)?;
-            withheld.push(Withheld::of(version, stretches, fields)?);
+            withheld.push(choice.cut(version, stretches, fields)?);
         }
     }
     Ok(withheld)
@@ -177,10 +210,23 @@ mod tests {
 
     #[test]
     fn a_wish_is_a_record_and_a_pointer() {
-        assert_eq!(parse("AbC:/name"), Some(("AbC", "/name")));
-        assert_eq!(parse("id:-bC:/a:/b"), Some(("-bC", "/a:/b")));
-        assert_eq!(parse("AbC:/"), Some(("AbC", "/")));
-        for wrong in ["", "AbC", "AbC:", "AbC:name", ":/name", "/name", "id::/name"] {
+        assert_eq!(parse("AbC:/name"), Some(("AbC", None, "/name")));
+        assert_eq!(parse("id:-bC:/a:/b"), Some(("-bC", None, "/a:/b")));
+        assert_eq!(parse("AbC:/"), Some(("AbC", None, "/")));
+        assert_eq!(parse("AbC@0123456789ab:/a@b"), Some(("AbC", Some("0123456789ab"), "/a@b")));
+        assert_eq!(parse("id:-bC@0123456789ab:/a"), Some(("-bC", Some("0123456789ab"), "/a")));
+        for wrong in [
+            "",
+            "AbC",
+            "AbC:",
+            "AbC:name",
+            ":/name",
+            "/name",
+            "id::/name",
+            "AbC@:/a",
+            "AbC@0123456789a:/a",
+            "@0123456789ab:/a",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

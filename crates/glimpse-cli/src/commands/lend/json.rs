@@ -1,16 +1,20 @@
 //! `glimpse lend --json`: one event a line out, one command a line in. README.md has the table.
 
+use core::cell::RefCell;
+use std::collections::BTreeSet;
+
 use futures_channel::mpsc;
 use futures_util::future::{Either, select};
 use glimpse_core::record::OpenedVersion;
 use glimpse_device::Device;
-use glimpse_device::lend::{Command, Event, Lent, Plan, Withheld};
+use glimpse_device::lend::{Audience, Command, Ending, Event, Lent, Plan, Withheld};
 use glimpse_wire::limits::BLOB_BORDER;
 use glimpse_wire::{ErrorCode, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::fields::wishes;
+use super::choose::Choice;
+use super::fields::{Wishes, wishes};
 use super::screen::agent::{fault_word, why};
 use super::{finished, interruptible, next_line, read_lines, viewer_left, without};
 use crate::failure::Failure;
@@ -49,6 +53,7 @@ enum Line {
     },
     Refuse,
     End,
+    HandOver,
 }
 
 /// What a line leads to.
@@ -57,6 +62,8 @@ enum Todo {
     Now(Command),
     /// These records, once it is known what to cut out of them.
     Without(Vec<RecordId>, Vec<String>),
+    /// The end of this session, and a code for the same.
+    HandOver,
 }
 
 impl From<Line> for Todo {
@@ -77,6 +84,7 @@ impl From<Line> for Todo {
             Line::Allow { openings } => Command::Allow { openings },
             Line::Refuse => Command::Refuse,
             Line::End => Command::End,
+            Line::HandOver => return Self::HandOver,
         })
     }
 }
@@ -160,14 +168,61 @@ impl Offer {
     }
 }
 
-pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Failure> {
+/// Shows a code and lends; after a hand-over once more, the same.
+pub(super) async fn run(device: &Device, mut choice: Choice, out: Out) -> Result<u8, Failure> {
+    let mut lines = read_lines();
+    loop {
+        let plan = choice.plan(device, out).await?;
+        let (ending, ran) = one_code(device, plan, &mut lines, out).await?;
+        out.event(&json!({
+            "event": "ended",
+            "session": ending.session.to_string(),
+            "code": ending.code.slug(),
+            "message": ending.code.happened(),
+            "openings": ending.audit.as_ref().map_or(0, |audit| audit.openings),
+            "refusals": ending.audit.as_ref().map_or(0, |audit| audit.refusals),
+            "verified": ending.audit.is_some(),
+            "missing_receipt": ending.missing,
+            "told": ending.told,
+            "ended_by": ending.audit.as_ref().and_then(|audit| audit.stopped_by).map(|device| device.to_string()),
+            "handed_over": ran.handed_over,
+        }))?;
+        if !ran.handed_over {
+            return Ok(finished(&ending));
+        }
+        choice.extend(ran.lent, ran.less);
+    }
+}
+
+/// What became of one code, beside the end of its session.
+#[derive(Default)]
+struct Ran {
+    granted: bool,
+    /// Whether the same is to be lent once more.
+    handed_over: bool,
+    lent: BTreeSet<RecordId>,
+    /// What was withheld of what was lent on top.
+    less: Wishes,
+}
+
+async fn one_code(
+    device: &Device,
+    plan: Plan,
+    lines: &mut mpsc::UnboundedReceiver<String>,
+    out: Out,
+) -> Result<(Ending, Ran), Failure> {
     let (todo, mut commands) = mpsc::unbounded();
     let mut broken = None;
     let offer = Offer::from(&plan);
-    let mut granted = false;
+    let to_agent = plan.to == Audience::Agent;
+    let ran = RefCell::new(Ran::default());
     let ended = {
         let mut show = |event| {
-            granted |= matches!(event, Event::Granted { .. });
+            if let Event::Granted { records: lent, .. } | Event::Changed { added: lent, .. } = &event {
+                let mut ran = ran.borrow_mut();
+                ran.granted = true;
+                ran.lent.extend(lent.iter().map(|lent| lent.record));
+            }
             // An event that nobody reads ends the command, and with it the session.
             if broken.is_none()
                 && let Err(failure) = out.event(&described(event, &offer))
@@ -178,16 +233,23 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
         };
         let lending = device.lend(plan, &mut commands, &mut show);
         let reading = async {
-            let mut lines = read_lines();
             loop {
-                let line = next_line(&mut lines).await;
+                let line = next_line(lines).await;
                 match serde_json::from_str::<Line>(&line) {
                     Ok(line) => match line.into() {
                         Todo::Now(command) => drop(todo.unbounded_send(command)),
                         Todo::Without(records, given) => match less(device, &records, &given, out).await {
-                            Ok(withheld) => drop(todo.unbounded_send(Command::Add { records, withheld })),
+                            Ok((wishes, withheld)) => {
+                                ran.borrow_mut().less.extend(wishes);
+                                drop(todo.unbounded_send(Command::Add { records, withheld }));
+                            }
                             Err(failure) => drop(out.report(&failure, None)),
                         },
+                        Todo::HandOver if to_agent && ran.borrow().granted => {
+                            ran.borrow_mut().handed_over = true;
+                            drop(todo.unbounded_send(Command::End));
+                        }
+                        Todo::HandOver => drop(out.report(&no_agent_looks(), None)),
                     },
                     Err(_) if line.trim().is_empty() => {}
                     Err(error) => {
@@ -207,36 +269,39 @@ pub(super) async fn run(device: &Device, plan: Plan, out: Out) -> Result<u8, Fai
                 Either::Right((never, _)) => never,
             }
         };
-        // Nobody takes it any more: then it is ending already.
-        interruptible(attended, || drop(todo.unbounded_send(Command::End))).await
+        // Nobody takes it any more: then it is ending already. Who interrupts wants no other code.
+        interruptible(attended, || {
+            ran.borrow_mut().handed_over = false;
+            drop(todo.unbounded_send(Command::End));
+        })
+        .await
     };
     if let Some(failure) = broken {
         return Err(failure);
     }
+    let ran = ran.into_inner();
     let ending = ended.map_err(|error| match error.code() {
-        Some(ErrorCode::SessionEnded) if !granted => viewer_left(),
+        Some(ErrorCode::SessionEnded) if !ran.granted => viewer_left(),
         Some(_) | None => error.into(),
     })?;
-    let verified = ending.audit.is_some();
-    out.event(&json!({
-        "event": "ended",
-        "session": ending.session.to_string(),
-        "code": ending.code.slug(),
-        "message": ending.code.happened(),
-        "openings": ending.audit.as_ref().map_or(0, |audit| audit.openings),
-        "refusals": ending.audit.as_ref().map_or(0, |audit| audit.refusals),
-        "verified": verified,
-        "missing_receipt": ending.missing,
-        "told": ending.told,
-        "ended_by": ending.audit.as_ref().and_then(|audit| audit.stopped_by).map(|device| device.to_string()),
-    }))?;
-    Ok(finished(&ending))
+    Ok((ending, ran))
+}
+
+/// A hand-over where there is nothing to hand over.
+fn no_agent_looks() -> Failure {
+    Failure::usage("Only what an agent looks at is handed over, and none does.", "Nothing was done.")
 }
 
 /// What to cut out of records that are lent on top.
-async fn less(device: &Device, records: &[RecordId], given: &[String], out: Out) -> Result<Vec<Withheld>, Failure> {
+async fn less(
+    device: &Device,
+    records: &[RecordId],
+    given: &[String],
+    out: Out,
+) -> Result<(Wishes, Vec<Withheld>), Failure> {
     let wishes = wishes(given, &device.listing().await?, records)?;
-    without(device, records.to_vec(), &wishes, out).await
+    let withheld = without(device, records.to_vec(), &wishes, out).await?;
+    Ok((wishes, withheld))
 }
 
 fn described(event: Event, offer: &Offer) -> Value {
@@ -265,6 +330,8 @@ fn described(event: Event, offer: &Offer) -> Value {
             "credential_until": agent.until,
             "case": peer.case,
             "reason": peer.reason,
+            "origin": peer.origin,
+            "program": peer.program,
             "words": words.to_string(),
             "expires_in": expires_in,
         })),
@@ -334,7 +401,7 @@ mod tests {
         let read = |line: &str| {
             serde_json::from_str::<Line>(line).map(|line| match Todo::from(line) {
                 Todo::Now(command) => command,
-                Todo::Without(..) => panic!("{line}", line = "fields are withheld"),
+                Todo::Without(..) | Todo::HandOver => panic!("{line}", line = "no command of the library"),
             })
         };
         assert!(matches!(
@@ -357,6 +424,10 @@ mod tests {
         let add = r#"{"do":"add","records":["AAAAAAAAAAAAAAAAAAAAAA"],"withhold":["AAA:/name"]}"#;
         let todo = serde_json::from_str::<Line>(add).map(Todo::from);
         assert!(matches!(todo, Ok(Todo::Without(records, given)) if records.len() == 1 && given == ["AAA:/name"]));
+        assert!(matches!(
+            serde_json::from_str(r#"{"do":"hand-over"}"#).map(<Line as Into<Todo>>::into),
+            Ok(Todo::HandOver)
+        ));
         // An approval without words is none.
         for wrong in [
             r#"{"do":"approve"}"#,

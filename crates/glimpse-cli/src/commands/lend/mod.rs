@@ -17,7 +17,7 @@ use futures_channel::mpsc;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, StreamExt, select_biased};
 use glimpse_content::reduce::Fields;
-use glimpse_device::lend::{Ending, Plan, Withheld};
+use glimpse_device::lend::{Ending, FieldChoice, Plan, Withheld};
 use glimpse_device::{Device, DeviceError};
 use glimpse_wire::{ErrorCode, RecordId};
 
@@ -26,7 +26,7 @@ use crate::failure::{Failure, exit_code};
 use crate::out::Out;
 use crate::{home, interrupt, passphrase};
 use after::Again;
-pub(super) use fields::fields;
+pub(super) use fields::{fields, named};
 use keys::Keys;
 use report::Report;
 pub(super) use screen::agent::fault_word;
@@ -48,8 +48,7 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
     }
     let mut choice = choose::choose(&device, lend, out).await?;
     if out.is_json() {
-        let plan = choice.plan(&device, out).await?;
-        return json::run(&device, plan, out).await;
+        return json::run(&device, choice, out).await;
     }
     loop {
         let plan = choice.plan(&device, out).await?;
@@ -79,10 +78,11 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
     }
 }
 
-/// The fields of a record that may be lent on top; none where its kind has none.
-async fn fields_of(device: &Device, record: RecordId, out: Out) -> Result<Option<Fields>, Failure> {
+/// The fields of a record that may be lent on top, and a choice among them; none where its kind has none.
+async fn fields_of(device: &Device, record: RecordId, out: Out) -> Result<Option<(FieldChoice, Fields)>, Failure> {
     let version = fields::opened(device, record).await?;
-    fields::fields_if_any(device, &version, out).await
+    let found = fields::fields_if_any(device, &version, out).await?;
+    Ok(found.map(|found| (FieldChoice::of(&version), found)))
 }
 
 /// What to cut out of these records before they are lent on top.
@@ -142,8 +142,9 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
                         let found = fields_of(device, record, out).await;
                         screen.borrow_mut().ask_fields(record, found);
                     }
-                    Some(Errand::Without(record, pointers)) => {
-                        let withheld = without(device, vec![record], &[(record, pointers)].into(), out).await;
+                    Some(Errand::Without(choice)) => {
+                        let record = choice.record();
+                        let withheld = without(device, vec![record], &[(record, choice)].into(), out).await;
                         screen.borrow_mut().lend_without(record, withheld);
                     }
                 }

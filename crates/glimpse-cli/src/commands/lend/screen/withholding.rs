@@ -2,7 +2,7 @@
 
 use glimpse_content::reduce::Fields;
 use glimpse_device::DeviceError;
-use glimpse_device::lend::{Command, Withheld};
+use glimpse_device::lend::{Command, FieldChoice, Withheld};
 use glimpse_device::listing::Listing;
 use glimpse_wire::RecordId;
 
@@ -24,13 +24,14 @@ pub(in super::super) enum Errand {
     List,
     /// The fields of a record.
     Fields(RecordId),
-    /// What to cut out of a record for these pointers.
-    Without(RecordId, Vec<String>),
+    /// What to cut out of a record for this choice.
+    Without(FieldChoice),
 }
 
 /// A record whose fields are asked about.
 pub(super) struct Withholding {
-    record: RecordId,
+    /// None yet, of the version that was read.
+    choice: FieldChoice,
     pointers: Vec<String>,
     typed: String,
 }
@@ -39,7 +40,7 @@ pub(super) struct Withholding {
 pub(super) enum Chosen {
     Typing,
     /// These; none for the whole record.
-    Fields(RecordId, Vec<String>),
+    Fields(FieldChoice),
     /// There is no field of this number.
     None(String),
     /// It is not lent after all.
@@ -69,20 +70,20 @@ impl Withholding {
 
     fn chosen(&mut self) -> Chosen {
         let typed = core::mem::take(&mut self.typed);
-        let mut chosen = Vec::new();
+        let mut chosen = self.choice.clone();
         for word in typed.split([' ', ',']).filter(|word| !word.is_empty()) {
             if word.starts_with('/') {
-                chosen.push(word.to_owned());
+                chosen.add(word.to_owned());
                 continue;
             }
             let place = word.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
             match place.and_then(|place| self.pointers.get(place)) {
-                Some(pointer) => chosen.push(pointer.clone()),
+                Some(pointer) => chosen.add(pointer.clone()),
                 // One wrong number must not lend the rest.
                 None => return Chosen::None(word.to_owned()),
             }
         }
-        Chosen::Fields(self.record, chosen)
+        Chosen::Fields(chosen)
     }
 }
 
@@ -123,11 +124,15 @@ impl Screen {
     }
 
     /// Asks which fields of this record are withheld; what has none is lent at once.
-    pub(in super::super) fn ask_fields(&mut self, record: RecordId, found: Result<Option<Fields>, Failure>) {
+    pub(in super::super) fn ask_fields(
+        &mut self,
+        record: RecordId,
+        found: Result<Option<(FieldChoice, Fields)>, Failure>,
+    ) {
         self.adding = Listed::No;
         match found {
             Ok(None) => self.does(Command::Add { records: vec![record], withheld: Vec::new() }),
-            Ok(Some(found)) => {
+            Ok(Some((choice, found))) => {
                 for (number, field) in (1u32..).zip(found.fields.iter().take(SHOWN)) {
                     self.line(&format!("  {number:>2}  {}", clean_to(&field.pointer, 80)));
                 }
@@ -136,7 +141,7 @@ impl Screen {
                     self.line("      and more: `glimpse show RECORD --fields` prints them; type their /pointer");
                 }
                 let pointers = found.fields.into_iter().take(SHOWN).map(|field| field.pointer).collect();
-                self.adding = Listed::Fields(Withholding { record, pointers, typed: String::new() });
+                self.adding = Listed::Fields(Withholding { choice, pointers, typed: String::new() });
             }
             Err(failure) => self.line(&format!("That was not possible: {} {}", failure.message, failure.next)),
         }
@@ -148,13 +153,13 @@ impl Screen {
             Chosen::Typing => {}
             Chosen::None(word) => self.line(&format!("There is no field {}. Nothing was lent.", clean_to(&word, 40))),
             Chosen::Left => self.adding = Listed::No,
-            Chosen::Fields(record, pointers) if pointers.is_empty() => {
+            Chosen::Fields(choice) if choice.pointers().is_empty() => {
                 self.adding = Listed::No;
-                self.does(Command::Add { records: vec![record], withheld: Vec::new() });
+                self.does(Command::Add { records: vec![choice.record()], withheld: Vec::new() });
             }
-            Chosen::Fields(record, pointers) => {
-                self.less.insert(record, pointers.clone());
-                self.adding = Listed::Wanted(Errand::Without(record, pointers));
+            Chosen::Fields(choice) => {
+                self.less.insert(choice.record(), choice.clone());
+                self.adding = Listed::Wanted(Errand::Without(choice));
             }
         }
     }
@@ -172,6 +177,8 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
+    use glimpse_wire::Hash;
+
     use super::*;
 
     #[test]
@@ -179,15 +186,21 @@ mod tests {
         let record = RecordId([1; 16]);
         let typed = |text: &str| {
             let pointers = ["/a", "/b", "/c"].map(str::to_owned).to_vec();
-            let mut asked = Withholding { record, pointers, typed: String::new() };
+            let choice = FieldChoice::new(record, Hash([2; 32]));
+            let mut asked = Withholding { choice, pointers, typed: String::new() };
             for character in text.chars() {
                 assert!(matches!(asked.key(Key::Char(character)), Chosen::Typing));
             }
             asked.key(Key::Enter)
         };
-        assert!(matches!(typed("1, 3"), Chosen::Fields(of, chosen) if of == record && chosen == ["/a", "/c"]));
-        assert!(matches!(typed("/x/*/y 2"), Chosen::Fields(_, chosen) if chosen == ["/x/*/y", "/b"]));
-        assert!(matches!(typed(""), Chosen::Fields(_, chosen) if chosen.is_empty()));
+        let chosen = |text: &str| {
+            let Chosen::Fields(choice) = typed(text) else { panic!("{text}") };
+            assert_eq!((choice.record(), choice.h1()), (record, Hash([2; 32])), "of the version that was read");
+            choice.pointers().iter().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(chosen("1, 3"), ["/a", "/c"]);
+        assert_eq!(chosen("/x/*/y 2"), ["/b", "/x/*/y"]);
+        assert!(chosen("").is_empty());
         for wrong in ["4", "0", "1 b", "1-2"] {
             assert!(matches!(typed(wrong), Chosen::None(_)), "{wrong}");
         }
