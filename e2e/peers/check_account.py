@@ -78,7 +78,8 @@ class Linking(unittest.TestCase):
 
         account, founder, place = ACCOUNT.account_id, ACCOUNT.device_id, [1, ACCOUNT.link_hash]
         at = cbor2.loads(bytes.fromhex(f.messages[1]["plaintext"]))[5]
-        invitation = preimages.invitation_signature(f.transcript, joiner, account, *place, founder, serial, at, 0)
+        invitation = preimages.invitation_signature(
+            f.transcript, joiner, account, *place, founder, serial, at, 0, f.server_signing_key)
         self.assertEqual(invitation, f.invitation)
         reverse = preimages.reverse_signature(account, *place, signing, kem.public, serial, founder, f.transcript)
         self.assertEqual(reverse, f.reverse)
@@ -98,7 +99,7 @@ class Linking(unittest.TestCase):
 
         said = [
             ("joiner", [1, signing, kem.public, f.json["name"], f.json["serial"]]),
-            ("adder", [2, account, place, founder, serial, at, 0, adder.sign(invitation)]),
+            ("adder", [2, account, place, founder, serial, at, 0, f.server_signing_key, adder.sign(invitation)]),
             ("joiner", [3, signer.sign(reverse)]),
             ("adder", [4, f.link_hash, f.seed_enc, f.seed_ciphertext]),
             ("joiner", [5]),

@@ -59,7 +59,7 @@ class Scenarios(unittest.TestCase):
             "serial": preimages.serial(b"SN-1"),
             "name aad": preimages.name_associated_data(account, h, 2),
             "linking aad": preimages.linking_associated_data(h, 258),
-            "invitation": preimages.invitation_signature(h, h, account, 7, second, second, b"serial", 258, 1),
+            "invitation": preimages.invitation_signature(h, h, account, 7, second, second, b"serial", 258, 1, bytes([0x44] * 32)),
             "log leaf": preimages.log_leaf(record, 2, h, 1),
             "checkpoint hash": preimages.checkpoint_hash(b"checkpoint"),
             "record signature": preimages.record_signature(h, 7, second),

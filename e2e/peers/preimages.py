@@ -176,8 +176,8 @@ def linking_associated_data(transcript, counter):
     return lp("linking/aad", transcript, n8(counter))
 
 
-def invitation_signature(transcript, joiner, account, seq, previous, adder, serial, at, held):
-    return lp("linking/invitation", transcript, joiner, account, n8(seq), previous, adder, serial, n8(at), n8(held))
+def invitation_signature(transcript, joiner, account, seq, previous, adder, serial, at, held, server):
+    return lp("linking/invitation", transcript, joiner, account, n8(seq), previous, adder, serial, n8(at), n8(held), server)
 
 
 # The session (section 7).

@@ -170,10 +170,12 @@ class Words {
 class Invited {
   heading = heading("link.invited.title");
   #held = h("p", { class: "notice warn" });
-  parts = [h("p", { class: "lead", role: "status" }, t("link.invited.lead")), this.#held];
+  #server = h("p", { class: "notice bad" }, t("link.other-server"));
+  parts = [h("p", { class: "lead", role: "status" }, t("link.invited.lead")), this.#held, this.#server];
 
   /** @param {Record<string, any>} snapshot */
   draw({ linking }) {
+    this.#server.hidden = !linking.otherServer;
     this.#held.hidden = !linking.held;
     if (linking.held) say(this.#held, t("link.held.joiner", { span: span(linking.held) }));
   }
@@ -283,7 +285,8 @@ class Over {
     const held = done.held > 0 && h("p", { class: "notice warn" }, t(joins ? "link.held.joiner" : "link.held.added", { span: span(done.held) }));
     const told = !done.told && h("p", { class: "notice warn" }, t("link.over.untold"));
     const next = h("p", { class: "lead" }, t(joins ? "link.over.joined.next" : "link.over.added.next"));
-    fill(this.#text, name, held, told, next);
+    const server = linking.otherServer && h("p", { class: "notice bad" }, t("link.other-server"));
+    fill(this.#text, name, held, told, server, next);
   }
 }
 

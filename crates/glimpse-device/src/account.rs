@@ -127,6 +127,7 @@ impl Device {
         let vault = DeviceVault { keys: new.device, seeds: vec![(1, Arc::new(new.seed))] };
         home.store_keys(&vault.seal(passphrase, &mut rng)?).await?;
         home.store_chain(&StoredChain::new(vec![new.link], vec![wrap])).await?;
+        home.forget_server_key().await?;
         // Last: where there is a profile, there is everything.
         let profile = Profile::new(ground.transport.origin().to_owned(), name.to_owned(), None);
         home.store_profile(&profile).await?;

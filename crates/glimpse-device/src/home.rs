@@ -290,6 +290,11 @@ impl Home {
         self.storage.write(Self::SERVER, &encode(key)).await
     }
 
+    /// Forgets by which key the server is known: where an account begins here, or comes here, that is its own.
+    pub(crate) async fn forget_server_key(&self) -> Result<(), StorageError> {
+        self.storage.remove(Self::SERVER).await
+    }
+
     /// Keeps other processes from changing what is known of organisations.
     pub(crate) async fn lock_organisations(&self) -> Result<Guard, StorageError> {
         self.storage.lock("organisations").await

@@ -92,6 +92,9 @@ pub enum Event {
         /// Milliseconds for which this device is held back.
         held: u64,
     },
+    /// At the joiner: the server says that it signs by another key than the one by which the account knows it. This device
+    /// goes by the account's, so that no deletion counts which the server signs by the other.
+    OtherServerKey,
     /// At the adder: the account's rules want a second device to sign. It takes this, and gives a signature back.
     NeedsSecond(Proposal),
     /// The server has the link.

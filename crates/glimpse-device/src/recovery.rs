@@ -214,6 +214,8 @@ async fn own_keys(ground: &Ground, home: &Home, plan: &Restore<'_>) -> Result<(D
     let vault = DeviceVault { keys: DeviceKeys::generate(&mut rng), seeds: Vec::new() };
     let sealed = vault.seal(plan.passphrase, &mut rng)?;
     home.store_keys(&sealed).await?;
+    // A kit does not name it: the device that comes back meets the server for the first time, as the first one did.
+    home.forget_server_key().await?;
     home.store_profile(&Profile::recovering(server.to_owned(), plan.name.clone())).await?;
     Ok((vault, sealed))
 }

@@ -87,6 +87,8 @@ pub(crate) struct Linking {
     connected: bool,
     /// Somebody tried the code again after it was used.
     crowded: bool,
+    /// The server shows another key than the account knows it by.
+    other_server: bool,
 }
 
 #[derive(Debug)]
@@ -211,6 +213,10 @@ impl Linking {
                 self.stage = Stage::Invited { held };
                 Some(Announcement::polite("say.link-invited"))
             }
+            Event::OtherServerKey => {
+                self.other_server = true;
+                Some(Announcement::urgent("link.other-server"))
+            }
             Event::NeedsSecond(proposal) => {
                 self.stage = Stage::Second { proposal: proposal.to_string() };
                 Some(Announcement::polite("say.link-second"))
@@ -303,6 +309,7 @@ impl State {
             turn,
             connected: true,
             crowded: false,
+            other_server: false,
         });
         turn
     }

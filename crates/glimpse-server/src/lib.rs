@@ -71,5 +71,5 @@ pub use problem::Problem;
 pub use push::{PushKey, PushKeyError};
 pub use server::{RunningServer, StartError, check, migrate, start};
 pub use settings::{Limits, LogFormat, Provider, Settings, SettingsError};
-pub use signing_key::SigningKeyError;
+pub use signing_key::{AcceptedKey, SigningKeyError, accept as accept_signing_key};
 pub use site::SiteError;

@@ -215,12 +215,15 @@ impl App {
         if request.suite != SUITE || request.session != *id || request.from >= request.to {
             return Err(ErrorCode::Malformed.into());
         }
-        self.lives.touch(id, now);
         let unit = self.store.unit(id, &request.unit).await?;
         let used = self
             .store
             .use_counter(&session, &request, signed, unit.as_ref(), now, || self.admit_opening(&session, now))
             .await?;
+        // Whoever may read the receipts has the signed requests that were answered, and can send them again.
+        if !matches!(used.verdict, Verdict::Again { .. }) {
+            self.lives.touch(id, now);
+        }
         self.tell(&session, used.written);
         if used.verdict == Verdict::Alarm {
             self.metrics.alarms.inc();

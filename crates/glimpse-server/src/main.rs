@@ -59,6 +59,9 @@ enum Act {
         #[arg(long, value_name = "FOLDER")]
         shares_from: PathBuf,
     },
+    /// Go on with the signing key that is in the data folder, or with a new one where it is lost, though devices and
+    /// organisations know this server by another: they will believe no deletion that it signs. The server must be stopped.
+    AcceptSigningKey(Flags),
     /// Write a fresh server key file, readable by its owner alone.
     Keygen {
         /// Where; never overwritten, and never inside the data folder.
@@ -162,6 +165,7 @@ async fn run(act: Act) -> Result<(), Failure> {
             backup(&flags.settings()?, &BackupPlan { to, shares_to, keep, keep_shares }).await
         }
         Act::Restore { flags, from, shares_from } => restore(&flags.settings()?, &from, &shares_from).await,
+        Act::AcceptSigningKey(flags) => accept_signing_key(flags.settings()?).await,
         Act::Keygen { file } => keygen(&file),
         Act::PushKey { file } => push_key(&file),
     }
@@ -189,7 +193,23 @@ async fn restore(settings: &Settings, from: &Path, shares_from: &Path) -> Result
     if restored.shares_made < restored.main_made {
         say("shares.db was copied before main.db: what was published in between cannot be opened")?;
     }
-    say("restored; the server can start, with its key file")
+    say(
+        "restored; the server can start, with its key file, and with its file signing-key put back into the data folder",
+    )
+}
+
+async fn accept_signing_key(settings: Settings) -> Result<(), Failure> {
+    log(&settings)?;
+    let accepted = glimpse_server::accept_signing_key(&settings, &SystemClock::new()).await?;
+    say(&match accepted.before {
+        Some(before) if before == accepted.key => format!("nothing changed: this server is known by the key {before}"),
+        Some(before) => format!(
+            "the server signs with {} from now on. Devices and organisations that met {before} believe no deletion by it; \
+             copy the file signing-key apart from the data",
+            accepted.key
+        ),
+        None => format!("the server signs with {}; copy the file signing-key apart from the data", accepted.key),
+    })
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {

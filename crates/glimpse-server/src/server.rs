@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use crate::provider::Providers;
 use crate::push::{self, PushKeyError, Pushes};
 use crate::settings::{Settings, SettingsError};
-use crate::signing_key::{SigningKey, SigningKeyError};
+use crate::signing_key::{self, SigningKeyError};
 use crate::site::{Site, SiteError};
 use crate::store::Store;
 use crate::tickets::Tickets;
@@ -181,7 +181,11 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<RunningS
     let pushes = Pushes::of(&settings)?;
     let providers = Providers::of(&settings)?;
     let store = Store::open(&settings.data).await?;
-    let signing = SigningKey::of(&settings.data)?;
+    let signing = signing_key::known(&settings.data, &store, clock.now()).await.inspect_err(|error| {
+        if let StartError::Signing(_) = error {
+            tracing::error!(%error, "alarm: the signing key cannot be used");
+        }
+    })?;
 
     let (listener, address) = bind(settings.listen).await?;
     let metrics_listener = match settings.metrics_listen {

@@ -36,6 +36,8 @@ pub enum Linking {
         at: UnixMillis,
         /// Milliseconds for which the device is held back.
         held: u64,
+        /// By which key the adder knows the server: its word that a session was destroyed counts by that one alone.
+        server: SigningKeyBytes,
         /// By the adder's device key, over [`crate::preimage::invitation`]: whoever invites is that member of the chain.
         signature: SignatureBytes,
     },
@@ -64,7 +66,7 @@ pub enum Linking {
 
 choice!(Linking {
     1 => Ask { signing, kem, name, serial },
-    2 => Invite { account, place, adder, serial, at, held, signature },
+    2 => Invite { account, place, adder, serial, at, held, server, signature },
     3 => Join { reverse },
     4 => Seed { link, enc, ciphertext },
     5 => Done {},

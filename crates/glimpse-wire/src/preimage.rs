@@ -180,7 +180,8 @@ pub fn linking_aad(transcript: &Hash, counter: u64) -> Vec<u8> {
     Preimage::new(label::LINKING_AAD).part(&transcript.0).number(counter).into_bytes()
 }
 
-/// What an adder signs when it invites: `lp(label, H(transcript), joiner, account, seq, previous, adder, serial, at, held)`.
+/// What an adder signs when it invites: `lp(label, H(transcript), joiner, account, seq, previous, adder, serial, at, held,
+/// server's signing key)`.
 #[must_use]
 #[expect(clippy::too_many_arguments, reason = "one part each, in the order of the message")]
 pub fn invitation(
@@ -192,6 +193,7 @@ pub fn invitation(
     serial: &[u8],
     at: UnixMillis,
     held: u64,
+    server: &SigningKeyBytes,
 ) -> Vec<u8> {
     Preimage::new(label::INVITATION)
         .part(&transcript.0)
@@ -203,6 +205,7 @@ pub fn invitation(
         .part(serial)
         .number(at.0)
         .number(held)
+        .part(&server.0)
         .into_bytes()
 }
 

@@ -17,12 +17,12 @@ use crate::kem::KemPublic;
 use crate::keys::{AccountSeed, DeviceKeys};
 use crate::words::CheckWords;
 
-/// Begins at the adder's end.
+/// Begins at the adder's end; `server` is the key by which this device knows the server.
 ///
 /// # Errors
 /// [`Ended`] with [`ErrorCode::Conflict`] if the other end is in an account too, with [`ErrorCode::Malformed`] if what it
 /// said of itself is neither that nor what a joiner says, or if this end showed the code as a joiner.
-pub fn begin(paired: Paired) -> Result<ExpectAsk, Ended> {
+pub fn begin(paired: Paired, server: SigningKeyBytes) -> Result<ExpectAsk, Ended> {
     let (line, end) = paired.into_line(Role::Adder);
     let (account, named) = match end {
         CodeEnd::Shows { account } if account == AccountId([0; 32]) => return Err(same_role(ErrorCode::Malformed)),
@@ -35,7 +35,7 @@ pub fn begin(paired: Paired) -> Result<ExpectAsk, Ended> {
         }
         CodeEnd::Types { identity } => (None, Some((identity.signing, identity.kem))),
     };
-    Ok(ExpectAsk { line, account, named })
+    Ok(ExpectAsk { line, server, account, named })
 }
 
 /// The head of whoever is in no chain.
@@ -44,6 +44,8 @@ pub(super) const NOWHERE: Head = Head { seq: 0, hash: Hash::ZERO };
 /// Waits for Ask.
 pub struct ExpectAsk {
     line: Line,
+    /// By which key this device knows the server.
+    server: SigningKeyBytes,
     /// The account that this end named, where it showed the code.
     account: Option<AccountId>,
     /// The keys that the joiner named, where it showed the code.
@@ -73,6 +75,7 @@ impl ExpectAsk {
         let device = DevicePublic { signing, kem, serial: Bytes(Vec::new()) };
         Ok(Asked {
             line: self.line,
+            server: self.server,
             account: self.account,
             joiner: Joiner { id: device.id(), device, key, name, serial },
         })
@@ -91,6 +94,7 @@ struct Joiner {
 /// The joiner said who it is; waits for the person.
 pub struct Asked {
     line: Line,
+    server: SigningKeyBytes,
     account: Option<AccountId>,
     joiner: Joiner,
 }
@@ -134,13 +138,15 @@ impl Asked {
             return Err(self.line.end(ErrorCode::CodeWrong));
         }
         self.line.approved(now);
-        Ok(LinkApproved { line: self.line, account: self.account, joiner: self.joiner, invited: 0 })
+        let Self { line, server, account, joiner } = self;
+        Ok(LinkApproved { line, server, account, joiner, invited: 0 })
     }
 }
 
 /// Proof that the user approved this joiner in this pairing. Everything after it holds it.
 pub struct LinkApproved {
     line: Line,
+    server: SigningKeyBytes,
     account: Option<AccountId>,
     joiner: Joiner,
     invited: u8,
@@ -213,9 +219,10 @@ impl LinkApproved {
             serial.as_slice(),
             at,
             held,
+            &self.server,
         );
-        let signature = keys.signing().sign(&signed);
-        let invite = self.line.say(&Linking::Invite { account, place, adder, serial, at, held, signature });
+        let (server, signature) = (self.server, keys.signing().sign(&signed));
+        let invite = self.line.say(&Linking::Invite { account, place, adder, serial, at, held, server, signature });
         Ok((ExpectJoin { approved: self, invitation }, invite))
     }
 }

@@ -2,7 +2,7 @@
 
 use glimpse_wire::account::{DevicePublic, Head};
 use glimpse_wire::chain::{Chain, Standing};
-use glimpse_wire::ids::{Bytes, SignatureBytes};
+use glimpse_wire::ids::{Bytes, SignatureBytes, SigningKeyBytes};
 use glimpse_wire::limits::{MAX_CLAIM, MAX_HELD_MILLIS, MAX_INVITED_AGAIN, MAX_LINK, MAX_TITLE};
 use glimpse_wire::linking::{Linking, SealedSeed};
 use glimpse_wire::pairing::{Identity, Purpose};
@@ -97,7 +97,7 @@ impl Joining {
     }
 
     fn take(mut self, message: Linking) -> Result<Invited, Ended> {
-        let Linking::Invite { account, place, adder, serial, at, held, signature } = message else {
+        let Linking::Invite { account, place, adder, serial, at, held, server, signature } = message else {
             return Err(self.line.end(ErrorCode::Malformed));
         };
         self.invited = self.invited.saturating_add(1);
@@ -106,7 +106,7 @@ impl Joining {
             return Err(self.line.end(ErrorCode::Malformed));
         }
         self.own.serial = serial;
-        Ok(Invited { joining: self, account, place, adder, at, held, signature })
+        Ok(Invited { joining: self, account, place, adder, at, held, server, signature })
     }
 }
 
@@ -150,6 +150,7 @@ pub struct Invited {
     adder: DeviceId,
     at: UnixMillis,
     held: u64,
+    server: SigningKeyBytes,
     signature: SignatureBytes,
 }
 
@@ -164,6 +165,13 @@ impl Invited {
     #[must_use]
     pub const fn held(&self) -> u64 {
         self.held
+    }
+
+    /// The key by which the adder knows the server: it is this device's too, whatever the server says of itself.
+    /// [`Invited::join`] checks that the adder signed it.
+    #[must_use]
+    pub const fn server(&self) -> SigningKeyBytes {
+        self.server
     }
 
     /// Joins, if the invitation is by a device of the chain that was replayed and for its next place; gives Join to send.
@@ -217,6 +225,7 @@ impl Invited {
             self.joining.own.serial.as_slice(),
             self.at,
             self.held,
+            &self.server,
         );
         signature::verify(&device.signing, &signed, &self.signature).map_err(|_| ErrorCode::Malformed)?;
         if !(chain.policy_at(self.at).adding.held..=MAX_HELD_MILLIS).contains(&self.held) {

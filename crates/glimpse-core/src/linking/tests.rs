@@ -10,6 +10,7 @@ use core::fmt::Debug;
 
 use glimpse_wire::account::{Act, SignedLink};
 use glimpse_wire::chain::Chain;
+use glimpse_wire::ids::SigningKeyBytes;
 use glimpse_wire::linking::Linking;
 use glimpse_wire::{UnixMillis, decode};
 
@@ -26,6 +27,8 @@ use crate::testing::rng;
 
 pub(crate) const AT: UnixMillis = UnixMillis(1_700_000_000_000);
 const SERIAL: &str = "SN-0042";
+/// By which the adder knows the server.
+const SERVER: SigningKeyBytes = SigningKeyBytes([0x5e; 32]);
 
 /// Which end shows the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +103,7 @@ impl World {
     ) -> (AdoptedSeed, Linked) {
         let (joiner, ask) = joiner::begin(joiner, &self.keys, "Watch".to_owned(), SERIAL.to_owned()).unwrap();
         look(&joiner);
-        let adder = adder::begin(adder).unwrap();
+        let adder = adder::begin(adder, SERVER).unwrap();
         look(&adder);
         let asked = adder.receive(&ask, NOW).unwrap();
         look(&asked);
@@ -131,7 +134,7 @@ impl World {
     fn invited(&self, shows: Shows) -> (ExpectJoin, Invited) {
         let (adder, joiner) = self.paired(shows);
         let (joiner, ask) = joiner::begin(joiner, &self.keys, "Watch".to_owned(), SERIAL.to_owned()).unwrap();
-        let asked = adder::begin(adder).unwrap().receive(&ask, NOW).unwrap();
+        let asked = adder::begin(adder, SERVER).unwrap().receive(&ask, NOW).unwrap();
         let words = joiner.words();
         let (adder, invite) = self.invite(asked.approve(words, NOW).unwrap());
         (adder, joiner.receive(&invite, NOW).unwrap())

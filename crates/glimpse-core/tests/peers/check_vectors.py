@@ -71,7 +71,7 @@ def small():
         "name aad": sha(label("account/name", account_id, one, g.n8(2))),
         "linking aad": g.linking_nonce_aad(one, 258)[1],
         "invitation": label(
-            "linking/invitation", one, one, account_id, g.n8(7), two, two, "serial", g.n8(258), g.n8(1)),
+            "linking/invitation", one, one, account_id, g.n8(7), two, two, "serial", g.n8(258), g.n8(1), b"\x44" * 32),
         "log leaf": label("record/log-leaf", record, g.n8(2), one, b"\x01"),
         "checkpoint hash": sha(label("record/checkpoint-hash", "checkpoint")),
         "record signature": label("record/signature", one, g.n8(7), two),
@@ -454,9 +454,10 @@ def linking(founder):
     f.same("joiner_id", g.sha256(g.labelled("account/device-id", *joiner)))
     f.same("serial_key", g.hkdf(None, g.labelled("account/serial-key"), founder["account_seed"], 32))
     f.same("serial_hash", g.mac(f["serial_key"], g.labelled("account/serial", f.text("serial"))))
-    serial = f["serial_hash"]
+    serial, server = f["serial_hash"], f["server_signing_key"]
     f.same("invitation", g.labelled(
-        "linking/invitation", keys.transcript, f["joiner_id"], account, g.n8(1), place[1], adder, serial, g.n8(at), g.n8(0)))
+        "linking/invitation", keys.transcript, f["joiner_id"], account, g.n8(1), place[1], adder, serial, g.n8(at), g.n8(0),
+        server))
     f.same("reverse", g.labelled(
         "chain/reverse", account, g.n8(1), place[1], *joiner, serial, adder, keys.transcript))
     reverse = g.sign(f["joiner_signing_seed"], f["reverse"])
@@ -472,7 +473,8 @@ def linking(founder):
     f.same("seed_ciphertext", context.seal(f["link_hash"], f["sealed_seed"]))
     says = [
         ("joiner", [1, *joiner, f.text("name"), f.text("serial")]),
-        ("adder", [2, account, place, adder, serial, at, 0, g.sign(founder["device_signing_seed"], f["invitation"])]),
+        ("adder", [
+            2, account, place, adder, serial, at, 0, server, g.sign(founder["device_signing_seed"], f["invitation"])]),
         ("joiner", [3, reverse]),
         ("adder", [4, f["link_hash"], f["seed_enc"], f["seed_ciphertext"]]),
         ("joiner", [5])]

@@ -11,7 +11,7 @@ use glimpse_core::pairing::device::Setup;
 use glimpse_core::pairing::viewer::{Asking, Claims, ExpectOffer};
 use glimpse_wire::account::{Act, SignedLink};
 use glimpse_wire::chain::Chain;
-use glimpse_wire::ids::{Bytes, SignatureBytes};
+use glimpse_wire::ids::{Bytes, SignatureBytes, SigningKeyBytes};
 use glimpse_wire::linking::{Linking, SealedSeed};
 use glimpse_wire::pairing::{Identity, Introduction, Message, Purpose};
 use glimpse_wire::preimage::{self, Preimage, label};
@@ -105,8 +105,9 @@ pub(crate) fn linking() -> Sheet {
     let words = typed.words();
 
     // The linking.
+    let server = SigningKeyBytes(hand::drawn("linking server key"));
     let (joiner, ask) = joiner::begin(typed, &keys, NAME.to_owned(), SERIAL.to_owned()).unwrap();
-    let asked = adder::begin(shown.for_linking().unwrap()).unwrap().receive(&ask, NOW).unwrap();
+    let asked = adder::begin(shown.for_linking().unwrap(), server).unwrap().receive(&ask, NOW).unwrap();
     let place = chain.next_place();
     let approved = asked.approve(words, NOW).unwrap();
     let (adder, invite) = approved.invite(&chain, &account.device, &account.seed, AT, 0, NOW).unwrap();
@@ -166,8 +167,17 @@ pub(crate) fn linking() -> Sheet {
     let serial_key: [u8; 32] = hand::derived(None, &hand::drawn::<32>("account seed"), label::SERIAL_KEY);
     let serial = Bytes(hand::mac(&serial_key, &preimage::serial(SERIAL)).to_vec());
     let (account_id, adder_id) = (account.chain.account(), account.device.id());
-    let invitation =
-        preimage::invitation(&transcript, &keys.id(), &account_id, &place, &adder_id, serial.as_slice(), AT, 0);
+    let invitation = preimage::invitation(
+        &transcript,
+        &keys.id(),
+        &account_id,
+        &place,
+        &adder_id,
+        serial.as_slice(),
+        AT,
+        0,
+        &server,
+    );
     let Act::Add { device, .. } = &act else { panic!() };
     let reverse = preimage::reverse_signature(&account_id, &place, device, &adder_id, &transcript);
     let says = [
@@ -179,6 +189,7 @@ pub(crate) fn linking() -> Sheet {
             serial: serial.clone(),
             at: AT,
             held: 0,
+            server,
             signature: signed("device signing seed", &invitation),
         },
         Linking::Join { reverse: signed("joiner signing seed", &reverse) },
@@ -246,6 +257,7 @@ pub(crate) fn linking() -> Sheet {
         .text("serial", SERIAL)
         .bytes("serial_key", serial_key)
         .bytes("serial_hash", serial.as_slice())
+        .bytes("server_signing_key", server.0)
         .bytes("invitation", &invitation)
         .bytes("reverse", &reverse)
         .bytes("link", link.link.as_slice())

@@ -67,6 +67,7 @@ pub(crate) fn preimages() -> Sheet {
                 b"serial",
                 UnixMillis(258),
                 1,
+                &SigningKeyBytes([0x44; 32]),
             ),
         ),
         entry("log leaf", preimage::log_leaf(&RecordId([0x33; 16]), 2, &h1, 1)),

@@ -31,6 +31,8 @@ impl Device {
         events: &mut dyn FnMut(Event),
     ) -> Result<Added, DeviceError> {
         let known = self.trusted_chain().await?;
+        // The new device takes the server's key from this one, and not from the server.
+        self.meet_server().await?;
         let own = self.keys().public();
         let setup = |place: super::meeting::MailboxPlace| Setup {
             purpose: Purpose::Link,
@@ -64,7 +66,10 @@ impl Device {
     }
 
     async fn add_device(&self, paired: glimpse_core::linking::Paired, talk: &mut Talk<'_>) -> Result<Added, Stopped> {
-        let state = adder::begin(paired)?;
+        let Some(server) = self.server_key.get() else {
+            return Err(Stopped { error: ErrorCode::Internal.into(), last: None, heard: false });
+        };
+        let state = adder::begin(paired, server)?;
         let asked = match talk.message(state.deadline(), ErrorCode::ApprovalTimedOut).await {
             Ok(message) => state.receive(&message, self.machine.monotonic())?,
             Err(error) => return Err(give_up(error, |code| state.stop(code))),

@@ -10,6 +10,7 @@ use glimpse_core::vault::DeviceVault;
 use glimpse_wire::account::SignedLink;
 use glimpse_wire::api::Info;
 use glimpse_wire::chain::Chain;
+use glimpse_wire::ids::SigningKeyBytes;
 use glimpse_wire::limits::{MAX_JSON, MAX_TITLE};
 use glimpse_wire::{ErrorCode, SUITE};
 
@@ -79,14 +80,13 @@ pub async fn join(
         return Err(ErrorCode::UnsupportedSuite.into());
     }
     let (vault, sealed) = begin(ground, &home, &plan).await?;
-    // First contact: by this key the server signs what it destroys.
-    home.store_server_key(&info.signing_key).await?;
     let setup = |place: super::meeting::MailboxPlace| {
         joiner::setup(&vault.keys, place.mailbox, place.nameplate, place.server_nonce, place.expires, place.deadline)
     };
     let party = Party { api: &api, home: &home, machine: &ground.machine, credential: None, setup: &setup };
     let (paired, mut talk) = meet(&party, way, commands, events).await?;
-    let mut joining = Joining { ground, home: &home, api: &api, vault, sealed, plan: &plan };
+    let named = info.signing_key;
+    let mut joining = Joining { ground, home: &home, api: &api, named, vault, sealed, plan: &plan };
     match joining.run(paired, &mut talk).await {
         Ok(device) => {
             talk.close(&api).await;
@@ -113,6 +113,8 @@ async fn begin(ground: &Ground, home: &Home, plan: &Join<'_>) -> Result<(DeviceV
     let vault = DeviceVault { keys: DeviceKeys::generate(&mut rng), seeds: Vec::new() };
     let sealed = vault.seal(plan.passphrase, &mut rng)?;
     home.store_keys(&sealed).await?;
+    // Of whatever was begun here before: by which key a server is known, an account says, and its own devices take.
+    home.forget_server_key().await?;
     let server = ground.transport.origin().to_owned();
     home.store_profile(&Profile::joining(server, plan.name.clone(), plan.phone.clone())).await?;
     Ok((vault, sealed))
@@ -165,6 +167,8 @@ struct Joining<'j> {
     ground: &'j Ground,
     home: &'j Home,
     api: &'j Api,
+    /// By which key the server says that it signs.
+    named: SigningKeyBytes,
     vault: DeviceVault,
     /// The file of the keys, as this attempt wrote it.
     sealed: Vec<u8>,
@@ -184,8 +188,13 @@ impl Joining<'_> {
             Err(error) => return Err(give_up(error, |code| state.stop(code))),
         };
         (talk.events)(Event::Invited { held: invited.held() });
+        let mut warned = false;
         loop {
+            let other = invited.server() != self.named;
             let state = self.sign(invited, talk).await?;
+            if other && !core::mem::replace(&mut warned, true) {
+                (talk.events)(Event::OtherServerKey);
+            }
             let after = match talk.message(state.deadline(), ErrorCode::PairingBroken).await {
                 Ok(message) => state.receive(&message, machine.monotonic())?,
                 Err(error) => return Err(give_up(error, |code| state.stop(code))),
@@ -203,18 +212,22 @@ impl Joining<'_> {
             Ok(replayed) => replayed,
             Err(error) => return Err(give_up(error, |code| invited.stop(code))),
         };
-        // Before the signature leaves: whatever breaks off afterwards is gone on with from here.
-        if let Err(error) = self.keep_chain(links).await {
-            return Err(give_up(error, |code| invited.stop(code)));
-        }
+        let server = invited.server();
         let (state, join) = invited.join(&chain, &self.vault.keys)?;
+        // Before the signature leaves: whatever breaks off afterwards is gone on with from here.
+        if let Err(error) = self.keep(links, server).await {
+            return Err(give_up(error, |code| state.stop(code)));
+        }
         talk.send(join).await;
         Ok(state)
     }
 
-    async fn keep_chain(&self, links: Vec<SignedLink>) -> Result<(), DeviceError> {
+    /// The account's chain, and the key by which the account knows the server: what the server says of itself counts for
+    /// nothing here.
+    async fn keep(&self, links: Vec<SignedLink>, server: SigningKeyBytes) -> Result<(), DeviceError> {
         let _held = self.home.lock_account().await?;
         self.home.require_begun(&self.sealed).await?;
+        self.home.store_server_key(&server).await?;
         Ok(self.home.store_chain(&StoredChain::new(links, Vec::new())).await?)
     }
 

@@ -1,5 +1,6 @@
 //! Several devices of one account: linking them, with both ends in one test.
 
+use core::cell::Cell;
 use std::rc::Rc;
 
 use futures_channel::mpsc;
@@ -36,6 +37,8 @@ pub(crate) struct Play<'p> {
     pub(crate) meanwhile: Local<'p, ()>,
     /// What the adder's person does: given the right words, and all that are offered.
     pub(crate) answer: fn(&str, &[String]) -> Command,
+    /// Whether the joiner was told that the server shows another key than the account knows.
+    pub(crate) warned: Rc<Cell<bool>>,
 }
 
 impl Default for Play<'_> {
@@ -51,13 +54,14 @@ impl Default for Play<'_> {
             local: None,
             meanwhile: Box::pin(async {}),
             answer,
+            warned: Rc::default(),
         }
     }
 }
 
 /// Runs both ends of a linking against each other.
 pub(crate) async fn play(adder: &Device, ground: &Ground, play: Play<'_>) -> Linked {
-    let Play { shows, form, name, serial, watch, local, meanwhile, answer } = play;
+    let Play { shows, form, name, serial, watch, local, meanwhile, answer, warned } = play;
     let (first, second) = match local {
         Some((first, second)) => (Some(first), Some(second)),
         None => (None, None),
@@ -82,6 +86,7 @@ pub(crate) async fn play(adder: &Device, ground: &Ground, play: Play<'_>) -> Lin
     };
     let mut joiner_sees = |event: Event| {
         tell_code(&event);
+        warned.set(warned.get() || matches!(event, Event::OtherServerKey));
         if let Event::Words { words, .. } = event {
             words_out.unbounded_send(words.to_string()).unwrap();
         }

@@ -27,6 +27,7 @@ mod linking;
 mod listings;
 mod lost;
 mod meddling;
+mod pinning;
 mod pushing;
 mod records;
 mod recovering;

@@ -24,6 +24,7 @@ pub(crate) struct LinkingView<'a> {
     proposal: Option<&'a str>,
     connected: bool,
     crowded: bool,
+    other_server: bool,
     trouble: Option<&'a Trouble>,
     done: Option<&'a Done>,
 }
@@ -45,6 +46,7 @@ impl Linking {
             proposal: None,
             connected: self.connected,
             crowded: self.crowded,
+            other_server: self.other_server,
             trouble: None,
             done: None,
         };

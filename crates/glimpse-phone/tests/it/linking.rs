@@ -3,6 +3,7 @@
 use futures_channel::mpsc::unbounded;
 use glimpse_core::viewer::{Input, State};
 use glimpse_device::linking::{Join, Way, join, parse_code};
+use glimpse_server::{Settings, SystemClock, accept_signing_key};
 use serde_json::{Value, json};
 
 use crate::lending::{lend, viewer, words};
@@ -326,6 +327,35 @@ async fn where_nothing_was_signed_there_is_nothing_to_go_on_with() {
         assert_eq!(again.now()["resumable"], false);
         again.does(json!({ "type": "joining", "wanted": false }));
         assert_eq!(again.now()["screen"], "start");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t065_a_new_device_says_that_the_server_shows_another_key_than_the_account_knows() {
+    let mut world = World::start().await;
+    on_one_thread(async {
+        let phone = world.founded("phone").await;
+        let before = world.phone("before");
+        linked(&phone, &before).await;
+        assert_eq!(before.now()["linking"]["otherServer"], false, "control");
+        phone.does(json!({ "type": "close-linking" }));
+        // Its operator lost the key, and accepted another.
+        world.server.stop().await;
+        std::fs::remove_file(world.server.data().join("signing-key")).unwrap();
+        let settings = Settings {
+            data: world.server.data().to_owned(),
+            key_file: world.server.folder().join("glimpse.key"),
+            ..Settings::default()
+        };
+        accept_signing_key(&settings, &SystemClock::new()).await.unwrap();
+        world.server.resume().await.unwrap();
+
+        let after = world.phone("after");
+        linked(&phone, &after).await;
+        assert_eq!(after.now()["linking"]["otherServer"], true);
+        let known = |name: &str| std::fs::read(world.home(name).join("server.cbor")).unwrap();
+        assert_eq!(known("after"), known("phone"), "it goes by the account's key");
     })
     .await;
 }

@@ -146,14 +146,14 @@ pub(super) async fn blob(
     send(&app, (&path, bytes), &headers, app.lives.ended(&session)).await
 }
 
-/// A unit of a live session that was opened: until then its ciphertext is for nobody.
+/// A unit of a live session that was opened: until then its ciphertext is for nobody. Afterwards it is for whoever knows both
+/// ids, as a supervisor does, so that it was asked for is no sign of life of the viewer.
 async fn opened_unit(app: &App, session: &SessionId, unit: &UnitId) -> Answer<(Session, Unit)> {
     let live = app.live_session(session).await?;
     let found = app.store.unit(session, unit).await?.ok_or(ErrorCode::NotFound)?;
     if !app.store.was_opened(session, unit).await? {
         return Err(ErrorCode::NotFound.into());
     }
-    app.lives.touch(session, app.clock.now());
     Ok((live, found))
 }
 

@@ -27,6 +27,7 @@ mod records;
 mod recovery;
 mod sessions;
 mod shares;
+mod signing;
 mod units;
 
 pub(crate) use contents::Uploader;
@@ -115,6 +116,7 @@ impl Store {
             include_str!("main.decisions.sql"),
             include_str!("main.organisations.sql"),
             include_str!("main.providers.sql"),
+            include_str!("main.signing.sql"),
         ];
         let writer = open(&data.join("main.db"), 1, &steps).await?;
         let main = open(&data.join("main.db"), READERS, &[]).await?;

@@ -29,11 +29,23 @@ pub(crate) async fn backed_up(server: &TestServer, folder: &Path) -> BackedUp {
     glimpse_server::backup(&settings(server), &plan(folder), &SystemClock::new()).await.expect("a backup")
 }
 
-/// Loses the data folder and restores it; the server runs on it again.
+/// Loses the data folder, but for the signing key, which an operator keeps apart.
+fn lose(server: &TestServer) {
+    std::fs::rename(server.data().join("signing-key"), server.folder().join("signing-key")).expect("kept apart");
+    std::fs::remove_dir_all(server.data()).expect("lost");
+}
+
+/// Puts the signing key into the folder that was restored.
+fn put_back(server: &TestServer) {
+    std::fs::rename(server.folder().join("signing-key"), server.data().join("signing-key")).expect("put back");
+}
+
+/// Loses the data folder and restores it, with the signing key that was kept apart; the server runs on it again.
 pub(crate) async fn restored(server: &mut TestServer, made: &BackedUp) -> Restored {
     server.stop().await;
-    std::fs::remove_dir_all(server.data()).expect("lost");
+    lose(server);
     let restored = glimpse_server::restore(&settings(server), &made.main, &made.shares).await.expect("restored");
+    put_back(server);
     server.resume().await.expect("it starts on what was restored");
     restored
 }
@@ -231,7 +243,7 @@ async fn what_is_missing_or_altered_is_named_and_leaves_the_data_folder_empty() 
     let settings = settings(&server);
     let full = glimpse_server::restore(&settings, &made.main, &made.shares).await;
     assert!(matches!(full, Err(RestoreError::NotEmpty(_))), "{full:?}");
-    std::fs::remove_dir_all(server.data()).expect("lost");
+    lose(&server);
     let mixed = glimpse_server::restore(&settings, &made.shares, &made.main).await;
     assert!(matches!(mixed, Err(RestoreError::OtherPart(_))), "{mixed:?}");
 
@@ -273,6 +285,7 @@ async fn what_is_missing_or_altered_is_named_and_leaves_the_data_folder_empty() 
 
     let control = glimpse_server::restore(&settings, &made.main, &made.shares).await.expect("control: whole again");
     assert_eq!((control.lost.len(), control.records), (0, 2));
+    put_back(&server);
     server.resume().await.expect("starts");
     assert!(opens(&phone, &record).await && opens(&phone, &gone).await);
 }
@@ -367,7 +380,7 @@ async fn t096_a_restore_that_was_killed_lets_no_server_start_and_begins_anew() {
     let folder = ScratchFolder::new().expect("a folder");
     let made = backed_up(&server, folder.path()).await;
     server.stop().await;
-    std::fs::remove_dir_all(server.data()).expect("lost");
+    lose(&server);
     let restoring = server.data().join("restoring");
     let mut cut = 0;
     for round in 0..6 {
@@ -391,6 +404,7 @@ async fn t096_a_restore_that_was_killed_lets_no_server_start_and_begins_anew() {
     let done =
         program(&server, "restore", [("--from", &made.main), ("--shares-from", &made.shares)]).wait().expect("done");
     assert!(done.success(), "control: left alone it finishes");
+    put_back(&server);
     server.resume().await.expect("starts");
     for version in &versions {
         assert!(opens(&phone, version).await);

@@ -41,6 +41,7 @@ mod records;
 mod recovery;
 mod revocation;
 mod sessions;
+mod signing_key;
 mod slow;
 mod socket;
 mod suites;

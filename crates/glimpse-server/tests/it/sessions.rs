@@ -1,8 +1,9 @@
 //! Sessions from grant to end: who opens what, how often, and until when.
 
-use glimpse_server::ManualClock;
 use glimpse_server::test_server::TestServer;
+use glimpse_server::{Clock as _, ManualClock};
 use glimpse_wire::api::*;
+use glimpse_wire::organisation::Role;
 use glimpse_wire::preimage;
 use glimpse_wire::session::{Event, Stop};
 use glimpse_wire::*;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::*;
+use crate::desk::houses;
 use crate::family::Family;
 use crate::trail::chained;
 
@@ -245,4 +247,46 @@ async fn an_idle_viewer_loses_the_session() {
     }
     clock.advance(Duration::from_secs(100));
     assert_eq!(visit.open(id, 4).await.code(), ErrorCode::SessionIdle);
+}
+
+#[tokio::test]
+async fn nobody_but_the_one_who_looks_puts_off_the_idle_end() {
+    let (server, clock, houses) = houses(1, |settings| settings.limits.idle_seconds = 100).await;
+    let phone = Phone::new(&server).await;
+    let clerk = houses[0].hire(Role::Agent, clock.now()).await;
+    let supervisor = houses[0].hire(Role::Supervisor, clock.now()).await;
+    for looks in [true, false] {
+        let (visit, unit) = phone.lend_to(&clerk).await;
+        let first = visit.request(unit, 1, Hash::ZERO);
+        opened(&visit.send(&first).await);
+        let (mut counter, mut over) = (1, None);
+        for _ in 0..4 {
+            clock.advance(Duration::from_secs(60));
+            if looks {
+                // Control: each of these would be too late without the one before.
+                counter += 1;
+                opened(&visit.open(unit, counter).await);
+            }
+            // A supervisor reads both ids and the signed request in the receipts.
+            let trail = format!("/v1/agent/sessions/{}/receipts", visit.session);
+            let receipts: Receipts = supervisor.http.get(&trail).await.json();
+            let events = chained(&receipts.receipts).into_iter().map(|receipt| receipt.event);
+            let seen = events.filter_map(|event| match event {
+                Event::Opened { request, signature } => Some(account::Signed { statement: request, signature }),
+                _ => None,
+            });
+            let seen = seen.collect::<Vec<_>>();
+            let Some(replayed) = seen.first() else { panic!("the opening is in the trail") };
+            let open = format!("/v1/sessions/{}/open", visit.session);
+            let again = supervisor.http.bytes(Method::POST, &open, encode(replayed)).await;
+            let chunks = supervisor.http.get(&format!("{}/content", unit_path(&visit, &unit))).await;
+            if !again.status.is_success() {
+                assert_eq!((again.code(), chunks.code()), (ErrorCode::SessionIdle, ErrorCode::SessionIdle));
+                over = Some(());
+                break;
+            }
+            assert!(chunks.status.is_success(), "what was opened is for whoever knows both ids");
+        }
+        assert_eq!(over.is_none(), looks);
+    }
 }

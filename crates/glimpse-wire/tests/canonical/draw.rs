@@ -323,6 +323,7 @@ impl Draw {
                 serial: self.octets(32),
                 at: self.time(),
                 held: self.number(),
+                server: SigningKeyBytes(self.array()),
                 signature: self.signature(),
             },
             2 => Linking::Join { reverse: self.signature() },

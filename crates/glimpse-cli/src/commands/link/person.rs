@@ -111,6 +111,12 @@ impl Person {
                 self.course.invited = true;
                 out.note("The other device said yes.");
             }
+            Event::OtherServerKey => {
+                out.note(
+                    &out.styled(Style::Yellow, "The server shows another key than the one that your account knows."),
+                );
+                out.note("This device believes no deletion that is signed by the other. Ask whoever runs the server.");
+            }
             Event::NeedsSecond(proposal) => {
                 out.note("The account's rules want a second device to sign. Run this there:");
                 out.whole(&format!("glimpse cosign {proposal}"));

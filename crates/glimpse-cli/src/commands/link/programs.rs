@@ -50,6 +50,7 @@ pub(super) fn event(event: &Event) -> Value {
             "expires_in": expires_in,
         }),
         Event::Invited { held } => json!({ "event": "invited", "held_millis": held }),
+        Event::OtherServerKey => json!({ "event": "other-server-key" }),
         Event::NeedsSecond(proposal) => json!({ "event": "needs-second", "proposal": proposal.to_string() }),
         Event::Accepted => json!({ "event": "accepted" }),
         Event::Crowded => json!({ "event": "crowded" }),

@@ -17,19 +17,20 @@ pub(super) struct Invite {
     pub(super) serial: Vec<u8>,
     pub(super) at: UnixMillis,
     pub(super) held: u64,
+    pub(super) server: SigningKeyBytes,
 }
 
 impl Invite {
     pub(super) fn honest(world: &World) -> Self {
         let (account, place, adder) = (world.chain.account(), world.chain.next_place(), world.account.device.id());
-        Self { account, place, adder, serial: vec![3; 32], at: AT, held: 0 }
+        Self { account, place, adder, serial: vec![3; 32], at: AT, held: 0, server: SERVER }
     }
 
     pub(super) fn signed(self, world: &World, transcript: &Hash, by: &Signing) -> Linking {
-        let Self { account, place, adder, serial, at, held } = self;
+        let Self { account, place, adder, serial, at, held, server } = self;
         let joiner = world.keys.id();
-        let signed = preimage::invitation(transcript, &joiner, &account, &place, &adder, &serial, at, held);
-        Linking::Invite { account, place, adder, serial: Bytes(serial), at, held, signature: by.sign(&signed) }
+        let signed = preimage::invitation(transcript, &joiner, &account, &place, &adder, &serial, at, held, &server);
+        Linking::Invite { account, place, adder, serial: Bytes(serial), at, held, server, signature: by.sign(&signed) }
     }
 }
 
@@ -113,6 +114,14 @@ fn an_invitation_that_lies_in_any_field_is_not_signed_for() {
         assert_eq!(altered(|_, held, _, _| *held += 1), Some(ErrorCode::Malformed));
         assert_eq!(altered(|_, _, serial, _| serial.0[0] ^= 1), Some(ErrorCode::Malformed));
         assert_eq!(altered(|_, _, _, signature| signature.0[0] ^= 1), Some(ErrorCode::Malformed));
+        let another = refusal(&world, shows, &|line| {
+            let mut invite = honest(line);
+            if let Linking::Invite { server, .. } = &mut invite {
+                server.0[0] ^= 1;
+            }
+            invite
+        });
+        assert_eq!(another, Some(ErrorCode::Malformed), "a server's key that the member did not sign");
         let stranger = Signing::generate(&mut rng(60));
         let foreign =
             refusal(&world, shows, &|line| Invite::honest(&world).signed(&world, &line.transcript, &stranger));
@@ -211,7 +220,7 @@ fn answer_to_ask(
     let (mut signing, mut kem, mut name, mut serial) = (own.signing, own.kem, "Watch".to_owned(), String::new());
     edit(&mut signing, &mut kem, &mut name, &mut serial);
     let ask = line.say(&Linking::Ask { signing, kem, name, serial });
-    adder::begin(adder).unwrap().receive(&ask, NOW).err().map(|ended| ended.error)
+    adder::begin(adder, SERVER).unwrap().receive(&ask, NOW).err().map(|ended| ended.error)
 }
 
 type SigningBytes = glimpse_wire::SigningKeyBytes;
@@ -252,7 +261,7 @@ fn t022_t029_a_ghost_or_somebody_elses_keys_do_not_join() {
         let (mut line, _) = joiner.into_line(Role::Joiner);
         let public = victim.public();
         let ask = Linking::Ask { signing: public.signing, kem: public.kem, name: String::new(), serial: String::new() };
-        let asked = adder::begin(adder).unwrap().receive(&line.say(&ask), NOW).unwrap();
+        let asked = adder::begin(adder, SERVER).unwrap().receive(&line.say(&ask), NOW).unwrap();
         let (adder, invite) = world.invite(asked.approve(words, NOW).unwrap());
         let Ok(Linking::Invite { place, adder: id, .. }) = line.receive(&invite, NOW) else { panic!() };
         let reverse = by(&line, &place, &id);
@@ -311,7 +320,7 @@ fn an_adder_does_not_invite_for_a_chain_that_it_is_not_in_or_against_its_policy(
     let approved = || {
         let (adder, joiner) = world.paired(Shows::Joiner);
         let (joiner, ask) = joiner::begin(joiner, &world.keys, String::new(), SERIAL.to_owned()).unwrap();
-        adder::begin(adder).unwrap().receive(&ask, NOW).unwrap().approve(joiner.words(), NOW).unwrap()
+        adder::begin(adder, SERVER).unwrap().receive(&ask, NOW).unwrap().approve(joiner.words(), NOW).unwrap()
     };
     let (device, seed) = (&world.account.device, &world.account.seed);
     let error = |invited: Result<(ExpectJoin, Vec<u8>), Ended>| invited.err().map(|ended| ended.error);

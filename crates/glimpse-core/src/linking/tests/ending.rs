@@ -16,7 +16,7 @@ fn heard(line: &mut Line, ended: Ended) -> ErrorCode {
 fn asked(world: &World, shows: Shows) -> (Asked, ExpectInvite) {
     let (adder, joiner) = world.paired(shows);
     let (joiner, ask) = joiner::begin(joiner, &world.keys, String::new(), String::new()).unwrap();
-    (adder::begin(adder).unwrap().receive(&ask, NOW).unwrap(), joiner)
+    (adder::begin(adder, SERVER).unwrap().receive(&ask, NOW).unwrap(), joiner)
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn t020_a_cancel_at_any_step_is_told_and_brings_nothing_more() {
         let mut world = world();
         let (adder, joiner) = world.paired(shows);
         let (mut other, _) = joiner.into_line(Role::Joiner);
-        assert_eq!(heard(&mut other, adder::begin(adder).unwrap().stop(NO)), NO);
+        assert_eq!(heard(&mut other, adder::begin(adder, SERVER).unwrap().stop(NO)), NO);
         let (adder, joiner) = asked(&world, shows);
         assert_eq!(joiner.receive(&adder.stop(NO).message.unwrap(), NOW).unwrap_err().error, NO);
         // After the yes, and after Invite: the joiner that was invited does not get a seed.
@@ -124,9 +124,9 @@ fn two_adders_and_two_joiners_are_told_apart_from_a_linking() {
     let abort = |code| Some(encode(&Message::Abort { code }));
     // Two adders: the one that typed sees whom it met, and tells the one that showed.
     let (shown, typed) = world.paired(Shows::Adder);
-    let ended = adder::begin(typed).unwrap_err();
+    let ended = adder::begin(typed, SERVER).unwrap_err();
     assert_eq!(ended, Ended { error: ErrorCode::Conflict, message: abort(ErrorCode::Conflict) });
-    let told = adder::begin(shown).unwrap().receive(&ended.message.unwrap(), NOW).unwrap_err();
+    let told = adder::begin(shown, SERVER).unwrap().receive(&ended.message.unwrap(), NOW).unwrap_err();
     assert_eq!(told, Ended { error: ErrorCode::Conflict, message: None });
     // Two joiners.
     let other = DeviceKeys::generate(&mut rng(77));
@@ -143,7 +143,7 @@ fn two_adders_and_two_joiners_are_told_apart_from_a_linking() {
         ErrorCode::Malformed
     );
     let (_, shown) = world.paired(Shows::Joiner);
-    assert_eq!(adder::begin(shown).unwrap_err().error, ErrorCode::Malformed);
+    assert_eq!(adder::begin(shown, SERVER).unwrap_err().error, ErrorCode::Malformed);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn an_identity_that_is_neither_an_adders_nor_a_joiners_is_refused() {
         let (mut adder, _) = world.paired(Shows::Joiner);
         let CodeEnd::Types { identity } = &mut adder.end else { panic!() };
         edit(identity);
-        adder::begin(adder).map(|_state| ()).map_err(|ended| ended.error)
+        adder::begin(adder, SERVER).map(|_state| ()).map_err(|ended| ended.error)
     };
     assert_eq!(met(&|_| {}), Ok(()), "control");
     assert_eq!(met(&|identity| identity.epoch = 1), Err(ErrorCode::Malformed));
@@ -181,7 +181,7 @@ fn t006_nothing_but_a_reason_leaves_an_adder_before_the_yes_whatever_comes() {
         for index in 0..7 {
             let (adder, joiner) = world.paired(shows);
             let (mut other, _) = joiner.into_line(Role::Joiner);
-            let ended = adder::begin(adder).unwrap().receive(&noise(&mut other)[index], NOW).unwrap_err();
+            let ended = adder::begin(adder, SERVER).unwrap().receive(&noise(&mut other)[index], NOW).unwrap_err();
             let wrong = if index == 0 { ErrorCode::Malformed } else { ErrorCode::ChannelBroken };
             assert_eq!(ended.error, wrong, "{index}");
             assert_eq!(heard(&mut other, ended), wrong, "{index}: it says why, and no more");

@@ -162,7 +162,7 @@ fn t034_what_a_scan_alone_gives_cannot_ask_approve_or_sign() {
     let victim = victim.receive_for_linking(&confirm_b, NOW).unwrap();
     let (_, ask) =
         joiner::begin(shown.for_linking().unwrap(), &attacker, "Your tablet".to_owned(), String::new()).unwrap();
-    let asked = adder::begin(victim).unwrap().receive(&ask, NOW).unwrap();
+    let asked = adder::begin(victim, SERVER).unwrap().receive(&ask, NOW).unwrap();
     let device = &world.account.device;
     let of_account: [&[u8]; 3] =
         [&world.chain.account().0, &device.signing().public().0, &device.kem().public().as_bytes()[..32]];

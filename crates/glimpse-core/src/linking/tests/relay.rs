@@ -49,7 +49,7 @@ fn relayed(shows: Shows, alter: &mut dyn FnMut(Step, &mut Vec<u8>)) -> Result<()
     let typed = typed.receive_for_linking(&confirm_b, NOW).map_err(at(Step::ConfirmB))?;
     let shown = shown.for_linking().unwrap();
     let (adder, joiner) = if shows == Shows::Adder { (shown, typed) } else { (typed, shown) };
-    let adder = adder::begin(adder).unwrap();
+    let adder = adder::begin(adder, SERVER).unwrap();
     let (joiner, ask) = joiner::begin(joiner, &world.keys, "Watch".to_owned(), String::new()).unwrap();
     let asked = adder.receive(&pass(Step::Ask, ask), NOW).map_err(told(Step::Ask))?;
     let (adder, invite) = world.invite(asked.approve(joiner.words(), NOW).unwrap());
@@ -140,11 +140,11 @@ fn a_server_that_speaks_for_either_end_is_not_heard() {
     assert_eq!(joiner.receive(&made_up, NOW).unwrap_err().error, ErrorCode::ChannelBroken);
     let grant = [0x82, 0x05, 0x80];
     let (adder, _) = world.paired(Shows::Adder);
-    let ended = adder::begin(adder).unwrap().receive(&grant, NOW).unwrap_err();
+    let ended = adder::begin(adder, SERVER).unwrap().receive(&grant, NOW).unwrap_err();
     assert_eq!(ended.error, ErrorCode::ChannelBroken);
     // An Abort it can make: it ends the linking and brings nothing out.
     let (adder, _) = world.paired(Shows::Adder);
     let abort = encode(&Message::Abort { code: ErrorCode::Declined });
-    let ended = adder::begin(adder).unwrap().receive(&abort, NOW).unwrap_err();
+    let ended = adder::begin(adder, SERVER).unwrap().receive(&abort, NOW).unwrap_err();
     assert_eq!(ended, Ended { error: ErrorCode::Declined, message: None });
 }
