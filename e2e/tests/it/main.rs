@@ -41,6 +41,7 @@ mod phone_access;
 mod phone_adding;
 mod phone_attacks;
 mod phone_delivery;
+mod phone_keeping;
 mod phone_lending;
 mod phone_memory;
 mod phone_push;

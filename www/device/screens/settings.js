@@ -6,6 +6,7 @@ import { question } from "../dialog.js";
 import { ask, forgetAbout, make, offered, whyNot } from "../passkey.js";
 import { able, subscribe, subscription, told } from "../push.js";
 import { Site, serversOwn } from "../site.js";
+import { isSafe, keep as askToKeep } from "../storage.js";
 import { field } from "./gate.js";
 
 /** Minutes after which the keys can be put away. */
@@ -180,15 +181,14 @@ export class Screen {
   async #drawStorage() {
     const parts = [h("h2", {}, t("set.storage")), h("p", { class: "hint" }, t("set.storage.what"))];
     fill(this.#storage, ...parts);
-    const storage = navigator.storage;
-    if (!storage?.persisted) return;
     try {
-      const [safe, { usage, quota }] = await Promise.all([storage.persisted(), storage.estimate()]);
+      const [safe, { usage, quota }] = await Promise.all([isSafe(), navigator.storage.estimate()]);
+      if (safe === null) return;
       if (usage && quota) parts.push(h("p", {}, t("set.storage.used", { used: size(usage), all: size(quota) })));
       parts.push(h("p", { class: safe ? "" : "notice warn", id: "storage-state" }, t(safe ? "set.storage.safe" : "set.storage.unsafe")));
       const keep = h("button", { type: "button", class: "plain wide", id: "storage-keep" }, t("set.storage.keep"));
       const refused = h("p", { class: "field-error", role: "alert" });
-      keep.addEventListener("click", async () => ((await storage.persist()) ? this.#drawStorage() : say(refused, t("set.storage.refused"))));
+      keep.addEventListener("click", async () => ((await askToKeep()) ? this.#drawStorage() : say(refused, t("set.storage.refused"))));
       fill(this.#storage, ...parts, !safe && keep, refused);
     } catch {
       // What the browser does not say cannot be told.
