@@ -40,6 +40,7 @@ mod phone;
 mod phone_access;
 mod phone_adding;
 mod phone_attacks;
+mod phone_camera;
 mod phone_delivery;
 mod phone_keeping;
 mod phone_lending;
