@@ -82,8 +82,13 @@ pub struct ListView<'a> {
     rows: Vec<Row<'a>>,
     /// How many are ticked.
     chosen: usize,
+    /// Whether all that the search and the filter show is ticked.
+    all_chosen: bool,
     query: &'a str,
     kind: &'a str,
+    /// The first and the last moment of what is shown, where there is one.
+    from: Option<UnixMillis>,
+    to: Option<UnixMillis>,
     kinds: &'a [Kind],
 }
 
@@ -113,6 +118,8 @@ pub struct List<Id> {
     kinds: Vec<Kind>,
     query: String,
     kind: String,
+    from: Option<UnixMillis>,
+    to: Option<UnixMillis>,
     window: (usize, usize),
     revision: u32,
 }
@@ -126,6 +133,8 @@ impl<Id> Default for List<Id> {
             kinds: Vec::new(),
             query: String::new(),
             kind: String::new(),
+            from: None,
+            to: None,
             window: (0, 0),
             revision: 0,
         }
@@ -178,6 +187,14 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
     pub fn filter(&mut self, kind: String) {
         self.kind = kind;
         self.refresh();
+    }
+
+    /// Shows what was made at these moments or between them; nothing for no bound.
+    pub fn between(&mut self, from: Option<UnixMillis>, to: Option<UnixMillis>) {
+        if (self.from, self.to) != (from, to) {
+            (self.from, self.to) = (from, to);
+            self.refresh();
+        }
     }
 
     /// What is in sight: the first row, and how many.
@@ -259,10 +276,21 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
             first,
             rows: rows.map(|item| self.row(item)).collect(),
             chosen: self.chosen.len(),
+            all_chosen: self.all_chosen(),
             query: &self.query,
             kind: &self.kind,
+            from: self.from,
+            to: self.to,
             kinds: &self.kinds,
         }
+    }
+
+    fn all_chosen(&self) -> bool {
+        let mut shown = self.matching.iter().filter_map(|index| self.items.get(*index));
+        // Looked at one by one only where it can be.
+        !self.matching.is_empty()
+            && self.chosen.len() >= self.matching.len()
+            && shown.all(|item| self.chosen.binary_search(&item.record.id).is_ok())
     }
 
     fn row<'a>(&self, item: &'a Item<Id>) -> Row<'a> {
@@ -284,6 +312,8 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
         let words: Vec<String> = self.query.split_whitespace().map(str::to_lowercase).collect();
         let fits = |item: &Item<Id>| {
             (self.kind.is_empty() || item.record.kind == self.kind)
+                && self.from.is_none_or(|from| item.record.created >= from)
+                && self.to.is_none_or(|to| item.record.created <= to)
                 && words.iter().all(|word| item.haystack.contains(word))
         };
         self.matching = self.items.iter().enumerate().filter(|(_, item)| fits(item)).map(|(index, _)| index).collect();

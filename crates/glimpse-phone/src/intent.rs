@@ -91,6 +91,15 @@ pub enum Intent {
         /// One of the kinds of the list.
         kind: String,
     },
+    /// Chose from when to when what is shown was made; no bound where none is given.
+    Between {
+        /// The first moment, in milliseconds since 1970.
+        #[serde(default)]
+        from: Option<u64>,
+        /// The last moment.
+        #[serde(default)]
+        to: Option<u64>,
+    },
     /// Scrolled the list.
     Window {
         /// First row in sight.
@@ -175,6 +184,11 @@ pub enum Intent {
         /// So long from now.
         minutes: u32,
     },
+    /// Lets the other side open more often.
+    Allow {
+        /// So often more.
+        openings: u32,
+    },
     /// Lends the ticked records on top.
     LendMore,
     /// No to what the viewer asked for.
@@ -185,7 +199,7 @@ pub enum Intent {
     HandOver,
     /// Has read how it ended.
     CloseLending,
-    /// Wants a file about the agent, or about whoever said to be one.
+    /// Wants a file about whoever typed the code.
     Report,
     /// Typed or touched something that is no intent of its own.
     Active,
@@ -198,6 +212,11 @@ pub enum Intent {
     Language {
         /// Such as `de`.
         language: String,
+    },
+    /// Wants another page named beside the code.
+    SetSite {
+        /// As it was typed; empty for the server's own.
+        site: String,
     },
     /// Wants another passphrase.
     ChangePassphrase {

@@ -101,6 +101,8 @@ impl<'a> PasskeyView<'a> {
 pub(crate) struct SettingsView<'a> {
     lock: u32,
     language: &'a str,
+    /// The page that the screen with a code names; empty for the server's own.
+    site: &'a str,
     /// What the server says of pushes; nothing while it was not asked.
     push: Option<&'a PushView>,
     /// What was done last.
@@ -109,12 +111,13 @@ pub(crate) struct SettingsView<'a> {
 
 impl<'a> SettingsView<'a> {
     pub(crate) fn of(state: &'a State) -> Self {
-        Self { lock: state.prefs.lock, language: &state.prefs.language, push: state.push.as_ref(), done: state.done }
+        let Prefs { lock, language, site } = &state.prefs;
+        Self { lock: *lock, language, site, push: state.push.as_ref(), done: state.done }
     }
 }
 
 impl State {
-    fn did(&mut self, key: &'static str) {
+    pub(crate) fn did(&mut self, key: &'static str) {
         self.done = Some(key);
         self.announce(Announcement::polite(key));
     }
@@ -218,7 +221,7 @@ impl Phone {
         self.prefer(|prefs| prefs.language = prefs::language(language));
     }
 
-    fn prefer(&self, choose: impl FnOnce(&mut Prefs)) {
+    pub(crate) fn prefer(&self, choose: impl FnOnce(&mut Prefs)) {
         let prefs = self.change(|state| {
             choose(&mut state.prefs);
             state.prefs.clone()

@@ -1,6 +1,7 @@
 //! Lending on the screen: the code, who is there, the session as it is used, its end.
 
 mod agent;
+mod own;
 mod running;
 mod stage;
 
@@ -14,6 +15,7 @@ use glimpse_wire::{ErrorCode, RecordId};
 
 pub use self::agent::Whom;
 use self::agent::{AgentView, MAX_TITLES};
+use self::own::OwnView;
 use self::running::Ran;
 pub(crate) use self::stage::LendingView;
 use self::stage::Stage;
@@ -40,6 +42,8 @@ pub(crate) enum Act {
     Extend(u32),
     /// Minutes from now.
     Shorten(u32),
+    /// So many openings more.
+    Allow(u32),
     /// The ticked records on top.
     More,
     Refuse,
@@ -67,6 +71,8 @@ pub(crate) struct Lending {
     stage: Stage,
     /// The agent, once an organisation has vouched for them.
     agent: Option<AgentView>,
+    /// What a screen of the person's own says of itself, once it has proved the code.
+    own: Option<OwnView>,
     /// What the newest of the records are called.
     titles: Vec<String>,
     /// Fields that are cut out of them: with those that go along with what was chosen.
@@ -159,8 +165,17 @@ impl Phone {
             let turn = state.lending.as_ref().map_or(0, |lending| lending.turn).wrapping_add(1);
             let stage = Stage::Starting;
             let wish = wish.clone();
-            state.lending =
-                Some(Lending { wish, commands, stage, agent: None, titles, withheld: 0, turn, parting: None });
+            state.lending = Some(Lending {
+                wish,
+                commands,
+                stage,
+                agent: None,
+                own: None,
+                titles,
+                withheld: 0,
+                turn,
+                parting: None,
+            });
             turn
         });
         self.run(|phone| async move {
@@ -199,7 +214,7 @@ impl Phone {
             records,
             save: wish.save,
             millis: u64::from(wish.minutes).saturating_mul(MINUTE),
-            site: None,
+            site: self.site(),
             withheld,
         })
     }
@@ -324,6 +339,7 @@ impl Phone {
             | Act::Decline
             | Act::Extend(_)
             | Act::Shorten(_)
+            | Act::Allow(_)
             | Act::Refuse
             | Act::End
             | Act::HandOver => {}
@@ -348,6 +364,7 @@ impl Phone {
                 }
                 (Act::Extend(minutes), Stage::Running(_)) => Command::Extend { millis: millis(minutes) },
                 (Act::Shorten(minutes), Stage::Running(_)) => Command::Shorten { millis: millis(minutes) },
+                (Act::Allow(openings), Stage::Running(_)) => Command::Allow { openings },
                 (Act::Refuse, Stage::Running(running)) => {
                     running.asked = None;
                     Command::Refuse

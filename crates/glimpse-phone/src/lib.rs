@@ -28,6 +28,7 @@ mod pushing;
 mod records;
 mod restoring;
 mod sessions;
+mod site;
 mod snapshot;
 mod square;
 mod state;

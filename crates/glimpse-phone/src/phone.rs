@@ -12,6 +12,7 @@ use glimpse_device::passkey::{self, Passkey, PasskeySecret};
 use glimpse_device::recovery::was_begun;
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::{Device, DeviceError, Ground, Local};
+use glimpse_wire::UnixMillis;
 
 use crate::face::Face;
 use crate::intent::{Intent, Secret};
@@ -115,6 +116,7 @@ impl Phone {
             Intent::Active => {}
             Intent::SetLock { minutes } => self.set_lock(minutes),
             Intent::Language { language } => self.set_language(&language),
+            Intent::SetSite { site } => self.set_site(&site),
             Intent::ChangePassphrase { old, new } => self.change_passphrase(Proof::Passphrase(old), new),
             Intent::RemovePasskey => self.remove_passkey(),
             Intent::Forget => self.forget(),
@@ -126,6 +128,9 @@ impl Phone {
             Intent::Refresh => self.refresh(),
             Intent::Search { text } => self.change(|state| state.search(text)),
             Intent::Filter { kind } => self.change(|state| state.filter(kind)),
+            Intent::Between { from, to } => {
+                self.change(|state| state.between(from.map(UnixMillis), to.map(UnixMillis)));
+            }
             Intent::Window { first, count } => self.change(|state| state.list.window(first, count)),
             Intent::Choose { unit, chosen } => self.change(|state| {
                 if let Ok(record) = unit.parse() {
@@ -148,6 +153,7 @@ impl Phone {
             Intent::CancelCode => self.act(Act::Cancel),
             Intent::Extend { minutes } => self.act(Act::Extend(minutes)),
             Intent::Shorten { minutes } => self.act(Act::Shorten(minutes)),
+            Intent::Allow { openings } => self.act(Act::Allow(openings)),
             Intent::LendMore => self.act(Act::More),
             Intent::Refuse => self.act(Act::Refuse),
             Intent::End => self.act(Act::End),

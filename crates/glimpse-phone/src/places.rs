@@ -11,6 +11,10 @@ impl Phone {
             state.sessions.close();
             state.inbox.forget_new();
             state.organisations.put_away();
+            // Only where something is chosen to be lent do the days stand on the screen.
+            if at != Place::Lend {
+                state.list.between(None, None);
+            }
         });
         match at {
             Place::Inbox | Place::Kit => self.run(|phone| async move { phone.look_at_inbox().await }),

@@ -3,6 +3,8 @@
 use glimpse_device::storage::{Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
+use crate::site::origin;
+
 const FILE: &str = "phone.json";
 /// The file is at most this long, in bytes.
 const MAX_FILE: usize = 4096;
@@ -19,11 +21,13 @@ pub(crate) struct Prefs {
     pub(crate) lock: u32,
     /// Empty for that of the browser.
     pub(crate) language: String,
+    /// The page that the screen with a code names; empty for the server's own.
+    pub(crate) site: String,
 }
 
 impl Default for Prefs {
     fn default() -> Self {
-        Self { lock: DEFAULT_LOCK, language: String::new() }
+        Self { lock: DEFAULT_LOCK, language: String::new(), site: String::new() }
     }
 }
 
@@ -32,7 +36,7 @@ impl Prefs {
     pub(crate) async fn read(storage: &dyn Storage) -> Self {
         let bytes = storage.read(FILE).await.ok().flatten().filter(|bytes| bytes.len() <= MAX_FILE);
         let read = bytes.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok()).unwrap_or_default();
-        Self { lock: lock(read.lock), language: language(&read.language) }
+        Self { lock: lock(read.lock), language: language(&read.language), site: origin(&read.site).unwrap_or_default() }
     }
 
     pub(crate) async fn store(&self, storage: &dyn Storage) -> Result<(), StorageError> {

@@ -109,6 +109,11 @@ impl State {
         self.announce(Announcement::polite("say.found").count(self.list.matching()));
     }
 
+    pub(crate) fn between(&mut self, from: Option<UnixMillis>, to: Option<UnixMillis>) {
+        self.list.between(from, to);
+        self.announce(Announcement::polite("say.found").count(self.list.matching()));
+    }
+
     fn progress(&mut self, turn: u32, phase: Phase) -> bool {
         match self.opened.as_mut().filter(|opened| opened.turn == turn) {
             Some(opened) => {

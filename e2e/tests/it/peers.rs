@@ -11,7 +11,7 @@ use e2e::program::{own, root};
 use tokio::process::Command;
 
 /// Runs Python in the folder of the peer, and returns what it said.
-async fn python(arguments: &[&str]) -> Result<Output> {
+pub(crate) async fn python(arguments: &[&str]) -> Result<Output> {
     let own_environment = root()?.join(".venv/bin/python");
     let python = std::env::var_os("GLIMPSE_PYTHON").map_or(own_environment, Into::into);
     let server = own("glimpse-server")?;

@@ -93,6 +93,9 @@ const claims = (said) => h("dl", { class: "claims" }, ...said.filter(([, value])
 /** @param {Send} send */
 export const reporting = (send) => button("report", "plain", "agent.report", () => send({ type: "report" }));
 
+/** The same about a screen of one's own: for whoever runs the server, not for an organisation. @param {Send} send */
+export const reportingOwn = (send) => h("div", { class: "report" }, button("report", "plain", "agent.report", () => send({ type: "report" })), h("p", { class: "hint" }, t("own.report.hint")));
+
 export class AskingAgent {
   heading = h("h1", { tabIndex: -1 }, t("agent.asking.title"));
   #send;

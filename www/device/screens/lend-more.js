@@ -4,11 +4,12 @@ import { h, say } from "../../dom.js";
 import { t } from "../../text.js";
 import { List } from "../../screens/list.js";
 import { Fields } from "./lend-fields.js";
+import { Finder } from "./lend-finder.js";
 
 export class More {
   #send;
   #list;
-  #search;
+  #finder;
   #go;
   #fields;
   #fold;
@@ -19,11 +20,10 @@ export class More {
   constructor(send) {
     this.#send = send;
     this.#list = new List(send, { choosing: true });
-    this.#search = /** @type {HTMLInputElement} */ (h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" }));
-    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
+    this.#finder = new Finder(send);
     this.#fields = new Fields(send);
     this.#go = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "primary wide", id: "lend-more", onclick: () => this.#lend() }));
-    this.#fold = h("div", { class: "chooser", id: "more-box", hidden: true }, h("div", { class: "finder" }, this.#search), this.#list.element, this.#fields.element, this.#go);
+    this.#fold = h("div", { class: "chooser", id: "more-box", hidden: true }, this.#finder.element, this.#list.element, this.#fields.element, this.#go);
     this.#opener = h("button", { type: "button", class: "plain wide", id: "more-open", "aria-expanded": "false", "aria-controls": "more-box", onclick: () => (this.#fold.hidden ? this.open() : this.#close()) }, t("running.more"));
     this.element = h("div", { class: "lend-more" }, this.#opener, this.#fold);
   }
@@ -32,7 +32,7 @@ export class More {
   open() {
     this.#fold.hidden = false;
     this.#opener.setAttribute("aria-expanded", "true");
-    this.#search.focus();
+    this.#finder.focus();
   }
 
   #close() {
@@ -50,7 +50,7 @@ export class More {
   draw(list, more, withholding) {
     this.#fields.draw(withholding);
     this.#list.draw({ ...list, empty: "list.nothing" }, null);
-    if (this.#search.value !== list.query && document.activeElement !== this.#search) this.#search.value = list.query;
+    this.#finder.draw(list);
     this.#go.disabled = more === 0;
     say(this.#go, more === 0 ? t("running.more.none") : t("running.more.go", { count: more }));
   }

@@ -6,14 +6,18 @@ import { icon } from "../../screens/icons.js";
 import { kindName } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
 import { keepFile } from "../file.js";
+import { serversOwn } from "../site.js";
 import { deviceName, troubleText } from "../words.js";
-import { AskingAgent, NoAgent, Whom, reporting, verified } from "./lend-agent.js";
+import { AskingAgent, NoAgent, Whom, reporting, reportingOwn, verified } from "./lend-agent.js";
 import { Fields } from "./lend-fields.js";
+import { Finder } from "./lend-finder.js";
 import { More } from "./lend-more.js";
 
 /** What a person is offered for a screen of their own, in minutes, and what is not more than most need. */
 const MINUTES = [5, 15, 60, 120];
 const USUAL = 15;
+/** Openings that are allowed at a time, as in the terminal. */
+const MORE = 64;
 
 export class Screen {
   #send;
@@ -68,10 +72,11 @@ class Choose {
   #send;
   #list;
   #count = h("p", { class: "count", role: "status" });
-  #search;
+  #finder;
   #save = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", id: "save-too" }));
   #go;
-  #chosen = 0;
+  /** Whether all that the list shows is ticked. */
+  #all = false;
   #whom;
   #fields;
   parts;
@@ -80,22 +85,20 @@ class Choose {
   constructor(send) {
     this.#send = send;
     this.#list = new List(send, { choosing: true });
-    this.#search = /** @type {HTMLInputElement} */ (h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" }));
-    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
-    const all = button("choose-all", "plain", "lend.all", () => send({ type: "choose-all", chosen: this.#chosen === 0 }));
+    this.#finder = new Finder(send, button("choose-all", "plain", "lend.all", () => send({ type: "choose-all", chosen: !this.#all })));
     this.#whom = new Whom(send, MINUTES, USUAL);
     this.#fields = new Fields(send);
     const save = h("label", { class: "tick-line" }, this.#save, h("span", {}, t("lend.save")));
     this.#go = button("lend-go", "primary wide", "lend.go", () => send({ type: "lend", to: this.#whom.to, save: this.#save.checked, minutes: this.#whom.minutes }));
-    const finder = h("div", { class: "finder" }, this.#search, all);
-    this.parts = [h("p", { class: "lead" }, t("lend.lead")), h("div", { class: "chooser" }, finder, this.#count, this.#list.element), this.#fields.element, ...this.#whom.parts, save, this.#go];
+    this.parts = [h("p", { class: "lead" }, t("lend.lead")), h("div", { class: "chooser" }, this.#finder.element, this.#count, this.#list.element), this.#fields.element, ...this.#whom.parts, save, this.#go];
   }
 
   /** @param {Record<string, any>} snapshot */
   draw({ list, fresh, agents, withholding }) {
     this.#whom.draw(agents);
     this.#fields.draw(withholding);
-    this.#chosen = list.chosen;
+    this.#finder.draw(list);
+    this.#all = list.allChosen;
     say(this.#count, list.chosen === 0 ? t("lend.none") : list.chosen === list.total ? t("lend.everything", { count: list.total }) : t("lend.chosen", { count: list.chosen, total: number(list.total) }));
     this.#list.draw({ ...list, empty: list.total === 0 ? (fresh ? "records.none" : "records.looking") : "list.nothing" }, null);
     this.#go.disabled = list.chosen === 0;
@@ -118,6 +121,7 @@ class Code {
   heading;
   #code = h("p", { class: "big-code", dir: "ltr", translate: false });
   #site = h("p", { class: "site" });
+  #other = h("p", { class: "hint", id: "other-site", hidden: true });
   #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
   #state = h("p", { class: "hint", role: "status" });
   parts;
@@ -127,11 +131,11 @@ class Code {
     const agent = lending.to === "agent";
     this.heading = heading(agent ? "agent.code.title" : "code.title");
     // An agent has the portal open: there is no page to open, and somebody to be sure of.
-    const where = agent ? [h("p", { class: "lead" }, h("strong", {}, t("agent.code.only")), " ", t("agent.code.lead"))] : [h("p", { class: "lead" }, t("code.lead")), this.#site];
+    const where = agent ? [h("p", { class: "lead" }, h("strong", {}, t("agent.code.only")), " ", t("agent.code.lead"))] : [h("p", { class: "lead" }, t("code.lead")), this.#site, this.#other];
     const warning = h("p", { class: "notice warn" }, t(agent ? "agent.code.warning" : "code.warning"));
     const again = button("code-again", "plain", "code.again", () => send({ type: "lend-again" }));
     const cancel = button("cancel", "plain", "cancel", () => send({ type: "cancel-code" }));
-    this.parts = [...where, this.#code, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, warning, h("div", { class: "choices" }, again, cancel)];
+    this.parts = [...where, this.#code, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, warning, h("div", { class: "choices" }, again, cancel), ...(agent ? [] : [reportingOwn(send)])];
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -141,6 +145,9 @@ class Code {
       fill(this.#code, ...lending.code.split(" ").flatMap((/** @type {string} */ group, /** @type {number} */ at) => [at > 0 && " ", h("span", {}, group)]));
       this.#code.setAttribute("aria-label", [...lending.code.replaceAll(" ", "")].join(" "));
       if (lending.site) fill(this.#site, ...parts("code.site", { site: lending.site }));
+      // Whoever had this phone in their hand may have named it.
+      this.#other.hidden = !lending.site || lending.site === serversOwn();
+      say(this.#other, this.#other.hidden ? "" : t("code.other"));
     }
     say(this.#left, clock(lending.secondsLeft));
     say(this.#state, lending.connecting ? t("code.connecting") : t("code.waiting"));
@@ -151,6 +158,7 @@ class Asking {
   heading = heading("asking.title");
   #send;
   #who = h("dl", { class: "claims" });
+  #odd = h("p", { class: "notice bad", role: "alert", id: "odd", hidden: true });
   #what = h("p", { class: "what" });
   #words = h("div", { class: "word-choice", role: "radiogroup" });
   #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
@@ -166,7 +174,7 @@ class Asking {
     this.#yes = button("approve", "plain even", "asking.yes", () => this.#picked && this.#send({ type: "approve", words: this.#picked }));
     const no = button("decline", "plain even", "asking.no", () => send({ type: "decline" }));
     const none = button("none-of-these", "quiet", "asking.none", () => send({ type: "decline" }));
-    this.parts = [this.#what, this.#who, h("p", { class: "notice warn" }, t("asking.warning")), h("p", {}, h("strong", {}, t("asking.words"))), this.#words, none, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, this.#yes)];
+    this.parts = [this.#what, this.#who, this.#odd, h("p", { class: "notice warn" }, t("asking.warning")), h("p", {}, h("strong", {}, t("asking.words"))), this.#words, none, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, this.#yes), reportingOwn(send)];
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -181,6 +189,9 @@ class Asking {
     say(this.#what, `${rights} ${t("asking.what.minutes", { count: lending.minutes })}${less}`);
     const claim = (/** @type {string} */ name, /** @type {string} */ value) => [h("dt", {}, t(name)), h("dd", {}, h("bdi", { class: "claimed" }, value || t("asking.nothing")))];
     fill(this.#who, ...claim("asking.program", lending.peer.program), ...claim("asking.origin", lending.peer.origin));
+    // What it names is not shown: it would be read as if somebody vouched for it.
+    this.#odd.hidden = !lending.peer.namesCase;
+    say(this.#odd, lending.peer.namesCase ? t("own.odd") : "");
     const choice = (/** @type {string} */ words) => {
       const input = h("input", { type: "radio", name: "words", value: words, onchange: () => ((this.#picked = words), (this.#yes.disabled = false)) });
       return h("label", { lang: "en", dir: "ltr", translate: false }, input, h("span", {}, words));
@@ -194,6 +205,8 @@ class Running {
   #who = h("div", { hidden: true });
   #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
   #state = h("p", { class: "hint", role: "status" });
+  #budget = h("p", { class: "hint", id: "budget" });
+  #spent = h("p", { class: "notice warn", id: "spent", hidden: true });
   #asked = h("div", { class: "notice", hidden: true });
   #trouble = h("div", { class: "notice bad", hidden: true });
   #rows = h("ul", { class: "lent" });
@@ -211,9 +224,10 @@ class Running {
     const end = button("end", "danger wide", "running.end", () => send({ type: "end" }));
     const extend = button("extend", "plain", "running.extend", () => send({ type: "extend", minutes: 15 }));
     const shorten = button("shorten", "plain", "running.shorten", () => send({ type: "shorten", minutes: 1 }));
+    const allow = h("button", { type: "button", id: "allow", class: "plain", onclick: () => send({ type: "allow", openings: MORE }) }, t("running.allow", { count: MORE }));
     this.#more = new More(send);
     const over = lending.agent && h("div", { class: "colleague" }, button("hand-over", "plain", "over.colleague", () => send({ type: "hand-over" })), h("p", { class: "hint" }, t("over.colleague.hint")));
-    this.parts = [this.#who, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten), this.#more.element, h("h2", {}, t("running.records")), this.#rows, ...(over ? [over, reporting(send)] : [])];
+    this.parts = [this.#who, h("p", { class: "left-line" }, t("session.left"), " ", this.#left), this.#state, this.#budget, this.#spent, this.#asked, this.#trouble, end, h("div", { class: "choices" }, extend, shorten, allow), this.#more.element, h("h2", {}, t("running.records")), this.#rows, ...(over ? [over, reporting(send)] : [])];
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -222,6 +236,10 @@ class Running {
     this.#more.draw(list, lending.more, withholding);
     this.#left.dataset.level = lending.secondsLeft <= 30 ? "last" : lending.secondsLeft <= 120 ? "soon" : "calm";
     say(this.#state, !lending.connected ? t("running.offline") : !lending.viewer ? t("running.away") : t("running.opened", { count: lending.opened }));
+    this.#budget.hidden = lending.spent;
+    say(this.#budget, t("running.budget", { count: Math.max(0, lending.budget - lending.opened) }));
+    this.#spent.hidden = !lending.spent;
+    say(this.#spent, lending.spent ? t("running.spent") : "");
     this.#drawAsked(lending.asked);
     this.#trouble.hidden = !lending.sessionTrouble;
     if (lending.sessionTrouble) fill(this.#trouble, ...troubleText(lending.sessionTrouble));
@@ -264,7 +282,7 @@ class Over {
   constructor(send, { lending }) {
     this.#again = button("again", "primary", "over.again", () => send({ type: "lend-again" }));
     const close = button("over-close", "plain", "over.close", () => send({ type: "close-lending" }));
-    this.parts = [this.#why, this.#facts, h("div", { class: "choices" }, close, this.#again), ...(lending.agent ? [verified(lending.agent), reporting(send)] : [])];
+    this.parts = [this.#why, this.#facts, h("div", { class: "choices" }, close, this.#again), ...(lending.agent ? [verified(lending.agent), reporting(send)] : lending.to === "agent" ? [] : [reportingOwn(send)])];
   }
 
   /** @param {Record<string, any>} snapshot */

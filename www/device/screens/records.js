@@ -6,6 +6,7 @@ import { kindName } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
 import { RecordPane } from "../../screens/record.js";
 import { KitCard } from "../kit-card.js";
+import { StorageCard } from "../storage-card.js";
 import { ask } from "../dialog.js";
 import { Decision } from "../held.js";
 
@@ -22,6 +23,9 @@ export class Screen {
   #decision;
   #kinds = "";
   #card;
+  #unsafe;
+  /** @type {Record<string, any> | null} */
+  #kit = null;
   #drawn = false;
   element;
 
@@ -42,7 +46,8 @@ export class Screen {
     this.#decision = new Decision(send);
     const pane = h("div", { class: "record-side" }, this.#record.element, this.#decision.element, this.#tools);
     this.#card = new KitCard(send);
-    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#card.element, this.#count, this.#list.element);
+    this.#unsafe = new StorageCard(send, () => this.#drawCards());
+    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#unsafe.element, this.#card.element, this.#count, this.#list.element);
     this.#panes = h("div", { class: "panes" }, aside, pane);
     this.element = h("section", { class: "screen session" }, this.#heading, this.#panes);
   }
@@ -58,7 +63,8 @@ export class Screen {
 
   /** @param {Record<string, any>} snapshot */
   draw({ list, record, name, fresh, online, busy, kit }) {
-    this.#card.draw(kit);
+    this.#kit = kit;
+    this.#drawCards();
     say(this.#heading, name ? t("records.title.of", { name }) : t("records.title"));
     if (!this.#drawn) this.#search.value = list.query;
     this.#drawn = true;
@@ -79,6 +85,13 @@ export class Screen {
   /** @param {import("../../engine.js").Report} report */
   hear(report) {
     this.#record.hear(report);
+  }
+
+  #drawCards() {
+    const kit = /** @type {any} */ (this.#kit);
+    // One at a time, and the warning first: it offers a kit as well.
+    if (kit && this.#unsafe.draw(kit)) this.#card.draw({ ...kit, offer: false });
+    else if (kit) this.#card.draw(kit);
   }
 
   /** @param {Record<string, any>} list */

@@ -5,6 +5,8 @@ import { languages, size, t } from "../../text.js";
 import { question } from "../dialog.js";
 import { ask, forgetAbout, make, offered, whyNot } from "../passkey.js";
 import { able, subscribe, subscription, told } from "../push.js";
+import { Site, serversOwn } from "../site.js";
+import { isSafe, keep as askToKeep } from "../storage.js";
 import { field } from "./gate.js";
 
 /** Minutes after which the keys can be put away. */
@@ -18,6 +20,7 @@ export class Screen {
   #lock = /** @type {HTMLSelectElement} */ (h("select", { id: "set-lock" }));
   #passkey = h("section", { class: "card-form" });
   #storage = h("section", { class: "card-form" });
+  #site = new Site((intent) => this.#send(intent));
   #push = h("section", { class: "card-form" });
   #pushDrawn = "";
   #name = "";
@@ -45,6 +48,7 @@ export class Screen {
     this.#done.hidden = !settings.done;
     say(this.#done, settings.done ? t(settings.done) : "");
     this.#lock.value = String(settings.lock);
+    this.#site.draw(settings.site);
     for (const button of this.element.querySelectorAll("button")) button.disabled = Boolean(busy);
     if (JSON.stringify(settings.push) !== this.#pushDrawn) {
       this.#pushDrawn = JSON.stringify(settings.push);
@@ -68,9 +72,8 @@ export class Screen {
       header.value = language.value;
       header.dispatchEvent(new Event("change"));
     });
-    const server = document.querySelector('meta[name="glimpse-server"]')?.getAttribute("content") ?? location.origin;
     const label = (/** @type {string} */ id, /** @type {string} */ key) => h("label", { for: id }, t(key));
-    return h("section", { class: "card-form" }, label("set-lock", "set.lock"), this.#lock, h("p", { class: "hint" }, t("set.lock.hint")), label("set-language", "language"), language, h("p", { class: "hint" }, t("set.language.hint")), h("h2", {}, t("set.site")), h("p", {}, h("bdi", { class: "claimed", translate: false }, server)));
+    return h("section", { class: "card-form" }, label("set-lock", "set.lock"), this.#lock, h("p", { class: "hint" }, t("set.lock.hint")), label("set-language", "language"), language, h("p", { class: "hint" }, t("set.language.hint")), h("h2", {}, t("set.site")), h("p", {}, h("bdi", { class: "claimed", translate: false }, serversOwn())), this.#site.element);
   }
 
   /** @param {{ key: string | null } | null} push what the server says; nothing while it was not asked */
@@ -178,15 +181,14 @@ export class Screen {
   async #drawStorage() {
     const parts = [h("h2", {}, t("set.storage")), h("p", { class: "hint" }, t("set.storage.what"))];
     fill(this.#storage, ...parts);
-    const storage = navigator.storage;
-    if (!storage?.persisted) return;
     try {
-      const [safe, { usage, quota }] = await Promise.all([storage.persisted(), storage.estimate()]);
+      const [safe, { usage, quota }] = await Promise.all([isSafe(), navigator.storage.estimate()]);
+      if (safe === null) return;
       if (usage && quota) parts.push(h("p", {}, t("set.storage.used", { used: size(usage), all: size(quota) })));
       parts.push(h("p", { class: safe ? "" : "notice warn", id: "storage-state" }, t(safe ? "set.storage.safe" : "set.storage.unsafe")));
       const keep = h("button", { type: "button", class: "plain wide", id: "storage-keep" }, t("set.storage.keep"));
       const refused = h("p", { class: "field-error", role: "alert" });
-      keep.addEventListener("click", async () => ((await storage.persist()) ? this.#drawStorage() : say(refused, t("set.storage.refused"))));
+      keep.addEventListener("click", async () => ((await askToKeep()) ? this.#drawStorage() : say(refused, t("set.storage.refused"))));
       fill(this.#storage, ...parts, !safe && keep, refused);
     } catch {
       // What the browser does not say cannot be told.

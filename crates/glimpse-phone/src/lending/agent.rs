@@ -1,4 +1,4 @@
-//! Lending to an agent: who asks, or that nobody vouches for whoever asks, and the report about either.
+//! Lending to an agent: who asks, or that nobody vouches for whoever asks, and the report about whoever typed a code.
 
 use glimpse_core::pairing::device::Peer;
 use glimpse_core::words::CheckWords;
@@ -10,6 +10,7 @@ use glimpse_wire::{SessionId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::Stage;
+use super::own::{OwnReport, OwnView};
 use crate::organisations::{MAX_NAME, clip};
 use crate::phone::Phone;
 
@@ -123,7 +124,8 @@ const fn word(fault: CredentialFault) -> &'static str {
     }
 }
 
-/// What the person hands to the organisation: who asked for what, and nothing of any record.
+/// What the person hands to the organisation, or to whoever runs the server: who asked for what, and nothing of any record, of
+/// the code or of the words of a screen of their own.
 #[derive(Serialize)]
 struct Report<'a> {
     written: UnixMillis,
@@ -136,10 +138,13 @@ struct Report<'a> {
     session: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nobody_vouches: Option<&'a NobodyView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    screen: Option<OwnReport<'a>>,
 }
 
 impl Phone {
-    /// Lets the person keep what this device knows of the agent, or of whoever said to be one.
+    /// Lets the person keep what this device knows of the agent, of whoever said to be one, or of the screen that has the code;
+    /// while nobody has typed one, where and when it was shown.
     pub(crate) fn report(&self) {
         let Some(device) = self.device() else { return };
         let written = device.now();
@@ -147,14 +152,15 @@ impl Phone {
             let lending = state.lending.as_ref()?;
             let agent = lending.agent.as_ref();
             let nobody_vouches = if let Stage::NoAgent { nobody, .. } = &lending.stage { Some(nobody) } else { None };
-            if agent.is_none() && nobody_vouches.is_none() {
+            if lending.wish.to == Whom::Agent && agent.is_none() && nobody_vouches.is_none() {
                 return None;
             }
             let organisation_key = agent.map(|agent| agent.key.as_str());
-            let session = agent.map(|agent| agent.session);
-            let server = device.server();
-            serde_json::to_string_pretty(&Report { written, server, agent, organisation_key, session, nobody_vouches })
-                .ok()
+            let own = lending.own.as_ref();
+            let session = agent.map(|agent| agent.session).or_else(|| own.map(|own| own.session));
+            let (server, screen) = (device.server(), own.map(OwnView::report));
+            let report = Report { written, server, agent, organisation_key, session, nobody_vouches, screen };
+            serde_json::to_string_pretty(&report).ok()
         });
         if let Some(text) = text {
             self.0.face.file("glimpse-report.json", &format!("{text}\n"));

@@ -87,10 +87,21 @@ impl Running {
         self.rows.iter_mut().find(|row| row.unit == unit)
     }
 
+    /// Whether the other side cannot open anything more.
+    pub(super) fn is_spent(&self) -> bool {
+        let refused = ErrorCode::BudgetSpent.slug();
+        self.opened >= self.budget || self.rows.iter().any(|row| row.failure == Some(refused))
+    }
+
     pub(super) fn event(&mut self, event: Event, now: Monotonic) -> Option<Announcement> {
         match event {
             Event::Changed { expires_in, budget, added, .. } => {
                 self.until = now.plus(expires_in);
+                if budget > self.budget {
+                    for row in &mut self.rows {
+                        row.failure = row.failure.filter(|failure| *failure != ErrorCode::BudgetSpent.slug());
+                    }
+                }
                 self.budget = budget;
                 self.rows.extend(added.iter().map(Row::of));
                 self.asked = None;
@@ -101,8 +112,14 @@ impl Running {
                 self.opened = self.opened.saturating_add(1);
                 let row = self.row(lent.unit)?;
                 row.opened = row.opened.saturating_add(1);
+                row.failure = None;
                 let title = row.title.clone();
-                Some(Announcement::polite("say.viewer-opened").titled(&title))
+                // Of the last one, what matters more is that it was the last.
+                Some(if self.opened == self.budget {
+                    Announcement::urgent("say.budget-spent")
+                } else {
+                    Announcement::polite("say.viewer-opened").titled(&title)
+                })
             }
             Event::Viewing(lent) => {
                 for row in &mut self.rows {
@@ -116,7 +133,7 @@ impl Running {
             }
             Event::Refused { unit, code, .. } => {
                 self.row(unit)?.failure = Some(code.slug());
-                None
+                (code == ErrorCode::BudgetSpent).then(|| Announcement::urgent("say.budget-spent"))
             }
             Event::AskedTime { minutes } => {
                 self.asked = Some(Asked { minutes: Some(minutes), text: None });
@@ -150,5 +167,54 @@ impl Running {
             | Event::Granted { .. }
             | Event::Ready(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use glimpse_wire::UnixMillis;
+
+    use super::*;
+
+    const UNIT: UnitId = UnitId([1; 16]);
+
+    fn running() -> Running {
+        let lent = Lent {
+            unit: UNIT,
+            record: RecordId([2; 16]),
+            title: "Letter".to_owned(),
+            kind: "text".to_owned(),
+            bytes: 11,
+            by_key: false,
+            withheld: 0,
+        };
+        let rows = vec![Row::of(&lent)];
+        let until = Monotonic(60_000);
+        Running { until, budget: 4, rows, opened: 0, connected: true, viewer: true, asked: None, trouble: None }
+    }
+
+    /// Whether a screen reader says that all openings are used up.
+    fn refused(running: &mut Running, code: ErrorCode) -> bool {
+        let heard = running.event(Event::Refused { unit: UNIT, code, seq: 9 }, Monotonic(0));
+        heard.is_some_and(|heard| serde_json::to_string(&heard).is_ok_and(|heard| heard.contains("say.budget-spent")))
+    }
+
+    /// A viewer that asks on, past the number that it was told, is refused by the server.
+    #[test]
+    fn what_was_refused_for_want_of_openings_can_be_opened_once_there_are_more() {
+        let mut running = running();
+        assert!(!refused(&mut running, ErrorCode::RateLimited));
+        assert!(!running.is_spent(), "too fast is not too often");
+        assert!(refused(&mut running, ErrorCode::BudgetSpent));
+        assert!(running.is_spent());
+        let change = |budget| Event::Changed { expires: UnixMillis(0), expires_in: 60_000, budget, added: Vec::new() };
+        running.event(change(4), Monotonic(0));
+        assert!(running.is_spent(), "time alone is no opening");
+        running.event(change(68), Monotonic(0));
+        assert!(!running.is_spent() && running.rows.iter().all(|row| row.failure.is_none()));
+        // What failed for another reason did not fail for this one.
+        refused(&mut running, ErrorCode::RateLimited);
+        running.event(change(132), Monotonic(0));
+        assert!(running.rows.iter().all(|row| row.failure == Some(ErrorCode::RateLimited.slug())));
     }
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use glimpse_core::Monotonic;
 use glimpse_device::lend::Event;
 use glimpse_page::announce::Announcement;
-use glimpse_page::data;
 use glimpse_page::list::List;
 use glimpse_wire::RecordId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::agent::{self, AgentView, NobodyView, Whom};
+use super::own::OwnView;
 use super::running::{Asked, Ran, Row, Running};
 use super::{Lending, Parting};
 use crate::trouble::Trouble;
@@ -27,7 +27,6 @@ pub(super) enum Stage {
         connecting: bool,
     },
     Asking {
-        peer: Peer,
         words: Vec<String>,
         until: Monotonic,
     },
@@ -56,15 +55,6 @@ pub(super) enum Stage {
     },
 }
 
-/// Who is at the other end, as claimed.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Peer {
-    origin: String,
-    program: String,
-    build: String,
-}
-
 /// The lending, as the page draws it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,7 +72,7 @@ pub(crate) struct LendingView<'a> {
     code: Option<&'a str>,
     site: Option<&'a str>,
     connecting: bool,
-    peer: Option<&'a Peer>,
+    peer: Option<&'a OwnView>,
     agent: Option<&'a AgentView>,
     nobody: Option<&'a NobodyView>,
     /// Minutes that the person may choose.
@@ -93,6 +83,8 @@ pub(crate) struct LendingView<'a> {
     rows: &'a [Row],
     budget: u32,
     opened: u32,
+    /// Whether nothing more can be opened.
+    spent: bool,
     connected: bool,
     viewer: bool,
     asked: Option<&'a Asked>,
@@ -146,6 +138,7 @@ impl Lending {
             rows: &[],
             budget: 0,
             opened: 0,
+            spent: false,
             connected: true,
             viewer: true,
             asked: None,
@@ -166,9 +159,9 @@ impl Lending {
                 view.site = (self.wish.to == Whom::OwnScreen).then_some(site.as_str());
                 view.connecting = *connecting;
             }
-            Stage::Asking { peer, words, until } => {
+            Stage::Asking { words, until } => {
                 (view.stage, view.seconds_left) = ("asking", left(until));
-                (view.peer, view.words) = (Some(peer), words);
+                (view.peer, view.words) = (self.own.as_ref(), words);
             }
             Stage::AskingAgent { offered, until } => {
                 (view.stage, view.seconds_left) = ("asking-agent", left(until));
@@ -180,7 +173,7 @@ impl Lending {
                 (view.rows, view.records) = (&running.rows, running.rows.len());
                 let lent = self.lent();
                 view.more = list.chosen().iter().filter(|record| !lent.contains(record)).count();
-                (view.budget, view.opened) = (running.budget, running.opened);
+                (view.budget, view.opened, view.spent) = (running.budget, running.opened, running.is_spent());
                 (view.connected, view.viewer) = (running.connected, running.viewer);
                 (view.asked, view.session_trouble) = (running.asked.as_ref(), running.trouble.as_ref());
             }
@@ -204,14 +197,10 @@ impl Lending {
                 *connecting = true;
                 None
             }
-            (Event::Peer { peer, words, expires_in, .. }, _) => {
-                let peer = Peer {
-                    origin: data::line(&peer.origin),
-                    program: data::line(&peer.program),
-                    build: data::line(&peer.build),
-                };
+            (Event::Peer { session, peer, words, expires_in }, _) => {
+                self.own = Some(OwnView::of(session, &peer));
                 let words = words.iter().map(ToString::to_string).collect();
-                self.stage = Stage::Asking { peer, words, until: now.plus(expires_in) };
+                self.stage = Stage::Asking { words, until: now.plus(expires_in) };
                 Some(Announcement::urgent("say.asking"))
             }
             (Event::Agent { session, peer, agent, words, expires_in }, _) => {

@@ -296,6 +296,37 @@ async fn a_colleague_gets_the_same_by_a_code_and_a_yes_of_their_own() {
     .await;
 }
 
+#[tokio::test]
+async fn openings_that_are_used_up_are_told_and_more_can_be_allowed() {
+    let desk = Desk::new();
+    let world = world_of(&[&desk]).await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        let (mut browser, _) = asked(&world, &hand, &desk).await;
+        // Before there is a session there is nothing to allow.
+        hand.does(json!({ "type": "allow", "openings": 64 }));
+        hand.does(json!({ "type": "approve-agent", "minutes": 30 }));
+        let unit = session(&mut browser).await.unwrap()[0].0;
+        let shown = hand.until(|shown| shown["lending"]["stage"] == "running").await;
+        let budget = shown["lending"]["budget"].as_u64().unwrap();
+        assert_eq!((budget, &shown["lending"]["spent"]), (4, &json!(false)));
+        for _ in 0..budget {
+            read(&mut browser, unit).await;
+        }
+        let shown = hand.until(|shown| shown["lending"]["opened"] == budget && shown["lending"]["spent"] == true).await;
+        assert_eq!(shown["announcement"]["key"], "say.budget-spent");
+
+        hand.does(json!({ "type": "allow", "openings": 64 }));
+        let shown = hand.until(|shown| shown["lending"]["spent"] == false).await;
+        assert_eq!(shown["lending"]["budget"], budget + 64);
+        // The viewer hears of it as it is pumped.
+        assert_eq!(read(&mut browser, unit).await, b"Dear reader");
+        hand.does(json!({ "type": "end" }));
+        assert_eq!(ended(&mut browser).await, ErrorCode::SessionEnded);
+    })
+    .await;
+}
+
 /// Row 63 of the catalogue, on the phone page: the red screen for each way in which nobody vouches, and no way past it.
 #[tokio::test]
 async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved() {

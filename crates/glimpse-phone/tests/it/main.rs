@@ -21,6 +21,7 @@ mod kit;
 mod lending;
 mod linking;
 mod organisations;
+mod own_screen;
 mod parting;
 mod pushing;
 mod second;
