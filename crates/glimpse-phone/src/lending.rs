@@ -77,6 +77,8 @@ pub(crate) struct Lending {
     titles: Vec<String>,
     /// Fields that are cut out of them: with those that go along with what was chosen.
     withheld: u32,
+    /// Somebody else tried the code, and was refused.
+    crowded: bool,
     /// Counts lendings: what an earlier one still says is dropped.
     turn: u32,
     /// Why it is broken off from here, if it is.
@@ -173,6 +175,7 @@ impl Phone {
                 own: None,
                 titles,
                 withheld: 0,
+                crowded: false,
                 turn,
                 parting: None,
             });

@@ -96,11 +96,15 @@ export const reporting = (send) => button("report", "plain", "agent.report", () 
 /** The same about a screen of one's own: for whoever runs the server, not for an organisation. @param {Send} send */
 export const reportingOwn = (send) => h("div", { class: "report" }, button("report", "plain", "agent.report", () => send({ type: "report" })), h("p", { class: "hint" }, t("own.report.hint")));
 
+/** Somebody else tried the code while it stood here. */
+export const crowded = () => h("p", { class: "notice bad", id: "crowded", hidden: true }, t("asking.crowded"));
+
 export class AskingAgent {
   heading = h("h1", { tabIndex: -1 }, t("agent.asking.title"));
   #send;
   #who = h("div");
   #said = h("div");
+  #crowded = crowded();
   #what = h("section", { class: "granted" });
   #times = h("div");
   #words = h("p", { class: "big-words", lang: "en", dir: "ltr", translate: false });
@@ -119,12 +123,13 @@ export class AskingAgent {
     const words = h("section", {}, h("p", { id: "agent-words" }, t("agent.asking.words")), this.#words);
     this.#words.setAttribute("aria-describedby", "agent-words");
     // What the agent wrote comes after the warning: no length of it pushes that away.
-    this.parts = [this.#who, warning, this.#said, this.#what, this.#times, words, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, yes), reporting(send)];
+    this.parts = [this.#who, this.#crowded, warning, this.#said, this.#what, this.#times, words, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, yes), reporting(send)];
   }
 
   /** @param {Record<string, any>} snapshot */
   draw({ lending }) {
     say(this.#left, clock(lending.secondsLeft));
+    this.#crowded.hidden = !lending.crowded;
     const key = JSON.stringify([lending.agent, lending.titles, lending.offered, lending.withheld]);
     if (key === this.#drawn) return;
     this.#drawn = key;

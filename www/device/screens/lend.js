@@ -8,7 +8,7 @@ import { List } from "../../screens/list.js";
 import { keepFile } from "../file.js";
 import { serversOwn } from "../site.js";
 import { deviceName, troubleText } from "../words.js";
-import { AskingAgent, NoAgent, Whom, reporting, reportingOwn, verified } from "./lend-agent.js";
+import { AskingAgent, NoAgent, Whom, crowded, reporting, reportingOwn, verified } from "./lend-agent.js";
 import { Fields } from "./lend-fields.js";
 import { Finder } from "./lend-finder.js";
 import { More } from "./lend-more.js";
@@ -159,6 +159,7 @@ class Asking {
   #send;
   #who = h("dl", { class: "claims" });
   #odd = h("p", { class: "notice bad", role: "alert", id: "odd", hidden: true });
+  #crowded = crowded();
   #what = h("p", { class: "what" });
   #words = h("div", { class: "word-choice", role: "radiogroup" });
   #left = h("span", { class: "clock", role: "timer", "aria-live": "off" });
@@ -174,12 +175,13 @@ class Asking {
     this.#yes = button("approve", "plain even", "asking.yes", () => this.#picked && this.#send({ type: "approve", words: this.#picked }));
     const no = button("decline", "plain even", "asking.no", () => send({ type: "decline" }));
     const none = button("none-of-these", "quiet", "asking.none", () => send({ type: "decline" }));
-    this.parts = [this.#what, this.#who, this.#odd, h("p", { class: "notice warn" }, t("asking.warning")), h("p", {}, h("strong", {}, t("asking.words"))), this.#words, none, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, this.#yes), reportingOwn(send)];
+    this.parts = [this.#what, this.#who, this.#odd, this.#crowded, h("p", { class: "notice warn" }, t("asking.warning")), h("p", {}, h("strong", {}, t("asking.words"))), this.#words, none, h("p", { class: "left-line" }, t("asking.silence"), " ", this.#left), h("div", { class: "choices even" }, no, this.#yes), reportingOwn(send)];
   }
 
   /** @param {Record<string, any>} snapshot */
   draw({ lending }) {
     say(this.#left, clock(lending.secondsLeft));
+    this.#crowded.hidden = !lending.crowded;
     this.#yes.disabled = !this.#picked;
     const key = lending.words.join();
     if (key === this.#drawn) return;

@@ -85,6 +85,8 @@ pub(crate) struct LendingView<'a> {
     opened: u32,
     /// Whether nothing more can be opened.
     spent: bool,
+    /// Somebody else tried the code, and was refused.
+    crowded: bool,
     connected: bool,
     viewer: bool,
     asked: Option<&'a Asked>,
@@ -139,6 +141,7 @@ impl Lending {
             budget: 0,
             opened: 0,
             spent: false,
+            crowded: self.crowded,
             connected: true,
             viewer: true,
             asked: None,
@@ -192,6 +195,10 @@ impl Lending {
             (Event::Code { code, site, expires_in }, _) => {
                 self.stage = Stage::Code { code, site, until: now.plus(expires_in), connecting: false };
                 Some(Announcement::polite("say.code"))
+            }
+            (Event::Crowded, Stage::Code { .. } | Stage::Asking { .. } | Stage::AskingAgent { .. }) => {
+                let known = core::mem::replace(&mut self.crowded, true);
+                (!known).then(|| Announcement::urgent("say.link-crowded"))
             }
             (Event::Connecting, Stage::Code { connecting, .. }) => {
                 *connecting = true;

@@ -1,6 +1,7 @@
 //! Lending to an agent: who asks is verified before anybody is asked, and where nobody vouches there is no way to say yes.
 
 use core::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use glimpse_core::organisation::{AgentKey, OrganisationKeys};
@@ -228,6 +229,47 @@ async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
             hand.snapshots().iter().all(|shown| !shown.to_string().contains('\u{202E}')),
             "no word turns the others"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t035_a_flood_of_agents_asks_the_customer_once() {
+    let (desk, elsewhere) = (Desk::new(), Desk::new());
+    let world = world_of(&[&desk, &elsewhere]).await;
+    on_one_thread(async {
+        let hand = world.founded("mara").await;
+        let record = hand.adds("Letter", b"Dear reader").await;
+        pins(&hand, &desk).await;
+        let code = code(&hand, &record).await;
+        let mut browser = claims(&world, &desk, Some(desk.vouched()), &code).await;
+        let first = words(&mut browser).await.unwrap();
+        hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
+        for n in 0..100 {
+            let flooding = if n % 2 == 0 { &desk } else { &elsewhere };
+            let mut other = claims(&world, flooding, Some(flooding.vouched()), &code).await;
+            let refused = words(&mut other).await.unwrap_err();
+            assert!(matches!(refused, ErrorCode::Crowded | ErrorCode::RateLimited), "{refused:?}");
+        }
+        // The person is told that somebody else is there, and still sees the one question, about the first.
+        let shown = hand.until(|shown| shown["lending"]["crowded"] == true).await;
+        assert_eq!(
+            (&shown["lending"]["stage"], &shown["lending"]["agent"]["words"]),
+            (&json!("asking-agent"), &json!(first))
+        );
+        // A screen reader says each of the two once: an announcement has its number.
+        let said = |key: &str| -> BTreeSet<u64> {
+            let snapshots = hand.snapshots();
+            let said = snapshots.iter().map(|shown| &shown["announcement"]).filter(|said| said["key"] == key);
+            said.filter_map(|said| said["number"].as_u64()).collect()
+        };
+        assert_eq!((said("say.asking-agent").len(), said("say.link-crowded").len()), (1, 1));
+        // Control: a yes is for the first one.
+        hand.does(json!({ "type": "approve-agent", "minutes": 10 }));
+        let units = session(&mut browser).await.unwrap();
+        assert_eq!(read(&mut browser, units[0].0).await, b"Dear reader");
+        hand.does(json!({ "type": "end" }));
+        ended(&mut browser).await;
     })
     .await;
 }
