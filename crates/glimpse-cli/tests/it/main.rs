@@ -16,6 +16,7 @@ mod files;
 mod lending;
 mod linking;
 mod mending;
+mod organisation;
 mod person;
 mod receiving;
 mod recovering;
