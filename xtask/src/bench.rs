@@ -37,7 +37,7 @@ pub(crate) fn run(root: &Path, quick: bool) -> Result<()> {
         step("content, X-Wing, handshake, natively", || run_to_the_end(&mut bench("glimpse-core", "native", "bench"))),
         // As tested, and so built already: memory hardly depends on optimisation.
         step("memory of sessions", || run_to_the_end(&mut bench("glimpse-server", "sessions", "dev"))),
-        step("live sessions of agents", || run_to_the_end(&mut bench("glimpse-server", "agents", "dev"))),
+        step("live sessions of agents", || run_to_the_end(&mut bench("glimpse-server", "agents", "bench"))),
         step("linking and revoking, few records and many", || {
             run_to_the_end(&mut bench("glimpse-device", "devices", "dev"))
         }),

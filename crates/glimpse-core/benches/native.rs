@@ -92,10 +92,17 @@ fn trail(rng: &mut Random) {
     let word = Destroyed { suite: SUITE, server: server_key, session, head, at: UnixMillis(1), units: 1 };
     let Signed { statement, signature } = server.signing().sign_statement(StatementKind::Destroyed, &word);
     write(Event::Deleted { statement, signature });
+    let verified =
+        |receipts: &[Bytes]| audit(session, &device.signing().public(), &|_| None, Some(&server_key), receipts);
+    // What is measured is what finds one altered signature among all of them.
+    let mut altered = receipts.clone();
+    let last = altered.iter_mut().rev().nth(2).and_then(|receipt| receipt.0.last_mut()).unwrap();
+    *last ^= 1;
+    assert!(verified(&altered).is_err());
     let samples = 5;
     let seconds = median(samples, || {
-        let audited = audit(session, &device.signing().public(), &|_| None, Some(&server_key), &receipts).unwrap();
-        assert!(black_box(audited).deleted.is_some());
+        let audited = black_box(verified(&receipts).unwrap());
+        assert!(audited.deleted.is_some() && audited.openings == OPENINGS);
     });
     tell("receipts_verified", f64::from(u32::try_from(receipts.len()).unwrap()) / seconds, "1/s", samples);
 }

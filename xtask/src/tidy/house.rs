@@ -45,8 +45,8 @@ pub(super) fn manifests(tree: &Tree) -> Vec<Problem> {
 const IN_REAL_TIME: [(&str, &str); 6] = [
     ("crates/glimpse-server/tests/it/slow.rs", "a peer that is slow on a real socket"),
     ("crates/glimpse-server/src/pace.rs", "a peer that is slow on a real socket"),
-    ("crates/glimpse-server/benches/agents.rs", "a server is asked again until it is there"),
-    ("crates/glimpse-server/benches/sessions.rs", "memory is read once it has settled"),
+    ("crates/glimpse-server/benches/agents.rs", "requests are due at even times"),
+    ("crates/glimpse-server/benches/program/mod.rs", "a server is asked again until it is there"),
     ("e2e/src/wait.rs", "the pause between two looks, for all whole-system tests"),
     ("e2e/peers/test_viewer.py", "the pause between two looks at a starting server"),
 ];

@@ -4,6 +4,7 @@ use glimpse_server::test_server::{ScratchFolder, TestServer};
 use glimpse_server::{Settings, SigningKeyError, StartError};
 use glimpse_wire::api::Info;
 use glimpse_wire::ids::SigningKeyBytes;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -24,8 +25,10 @@ fn settings(server: &TestServer) -> Settings {
 }
 
 fn run(server: &TestServer, act: &str) -> Output {
+    // An address that is taken: whatever would serve ends as well, and says something else.
+    let taken = TcpListener::bind("127.0.0.1:0").and_then(|taken| Ok((taken.local_addr()?, taken))).expect("a port");
     let mut command = Command::new(env!("CARGO_BIN_EXE_glimpse-server"));
-    command.args([act, "--listen", "127.0.0.1:0", "--data"]).arg(server.data());
+    command.args([act, "--listen", &taken.0.to_string(), "--data"]).arg(server.data());
     command.arg("--key-file").arg(server.folder().join("glimpse.key"));
     command.env_clear().output().expect("runs")
 }
