@@ -139,7 +139,8 @@ impl Mailboxes {
         self.state().of_device(id, token, now).map(|_| ())
     }
 
-    /// Takes the device's Offer, once. From here on the nameplate can be claimed.
+    /// Takes the device's Offer, once. From here on the nameplate can be claimed, and its device has
+    /// [`DEVICE_AWAY_MILLIS`](glimpse_wire::limits::DEVICE_AWAY_MILLIS) to connect.
     pub(crate) fn put_offer(&self, id: &MailboxId, token: &Hash, offer: Bytes, now: UnixMillis) -> Answer<()> {
         let parsed: Offer = decode(offer.as_slice(), MAX_OFFER)?;
         let mut state = self.state();
@@ -157,6 +158,10 @@ impl Mailboxes {
             Some(_) => Ok(()),
             None => {
                 mailbox.offer = Some(offer);
+                // A device that goes away before it ever connected is gone as one that was there.
+                if !mailbox.device_end.is_connected() {
+                    mailbox.device_away = Some(now);
+                }
                 Ok(())
             }
         }

@@ -78,7 +78,7 @@ pub(super) struct Mailbox {
     /// When it ends by itself; a session, once there is one, ends it instead.
     pub(super) expires: UnixMillis,
     pub(super) session: Option<SessionId>,
-    /// Since when the device, which was connected, is not.
+    /// Since when the device, which is to be there from its Offer on, is not connected.
     pub(super) device_away: Option<UnixMillis>,
     pub(super) over: Option<ErrorCode>,
     /// Which agent claimed it, for purpose agent.

@@ -41,3 +41,25 @@ fn a_code_whose_device_is_gone_cannot_be_claimed() {
     let late = mailboxes.join(&gone.mailbox, &join, NOW.plus(DEVICE_AWAY_MILLIS)).map(|_| ());
     assert_eq!(late, Err(ErrorCode::DeviceOffline), "the code is gone for its device as well");
 }
+
+#[test]
+fn a_code_whose_device_never_came_ends_as_one_whose_device_went() {
+    let mailboxes = Mailboxes::default();
+    let ((gone, _), (slow, join_slow), (unclaimed, _)) = (shown(&mailboxes), shown(&mailboxes), shown(&mailboxes));
+    let viewers = [&gone, &slow].map(|mailbox| {
+        let claimed = mailboxes.claim(&mailbox.nameplate, Purpose::View, None, NOW).expect("claimed");
+        let join = ToServer::Join { token: claimed.token, received: 0 };
+        mailboxes.join(&mailbox.mailbox, &join, NOW).expect("joins")
+    });
+    let late = NOW.plus(DEVICE_AWAY_MILLIS - 1);
+    let _device = mailboxes.join(&slow.mailbox, &join_slow, late).expect("control: it may still come");
+    mailboxes.sweep(late);
+    assert!(mailboxes.is_live(&gone.mailbox), "control: for so long it is waited for");
+    mailboxes.sweep(NOW.plus(DEVICE_AWAY_MILLIS));
+    assert!(mailboxes.is_live(&slow.mailbox), "control: this one came");
+    let [waits, _] = viewers;
+    let told = core::iter::repeat_with(|| mailboxes.next(&waits)).find(|next| !matches!(next, Next::Send(_)));
+    assert!(matches!(told, Some(Next::Over(ErrorCode::DeviceOffline))), "the viewer that waits hears it: {told:?}");
+    let refused = mailboxes.claim(&unclaimed.nameplate, Purpose::View, None, NOW.plus(DEVICE_AWAY_MILLIS));
+    assert_eq!(refused.map(|_| ()).map_err(|problem| problem.code()), Err(ErrorCode::DeviceOffline));
+}

@@ -202,13 +202,13 @@ async fn t063_a_grant_to_who_is_not_vouched_for_any_more_is_refused() {
     let phone = Phone::new(&server).await;
     let mut clerk = house.recruit(now).await;
     let credential =
-        organisation::Credential { not_after: now.plus(10_000), ..house.credential(&clerk, Role::Agent, now) };
+        organisation::Credential { not_after: now.plus(5_000), ..house.credential(&clerk, Role::Agent, now) };
     house.vouch(&credential).await.ok();
     clerk.sign_in().await;
     let mailbox = phone.show_code_to_agents().await;
     let claimed: Claimed = clerk.claim(&mailbox).await.json();
     let visit = phone.visit_of(mailbox, claimed, vec![unit().1]).await;
-    clock.advance(Duration::from_secs(10));
+    clock.advance(Duration::from_secs(5));
     assert_eq!(phone.register(&visit).await.code(), ErrorCode::CredentialInvalid);
     house.vouch(&organisation::Credential { not_after: now.plus(60_000), ..credential }).await.ok();
     assert_eq!(phone.register(&visit).await.status, StatusCode::CREATED, "control");

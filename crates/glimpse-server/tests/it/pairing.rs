@@ -124,6 +124,8 @@ async fn t015_a_code_dies_by_time_by_cancelling_and_by_use() {
     assert_eq!(claim(&used).await.code(), ErrorCode::CodeExpired);
     // Control: in time, a fresh code works.
     let fresh = phone.show_code().await;
+    let mut device = Socket::join(&server, &fresh.mailbox, fresh.token, 0).await;
+    device.joined().await;
     clock.advance(Duration::from_millis(119_999));
     claim(&fresh).await.ok();
 }
@@ -184,7 +186,11 @@ async fn a_device_that_goes_and_does_not_come_back_ends_its_code() {
     back_viewer.send(&ToServer::Send { seq: 0, body: message(0) }).await;
     assert_eq!(returned.hear().await, Some(ToEnd::Deliver { seq: 0, body: message(0) }));
     claim(&unclaimed).await.ok();
-    claim(&never_there).await.ok();
+    assert_eq!(
+        claim(&never_there).await.code(),
+        ErrorCode::DeviceOffline,
+        "one that never came is as gone as one that went"
+    );
 }
 
 #[tokio::test]
