@@ -149,7 +149,7 @@ impl<B: Borrow<Browser>> Worn<B> {
         let face = self.face().await?.borrow();
         face.screen("choose").await?;
         let chosen = format!(
-            "const r = [...document.querySelectorAll('.row')].find(r => r.textContent === {}); \
+            "const r = [...document.querySelectorAll('.row')].find(r => r.querySelector('.row-title').textContent === {}); \
              if (r?.getAttribute('aria-pressed') === 'false') r.click(); return r?.getAttribute('aria-pressed') === 'true'",
             json!(title)
         );

@@ -43,10 +43,16 @@ export class Choose {
     if (key === this.#drawn) return;
     this.#drawn = key;
     const held = document.activeElement?.id;
-    const row = (/** @type {any} */ each) => h("li", {}, h("button", { type: "button", class: "row", dir: "auto", id: `row-${each.unit}`, "aria-pressed": String(each.chosen), onclick: () => this.#send({ type: "choose", unit: each.unit, chosen: !each.chosen }) }, each.title));
+    const row = (/** @type {any} */ each) => h("li", {}, h("button", { type: "button", class: "row", dir: "auto", id: `row-${each.unit}`, "aria-pressed": String(each.chosen), onclick: () => this.#send({ type: "choose", unit: each.unit, chosen: !each.chosen }) }, h("span", { class: "row-title" }, each.title || t("record.untitled")), noteOf(each)));
     fill(this.#rows, ...list.rows.map(row));
     if (held?.startsWith("row-")) document.getElementById(held)?.focus({ preventScroll: true });
   }
+}
+
+/** What is to be said of a record before it is lent, as the phone's list says it. @param {Record<string, any>} row */
+function noteOf({ mark, author, approved }) {
+  const note = mark === "tampered" || mark === "unsigned" ? [t(`mark.${mark}`)] : author === null || approved ? null : parts("record.from.not", { author });
+  return note && h("span", { class: "row-note" }, ...note);
 }
 
 class Waiting {

@@ -10,6 +10,7 @@ use glimpse_wire::Salt;
 use serde::{Deserialize, Serialize};
 
 use crate::intent::Secret;
+use crate::linking::Form;
 use crate::phone::{MIN_PASSPHRASE, Phone};
 use crate::prefs::{self, Prefs};
 use crate::pushing::PushView;
@@ -26,6 +27,33 @@ pub enum Keyed {
     /// Wants to found an account whose keys it opens beside the passphrase.
     Create {
         /// The name that a viewer reads; may be empty.
+        name: String,
+        /// What the authenticator calls it.
+        credential: Vec<u8>,
+        /// What it was given.
+        salt: [u8; 32],
+        /// Keys lie under this as well.
+        passphrase: Secret,
+    },
+    /// Wants into an account, with keys that it opens beside the passphrase.
+    Join {
+        /// How the two come by a code.
+        form: Form,
+        /// What the other device shows, where it was typed or scanned here.
+        #[serde(default)]
+        code: Option<Secret>,
+        /// The name of this device; may be empty.
+        name: String,
+        /// What the authenticator calls it.
+        credential: Vec<u8>,
+        /// What it was given.
+        salt: [u8; 32],
+        /// Keys lie under this as well.
+        passphrase: Secret,
+    },
+    /// Wants an account back, on a device whose keys it opens beside the passphrase.
+    Restore {
+        /// What the device is to be called; may be empty.
         name: String,
         /// What the authenticator calls it.
         credential: Vec<u8>,
@@ -57,6 +85,18 @@ impl Keyed {
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
         tagged::from_str(json)
+    }
+}
+
+/// A passkey that was made, and what it gave.
+pub(crate) struct NewPasskey {
+    passkey: Passkey,
+    secret: PasskeySecret,
+}
+
+impl fmt::Debug for NewPasskey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewPasskey(redacted)")
     }
 }
 
@@ -133,8 +173,16 @@ impl Phone {
         match keyed {
             Keyed::Unlock => self.unlock_by_passkey(secret),
             Keyed::Create { name, credential, salt, passphrase } => {
-                let passkey = Passkey { credential, salt: Salt(salt) };
-                self.create(name, passphrase, Some((passkey, secret)));
+                let passkey = NewPasskey { passkey: Passkey { credential, salt: Salt(salt) }, secret };
+                self.create(name, passphrase, Some(passkey));
+            }
+            Keyed::Join { form, code, name, credential, salt, passphrase } => {
+                let passkey = NewPasskey { passkey: Passkey { credential, salt: Salt(salt) }, secret };
+                self.join(form, code.as_ref(), name, passphrase, Some(passkey));
+            }
+            Keyed::Restore { name, credential, salt, passphrase } => {
+                let passkey = NewPasskey { passkey: Passkey { credential, salt: Salt(salt) }, secret };
+                self.take_passphrase(&name, &passphrase, Some(passkey));
             }
             Keyed::Add { credential, salt, passphrase } => {
                 self.add_passkey(Passkey { credential, salt: Salt(salt) }, secret, passphrase);
@@ -150,6 +198,14 @@ impl Phone {
             self.change(State::empty);
         }
         unlocked
+    }
+
+    /// Lets a passkey open the keys of a device that has just come to be, where one was made for it.
+    pub(crate) async fn keep_passkey(&self, device: &Device, made: Option<NewPasskey>) -> Result<(), DeviceError> {
+        let Some(NewPasskey { passkey, secret }) = made else { return Ok(()) };
+        device.add_passkey(&passkey, &secret).await?;
+        self.change(|state| state.passkey = Some(passkey));
+        Ok(())
     }
 
     fn unlock_by_passkey(&self, secret: PasskeySecret) {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use futures_channel::oneshot;
 use glimpse_device::home::Home;
 use glimpse_device::listing::Listing;
-use glimpse_device::passkey::{self, Passkey, PasskeySecret};
+use glimpse_device::passkey;
 use glimpse_device::recovery::was_begun;
 use glimpse_device::surroundings::Surroundings;
 use glimpse_device::{Device, DeviceError, Ground, Local};
@@ -16,7 +16,7 @@ use glimpse_wire::UnixMillis;
 
 use crate::face::Face;
 use crate::intent::{Intent, Secret};
-use crate::keeping::Proof;
+use crate::keeping::{NewPasskey, Proof};
 use crate::lending::Act;
 use crate::linking::Step;
 use crate::locking::Watch;
@@ -162,7 +162,7 @@ impl Phone {
             Intent::Report => self.report(),
             Intent::Link { form, code } => self.link(form, code.as_ref()),
             Intent::Joining { wanted } => self.joining(wanted),
-            Intent::Join { form, code, name, passphrase } => self.join(form, code.as_ref(), name, passphrase),
+            Intent::Join { form, code, name, passphrase } => self.join(form, code.as_ref(), name, passphrase, None),
             Intent::Resume { passphrase } => self.resume(passphrase),
             Intent::LinkApprove { words } => self.step(Step::Approve(words)),
             Intent::LinkNone => self.step(Step::NoneOfThese),
@@ -264,22 +264,13 @@ impl Phone {
         &*self.0.ground.machine
     }
 
-    pub(crate) fn create(&self, name: String, passphrase: Secret, passkey: Option<(Passkey, PasskeySecret)>) {
+    pub(crate) fn create(&self, name: String, passphrase: Secret, passkey: Option<NewPasskey>) {
         if passphrase.as_str().chars().count() < MIN_PASSPHRASE {
             return self.change(|state| state.failed(Trouble::new("passphrase-short")));
         }
         self.run_busy("creating", |phone| async move {
             let device = Device::create(phone.0.ground.clone(), name.trim(), passphrase.as_bytes()).await?;
-            let sealed = match passkey {
-                None => Ok(()),
-                Some((passkey, secret)) => {
-                    let sealed = device.add_passkey(&passkey, &secret).await;
-                    if sealed.is_ok() {
-                        phone.change(|state| state.passkey = Some(passkey));
-                    }
-                    sealed
-                }
-            };
+            let sealed = phone.keep_passkey(&device, passkey).await;
             // There is an account, whatever became of the passkey.
             phone.unlocked(device);
             sealed

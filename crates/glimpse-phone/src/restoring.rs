@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use self::typed::{BadRow, Typed, Wrong};
 use crate::intent::Secret;
+use crate::keeping::NewPasskey;
 use crate::kit::Pages;
 use crate::phone::{MIN_PASSPHRASE, Phone};
 use crate::state::{Busy, Gate, State};
@@ -61,6 +62,7 @@ pub(crate) struct Restoring {
     stage: Stage,
     name: String,
     passphrase: Zeroizing<Vec<u8>>,
+    passkey: Option<NewPasskey>,
     shares: Vec<Share>,
     typed: Typed,
     said: Option<Said>,
@@ -138,6 +140,7 @@ impl Restoring {
             stage: Stage::Passphrase,
             name: String::new(),
             passphrase: Zeroizing::default(),
+            passkey: None,
             shares: Vec::new(),
             typed: Typed::default(),
             said: None,
@@ -280,7 +283,7 @@ impl Phone {
                     state.trouble = None;
                 }
             }),
-            RestoreAct::Passphrase { name, passphrase } => self.take_passphrase(&name, &passphrase),
+            RestoreAct::Passphrase { name, passphrase } => self.take_passphrase(&name, &passphrase, None),
             RestoreAct::Type { text } => self.at_typing(|restoring| restoring.typed = Typed::of(&text)),
             RestoreAct::Take => self.at_typing(|restoring| {
                 if !restoring.typed.text.is_empty() {
@@ -309,7 +312,8 @@ impl Phone {
         });
     }
 
-    fn take_passphrase(&self, name: &str, passphrase: &Secret) {
+    /// Takes under what the keys on this device are to lie, and what is to open them as well.
+    pub(crate) fn take_passphrase(&self, name: &str, passphrase: &Secret, passkey: Option<NewPasskey>) {
         let Some(begun) = self.look(|state| state.restoring.as_ref().map(|restoring| restoring.begun)) else { return };
         if !begun && passphrase.as_str().chars().count() < MIN_PASSPHRASE {
             return self.change(|state| state.failed(Trouble::new("passphrase-short")));
@@ -320,13 +324,12 @@ impl Phone {
                 // Before anybody types shares for it.
                 try_passphrase(&phone.0.ground, &passphrase).await?;
                 if let Some(device) = went_through(&phone.0.ground, &passphrase).await? {
-                    phone.came_back(device);
-                    return Ok(());
+                    return phone.came_back(device, passkey).await;
                 }
             }
             phone.change(|state| {
                 if let Some(restoring) = state.restoring() {
-                    (restoring.name, restoring.passphrase) = (name, passphrase);
+                    (restoring.name, restoring.passphrase, restoring.passkey) = (name, passphrase, passkey);
                     restoring.stage = Stage::Typing;
                 }
             });
@@ -357,8 +360,14 @@ impl Phone {
             let restored = phone.restored(&keys, wish).await;
             match restored {
                 Ok(Restored::Done(device)) => {
-                    phone.came_back(*device);
-                    phone.change(|state| state.busy = None);
+                    let passkey = phone.change(|state| state.restoring()?.passkey.take());
+                    let sealed = phone.came_back(*device, passkey).await;
+                    phone.change(|state| {
+                        state.busy = None;
+                        if let Err(error) = &sealed {
+                            state.failed(Trouble::from(error));
+                        }
+                    });
                 }
                 Ok(Restored::Waiting { due, now }) => phone.change(|state| {
                     state.busy = None;
@@ -421,13 +430,16 @@ impl Phone {
     }
 
     /// The account is here, and nowhere else.
-    fn came_back(&self, device: glimpse_device::Device) {
+    async fn came_back(&self, device: glimpse_device::Device, passkey: Option<NewPasskey>) -> Result<(), DeviceError> {
+        let sealed = self.keep_passkey(&device, passkey).await;
         self.change(|state| {
             state.restoring = None;
             state.announce(Announcement::polite("say.account-back"));
         });
         // What is sensitive is sealed anew with the first look at the list.
         self.unlocked(device);
+        // It is back, whatever became of the passkey.
+        sealed
     }
 }
 

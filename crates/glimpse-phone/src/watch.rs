@@ -145,7 +145,7 @@ impl Watch {
             Ok(way) => way,
             Err(trouble) => return self.phone.change(|state| state.failed(trouble)),
         };
-        let newcomer = Newcomer { name, passphrase: pin, by: Some(BY_PHONE) };
+        let newcomer = Newcomer { name, passphrase: pin, passkey: None, by: Some(BY_PHONE) };
         self.phone.run(|phone| async move {
             phone.clone().bring_in(way, newcomer).await;
             // There is no room for a screen that says how it went.

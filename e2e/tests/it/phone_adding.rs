@@ -54,6 +54,39 @@ async fn measurements_become_a_chart_and_a_text_gets_a_new_version(kind: Kind) -
     Ok(())
 }
 
+/// The same where a device comes into an account that is there already.
+#[tokio::test]
+async fn a_device_that_joined_with_a_passkey_opens_by_it() -> Result<()> {
+    let server = Server::named().await?;
+    let first = Phone::with_account(&server.named_url(), "Mara Lind").await?;
+    let phone = Phone::blank(&server.named_url()).await?;
+    let _authenticator = phone.authenticator().await?;
+    phone.load("start").await?;
+    phone.browser.tap("to-join").await?;
+    phone.browser.screen("join").await?;
+    let ticked =
+        async || (phone.browser.value("document.getElementById('quick').checked").await.ok()? == true).then_some(());
+    until("a passkey is offered", ticked).await?;
+    phone.browser.write("passphrase", PASSPHRASE).await?;
+    phone.browser.write("again", PASSPHRASE).await?;
+    phone.browser.tap("link-digits").await?;
+    let code = phone.browser.told(".code-place .big-code", "textContent").await?;
+    first.go("more").await?;
+    first.browser.tap("more-devices").await?;
+    first.browser.tap("devices-link").await?;
+    first.browser.screen("link").await?;
+    first.browser.write("link-code", &code).await?;
+    first.browser.tap("link-typed").await?;
+    let words = phone.browser.told(".big-words", "textContent").await?;
+    first.browser.shows("#link-approve").await?;
+    first.choose_words(&words).await?;
+    first.browser.tap("link-approve").await?;
+    phone.browser.shows("#link-close").await?;
+    phone.lock().await?;
+    phone.browser.tap("gate-passkey").await?;
+    phone.browser.screen("records").await
+}
+
 /// A device that can hold a passkey itself founds with one unless the person takes the tick away. In Chromium alone: of an
 /// authenticator that is not there, only its debugger makes one that gives a secret for a passkey.
 #[tokio::test]

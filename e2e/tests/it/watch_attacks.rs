@@ -32,7 +32,7 @@ const OUT_OF_SIGHT: &str = "let away = false; Object.defineProperty(Document.pro
     addEventListener('covered', () => { away = true; document.dispatchEvent(new Event('visibilitychange')) })";
 
 /// Whoever types a code is told that there is nobody any more.
-async fn nobody_answers(viewer: &Browser, site: &str, code: &str) -> Result<()> {
+pub(crate) async fn nobody_answers(viewer: &Browser, site: &str, code: &str) -> Result<()> {
     viewer.go(site).await?;
     viewer.type_code(code).await?;
     let told = viewer.failure().await?;
@@ -220,6 +220,10 @@ async fn t035_a_flood_asks_nothing_of_the_watch_and_a_code_asks_once(kind: Kind)
     face.reads(TITLE).await?;
     face.screen("choose").await?;
     assert_eq!(face.value(QUESTIONS).await?, json!(0), "they ask nothing");
+    let marked = "[...document.querySelectorAll('.row')].filter(r => r.textContent.includes('Not approved')) \
+        .map(r => r.querySelector('.row-title').textContent).sort()";
+    let adverts: Vec<String> = (0..8).map(|each| format!("Advert {each}")).collect();
+    assert_eq!(face.value(marked).await?, json!(adverts), "each says that it waits, and the owner's own does not");
 
     // Everybody who heard the code types it: one of them is asked about.
     let code = worn.lend(TITLE).await?;

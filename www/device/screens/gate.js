@@ -1,9 +1,9 @@
 // Before the keys are there: founding an account, or unlocking it.
 
 import { fill, h, say } from "../../dom.js";
-import { Unable, ask, builtIn, make, offered, whyNot } from "../passkey.js";
+import { ask, whyNot } from "../passkey.js";
+import { Quick } from "../quick.js";
 import { t } from "../../text.js";
-import { tick } from "../tick.js";
 
 /** The least that a passphrase may have; the Worker checks it again. */
 const SHORTEST = 8;
@@ -48,29 +48,16 @@ export class Gate {
     const again = field("again", "password", "start.again", { autocomplete: "new-password" });
     const wrong = h("p", { class: "field-error", role: "alert" });
     const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...name.all, h("p", { class: "hint" }, t("start.name.hint")), ...first.all, h("p", { class: "hint" }, t("start.passphrase.hint")), ...again.all, wrong, this.#go);
-    // One gesture instead of a passphrase each time, where the browser can.
-    const quick = tick("quick", "start.passkey");
-    const quickly = h("div", { hidden: true }, quick.all, h("p", { class: "hint" }, t("start.passkey.hint")));
-    wrong.before(quickly);
-    void offered().then((able) => (quickly.hidden = !able));
-    void builtIn().then((able) => (quick.input.checked = able));
+    const quick = new Quick();
+    wrong.before(quick.element);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       if (this.#go.disabled) return;
       if ([...first.input.value].length < SHORTEST) return this.#refuse(wrong, "start.short", first.input);
       if (first.input.value !== again.input.value) return this.#refuse(wrong, "start.differ", again.input);
       say(wrong, "");
-      const told = { type: "create", name: name.input.value, passphrase: first.input.value };
-      if (quick.input.checked) {
-        try {
-          const { passkey, secret } = await make(told.name);
-          this.#send({ type: "keyed", told: { ...told, ...passkey }, secret }, [secret]);
-        } catch (error) {
-          // The account is founded when the person says so once more, without.
-          quick.input.checked = false;
-          return this.#refuse(wrong, error instanceof Unable ? "start.passkey.unable" : "start.passkey.cancelled", quick.input);
-        }
-      } else this.#send(told);
+      const missing = await quick.send(this.#send, { type: "create", name: name.input.value, passphrase: first.input.value });
+      if (missing) return say(wrong, t(missing));
       // Typed once more, should it be needed: it does not stand in the page meanwhile.
       first.input.value = again.input.value = "";
     });

@@ -3,6 +3,7 @@
 import { fill, h, say } from "../../dom.js";
 import { t } from "../../text.js";
 import { button, CodeForm, LinkingScreen } from "../linking.js";
+import { Quick } from "../quick.js";
 import { field } from "./gate.js";
 
 /** The least that a passphrase may have; the Worker checks it again. */
@@ -25,16 +26,18 @@ class Choose {
       say(wrong, t(key, { count: SHORTEST }));
       input.focus();
     };
-    const go = (/** @type {string} */ form, /** @type {string | undefined} */ code) => {
+    const quick = new Quick();
+    const go = async (/** @type {string} */ form, /** @type {string | undefined} */ code) => {
       if ([...first.input.value].length < SHORTEST) return refuse("start.short", first.input);
       if (first.input.value !== again.input.value) return refuse("start.differ", again.input);
       say(wrong, "");
-      send({ type: "join", form, code, name: name.input.value, passphrase: first.input.value });
+      const missing = await quick.send(send, { type: "join", form, code, name: name.input.value, passphrase: first.input.value });
+      if (missing) say(wrong, t(missing));
     };
     this.#code = new CodeForm(send, go, { show: "join.show.title", type: "join.type.title", hint: "join.type.hint" });
     // A form, so that a browser that keeps passphrases knows what it sees; nothing is sent by it.
     const stay = (/** @type {Event} */ event) => event.preventDefault();
-    const form = h("form", { class: "card-form", onsubmit: stay }, ...name.all, h("p", { class: "hint" }, t("join.name.hint")), ...first.all, h("p", { class: "hint" }, t("start.passphrase.hint")), ...again.all, wrong);
+    const form = h("form", { class: "card-form", onsubmit: stay }, ...name.all, h("p", { class: "hint" }, t("join.name.hint")), ...first.all, h("p", { class: "hint" }, t("start.passphrase.hint")), ...again.all, quick.element, wrong);
     const old = field("resume-passphrase", "password", "join.resume.passphrase", { autocomplete: "current-password" });
     this.#resumeGo = button("resume-go", "primary wide", "join.resume.go", () => {
       if (!old.input.value) return old.input.focus();

@@ -3,6 +3,7 @@
 import { fill, h, say } from "../../dom.js";
 import { number, t, time } from "../../text.js";
 import { wipe } from "../kit-pages.js";
+import { Quick } from "../quick.js";
 import { field } from "./gate.js";
 import { drawnKit } from "./kit.js";
 
@@ -64,17 +65,20 @@ export class Screen {
     const first = field("passphrase", "password", begun ? "restore.passphrase.begun" : "start.passphrase", { autocomplete: begun ? "current-password" : "new-password" });
     const again = field("again", "password", "start.again", { autocomplete: "new-password" });
     const wrong = h("p", { class: "field-error", role: "alert" });
+    const quick = new Quick();
     const go = h("button", { type: "submit", class: "primary wide", id: "restore-go" }, t("restore.next"));
     const fresh = begun ? [...first.all] : [...name.all, h("p", { class: "hint" }, t("restore.name.hint")), ...first.all, h("p", { class: "hint" }, t("start.passphrase.hint")), ...again.all];
-    const form = h("form", { class: "card-form", novalidate: "" }, ...fresh, wrong, go);
-    form.addEventListener("submit", (event) => {
+    const form = h("form", { class: "card-form", novalidate: "" }, ...fresh, quick.element, wrong, go);
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const short = !begun && [...first.input.value].length < SHORTEST;
       const differ = !begun && first.input.value !== again.input.value;
       say(wrong, short ? t("start.short", { count: SHORTEST }) : differ ? t("start.differ") : "");
       if (short || !first.input.value) return first.input.focus();
       if (differ) return again.input.focus();
-      this.#send({ type: "restore", act: "passphrase", name: name.input.value, passphrase: first.input.value });
+      const told = { name: name.input.value, passphrase: first.input.value };
+      const missing = await quick.send(this.#send, { type: "restore", act: "passphrase", ...told }, { type: "restore", ...told });
+      if (missing) return say(wrong, t(missing));
       first.input.value = again.input.value = "";
     });
     fill(this.#body, h("p", { class: "lead" }, t(begun ? "restore.begun" : "restore.lead")), form);

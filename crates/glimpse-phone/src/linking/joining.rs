@@ -11,6 +11,7 @@ use glimpse_page::data;
 use super::{Done, Form, Role, Stage, way};
 use crate::devices::short;
 use crate::intent::Secret;
+use crate::keeping::NewPasskey;
 use crate::phone::{MIN_PASSPHRASE, Phone};
 use crate::state::{Gate, Place};
 use crate::trouble::Trouble;
@@ -22,6 +23,8 @@ pub(crate) struct Newcomer {
     pub(crate) name: String,
     /// Its keys lie under this.
     pub(crate) passphrase: Secret,
+    /// What opens them as well.
+    pub(crate) passkey: Option<NewPasskey>,
     /// The way to the server, for a device that has none of its own.
     pub(crate) by: Option<&'static str>,
 }
@@ -39,7 +42,14 @@ impl Phone {
     }
 
     /// Brings this device into an account.
-    pub(crate) fn join(&self, form: Form, code: Option<&Secret>, name: String, passphrase: Secret) {
+    pub(crate) fn join(
+        &self,
+        form: Form,
+        code: Option<&Secret>,
+        name: String,
+        passphrase: Secret,
+        passkey: Option<NewPasskey>,
+    ) {
         if !self.may_join() {
             return;
         }
@@ -47,7 +57,7 @@ impl Phone {
             return self.change(|state| state.failed(Trouble::new("passphrase-short")));
         }
         match way(form, code) {
-            Ok(way) => self.run(|phone| phone.bring_in(way, Newcomer { name, passphrase, by: None })),
+            Ok(way) => self.run(|phone| phone.bring_in(way, Newcomer { name, passphrase, passkey, by: None })),
             Err(trouble) => self.change(|state| state.failed(trouble)),
         }
     }
@@ -67,14 +77,21 @@ impl Phone {
             state.joining = true;
             state.begin_linking(Role::Joiner, commands)
         });
-        let Newcomer { name, passphrase, by } = newcomer;
+        let Newcomer { name, passphrase, passkey, by } = newcomer;
         // A browser has no serial number that it would tell.
         let (name, serial) = (name.trim().to_owned(), String::new());
         let plan = Join { name, serial, passphrase: passphrase.as_bytes(), phone: by.map(str::to_owned) };
         let shown = self.clone();
         let mut show = move |event| shown.linking_heard(turn, event);
         match join(&self.0.ground, plan, way, &mut heard, &mut show).await {
-            Ok(device) => self.joined(turn, device),
+            Ok(device) => {
+                let sealed = self.keep_passkey(&device, passkey).await;
+                self.joined(turn, device);
+                // It is in the account, whatever became of the passkey.
+                if let Err(error) = sealed {
+                    self.change(|state| state.failed(Trouble::from(&error)));
+                }
+            }
             Err(error) => {
                 self.linking_over(turn, Err(error));
                 self.look_for_begun().await;

@@ -263,6 +263,43 @@ async fn an_account_is_founded_with_a_passkey() {
 }
 
 #[tokio::test]
+async fn a_device_that_joins_with_a_passkey_is_opened_by_it() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let mara = world.founded("mara").await;
+        for (name, secret, opens) in [("tablet", SECRET, true), ("laptop", [0; 32], false)] {
+            mara.goes("link");
+            mara.does(json!({ "type": "link", "form": "digits", "code": null }));
+            let shown = mara.until(|shown| shown["linking"]["stage"] == "code").await;
+            let hand = world.phone(name);
+            hand.screen("start").await;
+            hand.does(json!({ "type": "joining", "wanted": true }));
+            let told = json!({
+                "type": "join", "form": "typed", "code": shown["linking"]["code"], "name": name,
+                "credential": [1, 2, 3], "salt": vec![7; 32], "passphrase": PASSPHRASE,
+            });
+            hand.phone.keyed(Keyed::from_json(&told.to_string()).unwrap(), secret.into());
+            let words = hand.until(|shown| shown["linking"]["stage"] == "words").await;
+            mara.until(|shown| shown["linking"]["stage"] == "asked").await;
+            mara.does(json!({ "type": "link-approve", "words": words["linking"]["words"][0] }));
+            mara.until(|shown| !shown["linking"]["done"].is_null()).await;
+            let shown = hand.until(|shown| !shown["linking"]["done"].is_null()).await;
+            assert_eq!(shown["passkey"].is_null(), !opens);
+            let again = world.phone(name);
+            again.screen("locked").await;
+            assert_eq!(unlocks(&again, SECRET).await.is_ok(), opens);
+            if !opens {
+                assert_eq!(hand.trouble().await, "passkey", "it is in the account, and the person hears of it");
+                again.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+                again.screen("records").await;
+            }
+            mara.does(json!({ "type": "close-linking" }));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_passkey_opens_beside_the_passphrase_and_a_copy_opens_with_neither() {
     let world = World::start().await;
     on_one_thread(async {

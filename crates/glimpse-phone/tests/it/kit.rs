@@ -1,6 +1,7 @@
 //! The recovery kit from the screen: made, put on paper, used, replaced.
 
 use glimpse_core::recovery::{Plan, Share};
+use glimpse_phone::Keyed;
 use serde_json::{Value, json};
 
 use crate::family::beside;
@@ -197,6 +198,40 @@ async fn an_account_comes_back_from_two_pages_and_each_slip_is_named() {
         newest.until(|shown| shown["restore"]["stage"] == "printing").await;
         newest.does(json!({ "type": "restore", "act": "kept" }));
         newest.until(|shown| row(shown, "Letter").is_some()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_that_comes_back_with_a_passkey_is_opened_by_it() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let mara = world.founded("mara").await;
+        let first = kit(&mara).await;
+        let hand = world.phone("new");
+        hand.screen("start").await;
+        hand.does(json!({ "type": "restore", "act": "begin" }));
+        hand.screen("restore").await;
+        let told = json!({
+            "type": "restore", "name": "New phone", "credential": [1, 2, 3], "salt": vec![7; 32], "passphrase": NEW,
+        });
+        hand.phone.keyed(Keyed::from_json(&told.to_string()).unwrap(), [9; 32].into());
+        hand.until(|shown| shown["restore"]["stage"] == "typing" && shown["busy"].is_null()).await;
+        assert!(hand.now()["passkey"].is_null(), "there are no keys yet");
+        gives(&hand, &first[0]);
+        gives(&hand, &first[1]);
+        hand.does(json!({ "type": "restore", "act": "go" }));
+        hand.until(|shown| shown["restore"]["stage"] == "printing").await;
+        hand.does(json!({ "type": "restore", "act": "kept" }));
+        let shown = hand.until(|shown| shown["screen"] == "records" && shown["busy"].is_null()).await;
+        assert_eq!(shown["passkey"]["credential"], json!([1, 2, 3]));
+        for (secret, opens) in [([8; 32], false), ([9; 32], true)] {
+            let again = world.phone("new");
+            again.screen("locked").await;
+            again.phone.keyed(Keyed::Unlock, secret.into());
+            let shown = again.until(|shown| shown["busy"].is_null()).await;
+            assert_eq!(shown["screen"] == "records", opens, "control: another secret opens nothing");
+        }
     })
     .await;
 }
