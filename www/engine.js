@@ -12,8 +12,6 @@ const LOOK_MILLIS = 2_500;
 export class Engine {
   /** @type {Worker | null} */
   #worker = null;
-  /** @type {string} */
-  #url;
   /** @type {ArrayBuffer} */
   #wasm;
   /** Modules that are not needed at first, by the id of their link: each comes with one of its intents. */
@@ -27,21 +25,11 @@ export class Engine {
   #heard = false;
   #watch = 0;
 
-  /** @param {ArrayBuffer} worker @param {ArrayBuffer} wasm @param {Record<string, string[]>} later */
-  constructor(worker, wasm, later) {
+  /** @param {string} trusted @param {ArrayBuffer} wasm @param {Record<string, string[]>} later */
+  constructor(trusted, wasm, later) {
     this.#later = later;
-    this.#url = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
+    this.#trusted = trusted;
     this.#wasm = wasm;
-    const own = this.#url;
-    const rules = {
-      /** @param {string} url */
-      createScriptURL(url) {
-        if (url !== own) throw new TypeError("only the page's own worker");
-        return url;
-      },
-    };
-    const types = /** @type {any} */ (globalThis).trustedTypes;
-    this.#trusted = types?.createPolicy("glimpse-worker", rules).createScriptURL(own) ?? own;
   }
 
   /**
@@ -50,7 +38,13 @@ export class Engine {
    * @returns {Promise<Engine>}
    */
   static async load(later) {
-    return new Engine(...(await Promise.all([file("worker"), file("wasm")])), later);
+    const [worker, wasm] = await Promise.all([file("worker"), file("wasm")]);
+    return new Engine(trust(worker), wasm, later);
+  }
+
+  /** Another one, of the same checked bytes, for a second Worker. @param {Record<string, string[]>} later @returns {Engine} */
+  beside(later) {
+    return new Engine(this.#trusted, this.#wasm, later);
   }
 
   /**
@@ -125,9 +119,27 @@ export class Engine {
   /** Ends the Worker: its memory, and every key in it, is gone. */
   stop() {
     clearInterval(this.#watch);
-    this.#worker?.terminate();
+    if (this.#worker) {
+      // What is still on its way from it is for nobody.
+      this.#worker.onmessage = this.#worker.onerror = this.#worker.onmessageerror = null;
+      this.#worker.terminate();
+    }
     this.#worker = null;
   }
+}
+
+/** The address of a Worker made of checked bytes: the one that this page lets run. @param {ArrayBuffer} worker @returns {string} */
+function trust(worker) {
+  const own = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
+  const rules = {
+    /** @param {string} url */
+    createScriptURL(url) {
+      if (url !== own) throw new TypeError("only the page's own worker");
+      return url;
+    },
+  };
+  const types = /** @type {any} */ (globalThis).trustedTypes;
+  return types?.createPolicy("glimpse-worker", rules).createScriptURL(own) ?? own;
 }
 
 /** The bytes of a file that the page pins under this id. @param {string} id @returns {Promise<ArrayBuffer>} */

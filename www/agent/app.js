@@ -36,14 +36,20 @@ const SCREENS = { agent: Desk, ledger: Ledger, wait: Wait, session: Session };
 const OUTCOME_MILLIS = 2_000;
 /** How long the question of what came of it stands, where somebody else ended the session. */
 const ASKING_MILLIS = 120_000;
+/** How often the desk is told that somebody is there. */
+const TOUCH_MILLIS = 20_000;
+/** What is for the desk; everything else is for the viewer. */
+const FOR_DESK = ["link", "enrol", "sign-in", "asserted", "not-asserted", "returned", "again", "look", "outcome", "over", "ledger", "desk", "present", "sign-out", "forget"];
 /** The ends after which it is asked. */
 const ASKED_AFTER = ["session-ended", "session-expired", "session-idle"];
 
 export class Page {
   /** @type {Around | null} */
   #around;
-  /** @type {Engine | null} */
+  /** The desk: signed in or not. @type {Engine | null} */
   #engine = null;
+  /** Beside it, for one look: the Worker with the keys, which ends with it. @type {Engine | null} */
+  #viewer = null;
   /** @type {any} */
   #screen = null;
   #name = "";
@@ -94,7 +100,8 @@ export class Page {
       /** @type {HTMLSelectElement} */ (byId("language")).value = language;
       await choose(language);
       if (!able()) throw new Stop("unsupported-browser");
-      this.#engine = await Engine.load({ reader: ["submit", "open"] });
+      this.#engine = await Engine.load({});
+      this.#viewer = this.#engine.beside({ reader: ["submit", "open"] });
       this.#engine.start((report) => this.#hear(report), () => this.#leave("internal"), { more: this.#around?.setting });
       this.#takeLink();
       this.#takeReturn();
@@ -154,7 +161,21 @@ export class Page {
     if (intent.type === "end" && this.#name === "session") return this.#askOutcome();
     if (intent.type === "look" || intent.type === "submit") this.#failure = null;
     this.#cancelled = intent.type === "end" || (this.#cancelled && intent.type !== "submit");
-    this.#engine?.send(intent);
+    if (FOR_DESK.includes(intent.type)) {
+      // Nothing of a look is left when the agent is back at the case.
+      if (intent.type === "desk") this.#viewer?.stop();
+      this.#engine?.send(intent);
+    } else {
+      this.#viewer?.send(intent);
+    }
+  }
+
+  /** A look begins: with a Worker of its own, and a way from it to the desk. */
+  #begin() {
+    const { port1, port2 } = new MessageChannel();
+    this.#viewer?.start((report) => this.#hear(report), () => this.#leave("internal"), { more: { looks: true } });
+    this.#viewer?.send({ type: "desk", port: port2 }, [port2]);
+    this.#engine?.send({ type: "viewer", port: port1 }, [port1]);
   }
 
   /** @param {string} [likely] what most likely came of it */
@@ -170,9 +191,12 @@ export class Page {
   #ended(code) {
     // Whoever was taken back leaves nothing in the log.
     if (!ASKED_AFTER.includes(code)) return this.#leave(code);
+    this.#viewer?.stop();
     this.#engine?.send({ type: "over" });
     this.#around?.ended(code);
     this.#blank();
+    // What it drew goes, and not only from the screen.
+    this.#screen = null;
     this.#name = "ended";
     removeEventListener("beforeunload", ask);
     this.#agent = null;
@@ -203,14 +227,15 @@ export class Page {
     this.#ending = 0;
     if (this.#over) return this.#leave(this.#over);
     this.#said = true;
-    this.#engine?.send({ type: "end" });
+    this.#viewer?.send({ type: "end" });
   }
 
   /** Tells that somebody is still there; not at every touch. */
   #touch() {
-    if (this.#name !== "session" || performance.now() - this.#touched < 20_000) return;
+    if (performance.now() - this.#touched < TOUCH_MILLIS) return;
     this.#touched = performance.now();
-    this.#send({ type: "touched" });
+    // A session has an end of its own for whoever is not there.
+    this.#send({ type: this.#name === "session" ? "touched" : "present" });
   }
 
   /** @param {Report} report */
@@ -218,6 +243,7 @@ export class Page {
     if (report.kind === "alive") return;
     this.#around?.hears(report);
     if (report.kind === "noted") return this.#end();
+    if (report.kind === "begin") return this.#begin();
     // What is still on its way of a look that is over goes nowhere.
     if (this.#over) return;
     if (report.kind === "snapshot") return this.#show(report.snapshot);
@@ -240,6 +266,8 @@ export class Page {
       return this.#send({ type: "desk" });
     }
     if (snapshot.screen === "ending") return this.#blank();
+    // Signed out, or back at the case: nothing of a look is left.
+    if (snapshot.agent && snapshot.agent.stage !== "looking") this.#viewer?.stop();
     if (snapshot.agent) this.#agent = snapshot.agent;
     if (snapshot.agent?.leave && this.#back) location.assign(`${snapshot.agent.leave}&redirect_uri=${encodeURIComponent(location.origin + this.#back)}`);
     // The viewer draws itself from here on, below what is known of the case.
@@ -322,6 +350,7 @@ export class Page {
   }
 
   #wipe() {
+    this.#viewer?.stop();
     this.#engine?.stop();
     this.#last = null;
     this.#opened = [];

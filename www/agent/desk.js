@@ -59,7 +59,7 @@ export class Desk {
     invited: (agent) => [
       h("p", {}, t("agent.invited.what", { organisation: agent.organisation })),
       h("p", { class: "hint" }, t("agent.invited.key")),
-      ...this.#enrolButtons(),
+      ...(agent.enrolled ? this.#replaces(agent) : this.#enrolButtons(agent)),
     ],
     enrolling: () => [h("p", { role: "status" }, t("agent.wait"))],
     "signed-out": () => [
@@ -84,20 +84,33 @@ export class Desk {
     return h("button", { type: "button", class: kind, "data-first": first || undefined, onclick: () => this.#send(intent) }, t(key));
   }
 
-  #enrolButtons() {
-    const plain = this.#button(offered() ? "plain" : "primary", "agent.enrol.plain", { type: "enrol", passkey: null });
-    if (!offered()) return [plain];
+  /** Somebody is enrolled here: their key goes only when that was said. @param {View} agent */
+  #replaces(agent) {
+    const { enrolled } = agent;
+    const name = enrolled.name || t("agent.replace.nameless", { id: enrolled.agent.slice(0, 8) });
+    const box = h("div", { class: "replace" });
+    const go = h("button", { type: "button", class: "danger", id: "replace", onclick: () => fill(box, ...this.#enrolButtons(agent)) }, t("agent.replace.go"));
+    const keep = h("button", { type: "button", class: "primary", id: "keep", "data-first": true, onclick: () => this.#send({ type: "desk" }) }, t("agent.replace.keep"));
+    fill(box, h("p", { class: "notice" }, h("strong", {}, t("agent.replace.who", { name })), " ", t("agent.replace.what")), h("div", { class: "row" }, keep, go));
+    return [box];
+  }
+
+  /** @param {View} agent */
+  #enrolButtons(agent) {
+    const replace = Boolean(agent.enrolled);
+    const plain = agent.passkeyOnly ? false : this.#button(offered() ? "plain" : "primary", "agent.enrol.plain", { type: "enrol", passkey: null, replace });
+    if (!offered()) return [plain || h("p", { class: "notice bad" }, ...told("agent.passkey.demanded"))];
     const go = h("button", { type: "button", class: "primary", "data-first": true }, t("agent.enrol.passkey"));
     const trouble = h("p", { class: "field-error", role: "alert" });
     go.addEventListener("click", async () => {
       say(trouble, "");
       try {
-        this.#send({ type: "enrol", passkey: await make(t("agent.passkey.name")) });
+        this.#send({ type: "enrol", passkey: await make(t("agent.passkey.name")), replace });
       } catch {
         say(trouble, t("agent.passkey.cancelled"));
       }
     });
-    return [go, trouble, h("p", { class: "hint" }, t("agent.enrol.passkey.why")), plain];
+    return [go, trouble, h("p", { class: "hint" }, t("agent.enrol.passkey.why")), ...(plain ? [plain] : [])];
   }
 
   /** @param {{ challenge: string, id: string }} asked */

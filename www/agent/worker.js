@@ -1,5 +1,6 @@
-// Runs in the Worker of the agents' portal, after the glue of its wasm modules, which `cargo xtask pin` puts before it. The
-// first message brings the verified module of the portal and the setting; later ones are what the person did.
+// Runs in both Workers of the agents' portal, after the glue of its wasm modules, which `cargo xtask pin` puts before it: the desk's,
+// and beside it the one that looks, which begins with a case and ends with the look, and all that it held ends with it. The first
+// message brings the verified module of the portal and the setting; later ones are what the person did.
 
 /* global wasm_bindgen, readerGlue */
 
@@ -41,7 +42,7 @@ let made = null;
 const keeper = {
   async find() {
     const kept = await stored("readonly", (keys) => keys.get(ONE));
-    return kept ? [kept.organisation, kept.agent, kept.key] : undefined;
+    return kept ? [kept.organisation, kept.agent, kept.key, kept.name ?? ""] : undefined;
   },
   async make() {
     made = await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
@@ -52,6 +53,11 @@ const keeper = {
     if (!signing) throw new Error("no key was made");
     await stored("readwrite", (keys) => keys.put({ organisation, agent, key, signing }, ONE));
     made = null;
+  },
+  /** The name beside the key that is there: whoever opens another link here reads it. */
+  async name(name) {
+    const kept = await stored("readonly", (keys) => keys.get(ONE));
+    if (kept) await stored("readwrite", (keys) => keys.put({ ...kept, name }, ONE));
   },
   async sign(bytes) {
     const kept = await stored("readonly", (keys) => keys.get(ONE));
@@ -78,13 +84,16 @@ let held = null;
 
 const holder = {
   async find() {
-    return held ? [held.organisation, held.agent, held.key] : undefined;
+    return held ? [held.organisation, held.agent, held.key, held.name ?? ""] : undefined;
   },
   async make() {
     throw new Error("a frame makes no key");
   },
   async keep() {
     throw new Error("a frame keeps no key");
+  },
+  async name() {
+    // The window has it.
   },
   async sign(bytes) {
     if (!held) throw new Error("nothing was handed over");
@@ -133,28 +142,87 @@ const readers = {
   },
 };
 
-self.onmessage = ({ data }) => {
-  const { wasm, setting } = data;
-  wasm_bindgen.initSync({ module: new WebAssembly.Module(wasm) });
-  const report = (message, transfer) => self.postMessage(message, transfer ?? []);
-  const { server, origin, build, program, framed } = setting;
-  const portal = new wasm_bindgen.PortalWorker(server, origin, build, program, report, readers, framed ? holder : keeper);
+/** In the Worker of the desk: what the next look begins with, until the Worker that looks is there. */
+let asked = "";
+/** And the way to that Worker. @type {MessagePort | null} */
+let viewer = null;
+
+const looks = (report) => ({
+  begin(look) {
+    asked = look;
+    report({ kind: "begin" });
+  },
+  end() {
+    asked = "";
+    viewer?.close();
+    viewer = null;
+  },
+});
+
+/** A Worker that looks is there: it is told for what, has one presentation signed, and says what was granted. */
+const welcome = (portal, port) => {
+  viewer?.close();
+  viewer = port;
+  port.onmessage = async ({ data: { presentation, session, granted } }) => {
+    if (presentation) port.postMessage({ signature: await portal.sign(presentation).catch(() => null) });
+    else portal.begun(session, granted);
+  };
+  if (asked) port.postMessage({ look: asked });
+  asked = "";
+};
+
+/** The desk. No code, key of a session or record ever comes here. */
+const beginDesk = ({ server, framed }, report) => {
+  const tell = (message, transfer) => {
+    // Signed out, by whoever was there or because nobody was: the frame keeps nothing of it.
+    if (message.snapshot?.agent?.stage === "signed-out") held = null;
+    report(message, transfer);
+  };
+  const portal = new wasm_bindgen.PortalWorker(server, tell, looks(report), framed ? holder : keeper);
   self.onmessage = ({ data }) => {
+    if (data.type === "viewer") return welcome(portal, data.port);
     if (data.type === "port") {
       other?.close();
       other = data.port;
       return framed ? takeOver(portal) : undefined;
     }
     if (data.type === "hand-over") return void handOver(portal, report);
-    if (data.type === "sign-out") held = null;
-    if (data.type !== "reader") return portal.intent(JSON.stringify(data));
-    if (data.wasm) reader = new WebAssembly.Module(data.wasm);
-    portal.reader(data.failure);
+    portal.intent(JSON.stringify(data));
   };
-  setInterval(() => {
-    portal.tick();
-    report({ kind: "alive" });
-  }, 250);
+};
+
+/** The viewer of one look, which lives as long as that. */
+const beginViewer = ({ server, origin, build, program }, report) => {
+  let pump = null;
+  const take = (port) => {
+    let signed = null;
+    const desk = {
+      present(presentation) {
+        port.postMessage({ presentation });
+        return new Promise((done) => (signed = done));
+      },
+      granted: (session, granted) => port.postMessage({ session, granted }),
+    };
+    port.onmessage = ({ data }) => {
+      if (data.look) pump ??= wasm_bindgen.beginLook(server, origin, build, program, report, readers, desk, data.look);
+      else signed?.(data.signature);
+    };
+  };
+  self.onmessage = ({ data }) => {
+    if (data.type === "desk") return take(data.port);
+    if (data.type !== "reader") return pump?.intent(JSON.stringify(data));
+    if (data.wasm) reader = new WebAssembly.Module(data.wasm);
+    pump?.reader(data.failure);
+  };
+  setInterval(() => pump?.tick(), 250);
+};
+
+self.onmessage = ({ data }) => {
+  const { wasm, setting } = data;
+  wasm_bindgen.initSync({ module: new WebAssembly.Module(wasm) });
+  const report = (message, transfer) => self.postMessage(message, transfer ?? []);
+  (setting.looks ? beginViewer : beginDesk)(setting, report);
+  setInterval(() => report({ kind: "alive" }), 250);
 };
 
 // An error that nobody catches leaves an instance that must not go on. The page hears of those in event handlers by

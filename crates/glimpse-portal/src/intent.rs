@@ -17,6 +17,9 @@ pub enum Intent {
     Enrol {
         /// The passkey.
         passkey: Option<Passkey>,
+        /// In place of whoever is enrolled here.
+        #[serde(default)]
+        replace: bool,
     },
     /// Signs in.
     SignIn,
@@ -58,6 +61,8 @@ pub enum Intent {
     Ledger(LedgerAct),
     /// Back to the case, with the code not sent; or from the ledger.
     Desk,
+    /// Is there: what is typed or touched keeps the agent signed in.
+    Present,
     /// Signs out; this browser stays enrolled.
     SignOut,
     /// Forgets the key of this browser.
@@ -131,7 +136,10 @@ mod tests {
     fn what_is_no_intent_of_the_portal_is_none() {
         let look = r#"{"type":"look","case":"4711","reason":"why"}"#;
         assert_eq!(Intent::from_json(look), Some(Intent::Look { case: "4711".to_owned(), reason: "why".to_owned() }));
-        assert_eq!(Intent::from_json(r#"{"type":"enrol","passkey":null}"#), Some(Intent::Enrol { passkey: None }));
+        assert_eq!(
+            Intent::from_json(r#"{"type":"enrol","passkey":null}"#),
+            Some(Intent::Enrol { passkey: None, replace: false })
+        );
         let ledger = r#"{"type":"ledger","act":"open","session":"ab"}"#;
         let open = Intent::Ledger(LedgerAct::Open { session: "ab".to_owned() });
         assert_eq!(Intent::from_json(ledger), Some(open));

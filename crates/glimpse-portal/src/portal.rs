@@ -14,18 +14,22 @@ use glimpse_device::{DeviceError, Local};
 use glimpse_page::announce::Announcement;
 use glimpse_page::data;
 use glimpse_wire::account::Signed;
-use glimpse_wire::api::Returned;
+use glimpse_wire::api::{Returned, SignedJson};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::{MAX_ASK, MAX_CLAIM};
 use glimpse_wire::organisation::{Credential, Role};
+use glimpse_wire::preimage::presentation;
 use glimpse_wire::{AgentId, ErrorCode, Hash, SessionId, SigningKeyBytes};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use crate::intent::Intent;
-use crate::snapshot::{Assert, Snapshot, View};
+use crate::snapshot::{Assert, Enrolled, Snapshot, View};
 use ledger::Ledger;
 
 mod entering;
 mod handing;
+mod idle;
 mod ledger;
 mod notes;
 mod provider;
@@ -43,6 +47,8 @@ pub struct Kept {
     pub agent: AgentId,
     /// The public half of the key that nobody can have.
     pub key: SigningKeyBytes,
+    /// The name under which the organisation vouched last; empty where it has not.
+    pub name: String,
 }
 
 /// Keeps the agent's signing key, which leaves the browser never: not even for this code.
@@ -53,6 +59,8 @@ pub trait Keeper {
     fn make(&self) -> Local<'_, Result<SigningKeyBytes, NoKey>>;
     /// Keeps the key that was made last, for this agent.
     fn keep(&self, kept: Kept) -> Local<'_, Result<(), NoKey>>;
+    /// Keeps the name of the agent beside the key.
+    fn name(&self, name: String) -> Local<'_, Result<(), NoKey>>;
     /// Signs.
     fn sign(&self, bytes: Vec<u8>) -> Local<'_, Result<SignatureBytes, NoKey>>;
     /// Keeps this until the page comes back from the identity provider.
@@ -66,10 +74,10 @@ pub trait Keeper {
 }
 
 /// What a viewer is begun with.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Look {
     /// The agent's credential.
-    pub credential: Signed,
+    pub credential: SignedJson,
     /// The agent's token at the server.
     pub token: Hash,
     /// A case number.
@@ -82,9 +90,9 @@ pub struct Look {
 pub trait Face {
     /// Draws.
     fn draw(&self, snapshot: &Snapshot<'_>);
-    /// Begins a viewer, which draws itself from then on.
+    /// Begins a viewer, which draws itself from then on, with a memory of its own.
     fn begin(&self, look: Look);
-    /// Ends the viewer, if there is one.
+    /// Ends the viewer, if there is one, and its memory with it.
     fn end(&self);
     /// What came of the session is in the log, or cannot be: the session can be ended.
     fn noted(&self);
@@ -148,6 +156,10 @@ struct State {
     session: Option<SessionId>,
     credential: Option<(Signed, Credential)>,
     token: Option<Hash>,
+    /// Whether a session runs: it has ends of its own.
+    live: bool,
+    /// Whether nobody enrols here without a passkey.
+    passkey_only: bool,
     problem: Option<&'static str>,
     case: String,
     reason: String,
@@ -165,6 +177,7 @@ struct Inner {
     face: Box<dyn Face>,
     spawn: Spawn,
     state: RefCell<State>,
+    idle: idle::Watch,
 }
 
 /// The portal.
@@ -189,6 +202,8 @@ impl Portal {
             session: None,
             credential: None,
             token: None,
+            live: false,
+            passkey_only: false,
             problem: None,
             case: String::new(),
             reason: String::new(),
@@ -205,6 +220,7 @@ impl Portal {
             face,
             spawn,
             state: RefCell::new(state),
+            idle: idle::Watch::default(),
         }));
         portal.draw();
         portal.run(|portal| async move { portal.find().await });
@@ -213,10 +229,22 @@ impl Portal {
 
     /// Takes what the person did.
     pub fn intent(&self, intent: Intent) {
+        if self.is_overdue() {
+            return self.sign_out_idle();
+        }
+        self.touch();
+        if matches!(intent, Intent::Present) {
+            return;
+        }
         self.0.state.borrow_mut().problem = None;
         match intent {
-            Intent::Link { text } => self.run(|portal| async move { portal.link(&text).await }),
-            Intent::Enrol { passkey } => self.run(|portal| async move { portal.enrol(passkey).await }),
+            Intent::Link { mut text } => self.run(|portal| async move {
+                portal.link(&text).await;
+                text.zeroize();
+            }),
+            Intent::Enrol { passkey, replace } => {
+                self.run(move |portal| async move { portal.enrol(passkey, replace).await });
+            }
             Intent::SignIn => self.run(|portal| async move { portal.challenge().await }),
             Intent::Asserted { assertion } => self.run(|portal| async move { portal.asserted(assertion).await }),
             Intent::NotAsserted => {
@@ -238,7 +266,10 @@ impl Portal {
             Intent::Over => {
                 // Somebody else ended it: the viewer goes with all it held, and what came of the session is still asked.
                 self.0.face.end();
+                self.0.state.borrow_mut().live = false;
+                self.mind_idle();
             }
+            Intent::Present => {}
             Intent::Ledger(act) => self.about_ledger(act),
             Intent::Desk => self.desk(),
             Intent::SignOut => self.sign_out(),
@@ -249,9 +280,24 @@ impl Portal {
         }
     }
 
-    /// Signs what an agent presents in a pairing.
+    /// Signs what an agent presents in a pairing: for the case and the reason that were said here, and nothing else.
     pub async fn sign(&self, presentation: Vec<u8>) -> Option<SignatureBytes> {
+        if !self.is_presentation(&presentation) {
+            return None;
+        }
         self.0.keeper.sign(presentation).await.ok()
+    }
+
+    /// Whether this is what an agent presents, in whichever pairing and by whichever viewer: those two the desk does not know.
+    fn is_presentation(&self, bytes: &[u8]) -> bool {
+        let state = self.0.state.borrow();
+        let Some((credential, _)) = state.credential.as_ref().filter(|_| matches!(state.stage, Stage::Looking)) else {
+            return false;
+        };
+        let (statement, case, reason) = (credential.statement.as_slice(), &state.case, &state.reason);
+        let [low, high] = [0, u8::MAX]
+            .map(|any| presentation(&Hash([any; 32]), &SigningKeyBytes([any; 32]), statement, case, reason));
+        bytes.len() == low.len() && bytes.iter().zip(low.iter().zip(&high)).all(|(byte, (l, h))| l != h || byte == l)
     }
 
     fn run<F: Future<Output = ()> + 'static>(&self, task: impl FnOnce(Self) -> F) {
@@ -275,6 +321,8 @@ impl Portal {
                 problem: state.problem,
                 assert,
                 leave: if let Stage::Leaving(address) = &state.stage { Some(address) } else { None },
+                enrolled: state.kept.as_ref().filter(|_| matches!(state.stage, Stage::Invited(_))).map(Enrolled::of),
+                passkey_only: state.passkey_only,
                 case: &state.case,
                 reason: &state.reason,
             },
@@ -326,7 +374,7 @@ impl Portal {
             }
             let Some(((credential, _), token)) = state.credential.clone().zip(state.token) else { return };
             state.stage = Stage::Looking;
-            Look { credential, token, case: state.case.clone(), reason: state.reason.clone() }
+            Look { credential: credential.into(), token, case: state.case.clone(), reason: state.reason.clone() }
         };
         // What stands above the viewer, before the viewer draws itself.
         self.draw();
@@ -334,10 +382,20 @@ impl Portal {
     }
 
     fn desk(&self) {
+        if matches!(self.0.state.borrow().stage, Stage::Invited(_)) && self.0.state.borrow().kept.is_some() {
+            // Who is enrolled here stays so.
+            let ready = self.0.state.borrow().credential.is_some();
+            return self.go(if ready { Stage::Ready } else { Stage::SignedOut }, None);
+        }
         if matches!(self.0.state.borrow().stage, Stage::Looking | Stage::Ledger) {
             self.0.face.end();
-            self.0.state.borrow_mut().ledger = Ledger::default();
+            {
+                let mut state = self.0.state.borrow_mut();
+                state.ledger = Ledger::default();
+                state.live = false;
+            }
             self.go(Stage::Ready, None);
+            self.mind_idle();
         }
     }
 
@@ -346,6 +404,7 @@ impl Portal {
         let token = {
             let mut state = self.0.state.borrow_mut();
             state.credential = None;
+            state.live = false;
             state.ledger = Ledger::default();
             state.case.clear();
             state.reason.clear();

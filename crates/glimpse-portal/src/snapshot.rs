@@ -5,6 +5,8 @@ use glimpse_wire::ids::Bytes;
 use glimpse_wire::{AgentId, SessionId, UnixMillis};
 use serde::Serialize;
 
+use crate::portal::Kept;
+
 /// What the page draws, where no viewer runs.
 #[derive(Debug, Serialize)]
 pub struct Snapshot<'p> {
@@ -40,10 +42,29 @@ pub struct View<'p> {
     pub assert: Option<&'p Assert>,
     /// Where the page goes for the agent to sign in, and comes back from: an address that was looked at.
     pub leave: Option<&'p str>,
+    /// Before another is enrolled here: who is.
+    pub enrolled: Option<Enrolled<'p>>,
+    /// Whether nobody enrols without a passkey.
+    pub passkey_only: bool,
     /// What was said of the case, to be shown beside the viewer.
     pub case: &'p str,
     /// And why.
     pub reason: &'p str,
+}
+
+/// Who is enrolled in this browser.
+#[derive(Debug, Serialize)]
+pub struct Enrolled<'p> {
+    /// As the organisation vouched last; empty where it has not.
+    pub name: &'p str,
+    /// Which agent.
+    pub agent: AgentId,
+}
+
+impl<'p> Enrolled<'p> {
+    pub(crate) fn of(kept: &'p Kept) -> Self {
+        Self { name: &kept.name, agent: kept.agent }
+    }
 }
 
 /// The sessions of the organisation: who and when, never what.

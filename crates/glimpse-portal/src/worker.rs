@@ -1,24 +1,18 @@
-//! The portal in a Worker: the browser's key store and network under it, the viewer's pump behind it, the page above it.
+//! The portal in a Worker: the browser's key store and network under it, the page above it. The viewer runs in a Worker of its
+//! own beside it (`look.rs`), for one look, and with that Worker go the keys of the look and all that it opened.
 
-use core::cell::RefCell;
-use core::pin::Pin;
 use std::rc::Rc;
 
-use glimpse_core::pairing::viewer::{Asking, Claims};
-use glimpse_core::viewer::Config;
 use glimpse_device::Local;
 use glimpse_device::browser::{Fetch, Machine};
-use glimpse_page::reading::Readers;
 use glimpse_page::report::Reporter;
-use glimpse_web::{Desk, Pump};
 use glimpse_wire::ids::SignatureBytes;
-use glimpse_wire::organisation::Asked;
-use glimpse_wire::pairing::Purpose;
-use glimpse_wire::{AgentId, Hash, SessionId, SigningKeyBytes};
+use glimpse_wire::limits::MAX_MESSAGE;
+use glimpse_wire::{AgentId, Hash, SigningKeyBytes, decode};
 use js_sys::{Array, Function, JsString, Promise, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use zeroize::Zeroize as _;
 
 use crate::intent::Intent;
@@ -27,11 +21,11 @@ use crate::snapshot::Snapshot;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The Worker's script's way to the key that the browser lets nobody have (`www/agent/keeper.js`).
+    /// The Worker's script's way to the key that the browser lets nobody have (`www/agent/worker.js`).
     #[derive(Debug)]
     pub type BrowserKeeper;
 
-    /// `[organisation, agent, key]` in base64url, or `undefined`.
+    /// `[organisation, agent, key]` in base64url and the agent's name, or `undefined`.
     #[wasm_bindgen(method)]
     fn find(this: &BrowserKeeper) -> Promise;
     /// The public key's 32 bytes.
@@ -39,6 +33,8 @@ extern "C" {
     fn make(this: &BrowserKeeper) -> Promise;
     #[wasm_bindgen(method)]
     fn keep(this: &BrowserKeeper, organisation: String, agent: String, key: String) -> Promise;
+    #[wasm_bindgen(method)]
+    fn name(this: &BrowserKeeper, name: String) -> Promise;
     /// 64 bytes.
     #[wasm_bindgen(method)]
     fn sign(this: &BrowserKeeper, bytes: Vec<u8>) -> Promise;
@@ -53,20 +49,25 @@ extern "C" {
     fn forget(this: &BrowserKeeper) -> Promise;
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// The Worker's script's way to the Worker that looks.
+    #[derive(Debug)]
+    pub type BrowserLooks;
+
+    /// One is to begin, with this.
+    #[wasm_bindgen(method)]
+    fn begin(this: &BrowserLooks, look: String);
+    /// It is over.
+    #[wasm_bindgen(method)]
+    fn end(this: &BrowserLooks);
+}
+
 /// The Worker's end of the portal: `www/agent/worker.js` makes one and feeds it.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct PortalWorker {
     portal: Portal,
-    pump: Rc<RefCell<Option<Pump>>>,
-}
-
-/// Where the page is and what it is: claims, as the viewer makes them.
-#[derive(Clone)]
-struct Place {
-    server: String,
-    claims: Claims,
-    report: Function,
 }
 
 #[wasm_bindgen]
@@ -76,26 +77,9 @@ impl PortalWorker {
     /// # Errors
     /// The slug of why there is no portal here: `server` is no origin.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        server: String,
-        origin: String,
-        build: String,
-        program: String,
-        report: Function,
-        readers: JsValue,
-        keeper: BrowserKeeper,
-    ) -> Result<Self, JsValue> {
-        let transport = Fetch::new(&server).map_err(|_| JsValue::from_str("internal"))?;
-        let pump = Rc::new(RefCell::new(None));
-        let place = Place { server, claims: Claims { origin, build, program }, report };
-        let face = WorkerFace {
-            reporter: Reporter::new(place.report.clone()),
-            place,
-            readers,
-            pump: Rc::clone(&pump),
-            portal: Rc::new(RefCell::new(None)),
-        };
-        let of_face = Rc::clone(&face.portal);
+    pub fn new(server: &str, report: Function, looks: BrowserLooks, keeper: BrowserKeeper) -> Result<Self, JsValue> {
+        let transport = Fetch::new(server).map_err(|_| JsValue::from_str("internal"))?;
+        let face = WorkerFace { reporter: Reporter::new(report), looks };
         let spawn = Box::new(wasm_bindgen_futures::spawn_local);
         let portal = Portal::start(
             Rc::new(transport),
@@ -104,19 +88,32 @@ impl PortalWorker {
             Box::new(face),
             spawn,
         );
-        of_face.replace(Some(portal.clone()));
-        Ok(Self { portal, pump })
+        Ok(Self { portal })
     }
 
-    /// Takes what the person did, as JSON: the portal's, or else the viewer's.
+    /// Takes what the person did, as JSON; what is no intent of the portal's is dropped.
     pub fn intent(&self, mut json: String) {
-        if let Some(intent) = Intent::from_json(&json) {
-            json.zeroize();
-            return self.portal.intent(intent);
+        let intent = Intent::from_json(&json);
+        // It may hold a link.
+        json.zeroize();
+        if let Some(intent) = intent {
+            self.portal.intent(intent);
         }
-        match self.pump.borrow().as_ref() {
-            Some(pump) => pump.intent(json),
-            None => json.zeroize(),
+    }
+
+    /// Signs what the Worker that looks presents in the pairing: 64 bytes, or nothing.
+    pub fn sign(&self, presentation: Vec<u8>) -> Promise {
+        let portal = self.portal.clone();
+        future_to_promise(async move {
+            let signature = portal.sign(presentation).await;
+            Ok(signature.map_or(JsValue::NULL, |signature| Uint8Array::from(signature.0.as_slice()).into()))
+        })
+    }
+
+    /// The Worker that looks has a session, for what was asked.
+    pub fn begun(&self, session: &str, asked: &[u8]) {
+        if let (Ok(session), Ok(asked)) = (session.parse(), decode(asked, MAX_MESSAGE)) {
+            self.portal.begun(session, asked);
         }
     }
 
@@ -137,31 +134,6 @@ impl PortalWorker {
         self.portal.take_over(token);
         Ok(())
     }
-
-    /// The reader's module has come, or could not be had, for the reason with this slug.
-    pub fn reader(&self, failure: Option<String>) {
-        if let Some(pump) = self.pump.borrow().as_ref() {
-            pump.reader(failure);
-        }
-    }
-
-    /// Time went on.
-    pub fn tick(&self) {
-        if let Some(pump) = self.pump.borrow().as_ref() {
-            pump.tick();
-        }
-    }
-}
-
-impl Desk for Portal {
-    fn present(&self, presentation: Vec<u8>) -> Pin<Box<dyn Future<Output = Option<SignatureBytes>>>> {
-        let portal = self.clone();
-        Box::pin(async move { portal.sign(presentation).await })
-    }
-
-    fn granted(&self, session: SessionId, asked: Asked) {
-        self.begun(session, asked);
-    }
 }
 
 /// The outcome was taken.
@@ -172,11 +144,7 @@ struct Noted {
 
 struct WorkerFace {
     reporter: Reporter,
-    place: Place,
-    readers: JsValue,
-    pump: Rc<RefCell<Option<Pump>>>,
-    /// Signs for the viewer.
-    portal: Rc<RefCell<Option<Portal>>>,
+    looks: BrowserLooks,
 }
 
 impl Face for WorkerFace {
@@ -185,17 +153,13 @@ impl Face for WorkerFace {
     }
 
     fn begin(&self, look: Look) {
-        let asking = Asking { credential: Some(look.credential), case: look.case, reason: look.reason };
-        let Place { server, claims, report } = self.place.clone();
-        let config = Config { claims, purpose: Purpose::Agent, asking, bearer: Some(look.token) };
-        let portal = self.portal.borrow().clone();
-        let desk = portal.map(|portal| -> Rc<dyn Desk> { Rc::new(portal) });
-        let readers: Readers = self.readers.clone().unchecked_into();
-        self.pump.replace(Some(Pump::begin(config, server, report, readers, desk)));
+        if let Ok(look) = serde_json::to_string(&look) {
+            self.looks.begin(look);
+        }
     }
 
     fn end(&self) {
-        self.pump.replace(None);
+        self.looks.end();
     }
 
     fn file(&self, name: &str, text: &str) {
@@ -234,6 +198,7 @@ impl Keeper for InBrowser {
                 organisation: text(0)?.parse::<SigningKeyBytes>().map_err(|_| NoKey)?,
                 agent: text(1)?.parse::<AgentId>().map_err(|_| NoKey)?,
                 key: text(2)?.parse::<SigningKeyBytes>().map_err(|_| NoKey)?,
+                name: text(3)?,
             }))
         })
     }
@@ -243,11 +208,15 @@ impl Keeper for InBrowser {
     }
 
     fn keep(&self, kept: Kept) -> Local<'_, Result<(), NoKey>> {
-        let Kept { organisation, agent, key } = kept;
+        let Kept { organisation, agent, key, .. } = kept;
         Box::pin(async move {
             let kept = self.0.keep(organisation.to_string(), agent.to_string(), key.to_string());
             given(kept).await.map(drop)
         })
+    }
+
+    fn name(&self, name: String) -> Local<'_, Result<(), NoKey>> {
+        Box::pin(async move { given(self.0.name(name)).await.map(drop) })
     }
 
     fn sign(&self, preimage: Vec<u8>) -> Local<'_, Result<SignatureBytes, NoKey>> {

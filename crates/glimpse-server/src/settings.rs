@@ -61,6 +61,8 @@ pub struct Settings {
     /// Keys of the organisations whose agents may ask for a look here, in base64url as `glimpse org` shows them. Default: none,
     /// and then nothing of agents is there.
     pub organisations: Vec<SigningKeyBytes>,
+    /// Whether their agents need a passkey, to enrol and to sign in. Default false: whoever has none enrols without.
+    pub agent_passkeys: bool,
     /// For an organisation of that list, where its agents sign in as well, each with a table of its own
     /// (`[providers.<key>]`, in the file alone). Default: none.
     pub providers: BTreeMap<SigningKeyBytes, Provider>,
@@ -212,6 +214,7 @@ impl Default for Settings {
             push_inside: Vec::new(),
             push_ca: None,
             organisations: Vec::new(),
+            agent_passkeys: false,
             providers: BTreeMap::new(),
             provider_ca: None,
             limits: Limits::default(),
@@ -436,6 +439,7 @@ const NAMES: &[&str] = &[
     "push_inside",
     "push_ca",
     "organisations",
+    "agent_passkeys",
     "provider_ca",
 ];
 
@@ -457,10 +461,9 @@ fn insert(table: &mut toml::Table, (section, key): (Option<&str>, String), text:
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
     } else {
-        match text.parse::<i64>() {
-            Ok(number) => toml::Value::Integer(number),
-            Err(_) => toml::Value::String(text.to_owned()),
-        }
+        let number = text.parse().map(toml::Value::Integer);
+        let value = number.or_else(|_| text.parse().map(toml::Value::Boolean));
+        value.unwrap_or_else(|_| toml::Value::String(text.to_owned()))
     };
     match section {
         None => {

@@ -105,6 +105,11 @@ impl TestServer {
         }
     }
 
+    /// The settings, for the next start.
+    pub const fn settings(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
     /// Starts again on the same port over the same data.
     ///
     /// # Errors

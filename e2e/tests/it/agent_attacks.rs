@@ -38,13 +38,13 @@ in_both!(
 const OTHER: &str = "Noor Haddad";
 
 /// The newest exchange whose path ends like this.
-fn last(desk: &Desk, end: &str) -> Result<(Asked, Answer)> {
+fn last<B>(desk: &Desk<B>, end: &str) -> Result<(Asked, Answer)> {
     let found = desk.line.exchanges().into_iter().rfind(|(asked, _)| asked.path.ends_with(end));
     found.with_context(|| format!("nothing was asked for at {end}"))
 }
 
 /// Sends a request again, to the real server, in the name of whoever has this token.
-async fn again(desk: &Desk, asked: &Asked, token: Option<&str>) -> Result<(StatusCode, String)> {
+async fn again<B>(desk: &Desk<B>, asked: &Asked, token: Option<&str>) -> Result<(StatusCode, String)> {
     let url = format!("{}{}", desk.server.url(), asked.path);
     let mut request = reqwest::Client::new().request(asked.method.clone(), url).body(asked.body.clone());
     if let Some(kind) = asked.headers.get("content-type") {
@@ -58,7 +58,7 @@ async fn again(desk: &Desk, asked: &Asked, token: Option<&str>) -> Result<(Statu
 }
 
 /// The agent's token, as it went over the line.
-fn token(desk: &Desk) -> Result<String> {
+fn token<B>(desk: &Desk<B>) -> Result<String> {
     let (asked, _) = last(desk, "/v1/claims")?;
     Ok(asked.headers.get("authorization").context("no token")?.to_str()?.to_owned())
 }
@@ -335,7 +335,8 @@ async fn t090_the_portal_keeps_nothing_but_a_key_that_does_not_leave(kind: Kind)
     assert_eq!(browser.run_async(loose).await?, "string", "control");
     let mut names: Vec<&str> = key.as_object().context("a key")?.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["agent", "exports", "extractable", "key", "organisation", "type", "usages"]);
+    assert_eq!(names, ["agent", "exports", "extractable", "key", "name", "organisation", "type", "usages"]);
+    assert_eq!(key["name"], AGENT, "under which the organisation vouches, for whoever opens another link here");
     assert!(words.iter().all(|word| !keys.to_string().contains(word)), "{keys}");
 
     browser.run("console.log('planted in the console')").await?;

@@ -11,6 +11,8 @@ mod both;
 mod access;
 mod agent_access;
 mod agent_attacks;
+mod agent_desk;
+mod agent_memory;
 mod agent_phishing;
 mod agent_provider;
 mod agent_terminal;

@@ -61,21 +61,44 @@ impl Portal {
         let mut state = self.0.state.borrow_mut();
         state.organisation = data::line(&card.card().name);
         state.audit_key = Some(said.audit_key);
+        state.passkey_only = said.passkey;
         Ok(())
     }
 
     pub(super) async fn link(&self, text: &str) {
         let Ok(link) = EnrolmentLink::parse(text) else { return self.fall_back("agent.link.unreadable") };
-        match self.know(&link.organisation).await {
+        let known = self.know(&link.organisation).await;
+        if let Ok(Some(kept)) = self.0.keeper.find().await {
+            // The link replaces whoever is enrolled here: that is asked first.
+            self.0.state.borrow_mut().kept = Some(kept);
+        }
+        match known {
             Ok(()) => self.go(Stage::Invited(Rc::new(link)), Some("say.agent.invited")),
             Err(error) if error.code() == Some(ErrorCode::NotFound) => self.fall_back("agent.link.unknown"),
             Err(error) => self.failed(&error),
         }
     }
 
-    pub(super) async fn enrol(&self, passkey: Option<Passkey>) {
+    pub(super) async fn enrol(&self, passkey: Option<Passkey>, replace: bool) {
         let link = if let Stage::Invited(link) = &self.0.state.borrow().stage { Some(Rc::clone(link)) } else { None };
         let Some(link) = link else { return };
+        let refused = {
+            let state = self.0.state.borrow();
+            if state.kept.is_some() && !replace {
+                Some("agent.replace.first")
+            } else if state.passkey_only && passkey.is_none() {
+                Some("agent.passkey.demanded")
+            } else {
+                None
+            }
+        };
+        if let Some(problem) = refused {
+            self.0.state.borrow_mut().problem = Some(problem);
+            return self.draw();
+        }
+        if self.0.state.borrow().token.is_some() {
+            self.sign_out();
+        }
         self.go(Stage::Enrolling, Some("say.agent.enrolling"));
         let Ok(key) = self.0.keeper.make().await else { return self.fall_back("agent.no-key") };
         let of_passkey = passkey.as_ref().map(|passkey| passkey.key.0.clone()).unwrap_or_default();
@@ -88,7 +111,7 @@ impl Portal {
                 _ => self.failed(&error),
             };
         }
-        let kept = Kept { organisation: link.organisation, agent: link.agent, key };
+        let kept = Kept { organisation: link.organisation, agent: link.agent, key, name: String::new() };
         if self.0.keeper.keep(kept.clone()).await.is_err() {
             return self.fall_back("agent.no-key");
         }
@@ -172,12 +195,21 @@ impl Portal {
             let credential = Credential::open(&signed, &kept.organisation).ok()?;
             (credential.agent == kept.agent && credential.key == kept.key).then_some((signed, credential))
         });
+        let name = credential.as_ref().map(|(_, credential)| data::line(&credential.name));
         let vouched = credential.is_some();
         {
             let mut state = self.0.state.borrow_mut();
             state.credential = credential;
             state.token = Some(token.token);
         }
+        if let Some(name) = name.filter(|name| *name != kept.name) {
+            // For whoever opens another link here; signing in does not depend on it.
+            let _kept = self.0.keeper.name(name.clone()).await;
+            if let Some(kept) = &mut self.0.state.borrow_mut().kept {
+                kept.name = name;
+            }
+        }
+        self.mind_idle();
         if vouched {
             self.go(Stage::Ready, Some("say.agent.ready"));
         } else {

@@ -23,7 +23,10 @@ const NOTE_WAITS: [u64; 4] = [1_000, 4_000, 15_000, 0];
 impl Portal {
     /// A session has begun: what was asked goes into the organisation's log, sealed to its audit key.
     pub fn begun(&self, session: SessionId, asked: Asked) {
-        self.0.state.borrow_mut().session = Some(session);
+        {
+            let mut state = self.0.state.borrow_mut();
+            (state.session, state.live) = (Some(session), true);
+        }
         self.run(move |portal| async move { portal.note(session, ASKED, &Note::Asked(asked)).await });
     }
 

@@ -21,6 +21,8 @@ use tokio::task::{LocalSet, spawn_local};
 use super::*;
 use glimpse_device::api::with_json;
 
+mod shared;
+
 const AGENT: AgentId = AgentId([7; 16]);
 const HOUR: u64 = 3_600_000;
 
@@ -83,6 +85,15 @@ impl Keeper for Store {
         })
     }
 
+    fn name(&self, name: String) -> Local<'_, Result<(), NoKey>> {
+        Box::pin(async move {
+            if let Some(kept) = &mut *self.kept.borrow_mut() {
+                kept.name = name;
+            }
+            Ok(())
+        })
+    }
+
     fn sign(&self, bytes: Vec<u8>) -> Local<'_, Result<SignatureBytes, NoKey>> {
         Box::pin(async move { Ok(self.key.present(&bytes)) })
     }
@@ -124,6 +135,7 @@ impl Transport for Noting {
     fn request(&self, request: Request) -> Local<'_, Result<Response, Unreachable>> {
         let body = if let Body::Bytes(bytes) = &request.body { bytes.clone() } else { Vec::new() };
         self.1.asked.borrow_mut().push((request.path.clone(), body));
+        self.1.news.notify_one();
         self.0.request(request)
     }
 
@@ -134,6 +146,7 @@ impl Transport for Noting {
 
 struct World {
     server: TestServer,
+    machine: Rc<shared::Moved>,
     organisation: OrganisationKeys,
     portal: Portal,
     seen: Rc<Seen>,
@@ -144,12 +157,21 @@ struct World {
 impl World {
     /// An organisation that the server lets in, and a browser that has its link.
     async fn new() -> Self {
+        Self::with(false).await
+    }
+
+    /// The same, at a server that may demand passkeys.
+    async fn with(passkeys: bool) -> Self {
         let machine = Machine::new();
         let rng = &mut SystemRng(&machine);
         let (organisation, key) = (OrganisationKeys::generate(rng), Rc::new(AgentKey::generate(rng)));
         let listed = vec![organisation.public()];
         let clock = Arc::new(SystemClock::new());
-        let server = TestServer::start_with(clock, |settings| settings.organisations = listed).await;
+        let server = TestServer::start_with(clock, |settings| {
+            settings.organisations = listed;
+            settings.agent_passkeys = passkeys;
+        })
+        .await;
         let seen = Rc::new(Seen::default());
         let link = organisation.enrolment(AGENT, &Salt([5; 32]));
         let invitation = Invitation {
@@ -159,10 +181,12 @@ impl World {
             token: link.token_hash(),
             expires: machine.now().plus(HOUR),
         };
+        let moved = Rc::new(shared::Moved::new());
         let world = Self {
+            machine: Rc::clone(&moved),
             portal: Portal::start(
                 Rc::new(Noting(Network::new(&server.url()).unwrap(), Rc::clone(&seen))),
-                Rc::new(Machine::new()),
+                moved,
                 Box::new(Store { key: Rc::clone(&key), kept: RefCell::default(), aside: RefCell::default() }),
                 Box::new(Page(Rc::clone(&seen))),
                 Box::new(|task| drop(spawn_local(task))),
@@ -276,7 +300,8 @@ async fn t063_a_credential_that_was_taken_back_and_one_of_another_organisation_s
         let machine = Machine::new();
         // What the server gives out that another organisation signed counts for nothing, whatever it says.
         let other = OrganisationKeys::generate(&mut SystemRng(&machine));
-        let kept = Kept { organisation: world.organisation.public(), agent: AGENT, key: world.key };
+        let kept =
+            Kept { organisation: world.organisation.public(), agent: AGENT, key: world.key, name: String::new() };
         let token = |credential: Signed| glimpse_wire::api::AgentToken {
             token: Hash([1; 32]),
             expires: machine.now().plus(HOUR),

@@ -123,6 +123,9 @@ pub(super) async fn sign_in(
         tracing::warn!("an agent's sign-in named an origin that is not among public_origins");
         return Err(ErrorCode::Unauthorised.into());
     }
+    if enrolled.passkey.is_none() && app.settings.agent_passkeys {
+        return Err(ErrorCode::Unauthorised.into());
+    }
     if let Some((_, key)) = &enrolled.passkey {
         let assertion = body.assertion.as_ref().ok_or(ErrorCode::Unauthorised)?;
         passkey::check(assertion, key.as_slice(), &statement.challenge, &statement.origin)

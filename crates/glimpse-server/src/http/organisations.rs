@@ -42,7 +42,8 @@ pub(super) async fn read(
     Path(organisation): Path<SigningKeyBytes>,
 ) -> Answer<JsonAnswer<Organisation>> {
     app.is_let_in(&organisation)?;
-    Ok(JsonAnswer(app.store.organisation(&organisation).await?.ok_or(ErrorCode::NotFound)?))
+    let found = app.store.organisation(&organisation).await?.ok_or(ErrorCode::NotFound)?;
+    Ok(JsonAnswer(Organisation { passkey: app.settings.agent_passkeys, ..found }))
 }
 
 /// `PUT /v1/organisations/{organisation}`
@@ -118,6 +119,9 @@ pub(super) async fn enrol(
     app.rates.enrolments.admit(address, 1, now)?;
     if !body.passkey.as_ref().is_none_or(passkey::is_usable) {
         return Err(ErrorCode::Malformed.into());
+    }
+    if app.settings.agent_passkeys && body.passkey.is_none() {
+        return Err(ErrorCode::Unauthorised.into());
     }
     app.store.enrol(&organisation, &body, &token_hash(&body.token), now).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -70,7 +70,12 @@ impl Store {
             (Some(list), Some(signature)) => Some(signed(list, &signature)?),
             (Some(_) | None, Some(_) | None) => None,
         };
-        Ok(Some(Organisation { card: signed(card, &signature)?, audit_key: Bytes(audit_key), revocations }))
+        Ok(Some(Organisation {
+            card: signed(card, &signature)?,
+            audit_key: Bytes(audit_key),
+            passkey: false,
+            revocations,
+        }))
     }
 
     /// Takes a card whose signature the caller has checked.

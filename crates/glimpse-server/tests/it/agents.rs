@@ -93,6 +93,32 @@ async fn t063_where_a_passkey_was_enrolled_it_must_answer() {
 }
 
 #[tokio::test]
+async fn t063_where_passkeys_are_demanded_nobody_enrols_or_signs_in_without_one() {
+    let (mut server, clock, houses) = houses(1, |_| {}).await;
+    let (house, now) = (&houses[0], clock.now());
+    let without = async || {
+        let plain = Clerk { passkey: None, ..house.clerk() };
+        house.invite(&house.invitation(&plain, now.plus(HOUR))).await.ok();
+        plain
+    };
+    let (plain, clerk) = (without().await, house.recruit(now).await);
+    plain.enrol(&plain.enrolment()).await.ok();
+    plain.try_sign_in().await.ok();
+    let said = async || house.http.get(&house.path("")).await.json::<Organisation>().passkey;
+    assert!(!said().await, "control: it is not demanded, and whoever has none signs in");
+    server.stop().await;
+    server.settings().agent_passkeys = true;
+    server.resume().await.expect("it starts");
+    assert!(said().await, "the portal is told");
+    assert_eq!(plain.try_sign_in().await.code(), ErrorCode::Unauthorised);
+    let late = without().await;
+    assert_eq!(late.enrol(&late.enrolment()).await.code(), ErrorCode::Unauthorised);
+    clerk.try_sign_in().await.ok();
+    let with = Clerk { passkey: clerk.passkey.clone(), ..late };
+    with.enrol(&with.enrolment()).await.ok();
+}
+
+#[tokio::test]
 async fn t063_only_who_is_vouched_for_gets_an_agents_code() {
     let (server, clock, houses) = houses(1, |_| {}).await;
     let (house, now) = (&houses[0], clock.now());

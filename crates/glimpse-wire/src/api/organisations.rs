@@ -21,6 +21,9 @@ pub struct Organisation {
     pub card: SignedJson,
     /// The X-Wing key whose hash the card names.
     pub audit_key: Bytes,
+    /// Whether the server enrols nobody without a passkey.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub passkey: bool,
     /// The newest [`crate::organisation::Revocations`]; absent where nothing was ever revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocations: Option<SignedJson>,
