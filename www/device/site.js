@@ -16,7 +16,7 @@ export class Site {
   /** @param {import("./app.js").Send} send */
   constructor(send) {
     const input = this.#site.input;
-    Object.assign(input, { dir: "ltr", spellcheck: false, placeholder: "https://look.example", translate: false });
+    Object.assign(input, { dir: "ltr", spellcheck: false, placeholder: "look.example", translate: false });
     const go = h("button", { type: "submit", class: "plain wide", id: "site-go" }, t("set.page.go"));
     this.element = h("form", { class: "plain-form", noValidate: true }, ...this.#site.all, h("p", { class: "hint" }, t("set.page.hint")), go);
     this.element.addEventListener("submit", (event) => {

@@ -15,7 +15,8 @@ const HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub(crate) fn origin(typed: &str) -> Option<String> {
     let text = typed.trim().to_ascii_lowercase();
     let text = text.strip_suffix('/').unwrap_or(&text);
-    let (scheme, rest) = text.split_once("://")?;
+    // A name alone is what people type.
+    let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
     let (name, port) = match rest.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (rest, None),
@@ -24,7 +25,7 @@ pub(crate) fn origin(typed: &str) -> Option<String> {
         |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
     let fits = text.len() <= MAX_SITE && is_name(name) && port.is_none_or(is_port);
     let is_safe = scheme == "https" || (scheme == "http" && HERE.contains(&name));
-    (fits && is_safe).then(|| text.to_owned())
+    (fits && is_safe).then(|| format!("{scheme}://{rest}"))
 }
 
 fn is_name(name: &str) -> bool {
@@ -69,6 +70,7 @@ mod tests {
         let taken = [
             ("https://look.example", "https://look.example"),
             (" https://Look.Example/ ", "https://look.example"),
+            ("look.example", "https://look.example"),
             ("https://look.example:8443", "https://look.example:8443"),
             ("http://localhost:8080", "http://localhost:8080"),
             ("http://127.0.0.1", "http://127.0.0.1"),
@@ -81,8 +83,9 @@ mod tests {
         let long = format!("https://{}", vec!["a".repeat(63); 5].join("."));
         for typed in [
             "",
-            "look.example",
             "http://look.example",
+            "look.example/page",
+            "mara@look.example",
             "https://",
             "https://look.example/page",
             "https://look.example?x",

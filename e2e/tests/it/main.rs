@@ -51,6 +51,7 @@ mod phone_lending;
 mod phone_memory;
 mod phone_push;
 mod phone_storage;
+mod phone_tabs;
 mod phone_watch;
 mod phone_writes;
 mod push_provider;

@@ -23,7 +23,7 @@ export class Finder {
     this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
     this.#kind.setAttribute("aria-label", t("session.kind"));
     this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
-    const day = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (h("input", { id, type: "date", onchange: () => this.#between() }));
+    const day = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (h("input", { id, type: "date", autocomplete: "off", spellcheck: false, onchange: () => this.#between() }));
     [this.#from, this.#to] = [day("day-from"), day("day-to")];
     const labelled = (/** @type {HTMLInputElement} */ input, /** @type {string} */ key) => h("label", {}, h("span", {}, t(key)), input);
     const days = h("div", { class: "days" }, labelled(this.#from, "lend.day.from"), labelled(this.#to, "lend.day.to"));
