@@ -202,6 +202,9 @@ async fn an_account_comes_back_from_two_pages_and_each_slip_is_named() {
     .await;
 }
 
+/// What the authenticator gives.
+const OPENS: [u8; 32] = *b"the secret of one authenticator.";
+
 #[tokio::test]
 async fn an_account_that_comes_back_with_a_passkey_is_opened_by_it() {
     let world = World::start().await;
@@ -215,7 +218,7 @@ async fn an_account_that_comes_back_with_a_passkey_is_opened_by_it() {
         let told = json!({
             "type": "restore", "name": "New phone", "credential": [1, 2, 3], "salt": vec![7; 32], "passphrase": NEW,
         });
-        hand.phone.keyed(Keyed::from_json(&told.to_string()).unwrap(), [9; 32].into());
+        hand.phone.keyed(Keyed::from_json(&told.to_string()).unwrap(), OPENS.into());
         hand.until(|shown| shown["restore"]["stage"] == "typing" && shown["busy"].is_null()).await;
         assert!(hand.now()["passkey"].is_null(), "there are no keys yet");
         gives(&hand, &first[0]);
@@ -225,7 +228,7 @@ async fn an_account_that_comes_back_with_a_passkey_is_opened_by_it() {
         hand.does(json!({ "type": "restore", "act": "kept" }));
         let shown = hand.until(|shown| shown["screen"] == "records" && shown["busy"].is_null()).await;
         assert_eq!(shown["passkey"]["credential"], json!([1, 2, 3]));
-        for (secret, opens) in [([8; 32], false), ([9; 32], true)] {
+        for (secret, opens) in [(*b"another authenticator's 32 bytes", false), (OPENS, true)] {
             let again = world.phone("new");
             again.screen("locked").await;
             again.phone.keyed(Keyed::Unlock, secret.into());
