@@ -11,8 +11,8 @@ use crate::devtools::{DevTools, Session};
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one in a test")]
 pub enum Listing<'a> {
-    /// As DevTools tells it, of the page and of its Worker.
-    Chromium(DevTools, [Session; 2]),
+    /// As DevTools tells it, of the page and of its Workers.
+    Chromium(DevTools, Vec<Session>),
     /// As WebDriver BiDi tells it, with what was told so far.
     Firefox(&'a BiDi, Vec<String>),
 }
@@ -36,10 +36,8 @@ impl Browser {
         tools.call(Some(&page), "Network.enable", json!({})).await?;
         tools.follow(&page, true).await?;
         self.go(url).await?;
-        let worker = tools.attached().await?;
-        tools.call(Some(&worker), "Network.enable", json!({})).await?;
-        tools.call(Some(&worker), "Runtime.runIfWaitingForDebugger", json!({})).await?;
-        Ok(Listing::Chromium(tools, [page, worker]))
+        let worker = listed(&mut tools).await?;
+        Ok(Listing::Chromium(tools, vec![page, worker]))
     }
 
     /// Loads a page by `load` whose requests are listed from the first one on. Its Worker is not held, and says itself what it
@@ -60,14 +58,33 @@ impl Browser {
         load().await?;
         let worker = tools.worker(&page).await?;
         tools.call(Some(&worker), "Network.enable", json!({})).await?;
-        Ok(Listing::Chromium(tools, [page, worker]))
+        Ok(Listing::Chromium(tools, vec![page, worker]))
     }
+}
+
+/// The next Worker, which is held until it is listened to.
+async fn listed(tools: &mut DevTools) -> Result<Session> {
+    let worker = tools.attached().await?;
+    tools.call(Some(&worker), "Network.enable", json!({})).await?;
+    tools.call(Some(&worker), "Runtime.runIfWaitingForDebugger", json!({})).await?;
+    Ok(worker)
 }
 
 /// What a page or a Worker asked for so far, as it knows itself.
 const OWN_LIST: &str = "performance.getEntriesByType('resource').map(entry => entry.name)";
 
 impl Listing<'_> {
+    /// Lists what another Worker asks for, which starts meanwhile.
+    ///
+    /// # Errors
+    /// When none starts.
+    pub async fn another(&mut self) -> Result<()> {
+        if let Self::Chromium(tools, sessions) = self {
+            sessions.push(listed(tools).await?);
+        }
+        Ok(())
+    }
+
     /// Addresses so far, in no order, WebSockets included.
     ///
     /// # Errors
@@ -83,10 +100,11 @@ impl Listing<'_> {
                     let sockets = sockets.iter().filter_map(|event| event.get("url"));
                     all.extend(requests.chain(sockets).filter_map(Value::as_str).map(str::to_owned));
                 }
-                let [_, worker] = sessions;
-                // One that has ended says nothing.
-                if let Ok(Value::Array(own)) = tools.evaluate(worker, OWN_LIST).await {
-                    all.extend(own.iter().filter_map(Value::as_str).map(str::to_owned));
+                for worker in sessions.iter().skip(1) {
+                    // One that has ended says nothing.
+                    if let Ok(Value::Array(own)) = tools.evaluate(worker, OWN_LIST).await {
+                        all.extend(own.iter().filter_map(Value::as_str).map(str::to_owned));
+                    }
                 }
                 Ok(all)
             }

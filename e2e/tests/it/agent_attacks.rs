@@ -38,13 +38,13 @@ in_both!(
 const OTHER: &str = "Noor Haddad";
 
 /// The newest exchange whose path ends like this.
-fn last<B>(desk: &Desk<B>, end: &str) -> Result<(Asked, Answer)> {
+pub(crate) fn last<B>(desk: &Desk<B>, end: &str) -> Result<(Asked, Answer)> {
     let found = desk.line.exchanges().into_iter().rfind(|(asked, _)| asked.path.ends_with(end));
     found.with_context(|| format!("nothing was asked for at {end}"))
 }
 
 /// Sends a request again, to the real server, in the name of whoever has this token.
-async fn again<B>(desk: &Desk<B>, asked: &Asked, token: Option<&str>) -> Result<(StatusCode, String)> {
+pub(crate) async fn again<B>(desk: &Desk<B>, asked: &Asked, token: Option<&str>) -> Result<(StatusCode, String)> {
     let url = format!("{}{}", desk.server.url(), asked.path);
     let mut request = reqwest::Client::new().request(asked.method.clone(), url).body(asked.body.clone());
     if let Some(kind) = asked.headers.get("content-type") {
@@ -58,7 +58,7 @@ async fn again<B>(desk: &Desk<B>, asked: &Asked, token: Option<&str>) -> Result<
 }
 
 /// The agent's token, as it went over the line.
-fn token<B>(desk: &Desk<B>) -> Result<String> {
+pub(crate) fn token<B>(desk: &Desk<B>) -> Result<String> {
     let (asked, _) = last(desk, "/v1/claims")?;
     Ok(asked.headers.get("authorization").context("no token")?.to_str()?.to_owned())
 }
@@ -275,7 +275,8 @@ async fn t087_every_request_of_the_portal_goes_to_its_own_origin(kind: Kind) -> 
     portal.sign_in("ready").await?;
     browser.speak("ar").await?;
     browser.speak("en").await?;
-    let _lending = desk.lend(CASE, REASON, &[]).await?;
+    // The look has a Worker of its own.
+    let (_lending, ()) = tokio::try_join!(desk.lend(CASE, REASON, &[]), listing.another())?;
     read(browser).await?;
     portal.end().await?;
     let all = listing.all().await?;

@@ -37,7 +37,7 @@ impl Tamper for Collector {
 
 /// What stops a way out on the real page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
+pub(crate) enum Stop {
     /// The policy, by this directive, which reports the address.
     Policy(&'static str),
     /// Trusted Types, at this sink: the string never becomes a script or its address.
@@ -51,7 +51,7 @@ enum Stop {
 use Stop::{List, Mute, Policy, Types};
 
 /// A name, what stops it, and a script.
-type Way = (&'static str, Stop, &'static str);
+pub(crate) type Way = (&'static str, Stop, &'static str);
 
 in_both!(
     t082_the_page_can_carry_nothing_out,
@@ -110,7 +110,7 @@ const OF_WORKER: &[Way] = &[
 ];
 
 /// Somebody who listens outside, for everything.
-struct Outside {
+pub(crate) struct Outside {
     web: Proxy,
     quic: Sink,
     stun: Sink,
@@ -118,7 +118,7 @@ struct Outside {
 }
 
 impl Outside {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let web = Proxy::start(0, "http://127.0.0.1:1", Arc::new(Collector)).await?;
         Ok(Self { web, quic: Sink::udp().await?, stun: Sink::udp().await?, turn: Sink::tcp().await? })
     }
@@ -136,7 +136,7 @@ impl Outside {
 
     /// A script that tries one way out, in a timer, because what a driver runs is bound less. Whatever is thrown is a way
     /// out that is shut.
-    fn attempt(&self, script: &str) -> String {
+    pub(crate) fn attempt(&self, script: &str) -> String {
         let addresses = self.addresses();
         format!(
             "setTimeout(async () => {{ {addresses} \
@@ -188,7 +188,7 @@ impl Outside {
     }
 
     /// Waits for what comes late, and says whether nothing came but these.
-    async fn gets_only(&self, expected: &BTreeSet<String>) -> Result<()> {
+    pub(crate) async fn gets_only(&self, expected: &BTreeSet<String>) -> Result<()> {
         self.gets(expected).await?;
         let more = within(Duration::from_secs(2), "", async || (self.arrived() != *expected).then_some(())).await;
         anyhow::ensure!(more.is_err(), "{:?} arrived, and not only {expected:?}", self.arrived());
@@ -196,7 +196,7 @@ impl Outside {
     }
 }
 
-const WATCH: &str = "self.violations = []; addEventListener('securitypolicyviolation', \
+pub(crate) const WATCH: &str = "self.violations = []; addEventListener('securitypolicyviolation', \
     e => violations.push([e.effectiveDirective, e.blockedURI, e.sample]))";
 
 /// What stops a way out of a page in Firefox, where that is something else; `None` is a way that it does not have.
@@ -208,7 +208,7 @@ const OF_WORKER_IN_FIREFOX: &[(&str, Option<Stop>)] =
     &[("event", Some(Mute)), ("quic", Some(Mute)), ("font", Some(Mute))];
 
 /// The ways out that this browser has, with what stops each there.
-fn of_page(kind: Kind) -> Vec<Way> {
+pub(crate) fn of_page(kind: Kind) -> Vec<Way> {
     match kind {
         Kind::Chromium => OF_PAGE.to_vec(),
         Kind::Firefox => otherwise(OF_PAGE, OF_PAGE_IN_FIREFOX),
@@ -230,7 +230,7 @@ fn otherwise(ways: &[Way], other: &[(&str, Option<Stop>)]) -> Vec<Way> {
     ways.iter().filter_map(in_it).collect()
 }
 
-async fn try_page(browser: &Browser, outside: &Outside) -> Result<Vec<Value>> {
+pub(crate) async fn try_page(browser: &Browser, outside: &Outside) -> Result<Vec<Value>> {
     browser.run(WATCH).await?;
     for (name, _, script) in of_page(browser.kind()) {
         browser.run_async(&outside.attempt(script)).await.context(name)?;
@@ -253,12 +253,12 @@ async fn try_worker(browser: &Browser) -> Result<Vec<Value>> {
     violations.as_array().cloned().context("violations")
 }
 
-fn names(ways: &[Way], keep: impl Fn(Stop) -> bool) -> BTreeSet<String> {
+pub(crate) fn names(ways: &[Way], keep: impl Fn(Stop) -> bool) -> BTreeSet<String> {
     ways.iter().filter(|(_, stop, _)| keep(*stop)).map(|(name, ..)| (*name).to_owned()).collect()
 }
 
 /// Each way was shut by what the table says: the browser reported it.
-fn reported(ways: &[Way], violations: &[Value]) {
+pub(crate) fn reported(ways: &[Way], violations: &[Value]) {
     let text = |each: &Value, at: usize| each[at].as_str().unwrap_or_default().to_owned();
     for (name, stop, _) in ways {
         let fits = |each: &&Value| match stop {

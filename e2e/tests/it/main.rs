@@ -29,6 +29,7 @@ mod elsewhere;
 mod embed;
 mod embed_access;
 mod embed_attacks;
+mod embed_ways;
 mod ending;
 mod exfiltration;
 mod flood;

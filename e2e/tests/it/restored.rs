@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
+use e2e::agent::{Desk, Portal};
 use e2e::browser::{Browser, Chromium, Kind};
+use e2e::console::{Console, enter};
 use e2e::phone::Phone;
 use e2e::scan::occurrences;
 use e2e::stage::Stage;
@@ -15,6 +17,7 @@ use e2e::wait::until;
 use e2e::worn::{PIN, Worn};
 use tokio::net::TcpListener;
 
+use crate::agents::{CASE, REASON, read, with_record};
 use crate::memory::files_below;
 use crate::phone::{SECRET, TITLE, with_line};
 use crate::watch_attacks::nobody_answers;
@@ -23,6 +26,8 @@ in_both!(
     t066_a_restored_tab_of_the_phone_is_locked_and_empty,
     t066_a_restored_window_of_the_watch_is_locked_and_its_code_is_used_up,
     t066_a_restored_tab_of_the_viewer_has_no_session_and_nothing_to_read,
+    t066_a_restored_tab_of_the_portal_begins_signed_out,
+    t066_a_restored_tab_of_a_console_begins_signed_out,
 );
 
 /// What is typed into an ordinary page.
@@ -200,4 +205,83 @@ async fn t066_a_restored_tab_of_the_viewer_has_no_session_and_nothing_to_read(ki
     }
     browser.go(&url).await.context("control: the page is there")?;
     browser.screen("enter").await
+}
+
+/// What the browser kept of an agent's page: neither what was lent, nor the case, nor who is signed in.
+fn nothing_kept(browser: &Browser) -> Result<()> {
+    for word in [crate::agents::SECRET, crate::agents::TITLE, CASE, REASON, DRAFT] {
+        ensure!(!kept(browser, word)?, "{word:?} lies in the profile");
+    }
+    Ok(())
+}
+
+async fn t066_a_restored_tab_of_the_portal_begins_signed_out(kind: Kind) -> Result<()> {
+    let desk = Desk::around(Browser::resuming(kind)).await?;
+    with_record(&desk).await?;
+    desk.hire().await?;
+    // Another tab of the same agent, in which a case is written and not sent; and in the first one a session.
+    open_tab(&desk.portal.browser, desk.portal.url()).await?;
+    let _lending = in_front(&desk).await?;
+    let elsewhere = ordinary().await?;
+    type_elsewhere(&desk.portal.browser, &elsewhere).await?;
+
+    let (url, Desk { portal: Portal { browser, .. }, line: _line, server: _server, .. }) = (desk.url(), desk);
+    let browser = browser.again().await?;
+    let url = format!("{url}/agent");
+    each_restored(&browser, &elsewhere, &url, 2, async || signed_out(&browser).await).await?;
+    nothing_kept(&browser)?;
+    browser.go(&url).await.context("control: the page is there, and this browser is enrolled")?;
+    signed_out(&browser).await
+}
+
+/// A session in one tab, and a case that is written in the other.
+async fn in_front(desk: &Desk) -> Result<e2e::device::Lending> {
+    let browser = &desk.portal.browser;
+    desk.portal.stage("signed-out").await?;
+    if browser.kind() == Kind::Firefox {
+        desk.portal.go_on().await?;
+        desk.portal.stage("ready").await?;
+        browser.write("case", DRAFT).await?;
+    }
+    let first = browser.driver.windows().await?.into_iter().next().context("a tab")?;
+    browser.driver.switch_to_window(first).await?;
+    let lending = desk.lend(CASE, REASON, &[]).await?;
+    read(browser).await?;
+    Ok(lending)
+}
+
+async fn signed_out(browser: &Browser) -> Result<()> {
+    until("the portal is signed out", async || {
+        (browser.value("document.documentElement.dataset.stage ?? null").await.ok()? == "signed-out").then_some(())
+    })
+    .await?;
+    let who = "[document.getElementById('who').hidden, document.getElementById('case'), JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, history.state, name])]";
+    assert_eq!(browser.value(who).await?, serde_json::json!([true, null, r#"["",{},{},null,""]"#]));
+    Ok(())
+}
+
+async fn t066_a_restored_tab_of_a_console_begins_signed_out(kind: Kind) -> Result<()> {
+    let console = Console::around(Browser::resuming(kind).await?, &[], &[]).await?;
+    crate::embed::with_record(&console).await?;
+    console.sign_in().await?;
+    let _lending = console.lend(CASE, REASON, &[]).await?;
+    read(console.browser()).await?;
+    console.outside().await?;
+    let elsewhere = ordinary().await?;
+    type_elsewhere(console.browser(), &elsewhere).await?;
+
+    let url = console.host.url();
+    let Console { portal: Portal { browser, .. }, place: _place, host: _host, .. } = console;
+    let browser = browser.again().await?;
+    each_restored(&browser, &elsewhere, &url, 1, async || {
+        until("the frame is there again", async || enter(&browser).await.ok()).await?;
+        browser.reads("Sign in in a window of its own").await?;
+        let html = browser.value("document.documentElement.outerHTML + location.href").await?.to_string();
+        for word in [crate::agents::SECRET, crate::agents::TITLE, CASE, REASON] {
+            ensure!(!html.contains(word), "{word:?} came back");
+        }
+        Ok(browser.driver.enter_default_frame().await?)
+    })
+    .await?;
+    nothing_kept(&browser)
 }

@@ -1,7 +1,8 @@
 //! Signing out when nobody has touched the desk for a while: whoever left it stays signed in nowhere.
 //!
-//! There is one timer, and only while somebody is signed in and no session runs, which has ends of its own. It is not trusted alone:
-//! a page in the background may be frozen, so what the clock says is looked at again with whatever the person does next.
+//! There is one timer, and only while somebody is signed in and no session runs, which has ends of its own. It looks at the clock now
+//! and then: a machine that slept stops timers and not the time. Nor is it trusted alone: a page in the background may be frozen, so
+//! what the clock says is looked at again with whatever the person does next.
 
 use core::cell::Cell;
 
@@ -11,6 +12,9 @@ use super::Portal;
 
 /// After how long without a touch, in milliseconds.
 const IDLE: u64 = 15 * 60 * 1_000;
+
+/// How long the clock is not looked at, in milliseconds at most.
+const LOOK: u64 = 10_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -55,7 +59,7 @@ impl Portal {
                 self.sign_out_idle();
                 break;
             }
-            self.0.machine.sleep(left).await;
+            self.0.machine.sleep(left.min(LOOK)).await;
         }
         self.0.idle.timer.set(false);
     }
