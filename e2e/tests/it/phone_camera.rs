@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::browser::{Browser, Chromium, Kind};
+use e2e::browser::{Chromium, Kind};
 use e2e::device::{Device, field};
 use e2e::phone::{PASSPHRASE, Phone};
 use e2e::program::root;
