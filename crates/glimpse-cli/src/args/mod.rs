@@ -350,24 +350,36 @@ pub(crate) struct End {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ReceiptsOf {
+    #[command(subcommand)]
+    pub(crate) command: Option<ReceiptsCommand>,
     /// The session, by the beginning of its id [default: the newest]
     #[arg(value_name = "SESSION", value_parser = plain_id)]
     pub(crate) session: Option<String>,
-    /// Write the log with what verifies it to a file, for others to check with --verify
+    /// Write the log with what verifies it to a file, for others to check with `receipts verify`
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<std::path::PathBuf>,
-    /// Check a log that somebody wrote with -o: without a network, an account or a passphrase
-    #[arg(long, value_name = "FILE", requires = "card", conflicts_with_all = ["session", "output"])]
-    pub(crate) verify: Option<std::path::PathBuf>,
     /// List the requests of agents that were declined, or that nobody answered: they are kept on this device alone
-    #[arg(long, conflicts_with_all = ["session", "output", "verify"])]
+    #[arg(long, conflicts_with_all = ["session", "output"])]
     pub(crate) declined: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptsCommand {
+    /// Check a log that somebody wrote with -o: without a network, an account or a passphrase
+    Verify(VerifyReceipts),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyReceipts {
+    /// The log
+    pub(crate) file: std::path::PathBuf,
     /// The contact card of the account that lent, or a file that holds it
-    #[arg(long, value_name = "CARD", requires = "verify")]
-    pub(crate) card: Option<String>,
+    #[arg(long, value_name = "CARD")]
+    pub(crate) card: String,
     /// The server's signing key, as you know it from elsewhere; without it the one that the file itself names is taken
-    #[arg(long, value_name = "KEY", requires = "verify", value_parser = devices::key, allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY", value_parser = devices::key, allow_hyphen_values = true)]
     pub(crate) server_key: Option<SigningKeyBytes>,
 }
 

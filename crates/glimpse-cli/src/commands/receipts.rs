@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::lend::fault_word;
 use super::write::card;
-use crate::args::{ReceiptsOf, Shared};
+use crate::args::{ReceiptsCommand, ReceiptsOf, Shared};
 use crate::failure::{Failure, exit_code};
 use crate::files::Target;
 use crate::home;
@@ -21,8 +21,8 @@ use crate::out::{Out, Style};
 use crate::text::{clean, date};
 
 pub(super) async fn run(shared: &Shared, of: &ReceiptsOf, out: Out) -> Result<u8, Failure> {
-    if let (Some(file), Some(given)) = (&of.verify, &of.card) {
-        return verify(file, &card(given)?, of.server_key, out);
+    if let Some(ReceiptsCommand::Verify(asked)) = &of.command {
+        return verify(&asked.file, &card(&asked.card)?, asked.server_key, out);
     }
     let device = home::unlock(shared, out).await?;
     if of.declined {

@@ -113,7 +113,7 @@ fn a_session_in_events_and_commands() {
     let card = world.events(&["card"])[0]["card"].as_str().unwrap().to_owned();
     assert!(world.glimpse(&["receipts", "-o", file.to_str().unwrap()]).status.success());
     let elsewhere = |file: &str, card: &str| {
-        let mut command = world.bare(&["--json", "receipts", "--verify", file, "--card", card]);
+        let mut command = world.bare(&["--json", "receipts", "verify", file, "--card", card]);
         let output = command.env("GLIMPSE_HOME", "/nowhere").env_remove("GLIMPSE_PASSPHRASE_FILE").output().unwrap();
         let last = String::from_utf8(output.stdout).unwrap();
         let last: Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();

@@ -26,6 +26,11 @@ async fn replace(device: &Device, record: RecordId, bytes: &[u8]) {
     device.put(entry, content("Card", &mut &*bytes, &mut |_| {})).await.unwrap();
 }
 
+/// One stretch that is cut out.
+fn stretch(of: std::ops::Range<u64>) -> Vec<std::ops::Range<u64>> {
+    std::iter::once(of).collect()
+}
+
 fn chosen(version: &OpenedVersion) -> FieldChoice {
     let mut choice = FieldChoice::of(version);
     choice.add("/secret".to_owned());
@@ -34,7 +39,7 @@ fn chosen(version: &OpenedVersion) -> FieldChoice {
 
 /// Out of the first version: the secret, with the comma behind it.
 fn out_of_first(version: &OpenedVersion) -> Withheld {
-    chosen(version).cut(version, Vec::from([1..23]), 1).unwrap()
+    chosen(version).cut(version, stretch(1..23), 1).unwrap()
 }
 
 fn plan(records: Vec<OpenedVersion>, withheld: Vec<Withheld>) -> Plan {
@@ -69,7 +74,7 @@ async fn t061_what_was_chosen_in_one_version_is_cut_out_of_no_other() {
     replace(&device, record, SECOND).await;
     let second = newest(&device, record).await;
     assert!(!choice.is_of(&second));
-    assert_eq!(choice.cut(&second, Vec::from([1..23]), 1), Err(ErrorCode::Conflict));
+    assert_eq!(choice.cut(&second, stretch(1..23), 1), Err(ErrorCode::Conflict));
     // Stretches of the first version do not get at the second one either.
     let (ended, shown) = lend(&device, plan(vec![second], vec![before.clone()]), async |mut user| {
         let mut shown = 0;
@@ -96,7 +101,7 @@ async fn t061_what_was_chosen_in_one_version_is_cut_out_of_no_other() {
         assert_eq!(refused.await, Some(ErrorCode::Conflict));
         // Control: chosen in the version that is there.
         let second = newest(&device, record).await;
-        let withheld = vec![chosen(&second).cut(&second, Vec::from([25..47]), 1).unwrap()];
+        let withheld = vec![chosen(&second).cut(&second, stretch(25..47), 1).unwrap()];
         user.does(Command::Add { records: vec![record], withheld });
         user.sees(|event| matches!(event, Event::Changed { .. }).then_some(())).await;
         assert_eq!(reads(&mut viewer, "Card").await, "{\"shown\":\"rose and aster\"}");
