@@ -200,7 +200,7 @@ export class Page {
     this.#name = "ended";
     removeEventListener("beforeunload", ask);
     this.#agent = null;
-    byId("case-shown").hidden = true;
+    for (const id of ["case-shown", "hand-over"]) byId(id).hidden = true;
     // What was said aloud had titles in it.
     for (const id of ["case-shown", "polite", "assertive"]) say(byId(id), "");
     document.title = t("title.agent");

@@ -87,7 +87,7 @@ pub(super) struct Running<'d> {
     /// Terms that are on their way to the server; one at a time.
     terms_under_way: bool,
     trail: Trail,
-    questions: Questions,
+    questions: Questions<Event>,
     fetching: bool,
     jobs: FuturesUnordered<Local<'d, Done>>,
 }
@@ -228,6 +228,7 @@ impl<'d> Running<'d> {
                 if self.ends.plus(GRACE).until(self.now()) > 0 {
                     return Err(ErrorCode::SessionExpired);
                 }
+                self.ask_next(events);
                 match self.link.tick().await {
                     Some(news) => self.news(news, events).await,
                     None => Ok(()),
@@ -354,6 +355,8 @@ impl<'d> Running<'d> {
             budget: grant.terms.budget,
             added: lent,
         });
+        self.questions.given();
+        self.ask_next(events);
         Ok(())
     }
 
@@ -368,7 +371,6 @@ impl<'d> Running<'d> {
         match command {
             Command::End | Command::Cancel => return Err(ErrorCode::SessionEnded),
             Command::Extend { millis } => {
-                self.questions.given();
                 let cap = self.issued.plus(MAX_SESSION_MILLIS);
                 let wanted = self.session.terms().expires.plus(millis);
                 self.change_end(UnixMillis(wanted.0.min(cap.0)));
@@ -379,10 +381,7 @@ impl<'d> Running<'d> {
                 let wanted = self.clock.at(self.now()).plus(millis.max(1_000)).max(least);
                 self.change_end(wanted.min(self.session.terms().expires));
             }
-            Command::Add { records, withheld } => {
-                self.questions.given();
-                self.find(records, withheld);
-            }
+            Command::Add { records, withheld } => self.find(records, withheld),
             Command::Allow { openings } => {
                 let budget = self.session.terms().budget.saturating_add(openings);
                 self.later.push_back(Change { budget: Some(budget), ..Change::default() });

@@ -88,10 +88,17 @@ impl Running<'_> {
 
     /// The viewer asks for something.
     async fn asked(&mut self, question: Event, events: &mut dyn FnMut(Event)) {
-        match self.questions.ask(self.now()) {
-            Heard::Asked => events(question),
+        match self.questions.ask(question, self.now()) {
+            Heard::Asked(question) => events(question),
             Heard::Waits => {}
             Heard::TooSoon => self.say(&Live::Refused).await,
+        }
+    }
+
+    /// What was asked behind another question comes when that one is out of the way.
+    pub(super) fn ask_next(&mut self, events: &mut dyn FnMut(Event)) {
+        if let Some(question) = self.questions.due(self.now()) {
+            events(question);
         }
     }
 
