@@ -8,23 +8,20 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use e2e::agent::{Desk, Portal};
-use e2e::browser::{Browser, Chromium, Kind};
+use e2e::browser::{Browser, Kind};
 use e2e::console::{Console, enter};
 use e2e::phone::Phone;
 use e2e::scan::occurrences;
 use e2e::stage::Stage;
 use e2e::wait::until;
-use e2e::worn::{PIN, Worn};
 use tokio::net::TcpListener;
 
 use crate::agents::{CASE, REASON, read, with_record};
 use crate::memory::files_below;
 use crate::phone::{SECRET, TITLE, with_line};
-use crate::watch_attacks::nobody_answers;
 
 in_both!(
     t066_a_restored_tab_of_the_phone_is_locked_and_empty,
-    t066_a_restored_window_of_the_watch_is_locked_and_its_code_is_used_up,
     t066_a_restored_tab_of_the_viewer_has_no_session_and_nothing_to_read,
     t066_a_restored_tab_of_the_portal_begins_signed_out,
     t066_a_restored_tab_of_a_console_begins_signed_out,
@@ -136,44 +133,6 @@ async fn t066_a_restored_tab_of_the_phone_is_locked_and_empty(kind: Kind) -> Res
     phone.unlock().await?;
     phone.browser.open(TITLE).await?;
     phone.browser.reads(SECRET).await
-}
-
-async fn t066_a_restored_window_of_the_watch_is_locked_and_its_code_is_used_up(kind: Kind) -> Result<()> {
-    let (server, line) = with_line().await?;
-    let viewer = Chromium::start().await?;
-    let phone = Phone::around(Browser::resuming(kind).await?, &line.url()).await?;
-    phone.found("Mara Lind").await?;
-    phone.add(TITLE, SECRET).await?;
-    let worn = Worn::opened(phone).await?;
-    worn.linked().await?;
-    let code = worn.lend(TITLE).await?;
-    worn.page().await?;
-    let elsewhere = ordinary().await?;
-    type_elsewhere(&worn.phone.browser, &elsewhere).await?;
-
-    let Worn { phone, .. } = worn;
-    let phone = phone.again().await?;
-    nobody_answers(&viewer, &server.url(), &code).await?;
-    let face = format!("{}/watch", line.url());
-    each_restored(&phone.browser, &elsewhere, &face, 1, async || phone.browser.screen("locked").await).await?;
-    for word in [TITLE, PIN] {
-        assert!(!kept(&phone.browser, word)?, "{word:?} lies in the profile");
-    }
-    // Control: the watch is in the account as it was; the phone page opens it, and it lends.
-    let driver = &phone.browser.driver;
-    let first = driver.new_tab().await?;
-    for window in driver.windows().await?.into_iter().filter(|window| *window != first) {
-        driver.switch_to_window(window).await?;
-        driver.close_window().await?;
-    }
-    driver.switch_to_window(first).await?;
-    phone.load("locked").await?;
-    phone.unlock().await?;
-    let worn = Worn::opened(phone).await?;
-    worn.unlock().await?;
-    worn.lend_to(&viewer, &server.url(), TITLE).await?;
-    viewer.open(TITLE).await?;
-    viewer.reads(SECRET).await
 }
 
 async fn t066_a_restored_tab_of_the_viewer_has_no_session_and_nothing_to_read(kind: Kind) -> Result<()> {
