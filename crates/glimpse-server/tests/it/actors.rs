@@ -307,15 +307,7 @@ impl Phone {
         let scope = ShareScope::Session { session: visit.session, unit, salt };
         let minted: Minted =
             self.http.post("/v1/shares", &MintRequest { shares: vec![scope], head: None }).await.json();
-        let envelope = UnitEnvelope {
-            suite: SUITE,
-            session: visit.session,
-            unit,
-            salt,
-            terms: preimage::terms_hash(&encode(&visit.terms)),
-            commit: Hash(random()),
-            size: padded(length),
-        };
+        let envelope = visit.sealing(unit, salt, length);
         let content = noise(sealed(envelope.size));
         self.http.bytes(Method::PUT, &unit_path(visit, &unit), unit_body(&envelope, &content)).await.ok();
         (minted.shares.into_iter().next().expect("one share"), content)
@@ -424,6 +416,19 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    /// The envelope of a unit of `length` bytes of plaintext.
+    pub(crate) fn sealing(&self, unit: UnitId, salt: Salt, length: u64) -> UnitEnvelope {
+        UnitEnvelope {
+            suite: SUITE,
+            session: self.session,
+            unit,
+            salt,
+            terms: preimage::terms_hash(&encode(&self.terms)),
+            commit: Hash(random()),
+            size: padded(length),
+        }
+    }
+
     pub(crate) fn request(&self, unit: UnitId, counter: u64, last_receipt: Hash) -> OpenRequest {
         OpenRequest { suite: SUITE, session: self.session, unit, from: 0, to: 1, counter, last_receipt }
     }

@@ -6,15 +6,14 @@ use glimpse_wire::api::*;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::organisation::Role;
 use glimpse_wire::pairing::Terms;
-use glimpse_wire::preimage::{self, StatementKind};
-use glimpse_wire::record::{Change, Decision, Deletion};
-use glimpse_wire::session::UnitEnvelope;
-use glimpse_wire::size::{padded, sealed};
+use glimpse_wire::preimage::StatementKind;
+use glimpse_wire::record::{Change, Deletion};
+use glimpse_wire::size::sealed;
 use glimpse_wire::*;
 use reqwest::{Method, StatusCode};
 
 use crate::actors::*;
-use crate::decisions::written_by;
+use crate::decisions::{decision, written_by};
 use crate::desk::*;
 
 /// Who tries to write: what it presents and signs with.
@@ -37,15 +36,7 @@ impl Hand<'_> {
         let salt = Salt(random());
         let share = ShareScope::Session { session: visit.session, unit, salt };
         let shared = self.http.post("/v1/shares", &MintRequest { shares: vec![share], head: None }).await;
-        let sealing = UnitEnvelope {
-            suite: SUITE,
-            session: visit.session,
-            unit,
-            salt,
-            terms: preimage::terms_hash(&encode(&visit.terms)),
-            commit: Hash(random()),
-            size: padded(10),
-        };
+        let sealing = visit.sealing(unit, salt, 10);
         let body = unit_body(&sealing, &noise(sealed(sealing.size)));
         let uploaded = self.http.bytes(Method::PUT, &unit_path(visit, &unit), body).await;
         let more = Terms { seq: visit.terms.seq + 1, budget: 20_000, units: Vec::new(), ..visit.terms.clone() };
@@ -106,19 +97,8 @@ async fn t064_an_agent_writes_nothing_that_nobody_approved() {
     let waiting = written_by(&clerk.key, &phone).await;
     let changes = phone.list(before.newest).await.changes;
     assert!(matches!(changes.as_slice(), [Change::Pending { .. }]), "{changes:?}");
-    let header = waiting.envelope.header;
-    let decision = Decision {
-        suite: SUITE,
-        account: phone.account,
-        record: header.record,
-        version: header.version,
-        h1: waiting.envelope.h1(),
-        writer: header.author,
-        at: UnixMillis(2),
-        head: phone.head,
-        device: phone.device,
-    };
-    let path = format!("/v1/records/{}/decision", header.record);
+    let decision = decision(&phone, &waiting);
+    let path = format!("/v1/records/{}/decision", decision.record);
     let by = |key| -> SignedJson { sign(key, StatementKind::Decision, &decision).into() };
     assert_eq!(clerk.http.json(Method::PUT, &path, &by(&clerk.key)).await.code(), ErrorCode::Unauthorised);
     assert_eq!(phone.http.json(Method::PUT, &path, &by(&clerk.key)).await.code(), ErrorCode::Unauthorised);

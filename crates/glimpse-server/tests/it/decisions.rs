@@ -44,7 +44,7 @@ pub(crate) async fn written_by(key: &SigningKey, phone: &Phone) -> Version {
 }
 
 /// What `phone` says when it approves `version`.
-fn decision(phone: &Phone, version: &Version) -> Decision {
+pub(crate) fn decision(phone: &Phone, version: &Version) -> Decision {
     let header = version.envelope.header;
     Decision {
         suite: SUITE,
