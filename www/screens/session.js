@@ -1,9 +1,9 @@
 // The session: the bar that never leaves, the list, and one open record.
 
 import { h, say } from "../dom.js";
-import { chosen, clock, number, t } from "../text.js";
+import { clock, number, t } from "../text.js";
 import { icon } from "./icons.js";
-import { kindName } from "./kinds.js";
+import { drawKinds } from "./kinds.js";
 import { List } from "./list.js";
 import { RecordPane } from "./record.js";
 
@@ -25,7 +25,6 @@ export class Session {
   #list;
   #record;
   #panes;
-  #kinds = "";
   #drawn = false;
 
   /** @param {HTMLElement} main @param {Send} send */
@@ -69,7 +68,7 @@ export class Session {
     // Drawn anew, in another language, the field has what the list is searched for.
     if (!this.#drawn) this.#search.value = session.list.query;
     this.#drawn = true;
-    this.#drawKinds(session.list);
+    drawKinds(this.#kind, session.list);
     const { total, matching } = session.list;
     say(this.#count, total === matching ? t("list.count", { count: total }) : t("list.matching", { count: matching, total: number(total) }));
     this.#list.draw(session.list, session.record?.unit ?? null);
@@ -80,17 +79,6 @@ export class Session {
   /** @param {import("../engine.js").Report} report */
   hear(report) {
     this.#record.hear(report);
-  }
-
-  /** @param {Record<string, any>} list */
-  #drawKinds({ kinds, kind }) {
-    const key = JSON.stringify(kinds) + chosen();
-    if (key !== this.#kinds) {
-      this.#kinds = key;
-      const option = (/** @type {{kind: string, count: number}} */ each) => h("option", { value: each.kind }, `${kindName(each.kind)} (${number(each.count)})`);
-      this.#kind.replaceChildren(h("option", { value: "" }, t("session.kind.all")), ...kinds.map(option));
-    }
-    this.#kind.value = kind;
   }
 
   /** @param {Send} send @returns {HTMLElement} */

@@ -1,8 +1,8 @@
 // Finding what is to be lent: by title, by kind and by days.
 
 import { h } from "../../dom.js";
-import { chosen, number, t } from "../../text.js";
-import { kindName } from "../../screens/kinds.js";
+import { t } from "../../text.js";
+import { drawKinds } from "../../screens/kinds.js";
 
 export class Finder {
   #send;
@@ -12,7 +12,6 @@ export class Finder {
   #from;
   /** @type {HTMLInputElement} */
   #to;
-  #kinds = "";
   #drawn = false;
   element;
 
@@ -39,13 +38,7 @@ export class Finder {
     if (this.#search.value !== query && document.activeElement !== this.#search) this.#search.value = query;
     if (!this.#drawn) [this.#from.value, this.#to.value] = [dayOf(from), dayOf(to)];
     this.#drawn = true;
-    const key = JSON.stringify(kinds) + chosen();
-    if (key !== this.#kinds) {
-      this.#kinds = key;
-      const option = (/** @type {{kind: string, count: number}} */ each) => h("option", { value: each.kind }, `${kindName(each.kind)} (${number(each.count)})`);
-      this.#kind.replaceChildren(h("option", { value: "" }, t("session.kind.all")), ...kinds.map(option));
-    }
-    this.#kind.value = kind;
+    drawKinds(this.#kind, { kinds, kind });
   }
 
   #between() {

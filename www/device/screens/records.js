@@ -1,8 +1,8 @@
 // The list of records, and the open one.
 
 import { h, say } from "../../dom.js";
-import { chosen, number, t } from "../../text.js";
-import { kindName } from "../../screens/kinds.js";
+import { number, t } from "../../text.js";
+import { drawKinds } from "../../screens/kinds.js";
 import { List } from "../../screens/list.js";
 import { RecordPane } from "../../screens/record.js";
 import { KitCard } from "../kit-card.js";
@@ -21,7 +21,6 @@ export class Screen {
   #tools;
   #replace;
   #decision;
-  #kinds = "";
   #card;
   #unsafe;
   /** @type {Record<string, any> | null} */
@@ -68,7 +67,7 @@ export class Screen {
     say(this.#heading, name ? t("records.title.of", { name }) : t("records.title"));
     if (!this.#drawn) this.#search.value = list.query;
     this.#drawn = true;
-    this.#drawKinds(list);
+    drawKinds(this.#kind, list);
     const { total, matching } = list;
     const count = total === matching ? t("list.count", { count: total }) : t("list.matching", { count: matching, total: number(total) });
     say(this.#count, fresh ? count : `${count} · ${t(online ? "records.looking" : "set.offline.list")}`);
@@ -92,16 +91,5 @@ export class Screen {
     // One at a time, and the warning first: it offers a kit as well.
     if (kit && this.#unsafe.draw(kit)) this.#card.draw({ ...kit, offer: false });
     else if (kit) this.#card.draw(kit);
-  }
-
-  /** @param {Record<string, any>} list */
-  #drawKinds({ kinds, kind }) {
-    const key = JSON.stringify(kinds) + chosen();
-    if (key !== this.#kinds) {
-      this.#kinds = key;
-      const option = (/** @type {{kind: string, count: number}} */ each) => h("option", { value: each.kind }, `${kindName(each.kind)} (${number(each.count)})`);
-      this.#kind.replaceChildren(h("option", { value: "" }, t("session.kind.all")), ...kinds.map(option));
-    }
-    this.#kind.value = kind;
   }
 }
