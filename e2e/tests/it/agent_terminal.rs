@@ -125,7 +125,7 @@ async fn t061_a_program_hands_over_what_was_lent_and_nothing_where_a_record_is_n
     let mut lending = desk.device.lend(&["--agent", &id, "--withhold", &format!("{id}:/secret")]).await?;
     let first = lending.code.clone();
     lending.tell(json!({ "do": "hand-over" })).await?;
-    assert_eq!(field(&lending.next().await?, "code")?, "usage", "there is no session to hand over");
+    assert_eq!(field(&lending.event("error").await?, "code")?, "usage", "there is no session to hand over");
     desk.portal.browser.type_code(&first).await?;
     e2e::agent::approve(&mut lending).await?;
     desk.portal.browser.screen("session").await?;
