@@ -7,6 +7,8 @@
 mod agents;
 mod lives;
 
+use std::sync::Arc;
+
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
 use glimpse_wire::limits::MAX_FRAME;
@@ -20,7 +22,7 @@ use self::lives::TURNS;
 use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::session::{SignedTerms, Verdict};
-use crate::store::{Entry, Session, SignedIn};
+use crate::store::{Entry, Opening, Session, SignedIn};
 
 /// How far a clock may step back over a restart without an alarm: time services correct by less.
 const CLOCK_STEP_MILLIS: u64 = 5_000;
@@ -205,7 +207,7 @@ impl App {
     }
 
     /// Opens a unit for the viewer: judge, write the receipt, and only then release the share.
-    pub(crate) async fn open(&self, id: &SessionId, signed: &Signed) -> Answer<Opened> {
+    pub(crate) async fn open(self: Arc<Self>, id: &SessionId, signed: Signed) -> Answer<Opened> {
         let _turn = self.turn(id).await?;
         let now = self.clock.now();
         let session = self.living(id, now).await?;
@@ -216,10 +218,10 @@ impl App {
             return Err(ErrorCode::Malformed.into());
         }
         let unit = self.store.unit(id, &request.unit).await?;
-        let used = self
-            .store
-            .use_counter(&session, &request, signed, unit.as_ref(), now, || self.admit_opening(&session, now))
-            .await?;
+        let (app, agent) = (Arc::clone(&self), session.agent);
+        let admit = Box::new(move || app.admit_opening(agent, now));
+        let opening = Opening { session: session.clone(), request, signed, unit: unit.clone(), now, admit };
+        let used = self.store.use_counter(opening).await?;
         // Whoever may read the receipts has the signed requests that were answered, and can send them again.
         if !matches!(used.verdict, Verdict::Again { .. }) {
             self.lives.touch(id, now);

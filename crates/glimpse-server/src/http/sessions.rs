@@ -119,7 +119,7 @@ pub(super) async fn put_unit(
 /// `POST /v1/sessions/{session}/open`
 pub(super) async fn open(State(app): State<Arc<App>>, Path(session): Path<SessionId>, body: Body) -> Answer<Response> {
     let signed: Signed = decode(&collect(body, MAX_SIGNED).await?, MAX_SIGNED)?;
-    let opened = to_the_end(&app, async move |app| app.open(&session, &signed).await).await?;
+    let opened = to_the_end(&app, async move |app| app.open(&session, signed).await).await?;
     Ok(cbor(encode(&opened)))
 }
 

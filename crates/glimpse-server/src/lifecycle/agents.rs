@@ -36,9 +36,9 @@ impl App {
         }
     }
 
-    /// One opening more of the agent of a session, in all its sessions together.
-    pub(super) fn admit_opening(&self, session: &Session, now: UnixMillis) -> Answer<()> {
-        match session.agent {
+    /// One opening more of the agent of a session, if it has one, in all its sessions together.
+    pub(super) fn admit_opening(&self, agent: Option<AgentOf>, now: UnixMillis) -> Answer<()> {
+        match agent {
             Some(agent) => self.rates.openings.admit(agent, 1, now).map_err(Problem::from),
             None => Ok(()),
         }

@@ -20,6 +20,7 @@ mod deletion;
 mod devices;
 mod links;
 mod log;
+mod openings;
 mod organisations;
 mod push;
 mod receipts;
@@ -33,6 +34,7 @@ mod units;
 pub(crate) use contents::Uploader;
 pub(crate) use devices::{Member, SignedIn};
 pub(crate) use links::{HeldAnew, NewLink};
+pub(crate) use openings::Opening;
 pub(crate) use organisations::AgentOf;
 pub(crate) use receipts::Entry;
 pub(crate) use records::State;
@@ -51,6 +53,7 @@ use glimpse_wire::ErrorCode;
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use tokio::sync::mpsc;
 
 use crate::problem::{Answer, Problem};
 use crate::server::StartError;
@@ -73,6 +76,8 @@ pub(crate) struct Store {
     main: SqlitePool,
     /// The one connection that writes to `main.db`: writers queue here, in order, rather than in SQLite's busy loop.
     writer: SqlitePool,
+    /// Where requests to open queue, to be written together.
+    openings: mpsc::Sender<openings::Waiting>,
     shares: SqlitePool,
     sessions: SqlitePool,
     folder: PathBuf,
@@ -124,7 +129,8 @@ impl Store {
         let shares = open(&data.join("shares.db"), 1, &[include_str!("shares.sql")]).await?;
         let steps = [include_str!("sessions.sql"), include_str!("sessions.2.sql"), include_str!("sessions.3.sql")];
         let sessions = open(&data.join("sessions.db"), 1, &steps).await?;
-        Ok(Self { main, writer, shares, sessions, folder: data.to_owned(), _lock: lock })
+        let openings = openings::start(writer.clone());
+        Ok(Self { main, writer, openings, shares, sessions, folder: data.to_owned(), _lock: lock })
     }
 
     /// Whether every database answers.

@@ -1,34 +1,25 @@
-//! The audit trail: hash-chained receipts, and the viewer's counters that they account for.
+//! The audit trail: hash-chained receipts.
 
 use std::collections::BTreeSet;
 
-use glimpse_wire::account::Signed;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{MAX_NOTED_REFUSALS, MAX_RECEIPT};
+use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::pairing::{Terms, TermsUnit};
-use glimpse_wire::session::{Destroyed, Event, OpenRequest, Receipt};
+use glimpse_wire::session::{Destroyed, Event, Receipt};
 use glimpse_wire::signature::verify;
 use glimpse_wire::{AccountId, ErrorCode, Hash, SUITE, SessionId, UnitId, UnixMillis, decode, encode, preimage};
-use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 
-use super::{Session, SignedIn, Store, Unit, agent_sessions, fixed, int, nat};
+use super::{Session, SignedIn, Store, agent_sessions, fixed, int, nat};
 use crate::problem::Answer;
-use crate::session::{Asked, Verdict};
 use crate::signing_key::SigningKey;
-
-/// One minute, over which the rate of a session counts.
-const MINUTE_MILLIS: u64 = 60 * 1000;
 
 /// Numbers of the events that are looked for (protocol section 7.3).
 const GRANTED: i64 = 1;
-const REFUSED: i64 = 3;
+pub(super) const REFUSED: i64 = 3;
 const ENDED: i64 = 4;
 const DELETED: i64 = 5;
 const COUNTERSIGNED: i64 = 6;
-
-/// In place of the number of a receipt, for a request that was refused without one.
-const NO_RECEIPT: i64 = -1;
 
 /// A receipt as it was written.
 #[derive(Clone, Debug)]
@@ -45,114 +36,7 @@ struct Head {
     kind: i64,
 }
 
-/// What became of a request to open.
-#[derive(Debug)]
-pub(crate) struct Used {
-    pub(crate) verdict: Verdict,
-    /// Receipts after the one that the viewer named, up to that of this request.
-    pub(crate) receipts: Vec<Bytes>,
-    /// The receipt that was written, if one was.
-    pub(crate) written: Option<Entry>,
-}
-
 impl Store {
-    /// Judges a request to open and writes down the outcome, in one transaction: of any number of requests at one time, each
-    /// sees what the others used. When this returns, the receipt is on disk.
-    ///
-    /// `admit` is asked last, about a request that opens, and may refuse it: then nothing is written.
-    pub(crate) async fn use_counter(
-        &self,
-        session: &Session,
-        request: &OpenRequest,
-        signed: &Signed,
-        unit: Option<&Unit>,
-        now: UnixMillis,
-        admit: impl FnOnce() -> Answer<()> + Send,
-    ) -> Answer<Used> {
-        let id = session.session.0.as_slice();
-        let digest = Sha256::digest(signed.statement.as_slice());
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let used: Option<(Vec<u8>, i64, i64)> =
-            sqlx::query_as("SELECT digest, seq, opened FROM requests WHERE session = ? AND counter = ?")
-                .bind(id)
-                .bind(int(request.counter))
-                .fetch_optional(&mut *tx)
-                .await?;
-        let (newest, opened, recent): (i64, i64, i64) = sqlx::query_as(
-            "SELECT COALESCE(MAX(counter), 0), COALESCE(SUM(opened), 0), COALESCE(SUM(at > ?), 0)
-             FROM requests WHERE session = ?",
-        )
-        .bind(int(now.0.saturating_sub(MINUTE_MILLIS)))
-        .bind(id)
-        .fetch_one(&mut *tx)
-        .await?;
-        let seen = seen(&mut tx, id, &request.last_receipt).await?;
-        let verdict = Asked {
-            counter: request.counter,
-            newest: nat(newest),
-            same: used.as_ref().map(|(there, ..)| there.as_slice() == digest.as_slice()),
-            was_opened: used.as_ref().is_some_and(|(.., opened)| *opened == 1),
-            knows_last: seen.is_some(),
-            granted: unit.is_some(),
-            ready: unit.is_some_and(|unit| unit.sealed.is_some()),
-            opened: nat(opened),
-            budget: session.budget,
-            recent: nat(recent),
-            rate: session.rate,
-        }
-        .judge();
-        let from = seen.unwrap_or(0);
-        let (request_bytes, signature) = (signed.statement.clone(), signed.signature);
-        let (event, opened) = match verdict {
-            Verdict::Open => {
-                admit()?;
-                (Event::Opened { request: request_bytes, signature }, true)
-            }
-            Verdict::Alarm | Verdict::NotGranted => {
-                let code = verdict.code().unwrap_or(ErrorCode::Internal);
-                (Event::Refused { code, request: request_bytes, signature }, false)
-            }
-            Verdict::Again { opened: true } => {
-                let last = used.map_or(0, |(_, seq, _)| seq);
-                let receipts = range(&mut tx, id, from, last).await?;
-                return Ok(Used { verdict, receipts, written: None });
-            }
-            Verdict::Again { opened: false }
-            | Verdict::UnknownReceipt
-            | Verdict::NotReady
-            | Verdict::BudgetSpent
-            | Verdict::RateLimited
-            | Verdict::OutOfOrder => return Ok(Used { verdict, receipts: Vec::new(), written: None }),
-        };
-        let entry = if opened || is_noted(&mut tx, id, verdict).await? {
-            Some(append(&mut tx, &session.session, &session.account, event, now).await?)
-        } else {
-            None
-        };
-        if !matches!(verdict, Verdict::Alarm) {
-            sqlx::query(
-                "INSERT INTO requests (session, counter, account, unit, digest, seq, opened, at)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )
-            .bind(id)
-            .bind(int(request.counter))
-            .bind(session.account.0.as_slice())
-            .bind(request.unit.0.as_slice())
-            .bind(digest.as_slice())
-            .bind(entry.as_ref().map_or(NO_RECEIPT, |entry| int(entry.seq)))
-            .bind(opened)
-            .bind(int(now.0))
-            .execute(&mut *tx)
-            .await?;
-        }
-        let receipts = match &entry {
-            Some(entry) if opened => range(&mut tx, id, from, int(entry.seq)).await?,
-            Some(_) | None => Vec::new(),
-        };
-        tx.commit().await?;
-        Ok(Used { verdict, receipts, written: entry })
-    }
-
     /// Whether a signed statement may name this receipt as the newest that its signer holds: one of the session, or none.
     pub(crate) async fn knows_receipt(&self, session: &SessionId, hash: &Hash) -> Answer<bool> {
         let mut reader = self.main.acquire().await?;
@@ -329,7 +213,7 @@ impl Store {
 }
 
 /// The number after the receipt that a signed statement names; of none, 0. `None` when the session has no such receipt.
-async fn seen(tx: &mut SqliteConnection, session: &[u8], hash: &Hash) -> Answer<Option<i64>> {
+pub(super) async fn seen(tx: &mut SqliteConnection, session: &[u8], hash: &Hash) -> Answer<Option<i64>> {
     if *hash == Hash::ZERO {
         return Ok(Some(0));
     }
@@ -341,23 +225,8 @@ async fn seen(tx: &mut SqliteConnection, session: &[u8], hash: &Hash) -> Answer<
     Ok(seq)
 }
 
-/// Whether a refusal gets a receipt: while there are few, and the first alarm always, so that nobody can fill the trail
-/// before using a stolen key.
-async fn is_noted(tx: &mut SqliteConnection, session: &[u8], verdict: Verdict) -> Answer<bool> {
-    let bodies: Vec<Vec<u8>> = sqlx::query_scalar("SELECT body FROM receipts WHERE session = ? AND kind = ?")
-        .bind(session)
-        .bind(REFUSED)
-        .fetch_all(tx)
-        .await?;
-    let is_alarm = |body: &Vec<u8>| {
-        glimpse_wire::decode::<Receipt>(body, usize::MAX)
-            .is_ok_and(|receipt| matches!(receipt.event, Event::Refused { code: ErrorCode::CounterReused, .. }))
-    };
-    Ok(bodies.len() < MAX_NOTED_REFUSALS || (verdict == Verdict::Alarm && !bodies.iter().any(is_alarm)))
-}
-
 /// Writes the next receipt of a session's chain.
-async fn append(
+pub(super) async fn append(
     tx: &mut SqliteConnection,
     session: &SessionId,
     account: &AccountId,
@@ -443,7 +312,7 @@ async fn head(tx: &mut SqliteConnection, session: &SessionId) -> Answer<Option<H
     }
 }
 
-async fn range(tx: &mut SqliteConnection, session: &[u8], from: i64, to: i64) -> Answer<Vec<Bytes>> {
+pub(super) async fn range(tx: &mut SqliteConnection, session: &[u8], from: i64, to: i64) -> Answer<Vec<Bytes>> {
     let bodies: Vec<Vec<u8>> =
         sqlx::query_scalar("SELECT body FROM receipts WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq")
             .bind(session)

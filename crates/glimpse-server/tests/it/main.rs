@@ -46,4 +46,5 @@ mod slow;
 mod socket;
 mod suites;
 mod terms;
+mod together;
 mod trail;
