@@ -64,6 +64,12 @@ in_both!(
 
 /// Every way out that a page has, short of leaving, each with its own path at the collector `C`, or a port of its own.
 const OF_PAGE: &[Way] = &[
+    // First, since Chromium begins it later, and not once another window hides the page.
+    (
+        "speculation",
+        Types("HTMLScriptElement textContent"),
+        "add('script', { type: 'speculationrules', textContent: JSON.stringify({ prefetch: [{ urls: [C + '/speculation'] }] }) })",
+    ),
     ("fetch", Policy("connect-src"), "await fetch(C + '/fetch', { mode: 'no-cors' })"),
     ("post", Policy("connect-src"), "await fetch(C + '/post', { method: 'POST', body: 'x', mode: 'no-cors' })"),
     ("xhr", Policy("connect-src"), "const x = new XMLHttpRequest(); x.open('GET', C + '/xhr'); x.send()"),
@@ -87,11 +93,6 @@ const OF_PAGE: &[Way] = &[
     ("preload", Policy("img-src"), "add('link', { rel: 'preload', as: 'image', href: C + '/preload' })"),
     ("media", Policy("media-src"), "add('video', { src: C + '/media' }).load()"),
     ("object", Types("HTMLObjectElement data"), "add('object', { data: C + '/object' })"),
-    (
-        "speculation",
-        Types("HTMLScriptElement textContent"),
-        "add('script', { type: 'speculationrules', textContent: JSON.stringify({ prefetch: [{ urls: [C + '/speculation'] }] }) })",
-    ),
     ("stun", List, "await call({ urls: `stun:${STUN}` })"),
     ("turn", List, "await call({ urls: `turn:${TURN}?transport=tcp`, username: 'x', credential: 'x' })"),
     ("open", List, "open(C + '/open')"),
