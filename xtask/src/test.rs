@@ -138,6 +138,9 @@ fn native(root: &Path) -> Result<Outcome> {
     }
     if find("cargo-nextest").is_some() {
         test.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+        // Whole-system tests wait for browsers a quarter of their time: two cores have time for a third one.
+        let cores = std::thread::available_parallelism()?;
+        test.args(["--test-threads", &cores.saturating_add(1).to_string()]);
         let left_out: Vec<String> = left_out.iter().map(|(name, _)| format!("not test({name})")).collect();
         if !left_out.is_empty() {
             test.args(["-E", &left_out.join(" and ")]);
