@@ -188,6 +188,15 @@ impl Link {
         self.kept.is_empty()
     }
 
+    /// How long [`Link::tick`] has nothing to do, in milliseconds.
+    pub(crate) fn quiet(&self) -> u64 {
+        if !matches!(self.connection, Connection::Open { .. }) {
+            return PING_EVERY;
+        }
+        let now = self.machine.monotonic();
+        now.until(self.pinged.plus(PING_EVERY)).min(now.until(self.heard.plus(GONE)))
+    }
+
     /// Time passed: tries a connection that is quiet, gives up one that is dead.
     pub(crate) async fn tick(&mut self) -> Option<News> {
         let now = self.machine.monotonic();

@@ -20,7 +20,7 @@ use glimpse_wire::{ErrorCode, RecordId, UnitId, UnixMillis, encode};
 use super::making::{Shares, put_key, reseal, shares};
 use super::pairing::{Granted, Planned, ServerClock, units_of};
 use super::trail::Trail;
-use super::{Command, Commands, Ending, Event, Happened, Lent, TICK, Withheld};
+use super::{Command, Commands, Ending, Event, Happened, Lent, Withheld};
 use crate::Local;
 use crate::account::Device;
 use crate::api::with_cbor;
@@ -208,13 +208,23 @@ impl<'d> Running<'d> {
         }));
     }
 
+    /// How long nothing is to be done by itself, in milliseconds: a device that is put away sleeps as long.
+    fn quiet(&self) -> u64 {
+        let now = self.now();
+        let ends = now.until(self.ends.plus(GRACE)).saturating_add(1);
+        let asks = self.questions.quiet(now).unwrap_or(u64::MAX);
+        // Never nothing at all, so that whatever else is there has its turn.
+        self.link.quiet().min(ends).min(asks).max(1)
+    }
+
     async fn next(&mut self, commands: &mut Commands) -> Option<Step> {
         let machine = std::rc::Rc::clone(&self.device.machine);
+        let quiet = self.quiet();
         let raw = select_biased! {
             command = commands.select_next_some() => return Some(Step::Happened(Happened::Command(command))),
             done = self.jobs.select_next_some() => return Some(Step::Done(done)),
             raw = self.link.wait().fuse() => raw,
-            () = machine.sleep(TICK).fuse() => return Some(Step::Happened(Happened::Tick)),
+            () = machine.sleep(quiet).fuse() => return Some(Step::Happened(Happened::Tick)),
         };
         self.link.take(raw).await.map(|news| Step::Happened(Happened::News(news)))
     }

@@ -57,6 +57,12 @@ impl<T> Questions<T> {
         Some(question)
     }
 
+    /// How long nothing becomes due by itself, in milliseconds; `None` while nothing waits.
+    pub(super) fn quiet(&self, now: Monotonic) -> Option<u64> {
+        self.waiting.as_ref()?;
+        Some(self.lapses.map_or(0, |lapses| now.until(lapses)))
+    }
+
     /// The person said no, to whatever was asked so far.
     pub(super) fn refused(&mut self, now: Monotonic) {
         self.waiting = None;
@@ -89,8 +95,11 @@ mod tests {
         assert_eq!(questions.ask("more", START.plus(1)), Heard::Waits);
         assert_eq!(questions.ask("a record", START.plus(LAPSE - 1)), Heard::Waits);
         assert_eq!(questions.due(START.plus(LAPSE - 1)), None);
+        assert_eq!(questions.quiet(START.plus(LAPSE - 1)), Some(1), "until the first one lapses");
         questions.given();
+        assert_eq!(questions.quiet(START.plus(LAPSE - 1)), Some(0));
         assert_eq!(questions.due(START.plus(LAPSE - 1)), Some("a record"), "the newest of those that waited");
+        assert_eq!(questions.quiet(START.plus(LAPSE - 1)), None, "nothing waits behind it");
         assert_eq!(questions.ask("time", START.plus(2 * LAPSE - 2)), Heard::Waits, "and it stands there in its turn");
         assert_eq!(questions.due(START.plus(2 * LAPSE - 1)), Some("time"), "until it lapses");
         assert_eq!(questions.due(START.plus(4 * LAPSE)), None);
