@@ -1,191 +1,36 @@
 //! Lending to an agent: who asks is verified before anybody is asked, and where nobody vouches there is no way to say yes.
 
-use core::cell::Cell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
-use glimpse_core::organisation::{AgentKey, OrganisationKeys};
-use glimpse_core::pairing::viewer::{Asking, Claims};
-use glimpse_core::viewer::{Config, Input, State};
-use glimpse_device::api::{collect, with_json};
+use glimpse_core::viewer::{Input, State};
 use glimpse_device::native::Machine;
-use glimpse_device::organisations::PinCard;
-use glimpse_device::receive::Receiver;
-use glimpse_device::surroundings::{Surroundings, SystemRng};
+use glimpse_device::surroundings::Surroundings;
 use glimpse_device::transport::Method;
-use glimpse_wire::account::Signed;
-use glimpse_wire::api::{
-    AgentChallenge, AgentChallengeRequest, AgentToken, Enrol, RegisterOrganisation, SignInAgent, SignedJson,
-};
-use glimpse_wire::organisation::{AgentSignIn, Credential, Invitation, Revocations, RevokedAgent, Role};
-use glimpse_wire::pairing::Purpose;
-use glimpse_wire::{AgentId, ErrorCode, Hash, SUITE, Salt, UnixMillis};
-use serde::Serialize;
+use glimpse_wire::api::SignedJson;
+use glimpse_wire::organisation::{Credential, Revocations, RevokedAgent};
+use glimpse_wire::{ErrorCode, SUITE, UnixMillis};
 use serde_json::{Value, json};
 
 use crate::clocks::unlocked;
-use crate::lending::{ended, read, session, words};
-use crate::world::{Hand, World, on_one_thread, row};
+use crate::desk::{Customer, Desk, HOUR, REVOKED, claims, code, pinned, pins, says, tell, world_of};
+use crate::lending::{ended, read, refused, session, words};
+use crate::world::{Hand, World, on_one_thread};
 
-const HOUR: u64 = 3_600_000;
-const AGENT: AgentId = AgentId([7; 16]);
-const REVOKED: AgentId = AgentId([8; 16]);
-
-/// An organisation with one agent, whose browser holds a key.
-pub(crate) struct Desk {
-    pub(crate) organisation: OrganisationKeys,
-    key: Rc<AgentKey>,
-    token: Cell<Option<Hash>>,
-}
-
-impl Desk {
-    pub(crate) fn new() -> Self {
-        let machine = Machine::new();
-        let rng = &mut SystemRng(&machine);
-        let organisation = OrganisationKeys::generate(rng);
-        Self { organisation, key: Rc::new(AgentKey::generate(rng)), token: Cell::new(None) }
-    }
-
-    pub(crate) fn card(&self) -> PinCard {
-        PinCard::of(self.organisation.card("City Hospital", "https://desk.example", UnixMillis(7))).unwrap()
-    }
-
-    fn credential(&self) -> Credential {
-        let now = Machine::new().now();
-        Credential {
-            suite: SUITE,
-            organisation: self.organisation.public(),
-            agent: AGENT,
-            name: "Sam Okoro".to_owned(),
-            key: self.key.public(),
-            role: Role::Agent,
-            not_before: UnixMillis(now.0.saturating_sub(HOUR)),
-            not_after: now.plus(HOUR),
-        }
-    }
-
-    fn vouched(&self) -> Signed {
-        self.organisation.vouch(&self.credential())
-    }
-
-    fn path(&self, rest: &str) -> String {
-        format!("/v1/organisations/{}{rest}", self.organisation.public())
-    }
-
-    /// The agent enrols and signs in; once is enough.
-    async fn signs_in(&self, world: &World) -> Hash {
-        if let Some(token) = self.token.get() {
-            return token;
-        }
-        let (organisation, now) = (self.organisation.public(), Machine::new().now());
-        let card = SignedJson::from(self.card().signed().clone());
-        let audit_key = self.organisation.audit_key();
-        tell(world, Method::Put, self.path(""), &RegisterOrganisation { card, audit_key }).await;
-        let link = self.organisation.enrolment(AGENT, &Salt([5; 32]));
-        let expires = now.plus(HOUR);
-        let invitation = Invitation { suite: SUITE, organisation, agent: AGENT, token: link.token_hash(), expires };
-        let invitation = SignedJson::from(self.organisation.invite(&invitation));
-        tell(world, Method::Post, self.path("/invitations"), &invitation).await;
-        let (key, proof) = (self.key.public(), link.prove(&self.key.public(), &[]));
-        let enrol = Enrol { agent: AGENT, token: link.token(), key, passkey: None, proof };
-        tell(world, Method::Post, self.path("/enrolments"), &enrol).await;
-        tell(world, Method::Put, self.path("/credentials"), &SignedJson::from(self.vouched())).await;
-        let ask = AgentChallengeRequest { organisation, agent: AGENT };
-        let answer = tell(world, Method::Post, "/v1/agents/challenge".to_owned(), &ask).await;
-        let AgentChallenge { challenge, .. } = serde_json::from_slice(&answer).unwrap();
-        let statement = AgentSignIn { suite: SUITE, organisation, agent: AGENT, origin: world.server.url(), challenge };
-        let signed = SignedJson::from(self.key.sign_in(&statement));
-        let answer = SignInAgent { signed, assertion: None, provider: None };
-        let answer = tell(world, Method::Post, "/v1/agents/sign-in".to_owned(), &answer).await;
-        let AgentToken { token, .. } = serde_json::from_slice(&answer).unwrap();
-        self.token.set(Some(token));
-        token
-    }
-}
-
-/// Says something to the server, which takes it.
-async fn tell<T: Serialize>(world: &World, method: Method, path: String, body: &T) -> Vec<u8> {
-    let request = with_json(method, path.clone(), body);
-    let response = world.ground("agent").transport.request(request).await.unwrap();
-    let status = response.status;
-    let body = collect(response.body, 64 * 1024).await.unwrap();
-    assert!((200..300).contains(&status), "{path}: {status} {}", String::from_utf8_lossy(&body));
-    body
-}
-
-/// A server that lets these organisations in.
-async fn world_of(desks: &[&Desk]) -> World {
-    let organisations = desks.iter().map(|desk| desk.organisation.public()).collect();
-    World::start_with(|settings| settings.organisations = organisations).await
-}
-
-/// The agent's browser, with a code typed.
-async fn claims(world: &World, desk: &Desk, credential: Option<Signed>, code: &str) -> Receiver {
-    says(world, desk, credential, ("4711", "the bill of\u{202E} March"), code).await
-}
-
-/// The same for another case and reason. The one place where these tests claim a mailbox: the agent is signed in at the server,
-/// whatever it presents to the device.
-async fn says(
-    world: &World,
-    desk: &Desk,
-    credential: Option<Signed>,
-    (case, reason): (&str, &str),
-    code: &str,
-) -> Receiver {
-    let bearer = Some(desk.signs_in(world).await);
-    let ground = world.ground("agent");
-    let claims =
-        Claims { origin: "https://desk.example\u{202E}".into(), build: "b".into(), program: "a portal".into() };
-    let asking = Asking { credential, case: case.into(), reason: reason.into() };
-    let config = Config { claims, purpose: Purpose::Agent, asking, bearer };
-    let mut browser = Receiver::new(ground.transport, ground.machine, config).with_agent(Rc::clone(&desk.key));
-    browser.input(Input::Code(code.to_owned())).await;
-    browser
-}
-
-/// The person pins the organisation by its card, as the screen for it does.
-pub(crate) async fn pins(hand: &Hand, desk: &Desk) {
-    hand.goes("organisations");
-    hand.does(json!({ "type": "organisations", "act": "read", "text": desk.card().to_string() }));
-    hand.until(|shown| !shown["organisations"]["card"].is_null()).await;
-    hand.does(json!({ "type": "organisations", "act": "pin", "name": "City Hospital" }));
-    hand.until(|shown| shown["agents"] == "some" && shown["busy"].is_null()).await;
-}
-
-/// The person wants a code for an agent, and gets it.
-async fn code(hand: &Hand, record: &str) -> String {
-    hand.goes("lend");
-    hand.does(json!({ "type": "choose", "unit": record, "chosen": true }));
-    hand.does(json!({ "type": "lend", "to": "agent", "save": false, "minutes": 10 }));
-    let shown = hand.until(|shown| shown["lending"]["stage"] == "code").await;
-    assert!(shown["lending"]["site"].is_null(), "an agent has the portal open, and needs no address");
-    shown["lending"]["code"].as_str().unwrap().to_owned()
-}
-
-/// A story that has come to the question.
-async fn asked(world: &World, hand: &Hand, desk: &Desk) -> (Receiver, Value) {
-    let record = match row(&hand.now(), "Letter") {
-        Some(record) => record,
-        None => hand.adds("Letter", b"Dear reader").await,
-    };
-    pins(hand, desk).await;
-    let code = code(hand, &record).await;
-    let mut browser = claims(world, desk, Some(desk.vouched()), &code).await;
-    let theirs = words(&mut browser).await.unwrap();
-    let shown = hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
-    assert_eq!(shown["lending"]["agent"]["words"], theirs, "both screens show them");
-    (browser, shown)
+/// How often a screen reader said this: an announcement has its number.
+fn said(hand: &Hand, key: &str) -> usize {
+    let snapshots = hand.snapshots();
+    let said = snapshots.iter().map(|shown| &shown["announcement"]).filter(|said| said["key"] == key);
+    said.filter_map(|said| said["number"].as_u64()).collect::<BTreeSet<u64>>().len()
 }
 
 #[tokio::test]
 async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
-    let desk = Desk::new();
-    let world = world_of(&[&desk]).await;
-    on_one_thread(async {
-        let hand = world.founded("mara").await;
+    pinned(&[], async |customer| {
+        let hand = &customer.hand;
         // Who asks is shown wherever the person is.
-        let (mut browser, shown) = asked(&world, &hand, &desk).await;
+        let code = customer.code().await;
+        hand.goes("records");
+        let (mut browser, shown) = customer.asked_by(&code).await;
         assert_eq!(shown["screen"], "lend");
         let lending = &shown["lending"];
         assert_eq!(
@@ -235,35 +80,22 @@ async fn an_agent_whom_an_organisation_vouches_for_gets_what_was_approved() {
 
 #[tokio::test]
 async fn t035_a_flood_of_agents_asks_the_customer_once() {
-    let (desk, elsewhere) = (Desk::new(), Desk::new());
-    let world = world_of(&[&desk, &elsewhere]).await;
-    on_one_thread(async {
-        let hand = world.founded("mara").await;
-        let record = hand.adds("Letter", b"Dear reader").await;
-        pins(&hand, &desk).await;
-        let code = code(&hand, &record).await;
-        let mut browser = claims(&world, &desk, Some(desk.vouched()), &code).await;
-        let first = words(&mut browser).await.unwrap();
-        hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
+    let elsewhere = &Desk::new();
+    pinned(&[elsewhere], async |customer| {
+        let Customer { world, desk, hand, .. } = customer;
+        let code = customer.code().await;
+        let (mut browser, shown) = customer.asked_by(&code).await;
+        let first = shown["lending"]["agent"]["words"].clone();
         for n in 0..100 {
-            let flooding = if n % 2 == 0 { &desk } else { &elsewhere };
-            let mut other = claims(&world, flooding, Some(flooding.vouched()), &code).await;
+            let flooding = if n % 2 == 0 { desk } else { elsewhere };
+            let mut other = claims(world, flooding, Some(flooding.vouched()), &code).await;
             let refused = words(&mut other).await.unwrap_err();
             assert!(matches!(refused, ErrorCode::Crowded | ErrorCode::RateLimited), "{refused:?}");
         }
         // The person is told that somebody else is there, and still sees the one question, about the first.
         let shown = hand.until(|shown| shown["lending"]["crowded"] == true).await;
-        assert_eq!(
-            (&shown["lending"]["stage"], &shown["lending"]["agent"]["words"]),
-            (&json!("asking-agent"), &json!(first))
-        );
-        // A screen reader says each of the two once: an announcement has its number.
-        let said = |key: &str| -> BTreeSet<u64> {
-            let snapshots = hand.snapshots();
-            let said = snapshots.iter().map(|shown| &shown["announcement"]).filter(|said| said["key"] == key);
-            said.filter_map(|said| said["number"].as_u64()).collect()
-        };
-        assert_eq!((said("say.asking-agent").len(), said("say.link-crowded").len()), (1, 1));
+        assert_eq!((&shown["lending"]["stage"], &shown["lending"]["agent"]["words"]), (&json!("asking-agent"), &first));
+        assert_eq!((said(hand, "say.asking-agent"), said(hand, "say.link-crowded")), (1, 1), "each of the two once");
         // Control: a yes is for the first one.
         hand.does(json!({ "type": "approve-agent", "minutes": 10 }));
         let units = session(&mut browser).await.unwrap();
@@ -276,20 +108,16 @@ async fn t035_a_flood_of_agents_asks_the_customer_once() {
 
 #[tokio::test]
 async fn t057_what_an_agent_says_can_neither_hide_nor_turn_nor_end_a_line() {
-    let desk = Desk::new();
-    let world = world_of(&[&desk]).await;
-    on_one_thread(async {
-        let hand = world.founded("mara").await;
-        let record = hand.adds("Letter", b"Dear reader").await;
-        pins(&hand, &desk).await;
+    pinned(&[], async |customer| {
+        let Customer { world, desk, hand, .. } = customer;
         // What turns the direction, is not seen, breaks the line or is drawn as nothing: each is marked, none is left out, so that no two
         // texts look the same. Markup is text, which the page never reads as anything else.
         for unseen in ['\u{200B}', '\u{200E}', '\u{61C}', '\u{2067}', '\u{AD}', '\u{E0041}', '\u{2028}', '\n', '\u{1B}']
         {
-            let code = code(&hand, &record).await;
+            let code = customer.code().await;
             let long = format!("<b>b{unseen}ill</b> {}", "x".repeat(470));
             let said = (&*format!("47{unseen}11"), &*long);
-            let mut browser = says(&world, &desk, Some(desk.vouched()), said, &code).await;
+            let mut browser = says(world, desk, Some(desk.vouched()), said, &code).await;
             words(&mut browser).await.unwrap();
             let shown = hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
             assert_eq!(shown["lending"]["agent"]["case"], "47\u{FFFD}11", "{unseen:?}");
@@ -305,11 +133,9 @@ async fn t057_what_an_agent_says_can_neither_hide_nor_turn_nor_end_a_line() {
 
 #[tokio::test]
 async fn a_colleague_gets_the_same_by_a_code_and_a_yes_of_their_own() {
-    let desk = Desk::new();
-    let world = world_of(&[&desk]).await;
-    on_one_thread(async {
-        let hand = world.founded("mara").await;
-        let (mut first, _) = asked(&world, &hand, &desk).await;
+    pinned(&[], async |customer| {
+        let hand = &customer.hand;
+        let (mut first, _) = customer.asked().await;
         // Before there is a session there is nothing to hand over.
         hand.does(json!({ "type": "hand-over" }));
         assert_eq!(hand.now()["lending"]["stage"], "asking-agent");
@@ -321,9 +147,7 @@ async fn a_colleague_gets_the_same_by_a_code_and_a_yes_of_their_own() {
         assert_eq!(ended(&mut first).await, ErrorCode::SessionEnded, "the one before gets nothing more");
         let shown = hand.until(|shown| shown["lending"]["stage"] == "code").await;
         let code = shown["lending"]["code"].as_str().unwrap().to_owned();
-        let mut second = claims(&world, &desk, Some(desk.vouched()), &code).await;
-        words(&mut second).await.unwrap();
-        let shown = hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
+        let (mut second, shown) = customer.asked_by(&code).await;
         assert_eq!(
             (&shown["lending"]["titles"], &shown["lending"]["agent"]["name"]),
             (&json!(["Letter"]), &json!("Sam Okoro"))
@@ -340,11 +164,9 @@ async fn a_colleague_gets_the_same_by_a_code_and_a_yes_of_their_own() {
 
 #[tokio::test]
 async fn openings_that_are_used_up_are_told_and_more_can_be_allowed() {
-    let desk = Desk::new();
-    let world = world_of(&[&desk]).await;
-    on_one_thread(async {
-        let hand = world.founded("mara").await;
-        let (mut browser, _) = asked(&world, &hand, &desk).await;
+    pinned(&[], async |customer| {
+        let hand = &customer.hand;
+        let (mut browser, _) = customer.asked().await;
         // Before there is a session there is nothing to allow.
         hand.does(json!({ "type": "allow", "openings": 64 }));
         hand.does(json!({ "type": "approve-agent", "minutes": 30 }));
@@ -357,14 +179,21 @@ async fn openings_that_are_used_up_are_told_and_more_can_be_allowed() {
         }
         let shown = hand.until(|shown| shown["lending"]["opened"] == budget && shown["lending"]["spent"] == true).await;
         assert_eq!(shown["announcement"]["key"], "say.budget-spent");
+        // What is asked for all the same is refused, and disturbs nobody.
+        for _ in 0..3 {
+            assert_eq!(refused(&mut browser, unit).await, ErrorCode::BudgetSpent);
+        }
 
         hand.does(json!({ "type": "allow", "openings": 64 }));
         let shown = hand.until(|shown| shown["lending"]["spent"] == false).await;
         assert_eq!(shown["lending"]["budget"], budget + 64);
         // The viewer hears of it as it is pumped.
         assert_eq!(read(&mut browser, unit).await, b"Dear reader");
+        hand.until(|shown| shown["lending"]["opened"] == budget + 1).await;
         hand.does(json!({ "type": "end" }));
         assert_eq!(ended(&mut browser).await, ErrorCode::SessionEnded);
+        hand.until(|shown| shown["lending"]["stage"] == "over").await;
+        assert_eq!(said(hand, "say.budget-spent"), 1, "once, and not for each request");
     })
     .await;
 }
@@ -372,12 +201,9 @@ async fn openings_that_are_used_up_are_told_and_more_can_be_allowed() {
 /// Row 63 of the catalogue, on the phone page: the red screen for each way in which nobody vouches, and no way past it.
 #[tokio::test]
 async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved() {
-    let (desk, other) = (Desk::new(), Desk::new());
-    let world = world_of(&[&desk, &other]).await;
-    on_one_thread(async {
-        let hand = world.founded("mara").await;
-        let record = hand.adds("Letter", b"Dear reader").await;
-        pins(&hand, &desk).await;
+    let other = &Desk::new();
+    pinned(&[other], async |customer| {
+        let Customer { world, desk, hand, .. } = customer;
         let past = Credential {
             not_before: UnixMillis(Machine::new().now().0 - 2 * HOUR),
             not_after: UnixMillis(Machine::new().now().0 - HOUR),
@@ -391,26 +217,26 @@ async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved
         let forged = other.organisation.vouch(&desk.credential());
         let other_key = desk.organisation.vouch(&Credential { key: other.key.public(), ..desk.credential() });
         // The organisation takes one of its agents back: whoever holds that credential shows it all the same.
-        desk.signs_in(&world).await;
+        desk.signs_in(world).await;
         let agents = vec![RevokedAgent { agent: REVOKED, at: Machine::new().now() }];
         let list =
             Revocations { suite: SUITE, organisation: desk.organisation.public(), seq: 1, at: UnixMillis(1), agents };
         let list = SignedJson::from(desk.organisation.revoke(&list));
-        tell(&world, Method::Put, desk.path("/revocations"), &list).await;
+        tell(world, Method::Put, desk.path("/revocations"), &list).await;
         let revoked = Credential { agent: REVOKED, ..desk.credential() };
         for (fault, theirs, credential) in [
-            ("revoked", &desk, Some(desk.organisation.vouch(&revoked))),
-            ("unknown-organisation", &other, Some(other.vouched())),
-            ("forged", &desk, Some(forged)),
-            ("forged", &desk, Some(other_key)),
-            ("missing", &desk, None),
-            ("early", &desk, Some(desk.organisation.vouch(&early))),
-            ("expired", &desk, Some(desk.organisation.vouch(&past))),
+            ("revoked", desk, Some(desk.organisation.vouch(&revoked))),
+            ("unknown-organisation", other, Some(other.vouched())),
+            ("forged", desk, Some(forged)),
+            ("forged", desk, Some(other_key)),
+            ("missing", desk, None),
+            ("early", desk, Some(desk.organisation.vouch(&early))),
+            ("expired", desk, Some(desk.organisation.vouch(&past))),
         ] {
-            let code = code(&hand, &record).await;
+            let code = customer.code().await;
             let before = hand.snapshots().len();
             hand.goes("records");
-            let mut browser = claims(&world, theirs, credential, &code).await;
+            let mut browser = claims(world, theirs, credential, &code).await;
             assert!(session(&mut browser).await.is_err(), "{fault}");
             let shown = hand.until(|shown| shown["lending"]["stage"] == "no-agent").await;
             let lending = &shown["lending"];
@@ -437,7 +263,7 @@ async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved
             hand.until(|shown| shown["lending"].is_null()).await;
         }
         // Control: the same agent, with what the organisation did sign.
-        let (mut browser, _) = asked(&world, &hand, &desk).await;
+        let (mut browser, _) = customer.asked().await;
         hand.does(json!({ "type": "approve-agent", "minutes": 10 }));
         assert_eq!(session(&mut browser).await.unwrap()[0].1, "Letter");
     })
@@ -446,11 +272,9 @@ async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved
 
 #[tokio::test]
 async fn a_no_and_silence_share_nothing() {
-    let desk = Desk::new();
-    let world = world_of(&[&desk]).await;
-    on_one_thread(async {
-        let hand = world.founded("mara").await;
-        let (mut browser, _) = asked(&world, &hand, &desk).await;
+    pinned(&[], async |customer| {
+        let hand = &customer.hand;
+        let (mut browser, _) = customer.asked().await;
         hand.does(json!({ "type": "decline" }));
         assert_eq!(session(&mut browser).await, Err(ErrorCode::Declined));
         let shown = hand.until(|shown| shown["lending"]["stage"] == "over").await;
@@ -471,11 +295,7 @@ async fn a_no_and_silence_share_nothing() {
         hand.goes("records");
 
         // A question that nobody sees is a no, and the agent is told.
-        let record = row(&hand.now(), "Letter").unwrap();
-        let code = code(&hand, &record).await;
-        let mut browser = claims(&world, &desk, Some(desk.vouched()), &code).await;
-        words(&mut browser).await.unwrap();
-        hand.until(|shown| shown["lending"]["stage"] == "asking-agent").await;
+        let (mut browser, _) = customer.asked().await;
         hand.does(json!({ "type": "visible", "visible": false }));
         assert_eq!(session(&mut browser).await, Err(ErrorCode::Declined));
         let shown = hand.until(|shown| shown["lending"]["stage"] == "over").await;
@@ -490,7 +310,9 @@ async fn silence_is_a_no_when_the_countdown_ends() {
     let world = world_of(&[&desk]).await;
     on_one_thread(async {
         let (hand, clock, _) = unlocked(&world, "mara").await;
-        let (mut browser, shown) = asked(&world, &hand, &desk).await;
+        let customer = Customer::of(world, desk, hand).await;
+        let hand = &customer.hand;
+        let (mut browser, shown) = customer.asked().await;
         let left = shown["lending"]["secondsLeft"].as_u64().unwrap();
         clock.ahead(left.saturating_sub(20) * 1000);
         hand.phone.draw();

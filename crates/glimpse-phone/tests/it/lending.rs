@@ -1,7 +1,7 @@
 //! The story of the page: an account, a record, a look lent to another browser, its end.
 
 use glimpse_core::pairing::viewer::{Asking, Claims};
-use glimpse_core::viewer::{Config, Input, State};
+use glimpse_core::viewer::{Config, Input, Stage, State};
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, UnitId};
@@ -60,6 +60,23 @@ pub(crate) async fn read(viewer: &mut Receiver, unit: UnitId) -> Vec<u8> {
             }
             Shown::Content(_) | Shown::Changed => {}
             Shown::Ended(code) => panic!("ended with {code}"),
+        }
+    }
+}
+
+/// Asks for a unit that the server refuses to open, and gives why.
+pub(crate) async fn refused(viewer: &mut Receiver, unit: UnitId) -> ErrorCode {
+    viewer.input(Input::Open(unit)).await;
+    loop {
+        let State::Session(running) = viewer.state() else { panic!("no session any more") };
+        let opening = running.openings().find(|opening| opening.unit == unit);
+        match opening.map(|opening| opening.stage) {
+            Some(Stage::Failed(code)) => return code,
+            Some(Stage::Done) => panic!("it was opened"),
+            _ => {}
+        }
+        if let Shown::Ended(code) = viewer.next().await {
+            panic!("ended with {code}");
         }
     }
 }

@@ -12,6 +12,7 @@
 mod adding;
 mod agents;
 mod clocks;
+mod desk;
 mod devices;
 mod family;
 mod held;

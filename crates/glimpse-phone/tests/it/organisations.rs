@@ -3,7 +3,7 @@
 use glimpse_device::chain::Proposal;
 use serde_json::json;
 
-use crate::agents::{Desk, pins};
+use crate::desk::{Desk, pins};
 use crate::family::{beside, linked};
 use crate::world::{World, on_one_thread};
 
