@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION};
 use e2e::browser::Kind;
-use e2e::device::{field, is};
+use e2e::device::{Device, field, is};
 use e2e::terminal::Terminal;
 use serde_json::{Value, json};
 
@@ -13,17 +13,17 @@ use crate::agents::{CASE, REASON, SECRET, TITLE, holds_nothing, read, with_recor
 const COLLEAGUE: &str = "Robin Vale";
 
 /// Somebody lends everything to an agent, in a terminal.
-fn lends(desk: &Desk) -> Result<Terminal> {
-    let mut command = desk.device.speaking(&["lend", "--agent", "--everything"])?;
+pub(crate) fn lends(device: &Device) -> Result<Terminal> {
+    let mut command = device.speaking(&["lend", "--agent", "--everything"])?;
     // Reports lie in the folder in which the command runs.
-    command.current_dir(desk.device.folder());
+    command.current_dir(device.folder());
     Terminal::start(command)
 }
 
 /// The reports that were written.
-fn reports(desk: &Desk) -> Result<Vec<Value>> {
+pub(crate) fn reports(device: &Device) -> Result<Vec<Value>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(desk.device.folder())? {
+    for entry in std::fs::read_dir(device.folder())? {
         let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if name.starts_with("glimpse-report-") {
@@ -37,7 +37,7 @@ fn reports(desk: &Desk) -> Result<Vec<Value>> {
 async fn keys_write_a_report_and_hand_a_look_over_to_a_colleague() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
     with_record(&desk).await?;
-    let mut person = lends(&desk)?;
+    let mut person = lends(&desk.device)?;
     // Before an agent asks there is nobody to write about, and nothing to hand over.
     desk.portal.look(CASE, REASON).await?;
     let code = person.code().await?;
@@ -45,7 +45,7 @@ async fn keys_write_a_report_and_hand_a_look_over_to_a_colleague() -> Result<()>
     desk.portal.browser.type_code(&code).await?;
     person.then(&format!("{AGENT} of {ORGANISATION} asks to look.")).await?;
     person.then("w  write a report").await?;
-    ensure!(reports(&desk)?.is_empty(), "control: a key that means nothing yet does nothing");
+    ensure!(reports(&desk.device)?.is_empty(), "control: a key that means nothing yet does nothing");
     // A question is no session: nothing is handed over.
     person.presses("h")?;
     person.presses("y")?;
@@ -56,7 +56,7 @@ async fn keys_write_a_report_and_hand_a_look_over_to_a_colleague() -> Result<()>
 
     person.presses("w")?;
     person.then("Written to glimpse-report-").await?;
-    let written = reports(&desk)?;
+    let written = reports(&desk.device)?;
     let [report] = written.as_slice() else { anyhow::bail!("one report: {written:?}") };
     let agent = &report["agent"];
     assert_eq!((&agent["name"], &agent["case"]), (&json!(AGENT), &json!(CASE)));
@@ -90,7 +90,7 @@ async fn a_key_shows_a_code_for_a_colleague_after_an_agent_ended_a_look() -> Res
     let desk = Desk::ready(Kind::Chromium).await?;
     with_record(&desk).await?;
     for goes_on in [true, false] {
-        let mut person = lends(&desk)?;
+        let mut person = lends(&desk.device)?;
         desk.portal.look(CASE, REASON).await?;
         let code = person.code().await?;
         desk.portal.browser.type_code(&code).await?;

@@ -1,5 +1,7 @@
 //! Agents, as the phone page tells of them: every linked device learns of every look that begins and ends.
 
+use std::borrow::Borrow;
+
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::Desk;
 use e2e::browser::{Browser, Kind};
@@ -8,9 +10,13 @@ use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
 use e2e::wait::until;
 use serde_json::{Value, json};
 
-use crate::agents::{CASE, REASON, read, with_record};
+use crate::agent_screen::closes;
+use crate::agents::{CASE, REASON, TITLE, read, with_record};
 
-in_both!(every_linked_device_learns_that_a_look_of_an_agent_began_and_ended);
+in_both!(
+    every_linked_device_learns_that_a_look_of_an_agent_began_and_ended,
+    openings_that_are_used_up_are_said_on_the_phone_page_which_can_allow_more,
+);
 
 /// A desk, and a phone page that is a device of the customer's account and knows whom it pinned.
 pub(crate) async fn with_phone(
@@ -46,24 +52,25 @@ pub(crate) async fn to_agent(phone: &Phone<Browser>) -> Result<()> {
 }
 
 /// The notices in the inbox of the page, once one of them says this.
-async fn told(phone: &Phone<Browser>, words: &str) -> Result<String> {
+pub(crate) async fn told<B: Borrow<Browser>>(phone: &Phone<B>, words: &str) -> Result<String> {
     phone.go("inbox").await?;
+    let browser = phone.browser.borrow();
     until(&format!("the inbox says {words:?}"), async || {
         // As often as a person pulls at it.
-        phone.browser.run("dispatchEvent(new Event('online'))").await.ok()?;
-        let shown = phone.browser.value("document.querySelector('.inbox').innerText").await.ok()?;
+        browser.run("dispatchEvent(new Event('online'))").await.ok()?;
+        let shown = browser.value("document.querySelector('.inbox').innerText").await.ok()?;
         shown.as_str().filter(|shown| shown.contains(words)).map(str::to_owned)
     })
     .await
 }
 
-fn about(events: &[Value]) -> Vec<&str> {
+pub(crate) fn about(events: &[Value]) -> Vec<&str> {
     let kinds = events.iter().filter(|event| is(event, "notice")).filter_map(|event| event["kind"].as_str());
     kinds.filter(|kind| kind.starts_with("agent-")).collect()
 }
 
-const BEGAN: &str = "lent to an agent, who looks.";
-const ENDED: &str = "The look of an agent at what";
+pub(crate) const BEGAN: &str = "lent to an agent, who looks.";
+pub(crate) const ENDED: &str = "The look of an agent at what";
 
 async fn every_linked_device_learns_that_a_look_of_an_agent_began_and_ended(kind: Kind) -> Result<()> {
     let (desk, phone) = with_phone(kind, Browser::start(kind)).await?;
@@ -89,7 +96,7 @@ async fn every_linked_device_learns_that_a_look_of_an_agent_began_and_ended(kind
     desk.portal.press("#again").await?;
     desk.portal.sign_in("ready").await?;
     desk.portal.look(CASE, REASON).await?;
-    let code = code_for_agent(&phone, &[crate::agents::TITLE]).await?;
+    let code = code_for_agent(&phone, &[TITLE]).await?;
     desk.portal.browser.type_code(&code).await?;
     phone.browser.tap("approve-agent").await?;
     phone.browser.shows("#end").await?;
@@ -113,4 +120,34 @@ async fn every_linked_device_learns_that_a_look_of_an_agent_began_and_ended(kind
 /// How many looks the inbox of the page says have begun.
 async fn told_count(phone: &Phone<Browser>) -> Result<usize> {
     Ok(told(phone, BEGAN).await?.matches(BEGAN).count())
+}
+
+async fn openings_that_are_used_up_are_said_on_the_phone_page_which_can_allow_more(kind: Kind) -> Result<()> {
+    let (desk, phone) = with_phone(kind, Browser::start(kind)).await?;
+    with_record(&desk).await?;
+    unlock(&phone).await?;
+    phone.browser.lists(TITLE).await?;
+    desk.portal.look(CASE, REASON).await?;
+    let code = code_for_agent(&phone, &[TITLE]).await?;
+    let agent = &desk.portal.browser;
+    agent.type_code(&code).await?;
+    phone.browser.tap("approve-agent").await?;
+    phone.browser.shows("#budget").await?;
+    agent.screen("session").await?;
+    let spent = "document.getElementById('spent').hidden === false";
+    assert_eq!(phone.browser.value(spent).await?, json!(false), "control: four are left");
+    for _ in 0..4 {
+        read(agent).await?;
+        closes(agent).await?;
+    }
+    phone.browser.shows("#spent").await?;
+    // What is asked for all the same is refused.
+    agent.choose(TITLE).await?;
+    agent.reads("The number of openings that was agreed is used up.").await?;
+    closes(agent).await?;
+    phone.browser.tap("allow").await?;
+    phone.browser.reads("64 openings are left").await?;
+    assert_eq!(phone.browser.value(spent).await?, json!(false), "there are more");
+    read(agent).await?;
+    phone.browser.reads("63 openings are left").await
 }

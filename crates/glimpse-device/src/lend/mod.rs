@@ -189,7 +189,13 @@ pub enum Event {
     },
     /// The viewer says that a unit is on its screen.
     Viewing(Lent),
-    /// The server refused a request that the viewer signed.
+    /// The viewer has opened as often as it may, and can open nothing until more is allowed. What it asks for then the server
+    /// refuses, and tells nobody else (protocol section 7.2).
+    Spent {
+        /// Openings that the session has in all.
+        budget: u32,
+    },
+    /// The server refused a request that the viewer signed, and noted it.
     Refused {
         /// For which unit.
         unit: UnitId,

@@ -2,6 +2,7 @@
 
 mod asking;
 mod hearing;
+mod spending;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -29,6 +30,7 @@ use crate::mailbox::Link;
 use crate::transport::Method;
 use asking::Questions;
 use hearing::Told;
+use spending::Spending;
 
 /// Units that are made at one time.
 const MAKING: usize = 4;
@@ -88,6 +90,7 @@ pub(super) struct Running<'d> {
     terms_under_way: bool,
     trail: Trail,
     questions: Questions<Event>,
+    spending: Spending,
     fetching: bool,
     jobs: FuturesUnordered<Local<'d, Done>>,
 }
@@ -120,6 +123,7 @@ impl<'d> Running<'d> {
             terms_under_way: false,
             trail,
             questions: Questions::new(now),
+            spending: Spending::default(),
             fetching: false,
             jobs: FuturesUnordered::new(),
         };
@@ -445,9 +449,15 @@ impl<'d> Running<'d> {
         let end = self.session.end(self.device.keys().signing(), self.trail.head(), self.clock.at(self.now()));
         let told = self.device.end_signed(session, &end).await.is_ok();
         if let Ok(rest) = self.device.receipts_after(session, self.trail.newest()).await {
+            // After the end, nobody can allow more.
+            let mut last = |event: Event| {
+                if !matches!(event, Event::Spent { .. }) {
+                    events(event);
+                }
+            };
             for receipt in rest {
                 // A trail that does not hold is found out by the audit.
-                let _told = self.receipt(&receipt, events);
+                let _told = self.receipt(&receipt, &mut last);
             }
         }
         let receipts = self.trail.receipts();

@@ -16,6 +16,8 @@ pub(super) struct Running {
     pub(super) budget: u32,
     pub(super) rows: Vec<Row>,
     pub(super) opened: u32,
+    /// Whether the other side can open nothing more.
+    pub(super) spent: bool,
     pub(super) connected: bool,
     pub(super) viewer: bool,
     pub(super) asked: Option<Asked>,
@@ -87,21 +89,11 @@ impl Running {
         self.rows.iter_mut().find(|row| row.unit == unit)
     }
 
-    /// Whether the other side cannot open anything more.
-    pub(super) fn is_spent(&self) -> bool {
-        let refused = ErrorCode::BudgetSpent.slug();
-        self.opened >= self.budget || self.rows.iter().any(|row| row.failure == Some(refused))
-    }
-
     pub(super) fn event(&mut self, event: Event, now: Monotonic) -> Option<Announcement> {
         match event {
             Event::Changed { expires_in, budget, added, .. } => {
                 self.until = now.plus(expires_in);
-                if budget > self.budget {
-                    for row in &mut self.rows {
-                        row.failure = row.failure.filter(|failure| *failure != ErrorCode::BudgetSpent.slug());
-                    }
-                }
+                self.spent &= budget <= self.budget;
                 self.budget = budget;
                 self.rows.extend(added.iter().map(Row::of));
                 self.asked = None;
@@ -114,12 +106,11 @@ impl Running {
                 row.opened = row.opened.saturating_add(1);
                 row.failure = None;
                 let title = row.title.clone();
-                // Of the last one, what matters more is that it was the last.
-                Some(if self.opened == self.budget {
-                    Announcement::urgent("say.budget-spent")
-                } else {
-                    Announcement::polite("say.viewer-opened").titled(&title)
-                })
+                Some(Announcement::polite("say.viewer-opened").titled(&title))
+            }
+            Event::Spent { .. } => {
+                self.spent = true;
+                Some(Announcement::urgent("say.budget-spent"))
             }
             Event::Viewing(lent) => {
                 for row in &mut self.rows {
@@ -133,7 +124,7 @@ impl Running {
             }
             Event::Refused { unit, code, .. } => {
                 self.row(unit)?.failure = Some(code.slug());
-                (code == ErrorCode::BudgetSpent).then(|| Announcement::urgent("say.budget-spent"))
+                None
             }
             Event::AskedTime { minutes } => {
                 self.asked = Some(Asked { minutes: Some(minutes), text: None });
@@ -176,45 +167,27 @@ mod tests {
 
     use super::*;
 
-    const UNIT: UnitId = UnitId([1; 16]);
-
-    fn running() -> Running {
-        let lent = Lent {
-            unit: UNIT,
-            record: RecordId([2; 16]),
-            title: "Letter".to_owned(),
-            kind: "text".to_owned(),
-            bytes: 11,
-            by_key: false,
-            withheld: 0,
-        };
-        let rows = vec![Row::of(&lent)];
-        let until = Monotonic(60_000);
-        Running { until, budget: 4, rows, opened: 0, connected: true, viewer: true, asked: None, trouble: None }
-    }
-
-    /// Whether a screen reader says that all openings are used up.
-    fn refused(running: &mut Running, code: ErrorCode) -> bool {
-        let heard = running.event(Event::Refused { unit: UNIT, code, seq: 9 }, Monotonic(0));
-        heard.is_some_and(|heard| serde_json::to_string(&heard).is_ok_and(|heard| heard.contains("say.budget-spent")))
-    }
-
-    /// A viewer that asks on, past the number that it was told, is refused by the server.
     #[test]
-    fn what_was_refused_for_want_of_openings_can_be_opened_once_there_are_more() {
-        let mut running = running();
-        assert!(!refused(&mut running, ErrorCode::RateLimited));
-        assert!(!running.is_spent(), "too fast is not too often");
-        assert!(refused(&mut running, ErrorCode::BudgetSpent));
-        assert!(running.is_spent());
+    fn what_was_used_up_is_not_once_there_is_more() {
+        let mut running = Running {
+            until: Monotonic(60_000),
+            budget: 4,
+            rows: Vec::new(),
+            opened: 4,
+            spent: false,
+            connected: true,
+            viewer: true,
+            asked: None,
+            trouble: None,
+        };
         let change = |budget| Event::Changed { expires: UnixMillis(0), expires_in: 60_000, budget, added: Vec::new() };
+        let heard = running.event(Event::Spent { budget: 4 }, Monotonic(0)).map(|heard| serde_json::to_string(&heard));
+        assert!(
+            running.spent && heard.is_some_and(|heard| heard.is_ok_and(|heard| heard.contains("say.budget-spent")))
+        );
         running.event(change(4), Monotonic(0));
-        assert!(running.is_spent(), "time alone is no opening");
+        assert!(running.spent, "time alone is no opening");
         running.event(change(68), Monotonic(0));
-        assert!(!running.is_spent() && running.rows.iter().all(|row| row.failure.is_none()));
-        // What failed for another reason did not fail for this one.
-        refused(&mut running, ErrorCode::RateLimited);
-        running.event(change(132), Monotonic(0));
-        assert!(running.rows.iter().all(|row| row.failure == Some(ErrorCode::RateLimited.slug())));
+        assert!(!running.spent);
     }
 }

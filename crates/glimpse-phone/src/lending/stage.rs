@@ -176,7 +176,7 @@ impl Lending {
                 (view.rows, view.records) = (&running.rows, running.rows.len());
                 let lent = self.lent();
                 view.more = list.chosen().iter().filter(|record| !lent.contains(record)).count();
-                (view.budget, view.opened, view.spent) = (running.budget, running.opened, running.is_spent());
+                (view.budget, view.opened, view.spent) = (running.budget, running.opened, running.spent);
                 (view.connected, view.viewer) = (running.connected, running.viewer);
                 (view.asked, view.session_trouble) = (running.asked.as_ref(), running.trouble.as_ref());
             }
@@ -230,6 +230,7 @@ impl Lending {
                     budget,
                     rows,
                     opened: 0,
+                    spent: false,
                     connected: true,
                     viewer: true,
                     asked: None,

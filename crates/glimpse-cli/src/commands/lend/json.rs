@@ -360,6 +360,7 @@ fn described(event: Event, offer: &Offer) -> Value {
         Event::Viewing(lent) => about("viewing", &lent),
         Event::Unavailable { lent, code } => with(about("unavailable", &lent), &[("code", json!(code.slug()))]),
         Event::Opened { lent, seq, at } => with(about("opened", &lent), &[("seq", json!(seq)), ("at", json!(at))]),
+        Event::Spent { budget } => json!({ "event": "spent", "budget": budget }),
         Event::Refused { unit, code, seq } => {
             json!({ "event": "refused", "unit": unit.to_string(), "code": code.slug(), "seq": seq })
         }

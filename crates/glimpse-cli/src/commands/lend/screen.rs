@@ -78,6 +78,8 @@ pub(super) struct Screen {
     to_follow: BTreeSet<RecordId>,
     lent: BTreeSet<RecordId>,
     budget: u32,
+    /// Whether the other side can open nothing more.
+    spent: bool,
     adding: Listed,
     /// What the viewer asked for, in its words.
     wanted: Option<String>,
@@ -151,6 +153,7 @@ impl Screen {
             to_follow: plan.records.iter().map(|record| record.envelope().header.record).collect(),
             lent: BTreeSet::new(),
             budget: 0,
+            spent: false,
             adding: Listed::No,
             wanted: None,
             about: None,
@@ -214,9 +217,15 @@ impl Screen {
             Event::Refused { code, .. } => {
                 let refused = self.out.styled(Style::Yellow, "refused");
                 self.line(&format!("The server {refused} a request: {}", code.happened()));
-                if code == ErrorCode::BudgetSpent {
-                    self.line(&format!("b allows {MORE_OPENINGS} openings more."));
-                }
+            }
+            Event::Spent { budget } => {
+                self.spent = true;
+                let spent = self.out.styled(Style::Yellow, "used up");
+                self.line(&format!(
+                    "All {} that you allowed are {spent}: nothing more can be opened.",
+                    count(budget, "opening")
+                ));
+                self.line(&format!("b allows {MORE_OPENINGS} openings more."));
             }
             Event::AskedTime { minutes } => {
                 self.asked = Some(u64::from(minutes).saturating_mul(MINUTE));
@@ -373,6 +382,7 @@ impl Screen {
         } else {
             self.line(&format!("The session ends in {}", span(expires_in)));
         }
+        self.spent &= budget <= self.budget;
         self.budget = budget;
     }
 
@@ -426,6 +436,9 @@ impl Screen {
                     Listed::Yes(adding) => adding.prompt(),
                     Listed::Fields(withholding) => withholding.prompt(),
                     Listed::Wanted(_) | Listed::Fetching => "One moment…".to_owned(),
+                    Listed::No if self.spent => {
+                        format!("Ends in {}   b: {MORE_OPENINGS} openings more, e: 15 minutes more, q: end", span(left))
+                    }
                     Listed::No => format!("Ends in {}   e: 15 minutes more, a: lend more, q: end", span(left)),
                 }
             }

@@ -124,6 +124,10 @@ impl Running<'_> {
             Noted::Opened { request, seq, at } => {
                 let unit = self.units.get(&request.unit).ok_or(ErrorCode::RecordTampered)?;
                 events(Event::Opened { lent: unit.planned.lent.clone(), seq, at });
+                let budget = self.session.terms().budget;
+                if self.spending.opened(budget) {
+                    events(Event::Spent { budget });
+                }
             }
             Noted::Refused { request, code, seq } => events(Event::Refused { unit: request.unit, code, seq }),
             Noted::Gap => return Ok(Told::TooEarly),

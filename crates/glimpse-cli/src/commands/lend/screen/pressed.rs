@@ -121,3 +121,107 @@ impl Screen {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use futures_channel::mpsc::{UnboundedReceiver, unbounded};
+    use glimpse_device::lend::{Event, Plan};
+    use glimpse_wire::UnixMillis;
+
+    use super::*;
+    use crate::out::Out;
+
+    /// Every key that a keyboard has for it.
+    const ALL: &str = "abcdefghijklmnopqrstuvwxyz0123456789 ?";
+
+    /// A screen that says nothing aloud, and the commands that come of it.
+    fn screen(to: Audience, phase: Phase) -> (Screen, UnboundedReceiver<Command>) {
+        let (todo, commands) = unbounded();
+        let plan = Plan { to, records: Vec::new(), save: false, millis: 10 * MINUTE, site: None, withheld: Vec::new() };
+        let mut screen = Screen::new(&plan, "https://glimpse.example", todo, Out::new(true, Duration::MAX));
+        screen.phase = phase;
+        (screen, commands)
+    }
+
+    /// What comes of these keys, one after the other.
+    fn does(screen: &mut Screen, commands: &mut UnboundedReceiver<Command>, keys: &str) -> Vec<String> {
+        keys.chars().for_each(|key| screen.key(Key::Char(key)));
+        core::iter::from_fn(|| commands.try_recv().ok()).map(|command| format!("{command:?}")).collect()
+    }
+
+    /// The keys of which something comes on a screen like this.
+    fn live(to: Audience, phase: impl Fn() -> Phase) -> String {
+        let means = |key: &char| {
+            let (mut screen, mut commands) = screen(to, phase());
+            let before = core::mem::discriminant(&screen.phase);
+            let done = does(&mut screen, &mut commands, &key.to_string());
+            !done.is_empty() || core::mem::discriminant(&screen.phase) != before || !matches!(screen.adding, Listed::No)
+        };
+        ALL.chars().filter(means).collect()
+    }
+
+    #[test]
+    fn each_key_does_what_the_screen_says_and_no_other_does_anything() {
+        for to in [Audience::OwnScreen, Audience::Agent] {
+            assert_eq!(live(to, || Phase::Starting), "q", "{to:?}");
+            assert_eq!(live(to, || Phase::Code), "nq", "{to:?}");
+            assert_eq!(live(to, || Phase::Decided), "", "{to:?}");
+        }
+        // `w` writes a report where there is somebody to write about.
+        assert_eq!(live(Audience::Agent, || Phase::Agent), "nqy");
+        assert_eq!(live(Audience::Agent, || Phase::Session), "abehqr");
+        assert_eq!(live(Audience::OwnScreen, || Phase::Session), "abeqr", "nothing of one's own is handed over");
+    }
+
+    #[test]
+    fn an_agent_gets_a_yes_or_a_no_by_one_key_and_once() {
+        for (key, done, left) in
+            [("y", "ApproveAgent { millis: None, save: None }", None), ("N", "Decline", Some(Left::BrokeOff))]
+        {
+            let (mut screen, mut commands) = screen(Audience::Agent, Phase::Agent);
+            assert_eq!(does(&mut screen, &mut commands, key), [done]);
+            assert_eq!(screen.left(), left);
+            assert!(does(&mut screen, &mut commands, ALL).is_empty(), "it is decided");
+        }
+        let (mut screen, mut commands) = screen(Audience::Agent, Phase::Agent);
+        assert_eq!(does(&mut screen, &mut commands, "q"), ["Decline"]);
+    }
+
+    #[test]
+    fn while_an_agent_looks_each_key_gives_takes_or_ends() {
+        let (mut screen, mut commands) = screen(Audience::Agent, Phase::Session);
+        let mut does = |screen: &mut Screen, keys: &str| does(screen, &mut commands, keys);
+        assert_eq!(does(&mut screen, "e"), ["Extend { millis: 900000 }"]);
+        // What was asked for is what is given, once; and not after a no.
+        screen.event(Event::AskedTime { minutes: 7 });
+        assert_eq!(does(&mut screen, "ee"), ["Extend { millis: 420000 }", "Extend { millis: 900000 }"]);
+        screen.event(Event::AskedTime { minutes: 7 });
+        assert_eq!(does(&mut screen, "re"), ["Refuse", "Extend { millis: 900000 }"]);
+        assert_eq!(does(&mut screen, "B"), ["Allow { openings: 64 }"]);
+        assert!(does(&mut screen, "a").is_empty() && matches!(screen.adding, Listed::Wanted(Errand::List)));
+        screen.adding = Listed::No;
+        assert_eq!(does(&mut screen, "q"), ["End"]);
+        assert_eq!(screen.handed_over().0, Some(Ended::Quit));
+        assert_eq!(does(&mut screen, "h"), ["End"]);
+        assert_eq!(screen.handed_over().0, Some(Ended::HandedOver));
+    }
+
+    #[test]
+    fn the_key_for_more_openings_is_named_while_there_are_none() {
+        let (mut screen, _commands) = screen(Audience::Agent, Phase::Session);
+        let named = |screen: &Screen| screen.status.message().contains("b: 64 openings more");
+        let granted = Event::Changed { expires: UnixMillis(0), expires_in: MINUTE, budget: 4, added: Vec::new() };
+        screen.event(granted);
+        assert!(!named(&screen));
+        screen.event(Event::Spent { budget: 4 });
+        assert!(named(&screen));
+        let longer = Event::Changed { expires: UnixMillis(0), expires_in: 2 * MINUTE, budget: 4, added: Vec::new() };
+        screen.event(longer);
+        assert!(named(&screen), "time alone is no opening");
+        let more = Event::Changed { expires: UnixMillis(0), expires_in: 2 * MINUTE, budget: 68, added: Vec::new() };
+        screen.event(more);
+        assert!(!named(&screen));
+    }
+}
