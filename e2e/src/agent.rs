@@ -13,7 +13,7 @@ pub use self::organisation::Organisation;
 pub use self::portal::Portal;
 use crate::browser::{Browser, Kind};
 use crate::device::{Device, Lending};
-use crate::proxy::{Honest, Proxy};
+use crate::proxy::{Honest, Proxy, Tamper};
 use crate::server::{Server, free_port};
 
 /// What the organisation is called.
@@ -61,11 +61,25 @@ impl Place {
     /// # Errors
     /// When one of them does not start.
     pub async fn of(customer: &str, port: u16, organisation: Organisation, more: &[&str]) -> Result<Self> {
+        Self::behind(Arc::new(Honest), customer, port, organisation, more).await
+    }
+
+    /// The same where a hostile server stands between everybody and the real one.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn behind(
+        tamper: Arc<dyn Tamper>,
+        customer: &str,
+        port: u16,
+        organisation: Organisation,
+        more: &[&str],
+    ) -> Result<Self> {
         let url = format!("http://localhost:{port}");
         let listed = format!("organisations={}", organisation.key().await?);
         let own = ["--set", &format!("public_origins={url}"), "--set", &listed];
         let server = Server::with(&[&own, more].concat()).await?;
-        let line = Proxy::start(port, &server.url(), Arc::new(Honest)).await?;
+        let line = Proxy::start(port, &server.url(), tamper).await?;
         let device = Device::named(&url, customer).await?;
         device.run(&["chain", "pin", ORGANISATION, "--card", &organisation.card().await?]).await?;
         Ok(Self { device, organisation, line, server })

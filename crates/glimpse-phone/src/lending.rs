@@ -102,6 +102,13 @@ impl State {
     fn lending(&mut self, turn: u32) -> Option<&mut Lending> {
         self.lending.as_mut().filter(|lending| lending.turn == turn)
     }
+
+    /// What comes after it is chosen from the beginning.
+    fn leave_lending(&mut self) {
+        self.lending = None;
+        self.withholding = Withholding::default();
+        self.list.choose_all(false);
+    }
 }
 
 impl Phone {
@@ -268,7 +275,7 @@ impl Phone {
             if let Stage::NoAgent { over, .. } = &mut lending.stage {
                 *over = true;
                 if parting == Some(Parting::Left) {
-                    state.lending = None;
+                    state.leave_lending();
                 }
                 return None;
             }
@@ -436,9 +443,7 @@ impl Phone {
             if matches!(lending.stage, Stage::NoAgent { over: false, .. }) {
                 lending.parting = Some(Parting::Left);
             } else if !lending.is_live() {
-                state.lending = None;
-                state.withholding = Withholding::default();
-                state.list.choose_all(false);
+                state.leave_lending();
             }
         });
     }

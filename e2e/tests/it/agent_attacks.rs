@@ -172,7 +172,7 @@ async fn t063_an_organisation_that_is_not_pinned_is_shown_to_nobody_as_one(kind:
 }
 
 /// How many sessions were begun.
-fn begun(desk: &Desk) -> usize {
+pub(crate) fn begun(desk: &Desk) -> usize {
     let begins = |asked: &Asked| asked.method.as_str() == "POST" && asked.path == "/v1/sessions";
     desk.line.exchanges().iter().filter(|(asked, answer)| begins(asked) && answer.status.is_success()).count()
 }

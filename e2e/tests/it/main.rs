@@ -51,6 +51,7 @@ mod phone_delivery;
 mod phone_keeping;
 mod phone_lending;
 mod phone_memory;
+mod phone_no_agent;
 mod phone_push;
 mod phone_storage;
 mod phone_tabs;
