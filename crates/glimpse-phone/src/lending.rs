@@ -12,6 +12,7 @@ use glimpse_device::lend::{Command, Ending, Event, Plan, Withheld};
 use glimpse_device::listing::Entry;
 use glimpse_page::announce::Announcement;
 use glimpse_wire::{ErrorCode, RecordId};
+use serde::Serialize;
 
 pub use self::agent::Whom;
 use self::agent::{AgentView, MAX_TITLES};
@@ -61,6 +62,14 @@ struct Wish {
     minutes: u32,
     /// Fields that are cut out first.
     withheld: Chosen,
+}
+
+/// What was wished beside the records, while these are looked at again before they are lent.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Resumed {
+    to: Whom,
+    save: bool,
+    minutes: u32,
 }
 
 /// One lending, from the wish to its end.
@@ -142,6 +151,8 @@ impl Phone {
     fn choose_again(&self, wish: Wish, changed: RecordId) {
         self.change(|state| {
             state.lending = None;
+            // To whom, and for how long, was not what another version puts in question.
+            state.resumed = Some(Resumed { to: wish.to, save: wish.save, minutes: wish.minutes });
             state.list.choose_all(false);
             for record in wish.records {
                 state.list.choose(record, true);
@@ -174,6 +185,7 @@ impl Phone {
             let turn = state.lending.as_ref().map_or(0, |lending| lending.turn).wrapping_add(1);
             let stage = Stage::Starting;
             let wish = wish.clone();
+            state.resumed = None;
             state.lending = Some(Lending {
                 wish,
                 commands,

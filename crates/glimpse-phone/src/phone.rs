@@ -362,6 +362,9 @@ impl Phone {
             state.trouble = None;
             state.done = None;
             state.draft = None;
+            if to != Place::Lend {
+                state.resumed = None;
+            }
         });
         self.arrived(to);
     }

@@ -10,7 +10,7 @@ use crate::devices::DevicesView;
 use crate::inbox::InboxView;
 use crate::keeping::{PasskeyView, SettingsView};
 use crate::kit::KitView;
-use crate::lending::{Lending, LendingView};
+use crate::lending::{Lending, LendingView, Resumed};
 use crate::linking::LinkingView;
 use crate::organisations::OrganisationsView;
 use crate::records::OpenedView;
@@ -35,6 +35,8 @@ pub struct Snapshot<'a> {
     /// What the screen of a new record begins with.
     draft: Option<DraftView<'a>>,
     lending: Option<LendingView<'a>>,
+    /// How the screen that lends begins, where that was chosen before.
+    resumed: Option<&'a Resumed>,
     /// The fields of what is ticked.
     withholding: Option<WithholdingView>,
     devices: Option<DevicesView<'a>>,
@@ -77,6 +79,7 @@ impl<'a> Snapshot<'a> {
             record: state.opened.as_ref().and_then(|opened| opened.view(&state.list)),
             draft: (open && state.place == Place::Add).then(|| DraftView::of(state.draft.as_ref())),
             lending: state.lending.as_ref().map(|lending| lending.view(&state.list, now)),
+            resumed: state.resumed.as_ref(),
             withholding: (open && state.place == Place::Lend).then(|| {
                 let lent = state.lending.as_ref().map(Lending::lent).unwrap_or_default();
                 state.withholding.view(&state.list, &lent)

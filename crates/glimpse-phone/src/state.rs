@@ -10,7 +10,7 @@ use crate::adding::Draft;
 use crate::devices::Devices;
 use crate::inbox::Inbox;
 use crate::kit::Kit;
-use crate::lending::Lending;
+use crate::lending::{Lending, Resumed};
 use crate::linking::Linking;
 use crate::organisations::Organisations;
 use crate::prefs::Prefs;
@@ -114,6 +114,8 @@ pub(crate) struct State {
     /// What a new version is being made of.
     pub(crate) draft: Option<Draft>,
     pub(crate) lending: Option<Lending>,
+    /// How the screen that lends begins, where that was chosen before.
+    pub(crate) resumed: Option<Resumed>,
     /// Fields that are not lent.
     pub(crate) withholding: Withholding,
     pub(crate) devices: Devices,
@@ -157,6 +159,7 @@ impl Default for State {
             opened: None,
             draft: None,
             lending: None,
+            resumed: None,
             withholding: Withholding::default(),
             devices: Devices::default(),
             organisations: Organisations::default(),

@@ -11,7 +11,7 @@ use e2e::wait::until;
 use serde_json::{Value, json};
 
 use crate::agents::{CASE, REASON};
-use crate::phone_agents::{unlock, with_phone};
+use crate::phone_agents::{to_agent, unlock, with_phone};
 
 in_both!(
     t061_an_agent_sees_that_fields_were_withheld_and_nothing_of_them,
@@ -217,6 +217,12 @@ async fn t061_fields_chosen_on_the_phone_page_are_those_of_the_version_that_is_l
     phone.go("lend").await?;
     phone.tick(&[TITLE]).await?;
     withhold(&phone, &["/secret"]).await?;
+    // To whom is chosen once.
+    to_agent(&phone).await?;
+    phone.browser.run("document.querySelector('input[name=minutes][value=\"30\"]').click()").await?;
+    phone.browser.tap("save-too").await?;
+    let wished = "[...document.querySelectorAll('.lend .minutes input:checked')].map(i => i.value).concat(document.getElementById('save-too').checked)";
+    assert_eq!(phone.browser.value(wished).await?, json!(["agent", "30", true]), "control");
     phone.browser.tap("lend-go").await?;
     // Control: the version in which they were chosen is lent, and once more.
     let first = phone.code().await?;
@@ -243,6 +249,8 @@ async fn t061_fields_chosen_on_the_phone_page_are_those_of_the_version_that_is_l
         phone.browser.value(ticked).await?,
         json!([["/shown", false], ["/secret", true], ["/memo", false], ["/beside", false]])
     );
+    assert_eq!(phone.browser.value(wished).await?, json!(["agent", "30", true]), "what was chosen beside them stays");
+    phone.browser.run("document.querySelector('input[name=to][value=own-screen]').click()").await?;
     withhold_on(&phone, &["/memo"]).await?;
     phone.browser.reads("2 fields withheld").await?;
     phone.browser.tap("lend-go").await?;

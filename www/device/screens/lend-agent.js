@@ -29,7 +29,7 @@ export function minuteTiles(offered, chosen, then) {
 
 /** To whom, and for how long. Where no organisation is pinned there is one answer to the first, and the way to another. */
 export class Whom {
-  to = "own-screen";
+  to;
   minutes;
   #own;
   #usual;
@@ -38,11 +38,17 @@ export class Whom {
   #times = h("div");
   parts = [this.#whom, this.#times];
 
-  /** @param {Send} send @param {number[]} own minutes for a screen of one's own @param {number} usual */
-  constructor(send, own, usual) {
+  /**
+   * @param {Send} send
+   * @param {number[]} own minutes for a screen of one's own
+   * @param {number} usual
+   * @param {{ to: string, minutes: number } | null} resumed what was chosen before
+   */
+  constructor(send, own, usual, resumed) {
     this.#own = own;
     this.#usual = usual;
-    this.minutes = usual;
+    this.to = resumed?.to ?? "own-screen";
+    this.minutes = resumed?.minutes ?? usual;
     this.#way = button("to-organisations", "plain small", "agent.choose.pin", () => send({ type: "go", to: "organisations" }));
     this.#drawTimes();
   }

@@ -81,12 +81,13 @@ class Choose {
   #fields;
   parts;
 
-  /** @param {import("../app.js").Send} send */
-  constructor(send) {
+  /** @param {import("../app.js").Send} send @param {Record<string, any>} snapshot */
+  constructor(send, { resumed }) {
     this.#send = send;
     this.#list = new List(send, { choosing: true });
     this.#finder = new Finder(send, button("choose-all", "plain", "lend.all", () => send({ type: "choose-all", chosen: !this.#all })));
-    this.#whom = new Whom(send, MINUTES, USUAL);
+    this.#whom = new Whom(send, MINUTES, USUAL, resumed);
+    this.#save.checked = resumed?.save ?? false;
     this.#fields = new Fields(send);
     const save = h("label", { class: "tick-line" }, this.#save, h("span", {}, t("lend.save")));
     this.#go = button("lend-go", "primary wide", "lend.go", () => send({ type: "lend", to: this.#whom.to, save: this.#save.checked, minutes: this.#whom.minutes }));

@@ -10,7 +10,7 @@ use crate::family::beside;
 use crate::world::{Hand, World, on_one_thread, row};
 
 /// A file, as the page's picker gives it.
-fn file(title: &str, replaces: Option<&str>, bytes: &'static [u8]) -> NewFile {
+pub(crate) fn file(title: &str, replaces: Option<&str>, bytes: &'static [u8]) -> NewFile {
     NewFile {
         title: title.to_owned(),
         file_name: String::new(),

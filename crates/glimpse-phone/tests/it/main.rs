@@ -28,4 +28,5 @@ mod pushing;
 mod second;
 mod sessions;
 mod watch;
+mod withholding;
 mod world;

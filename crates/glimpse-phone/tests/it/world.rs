@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use glimpse_device::Ground;
 use glimpse_device::native::{Files, Machine, Network};
-use glimpse_phone::{Face, Intent, Kinds, NewFile, Phone, Snapshot};
+use glimpse_phone::{Face, Intent, Kinds, NewFile, Phone, Readable, Snapshot};
 use glimpse_server::Settings;
 use glimpse_server::test_server::{ScratchFolder, TestServer};
 use glimpse_wire::{ErrorCode, RecordId, UnixMillis};
@@ -104,6 +104,8 @@ pub(crate) struct Shown {
     pub(crate) readerless: Cell<bool>,
     /// Names under which the person kept what was open.
     saved: RefCell<Vec<String>>,
+    /// The fields that the reader finds, whatever it reads; none, and it has not come to finding any. It cuts out the first byte.
+    pub(crate) fields: RefCell<Vec<String>>,
     /// Files that the person kept: their names and texts.
     files: RefCell<Vec<(String, String)>>,
 }
@@ -144,6 +146,16 @@ impl Face for Recorder {
 
     fn look(&self, _: &str, _: &[u8]) -> Result<Option<Kinds>, ErrorCode> {
         Ok((!self.0.readerless.get()).then(|| Kinds { kind: "text".into(), content_type: "text/plain".into() }))
+    }
+
+    fn fields(&self, _: &Readable<'_>) -> Result<Option<Vec<String>>, ErrorCode> {
+        let fields = self.0.fields.borrow();
+        let found = ["fields", "all"].into_iter().map(str::to_owned).chain(fields.iter().cloned()).collect();
+        Ok((!fields.is_empty()).then_some(found))
+    }
+
+    fn cut(&self, _: &Readable<'_>, pointers: &[String]) -> Result<Option<Vec<String>>, ErrorCode> {
+        Ok(Some(["cut".to_owned(), pointers.len().to_string(), "0".to_owned(), "1".to_owned()].into()))
     }
 }
 
