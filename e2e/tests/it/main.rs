@@ -15,6 +15,7 @@ mod agent_desk;
 mod agent_memory;
 mod agent_phishing;
 mod agent_provider;
+mod agent_push;
 mod agent_screen;
 mod agent_terminal;
 mod agents;

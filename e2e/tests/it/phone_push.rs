@@ -62,20 +62,7 @@ impl<B: Borrow<Browser>> Family<B> {
 
     /// The person turns pushes on.
     async fn subscribes(&self) -> Result<()> {
-        let browser = self.browser();
-        browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
-        self.phone.go("more").await?;
-        browser.tap("more-settings").await?;
-        browser.shows("#push-begin").await?;
-        browser.tap("push-begin").await?;
-        browser.shows("#push-stop").await?;
-        // That the browser has it does not say yet that the server has.
-        until("the server holds the subscription", async || {
-            let kept = |name: &str| std::fs::read(self.server.data().join(name)).unwrap_or_default();
-            let there = [kept("main.db"), kept("main.db-wal")].concat();
-            (e2e::scan::occurrences(&there, self.provider.origin.as_bytes()) > 0).then_some(())
-        })
-        .await
+        subscribes(&self.phone, &self.server, self.provider.origin.as_bytes()).await
     }
 
     /// The other device lends, and ends it: a session begins.
@@ -90,24 +77,12 @@ impl<B: Borrow<Browser>> Family<B> {
         shown(self.browser()).await
     }
 
-    /// Waits for the one notification, and checks that it says nothing of the account.
     async fn told(&self) -> Result<()> {
-        let one = until("a notification", async || {
-            let shown = self.shown().await.ok()?;
-            (!shown.is_empty()).then_some(shown)
-        })
-        .await?;
-        let expected =
-            json!([{ "title": "Glimpse", "body": WORDS, "tag": "glimpse", "data": null, "lang": "en", "icon": "" }]);
-        assert_eq!(json!(one), expected);
-        Ok(())
+        notified(self.browser()).await
     }
 
     async fn puts_away(&self) -> Result<()> {
-        let close = "navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => \
-            { all.forEach(n => n.close()); done(true) })";
-        self.browser().run_async(close).await?;
-        until("no notification", async || self.shown().await.ok()?.is_empty().then_some(())).await
+        puts_away(self.browser()).await
     }
 
     /// The key by which the server says that it pushes.
@@ -118,15 +93,53 @@ impl<B: Borrow<Browser>> Family<B> {
     }
 }
 
+/// The person turns pushes on, at a phone page that is unlocked; the server holds the subscription once there is `held` in its data.
+pub(crate) async fn subscribes<B: Borrow<Browser>>(phone: &Phone<B>, server: &Server, held: &[u8]) -> Result<()> {
+    let browser = phone.browser.borrow();
+    browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
+    phone.go("more").await?;
+    browser.tap("more-settings").await?;
+    browser.shows("#push-begin").await?;
+    browser.tap("push-begin").await?;
+    browser.shows("#push-stop").await?;
+    // That the browser has it does not say yet that the server has.
+    until("the server holds the subscription", async || {
+        let kept = |name: &str| std::fs::read(server.data().join(name)).unwrap_or_default();
+        let there = [kept("main.db"), kept("main.db-wal")].concat();
+        (e2e::scan::occurrences(&there, held) > 0).then_some(())
+    })
+    .await
+}
+
+/// Waits for the one notification, and checks that it says nothing of the account.
+pub(crate) async fn notified(browser: &Browser) -> Result<()> {
+    let one = until("a notification", async || {
+        let shown = shown(browser).await.ok()?;
+        (!shown.is_empty()).then_some(shown)
+    })
+    .await?;
+    let expected =
+        json!([{ "title": "Glimpse", "body": WORDS, "tag": "glimpse", "data": null, "lang": "en", "icon": "" }]);
+    assert_eq!(json!(one), expected);
+    Ok(())
+}
+
+pub(crate) async fn puts_away(browser: &Browser) -> Result<()> {
+    let close = "navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => \
+        { all.forEach(n => n.close()); done(true) })";
+    browser.run_async(close).await?;
+    until("no notification", async || shown(browser).await.ok()?.is_empty().then_some(())).await
+}
+
 /// Notifications that are shown, as a script can list them.
-async fn shown(browser: &Browser) -> Result<Vec<Value>> {
+pub(crate) async fn shown(browser: &Browser) -> Result<Vec<Value>> {
     let list = "navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => \
         done(all.map(n => ({ title: n.title, body: n.body, tag: n.tag, data: n.data, lang: n.lang, icon: n.icon }))))";
     Ok(browser.run_async(list).await?.as_array().context("a list")?.clone())
 }
 
 /// Where the phone page of Chromium gets a subscription from.
-fn stub(subscription: &Subscription) -> String {
+pub(crate) fn stub(subscription: &Subscription) -> String {
     format!(
         "let held = null; const made = {{ ...{0}, toJSON: () => ({0}), unsubscribe: async () => {{ held = null; return true }} }}; \
          PushManager.prototype.getSubscription = async () => held; \
@@ -137,7 +150,7 @@ fn stub(subscription: &Subscription) -> String {
 }
 
 /// The service worker of the page, as the debugger knows it.
-struct Waker {
+pub(crate) struct Waker {
     tools: DevTools,
     page: Session,
     registration: Value,
@@ -145,7 +158,7 @@ struct Waker {
 }
 
 impl Waker {
-    async fn of(browser: &Chromium, origin: &str) -> Result<Self> {
+    pub(crate) async fn of(browser: &Chromium, origin: &str) -> Result<Self> {
         let mut tools = browser.devtools().await?;
         let page = tools.page().await?;
         tools.call(Some(&page), "ServiceWorker.enable", json!({})).await?;
@@ -158,7 +171,7 @@ impl Waker {
     /// What a provider hands to the browser. The debugger takes text: a byte is a character here. Waits until the page has
     /// news of it, which is after the notification was shown: who lists notifications while one is on its way to the screen
     /// makes Chromium forget it.
-    async fn deliver(&mut self, browser: &Browser, bytes: &[u8]) -> Result<()> {
+    pub(crate) async fn deliver(&mut self, browser: &Browser, bytes: &[u8]) -> Result<()> {
         let hear = "window.news = false; if (!window.hears) { window.hears = true; \
             navigator.serviceWorker.addEventListener('message', ({ data }) => { if (data.type === 'news') window.news = true }) }";
         browser.run(hear).await?;
