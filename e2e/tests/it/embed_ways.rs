@@ -35,14 +35,11 @@ async fn t082_a_frame_reaches_nobody_but_its_server(kind: Kind) -> Result<()> {
     let violations = browser.run("return violations").await?.as_array().cloned().context("violations")?;
     outside.gets_only(&open_to_it(kind)).await?;
     reported(&ways, &violations);
-    // Control: from the console around it, which has no policy, each of them arrives. Its form does not, for reasons of the console's
-    // own; that one's control is the viewer's page without a policy.
+    // Control: from the console around it, which has no policy, each of them arrives.
     let outside = Outside::new().await?;
     console.outside().await?;
     try_page(browser, &outside).await?;
-    let mut all = names(&ways, |_| true);
-    all.remove("form");
-    outside.gets_only(&all).await.context("control")
+    outside.gets_only(&names(&ways, |_| true)).await.context("control")
 }
 
 async fn t082_nor_does_the_window_that_signs_in_for_it(kind: Kind) -> Result<()> {

@@ -84,10 +84,11 @@ const OF_PAGE: &[Way] = &[
     ("font", Policy("font-src"), "await new FontFace('f', `url(${C}/font)`).load()"),
     ("frame", Policy("frame-src"), "add('iframe', { src: C + '/frame' })"),
     ("script", Types("HTMLScriptElement src"), "add('script', { src: C + '/script' })"),
+    // A name of its own: one that a page within this one has as well would lead there.
     (
         "form",
         Policy("form-action"),
-        "const f = add('form', { action: C + '/form', method: 'post', target: add('iframe', { name: 'sink' }).name }); f.submit()",
+        "const f = add('form', { action: C + '/form', method: 'post', target: add('iframe', { name: `sink-${Math.random()}` }).name }); f.submit()",
     ),
     ("prefetch", Policy("default-src"), "add('link', { rel: 'prefetch', href: C + '/prefetch' })"),
     ("preload", Policy("img-src"), "add('link', { rel: 'preload', as: 'image', href: C + '/preload' })"),
