@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 pub use self::organisation::Organisation;
 pub use self::portal::Portal;
 use crate::browser::{Browser, Kind};
-use crate::device::{Device, Lending};
+use crate::device::{Device, Lending, write_private};
+use crate::provider::{CLIENT, SECRET};
 use crate::proxy::{Honest, Proxy, Tamper};
 use crate::server::{Server, free_port};
 
@@ -83,6 +85,31 @@ impl Place {
         let device = Device::named(&url, customer).await?;
         device.run(&["chain", "pin", ORGANISATION, "--card", &organisation.card().await?]).await?;
         Ok(Self { device, organisation, line, server })
+    }
+
+    /// The same whose organisation has its agents sign in at an identity provider. The folder holds the provider's secret and
+    /// the settings of the server.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn at_provider(
+        customer: &str,
+        port: u16,
+        organisation: Organisation,
+        issuer: &str,
+        more: &[&str],
+    ) -> Result<(Self, TempDir)> {
+        let folder = tempfile::tempdir()?;
+        let (secret, settings) = (folder.path().join("secret"), folder.path().join("glimpse.toml"));
+        write_private(&secret, SECRET).await?;
+        let key = organisation.key().await?;
+        let text = format!(
+            "[providers.{key:?}]\nissuer = {issuer:?}\nclient_id = {CLIENT:?}\nclient_secret_file = {secret:?}\n"
+        );
+        tokio::fs::write(&settings, text).await?;
+        let settings = settings.display().to_string();
+        let more = [["--config", settings.as_str()].as_slice(), more].concat();
+        Ok((Self::of(customer, port, organisation, &more).await?, folder))
     }
 
     /// The address that everybody uses.

@@ -83,7 +83,7 @@ impl Server {
     async fn at(address: SocketAddr, more: &[&str]) -> Result<Self> {
         crate::provide_tls();
         let folder = tempfile::tempdir()?;
-        let key = folder.path().join("glimpse.key").display().to_string();
+        let key = key_file(&folder);
         let made = Command::new(own("glimpse-server")?).args(["keygen", &key]).output().await?;
         ensure!(made.status.success(), "keygen: {}", String::from_utf8_lossy(&made.stderr));
         let data = folder.path().join("data").display().to_string();
@@ -153,6 +153,25 @@ impl Server {
         self.process = launch(&self.arguments).await?;
         self.ready().await
     }
+
+    /// Its operator lost the key that it signs with, and goes on with another one.
+    ///
+    /// # Errors
+    /// When there is none, and what the server says.
+    pub async fn sign_with_another_key(&mut self) -> Result<()> {
+        self.kill().await?;
+        std::fs::remove_file(self.data().join("signing-key"))?;
+        let data = self.data().display().to_string();
+        let key = key_file(&self.folder);
+        let arguments = ["accept-signing-key", "--data", &data, "--key-file", &key];
+        let accepted = Command::new(own("glimpse-server")?).args(arguments).output().await?;
+        ensure!(accepted.status.success(), "accept-signing-key: {}", String::from_utf8_lossy(&accepted.stderr));
+        self.resume().await
+    }
+}
+
+fn key_file(folder: &TempDir) -> String {
+    folder.path().join("glimpse.key").display().to_string()
 }
 
 async fn launch(arguments: &[String]) -> Result<Program> {

@@ -4,8 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION, Organisation, Place};
 use e2e::browser::{Browser, Kind};
 use e2e::console::Console;
-use e2e::device::write_private;
-use e2e::provider::{CLIENT, Provider, SECRET};
+use e2e::provider::Provider;
 use e2e::server::free_port;
 use tempfile::TempDir;
 
@@ -22,18 +21,8 @@ async fn place(more: &[&str]) -> Result<(Place, Provider, TempDir)> {
     let url = format!("http://localhost:{port}");
     let organisation = Organisation::found(&url, ORGANISATION).await?;
     let provider = Provider::start(&url).await?;
-    let folder = tempfile::tempdir()?;
-    let (secret, settings) = (folder.path().join("secret"), folder.path().join("glimpse.toml"));
-    write_private(&secret, SECRET).await?;
-    let text = format!(
-        "[providers.{:?}]\nissuer = {:?}\nclient_id = {CLIENT:?}\nclient_secret_file = {secret:?}\n",
-        organisation.key().await?,
-        provider.issuer()
-    );
-    tokio::fs::write(&settings, text).await?;
-    let settings = settings.display().to_string();
-    let more = [["--config", settings.as_str()].as_slice(), more].concat();
-    Ok((Place::of("Alex Quintessence", port, organisation, &more).await?, provider, folder))
+    let (place, folder) = Place::at_provider("Alex Quintessence", port, organisation, provider.issuer(), more).await?;
+    Ok((place, provider, folder))
 }
 
 /// A desk whose organisation has a provider; the agent is enrolled and vouched for.

@@ -7,6 +7,8 @@ use e2e::program::root;
 use serde_json::json;
 
 use crate::camera::Camera;
+use crate::desk::COLLEAGUE;
+use crate::frame::{in_a_console, on_the_way_to_a_provider};
 use crate::{ENDINGS, add_sample};
 
 pub(crate) const CASE: &str = "2026-1184";
@@ -56,10 +58,11 @@ Press Enter here once you are that far: then {ORGANISATION} vouches."
 
 /// Every screen in its colours, sizes and directions.
 pub(crate) async fn unattended() -> Result<()> {
+    let folder = root()?.join("target/demo-agent");
     let desk = Desk::around(Chromium::start()).await?;
     add_sample(&desk.device).await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
-    let mut camera = Camera::new(browser, &root()?.join("target/demo-agent")).await?;
+    let mut camera = Camera::new(browser, &folder).await?;
     let mut views = Views { desk: &desk, camera: &mut camera };
     views.of("stranger").await?;
     let link = desk.organisation.invite(AGENT).await?;
@@ -67,6 +70,11 @@ pub(crate) async fn unattended() -> Result<()> {
     views.of("invited").await?;
     portal.enrol(&link).await?;
     views.of("signed-out").await?;
+    portal.follow(&desk.organisation.invite(COLLEAGUE).await?).await?;
+    browser.shows("#replace").await?;
+    views.dense("replace").await?;
+    portal.press("#keep").await?;
+    portal.stage("signed-out").await?;
     portal.sign_in("unvouched").await?;
     views.of("unvouched").await?;
     desk.organisation.issue().await?;
@@ -96,21 +104,26 @@ pub(crate) async fn unattended() -> Result<()> {
     approve(&mut lending).await?;
     browser.screen("session").await?;
     browser.lists("Ramipril").await?;
-    views.of("session").await?;
+    views.dense("session").await?;
     browser.open("Ramipril").await?;
-    views.of("record").await?;
+    views.dense("record").await?;
     browser.open("Insurance card").await?;
-    views.of("record-withheld").await?;
-    browser.tap("end").await?;
-    browser.shows("#outcome-end").await?;
-    views.of("outcome").await?;
+    views.dense("record-withheld").await?;
+    views.with("outcome", true, &asked("end")).await?;
+    browser.run(CLOSE).await?;
+    views.with("hand-over", true, &asked("hand-over")).await?;
+    browser.run(&asked("end")).await?;
     browser.tap("outcome-end").await?;
     browser.reason().await?;
     views.of_the_end().await?;
     of_a_supervisor(&mut views).await?;
 
-    println!("\n{} screenshots in target/demo-agent/\n", camera.taken.len());
-    println!("{}", json!({ "demo": "agent, headless", "screenshots": camera.taken.len() }));
+    let own = camera.done()?;
+    let framed = in_a_console(&folder).await?;
+    let pictures = [own, framed, on_the_way_to_a_provider(&folder).await?].iter().sum::<usize>();
+
+    println!("\n{pictures} screenshots in target/demo-agent/\n");
+    println!("{}", json!({ "demo": "agent, headless", "screenshots": pictures }));
     Ok(())
 }
 
@@ -131,14 +144,14 @@ async fn of_a_supervisor(views: &mut Views<'_>) -> Result<()> {
     portal.over(None).await?;
     portal.press("#again").await?;
     portal.sign_in("ready").await?;
-    views.of("ready-supervisor").await?;
+    views.dense("ready-supervisor").await?;
     portal.press("#supervise").await?;
     portal.stage("ledger").await?;
     portal.browser.shows("#ledger-export").await?;
-    views.of("ledger").await?;
+    views.dense("ledger").await?;
     portal.press(".ledger-rows button").await?;
     portal.browser.shows("#ledger-verdict").await?;
-    views.of("ledger-trail").await
+    views.dense("ledger-trail").await
 }
 
 /// Pictures of a screen from all sides.
@@ -149,25 +162,57 @@ struct Views<'a> {
 
 impl Views<'_> {
     async fn of(&mut self, screen: &str) -> Result<()> {
-        self.of_the_sizes(screen).await?;
-        self.desk.portal.browser.speak("ar").await?;
-        self.camera.take(&format!("{screen}-ar")).await?;
-        self.desk.portal.browser.speak("en").await
+        self.with(screen, false, "").await
     }
 
-    async fn of_the_sizes(&mut self, screen: &str) -> Result<()> {
+    /// Dark and narrow, and all of it at once, as well: for those with much on them.
+    async fn dense(&mut self, screen: &str) -> Result<()> {
+        self.with(screen, true, "").await
+    }
+
+    /// The same, where `again` brings back what goes when another language draws the screen anew.
+    async fn with(&mut self, screen: &str, dense: bool, again: &str) -> Result<()> {
+        let browser = &self.desk.portal.browser;
+        browser.run(again).await?;
+        self.of_the_sizes(screen, dense).await?;
+        browser.speak("ar").await?;
+        browser.run(again).await?;
+        self.camera.take(&format!("{screen}-ar")).await?;
+        if dense {
+            self.camera.scheme("dark").await?;
+            self.camera.narrow().await?;
+            self.camera.take(&format!("{screen}-ar-360-dark")).await?;
+            self.camera.scheme("light").await?;
+            self.camera.resize(None).await?;
+        }
+        browser.speak("en").await?;
+        browser.run(again).await.map(drop)
+    }
+
+    async fn of_the_sizes(&mut self, screen: &str, dense: bool) -> Result<()> {
         self.camera.resize(None).await?;
         self.camera.take(screen).await?;
         self.camera.scheme("dark").await?;
         self.camera.take(&format!("{screen}-dark")).await?;
+        self.camera.narrow().await?;
+        if dense {
+            self.camera.take(&format!("{screen}-360-dark")).await?;
+        }
         self.camera.scheme("light").await?;
-        self.camera.resize(Some((360, 740))).await?;
         self.camera.take(&format!("{screen}-360")).await?;
         self.camera.resize(None).await
     }
 
     /// The page of the end has no list of languages.
     async fn of_the_end(&mut self) -> Result<()> {
-        self.of_the_sizes("ended").await
+        self.of_the_sizes("ended", true).await
     }
+}
+
+/// Takes away the dialog that is open, if one is.
+const CLOSE: &str = "for (const dialog of document.querySelectorAll('dialog[open]')) dialog.remove()";
+
+/// Has a button ask, anew where it has asked already.
+fn asked(button: &str) -> String {
+    format!("{CLOSE}; document.getElementById({}).click()", json!(button))
 }

@@ -3,12 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use base64ct::{Base64, Encoding as _};
-use e2e::browser::Chromium;
+use e2e::browser::Browser;
 use e2e::device::field;
 use e2e::devtools::{DevTools, Session};
-use serde_json::json;
+use e2e::wait::until;
+use serde_json::{Value, json};
+
+/// As narrow as a phone comes.
+pub(crate) const NARROW: (u32, u32) = (360, 740);
+/// No picture is higher, in CSS pixels.
+const HIGHEST: u32 = 3_000;
 
 /// Takes pictures of what the browser shows.
 pub(crate) struct Camera {
@@ -18,11 +24,13 @@ pub(crate) struct Camera {
     /// Pictures that were in the folder already.
     before: usize,
     pub(crate) taken: Vec<String>,
+    /// Screens that are wider than the narrowest, each after the picture that was taken last.
+    wide: Vec<String>,
 }
 
 impl Camera {
     /// Keeps its pictures in a folder that it empties first.
-    pub(crate) async fn new(browser: &Chromium, folder: &Path) -> Result<Self> {
+    pub(crate) async fn new(browser: &Browser, folder: &Path) -> Result<Self> {
         if folder.exists() {
             std::fs::remove_dir_all(folder)?;
         }
@@ -31,8 +39,8 @@ impl Camera {
     }
 
     /// Keeps its pictures beside those of another camera.
-    pub(crate) async fn beside(browser: &Chromium, folder: &Path) -> Result<Self> {
-        let mut tools = browser.devtools().await?;
+    pub(crate) async fn beside(browser: &Browser, folder: &Path) -> Result<Self> {
+        let mut tools = browser.connect_devtools().await?;
         let page = tools.page().await?;
         Ok(Self {
             tools,
@@ -40,21 +48,22 @@ impl Camera {
             folder: folder.to_owned(),
             before: std::fs::read_dir(folder)?.count(),
             taken: Vec::new(),
+            wide: Vec::new(),
         })
     }
 
     /// Looks at the window in which its browser stands, and keeps pictures with those that it has.
-    pub(crate) async fn turn_to(&mut self, browser: &Chromium) -> Result<()> {
-        self.tools = browser.devtools().await?;
+    pub(crate) async fn turn_to(&mut self, browser: &Browser) -> Result<()> {
+        self.tools = browser.connect_devtools().await?;
         self.page = self.tools.page().await?;
         Ok(())
     }
 
     /// One that keeps nothing: what it sees goes into another picture.
-    pub(crate) async fn across(browser: &Chromium) -> Result<Self> {
-        let mut tools = browser.devtools().await?;
+    pub(crate) async fn across(browser: &Browser) -> Result<Self> {
+        let mut tools = browser.connect_devtools().await?;
         let page = tools.page().await?;
-        Ok(Self { tools, page, folder: PathBuf::new(), before: 0, taken: Vec::new() })
+        Ok(Self { tools, page, folder: PathBuf::new(), before: 0, taken: Vec::new(), wide: Vec::new() })
     }
 
     /// Takes a picture once what is on the screen has come to rest: pictures take a moment to be drawn, and the
@@ -97,7 +106,7 @@ impl Camera {
     /// Keeps a picture that was taken in another way.
     pub(crate) fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let number = self.before.saturating_add(self.taken.len()).saturating_add(1);
-        let file = format!("{number:02}-{name}.png");
+        let file = format!("{number:03}-{name}.png");
         std::fs::write(self.folder.join(&file), bytes)?;
         self.taken.push(file);
         Ok(())
@@ -130,6 +139,47 @@ impl Camera {
         };
         self.tools.call(Some(&self.page), method, params).await?;
         Ok(())
+    }
+
+    /// Shows the page as narrow as [`NARROW`], and so high that the picture has all of it.
+    pub(crate) async fn narrow(&mut self) -> Result<()> {
+        let (width, height) = NARROW;
+        self.resize(Some(NARROW)).await?;
+        let _settled = self.still().await?;
+        let sides = "(({ scrollWidth, scrollHeight }) => [scrollWidth, scrollHeight])(document.documentElement)";
+        let measured: (u32, u32) = serde_json::from_value(self.value(sides).await?)?;
+        if measured.0 > width {
+            let last = self.taken.last().map(String::as_str).unwrap_or_default();
+            self.wide.push(format!("{} pixels after {last}", measured.0));
+        }
+        self.resize(Some((width, measured.1.clamp(height, HIGHEST)))).await
+    }
+
+    /// How many pictures were taken.
+    ///
+    /// # Errors
+    /// When somebody would have to scroll a screen sideways.
+    pub(crate) fn done(&self) -> Result<usize> {
+        ensure!(self.wide.is_empty(), "wider than {} pixels: {:?}", NARROW.0, self.wide);
+        Ok(self.taken.len())
+    }
+
+    /// What an expression of the page says, asked past WebDriver: it waits for a page that is on its way.
+    pub(crate) async fn value(&mut self, expression: &str) -> Result<Value> {
+        let params = json!({ "expression": expression, "returnByValue": true });
+        let said = self.tools.call(Some(&self.page), "Runtime.evaluate", params).await?;
+        Ok(said.pointer("/result/value").cloned().unwrap_or_default())
+    }
+
+    /// Waits until an expression of the page says this.
+    pub(crate) async fn sees(&mut self, expression: &str, wanted: &str) -> Result<()> {
+        let what = format!("{expression} says {wanted}");
+        until(&what, async || (self.value(expression).await.ok()? == wanted).then_some(())).await
+    }
+
+    /// Loads a page, past WebDriver as well.
+    pub(crate) async fn go(&mut self, url: &str) -> Result<()> {
+        self.tools.call(Some(&self.page), "Page.navigate", json!({ "url": url })).await.map(drop)
     }
 
     pub(crate) async fn scheme(&mut self, scheme: &str) -> Result<()> {

@@ -4,17 +4,19 @@ use std::path::Path;
 
 use anyhow::Result;
 use e2e::agent::{Desk, ORGANISATION, Organisation, Place, Portal};
-use e2e::browser::Chromium;
+use e2e::browser::{Chromium, Kind};
 use e2e::device::Device;
 use e2e::phone::Phone;
 
 use crate::add_sample;
 use crate::agent::{CASE, REASON};
 use crate::camera::Camera;
-use crate::phone::Views;
+use crate::phone::{Look, Views};
 
 /// An organisation that the phone's account has pinned, and that is not the agent's.
 const ANOTHER: &str = "Lakeside Clinic";
+/// Who types a code that somebody else has typed.
+pub(crate) const COLLEAGUE: &str = "Kim Aras";
 const LENT: [&str; 2] = ["Blood tests and pressure, one year", "Ramipril"];
 
 /// From the choice of an agent to the end of the look. Returns how many pictures were taken.
@@ -42,10 +44,15 @@ pub(crate) async fn lending_to_an_agent(folder: &Path) -> Result<usize> {
     let code = views.shows_code_for_an_agent(false).await?;
     desk.portal.browser.type_code(&code).await?;
     phone.browser.shows("#no-agent-back").await?;
-    views.of("no-agent").await?;
+    views.dense("no-agent").await?;
     phone.browser.tap("no-agent-back").await?;
     desk.portal.problem().await?;
 
+    let colleague = Portal::blank_in(Kind::Chromium, &site).await?;
+    colleague.enrol(&desk.organisation.invite(COLLEAGUE).await?).await?;
+    desk.organisation.issue().await?;
+    colleague.sign_in("ready").await?;
+    colleague.look(CASE, REASON).await?;
     customer.run(&["chain", "pin", ORGANISATION, "--card", &desk.organisation.card().await?]).await?;
     views.unlock().await?;
     desk.portal.go_on().await?;
@@ -54,17 +61,20 @@ pub(crate) async fn lending_to_an_agent(folder: &Path) -> Result<usize> {
     views.of("agent-code").await?;
     desk.portal.browser.type_code(&code).await?;
     phone.browser.shows("#approve-agent").await?;
-    views.of("agent-asking").await?;
+    views.dense("agent-asking").await?;
+    colleague.browser.type_code(&code).await?;
+    colleague.problem().await?;
+    views.with("agent-asking-crowded", Look { there: "#crowded", ..Look::default() }).await?;
     phone.browser.tap("approve-agent").await?;
     phone.browser.shows("#end").await?;
     desk.portal.browser.screen("session").await?;
     desk.portal.browser.open("Ramipril").await?;
     phone.browser.shows(".lent .viewing").await?;
-    views.of("agent-running").await?;
+    views.dense("agent-running").await?;
     phone.browser.tap("end").await?;
     phone.over().await?;
     views.of("agent-over").await?;
-    Ok(camera.taken.len())
+    camera.done()
 }
 
 impl Views<'_> {
@@ -78,9 +88,7 @@ impl Views<'_> {
         let choose = format!("document.querySelector('{agent}').click()");
         browser.run(&choose).await?;
         if pictured {
-            self.of("agent-choose").await?;
-            // Another language has drawn the screen anew.
-            browser.run(&choose).await?;
+            self.with("agent-choose", Look { again: &choose, there: agent, dense: true }).await?;
         }
         browser.tap("lend-go").await?;
         self.phone.code().await

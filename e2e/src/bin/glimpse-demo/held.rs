@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use e2e::device::{Device, field};
 
-use crate::phone::Views;
+use crate::phone::{Look, Views};
 
 /// Who wrote what, and what stands in it.
 const WRITTEN: [(&str, &str, &str); 4] = [
@@ -35,16 +35,12 @@ impl Views<'_> {
         let open = "document.getElementById('held').open = true";
         browser.run(open).await?;
         browser.shows("#reject-all").await?;
-        self.of("held-open").await?;
-        // Another language has drawn the screen anew.
-        browser.run(open).await?;
-        browser.tap("reject-all").await?;
-        browser.shows("dialog[open]").await?;
-        self.camera.take("held-reject-all").await?;
-        browser.run("document.querySelector('dialog[open]').close()").await?;
+        self.with("held-open", Look { again: open, there: "#reject-all", dense: true }).await?;
+        self.of_a_dialog("held-reject-all", "reject-all").await?;
+        self.close().await?;
         browser.run("document.querySelector('#held li button').click()").await?;
         browser.screen("records").await?;
         browser.shows(".decision").await?;
-        self.of("held-decision").await
+        self.dense("held-decision").await
     }
 }

@@ -10,7 +10,10 @@
 mod agent;
 mod camera;
 mod desk;
+mod frame;
 mod held;
+mod joining;
+mod lent;
 mod phone;
 mod places;
 mod troubles;
@@ -30,7 +33,7 @@ use e2e::wait::until;
 use serde_json::{Map, Value, json};
 
 use crate::camera::Camera;
-use crate::views::{drawn, views_of_the_end, views_of_the_entry, views_of_the_session};
+use crate::views::{drawn, views_of_the_end, views_of_the_entry, views_of_the_session, views_of_the_words};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -145,7 +148,7 @@ async fn unattended() -> Result<()> {
     browser.type_code(&lending.code).await?;
     let words = browser.words().await?;
     laps.lap("code_to_check_words");
-    camera.take("compare-words").await?;
+    views_of_the_words(&browser, &mut camera).await?;
     laps.last = Instant::now();
     let granted = lending.approve(&words).await?;
     browser.screen("session").await?;
@@ -175,7 +178,7 @@ async fn unattended() -> Result<()> {
     let troubles = troubles::views_of_trouble(&folder).await?;
     laps.lap("troubles_photographed");
 
-    let pictures = camera.taken.len().saturating_add(troubles.len());
+    let pictures = camera.done()?.saturating_add(troubles.len());
     println!("\n{pictures} screenshots in target/demo/\n");
     println!(
         "{}",

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::add_sample;
 use crate::camera::Camera;
 use crate::desk::lending_to_an_agent;
+use crate::joining::of_two_devices;
 use crate::wrist::of_the_watch;
 
 /// What to do, in which window.
@@ -65,12 +66,11 @@ pub(crate) async fn unattended() -> Result<()> {
     views.of("wrong-passphrase").await?;
     phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
     phone.browser.lists("For the appointment").await?;
-    views.of("records").await?;
+    views.dense("records").await?;
     phone.browser.open("For the appointment").await?;
-    views.of("record").await?;
-    phone.browser.tap("delete").await?;
-    views.camera.take("delete").await?;
-    phone.browser.run("document.querySelector('.ask-dialog').close()").await?;
+    views.dense("record").await?;
+    views.of_a_dialog("delete", "delete").await?;
+    views.close().await?;
     phone.go("add").await?;
     views.of("add").await?;
     phone.go("more").await?;
@@ -78,27 +78,29 @@ pub(crate) async fn unattended() -> Result<()> {
 
     phone.go("lend").await?;
     phone.tick(&["For the appointment", "Ramipril"]).await?;
-    views.of("choose").await?;
+    views.dense("choose").await?;
+    views.of_what_is_found().await?;
+    views.of_fields_to_withhold().await?;
     phone.browser.tap("lend-go").await?;
     let code = phone.code().await?;
-    views.of("code").await?;
+    views.dense("code").await?;
     viewer.go(&server.url()).await?;
     viewer.type_code(&code).await?;
     let words = viewer.words().await?;
     phone.pairs().await?;
-    views.of("asking").await?;
+    views.dense("asking").await?;
     phone.pick(&words).await?;
     phone.browser.shows("#end").await?;
     viewer.open("Ramipril").await?;
     phone.browser.shows(".lent .viewing").await?;
-    views.of("running").await?;
+    views.dense("running").await?;
     viewer.run("document.querySelector('details.ask').open = true").await?;
     viewer.write("ask", "the letter from the cardiologist\u{e007}").await?;
     phone.browser.shows("#give-record").await?;
     views.of("asked-for-a-record").await?;
     phone.browser.tap("give-record").await?;
-    phone.browser.shows("#lend-more").await?;
-    views.camera.take("lend-more").await?;
+    let again = "document.querySelector('#more-box[hidden]') && document.getElementById('more-open').click()";
+    views.with("lend-more", Look { again, there: "#lend-more", dense: true }).await?;
     phone.browser.tap("end").await?;
     phone.over().await?;
     views.of("over").await?;
@@ -111,22 +113,39 @@ pub(crate) async fn unattended() -> Result<()> {
     phone.browser.tap("over-close").await?;
     views.of_a_measurement().await?;
     views.of_the_places().await?;
+    views.of_a_caller(&viewer, &url).await?;
     views.of_both(&Chromium::start().await?, &server.url()).await?;
     views.of_the_held(&device).await?;
     for language in ["en", "ar"] {
         of_the_watch(&mut camera, &url, language).await?;
     }
-    let pictures = camera.taken.len().saturating_add(lending_to_an_agent(&folder).await?);
+    let own = camera.done()?;
+    let joined = of_two_devices(&folder).await?;
+    let pictures = [own, joined, lending_to_an_agent(&folder).await?].iter().sum::<usize>();
 
     println!("\n{pictures} screenshots in target/demo-phone/\n");
     println!("{}", json!({ "demo": "phone, headless", "screenshots": pictures }));
     Ok(())
 }
 
+/// A phone as most are held, in CSS pixels.
+const HELD: (u32, u32) = (390, 780);
+
 /// Pictures of a screen from all sides.
 pub(crate) struct Views<'a> {
     pub(crate) phone: &'a Phone,
     pub(crate) camera: &'a mut Camera,
+}
+
+/// How a screen is looked at.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Look<'a> {
+    /// Dark and narrow, dark and mirrored as well: for those with much on them.
+    pub(crate) dense: bool,
+    /// Brings back what goes when another language draws the screen anew.
+    pub(crate) again: &'a str,
+    /// What the screen is not whole without.
+    pub(crate) there: &'a str,
 }
 
 impl Views<'_> {
@@ -138,16 +157,54 @@ impl Views<'_> {
     }
 
     pub(crate) async fn of(&mut self, screen: &str) -> Result<()> {
-        self.camera.resize(Some((390, 780))).await?;
+        self.with(screen, Look::default()).await
+    }
+
+    pub(crate) async fn dense(&mut self, screen: &str) -> Result<()> {
+        self.with(screen, Look { dense: true, ..Look::default() }).await
+    }
+
+    pub(crate) async fn with(&mut self, screen: &str, look: Look<'_>) -> Result<()> {
+        self.ready(look).await?;
+        self.camera.resize(Some(HELD)).await?;
         self.camera.take(screen).await?;
         self.camera.scheme("dark").await?;
         self.camera.take(&format!("{screen}-dark")).await?;
+        self.camera.narrow().await?;
+        if look.dense {
+            self.camera.take(&format!("{screen}-360-dark")).await?;
+        }
         self.camera.scheme("light").await?;
-        self.camera.resize(Some((360, 740))).await?;
         self.camera.take(&format!("{screen}-360")).await?;
         self.phone.browser.speak("ar").await?;
+        self.ready(look).await?;
+        self.camera.narrow().await?;
         self.camera.take(&format!("{screen}-ar")).await?;
+        if look.dense {
+            self.camera.scheme("dark").await?;
+            self.camera.take(&format!("{screen}-ar-dark")).await?;
+            self.camera.scheme("light").await?;
+        }
         self.phone.browser.speak("en").await?;
-        self.camera.resize(Some((390, 780))).await
+        self.ready(look).await?;
+        self.camera.resize(Some(HELD)).await
+    }
+
+    async fn ready(&self, look: Look<'_>) -> Result<()> {
+        self.phone.browser.run(look.again).await?;
+        if look.there.is_empty() { Ok(()) } else { self.phone.browser.shows(look.there).await }
+    }
+
+    /// A question in a dialog, which a button brings up. It stays open.
+    pub(crate) async fn of_a_dialog(&mut self, screen: &str, opener: &str) -> Result<()> {
+        let again = format!("{CLOSE}; document.getElementById({})?.click()", json!(opener));
+        self.with(screen, Look { again: &again, there: "dialog[open]", dense: true }).await
+    }
+
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.phone.browser.run(CLOSE).await.map(drop)
     }
 }
+
+/// Takes away the dialog that is open, if one is.
+const CLOSE: &str = "for (const dialog of document.querySelectorAll('dialog[open]')) dialog.remove()";

@@ -61,13 +61,13 @@ impl Views<'_> {
     pub(crate) async fn of_the_places(&mut self) -> Result<()> {
         let browser = &self.phone.browser;
         self.phone.go("inbox").await?;
-        self.of("inbox").await?;
+        self.dense("inbox").await?;
         self.more("sessions").await?;
         browser.shows(".happenings li").await?;
-        self.of("sessions").await?;
+        self.dense("sessions").await?;
         browser.run("document.querySelector('.happenings li button').click()").await?;
         browser.shows("#verdict").await?;
-        self.of("trail").await?;
+        self.dense("trail").await?;
         self.more("kit").await?;
         self.of("kit").await?;
         browser.tap("kit-draw").await?;
@@ -75,12 +75,12 @@ impl Views<'_> {
         self.of("kit-pages").await?;
         browser.tap("kit-discard").await?;
         self.more("settings").await?;
-        self.of("settings").await?;
+        self.dense("settings").await?;
         self.more("devices").await?;
-        self.of("devices").await?;
+        self.dense("devices").await?;
         browser.tap("devices-link").await?;
         browser.screen("link").await?;
-        self.of("link").await?;
+        self.dense("link").await?;
         browser.tap("link-square").await?;
         browser.shows("#link-cancel").await?;
         self.of("link-square").await?;

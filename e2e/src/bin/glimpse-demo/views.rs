@@ -1,7 +1,7 @@
 //! The screens of a look that goes well, in their sizes, colours and languages.
 
 use anyhow::Result;
-use e2e::browser::Chromium;
+use e2e::browser::{Browser, Chromium};
 use e2e::device::field;
 use e2e::wait::until;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(crate) async fn views_of_the_entry(browser: &Chromium, camera: &mut Camera) 
     camera.scheme("dark").await?;
     camera.take("enter-dark").await?;
     camera.scheme("light").await?;
-    camera.resize(Some((360, 740))).await?;
+    camera.narrow().await?;
     camera.take("enter-phone").await?;
     camera.resize(None).await?;
     for language in ["de", "ar", "en"] {
@@ -50,19 +50,39 @@ pub(crate) async fn views_of_the_session(browser: &Chromium, camera: &mut Camera
     browser.open(&field(first, "title")?).await?;
     camera.take("session-dark").await?;
     camera.scheme("light").await?;
-    camera.resize(Some((360, 740))).await?;
-    camera.take("record-phone").await?;
+    camera.narrow().await?;
+    of_both_colours(camera, "record-phone").await?;
     browser.run("document.querySelector('.record-head .close')?.click()").await?;
-    camera.take("session-phone").await?;
+    of_both_colours(camera, "session-phone").await?;
     camera.resize(None).await?;
     for language in ["de", "ar", "en"] {
         browser.speak(language).await?;
         if language != "en" {
             browser.open(&field(first, "title")?).await?;
-            camera.take(&format!("session-{language}")).await?;
+            of_both_colours(camera, &format!("session-{language}")).await?;
+            camera.narrow().await?;
+            of_both_colours(camera, &format!("record-phone-{language}")).await?;
+            camera.resize(None).await?;
         }
     }
     Ok(())
+}
+
+/// The words that two people compare, in their sizes, colours and languages.
+pub(crate) async fn views_of_the_words(browser: &Browser, camera: &mut Camera) -> Result<()> {
+    of_both_colours(camera, "compare-words").await?;
+    browser.speak("ar").await?;
+    camera.narrow().await?;
+    of_both_colours(camera, "compare-words-phone-ar").await?;
+    browser.speak("en").await?;
+    camera.resize(None).await
+}
+
+async fn of_both_colours(camera: &mut Camera, name: &str) -> Result<()> {
+    camera.take(name).await?;
+    camera.scheme("dark").await?;
+    camera.take(&format!("{name}-dark")).await?;
+    camera.scheme("light").await
 }
 
 /// The page of the end, in its sizes and colours.
@@ -71,7 +91,7 @@ pub(crate) async fn views_of_the_end(camera: &mut Camera) -> Result<()> {
     camera.scheme("dark").await?;
     camera.take("ended-dark").await?;
     camera.scheme("light").await?;
-    camera.resize(Some((360, 740))).await?;
+    camera.narrow().await?;
     camera.take("ended-phone").await?;
     camera.resize(None).await
 }
