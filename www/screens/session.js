@@ -2,8 +2,8 @@
 
 import { h, say } from "../dom.js";
 import { clock, number, t } from "../text.js";
+import { Finder } from "./finder.js";
 import { icon } from "./icons.js";
-import { drawKinds } from "./kinds.js";
 import { List } from "./list.js";
 import { RecordPane } from "./record.js";
 
@@ -18,32 +18,24 @@ export class Session {
   #idle;
   #idleText = h("span", {});
   #heading = h("h1", { class: "hidden", tabIndex: -1 }, t("session.title"));
-  #search;
-  #kind = /** @type {HTMLSelectElement} */ (h("select", { id: "kind" }));
+  #finder;
   #count = h("p", { class: "count", id: "count" });
   #asked = h("p", { class: "hint", role: "status" });
   #list;
   #record;
   #panes;
-  #drawn = false;
 
   /** @param {HTMLElement} main @param {Send} send */
   constructor(main, send) {
     this.#list = new List(send);
+    this.#finder = new Finder(send, this.#list);
     this.#record = new RecordPane(send, () => this.#list.focus());
     this.#more = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "plain", id: "more-time", onclick: () => send({ type: "more-time" }) }, t("session.more")));
     const end = h("button", { type: "button", class: "danger", id: "end", onclick: () => send({ type: "end" }) }, t("session.end"));
-    this.#search = /** @type {HTMLInputElement} */ (
-      h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" })
-    );
-    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
-    this.#search.addEventListener("keydown", (event) => event.key === "ArrowDown" && (event.preventDefault(), this.#list.focus()));
-    this.#kind.setAttribute("aria-label", t("session.kind"));
-    this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
 
     const who = h("span", { class: "who" }, icon("lock"), h("span", {}, this.#owner, " ", h("span", { class: "rights", "aria-hidden": "true" }, "· "), this.#rights));
     const bar = h("div", { class: "bar", role: "region", "aria-label": t("session.bar") }, who, h("span", { class: "remaining" }, h("span", { class: "left-label" }, t("session.left")), " ", this.#left), this.#more, end);
-    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#count, this.#list.element, this.#askForm(send), this.#asked);
+    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, this.#finder.element, this.#count, this.#list.element, this.#askForm(send), this.#asked);
     this.#panes = h("div", { class: "panes" }, aside, this.#record.element);
     this.#idle = h("p", { class: "notice offline", hidden: true }, this.#idleText, " ", h("button", { type: "button", class: "plain", onclick: () => send({ type: "touched" }) }, t("session.idle.stay")));
     main.append(h("section", { class: "screen session" }, this.#heading, bar, this.#offline, this.#idle, this.#panes));
@@ -65,10 +57,7 @@ export class Session {
     this.#idle.hidden = session.idleSeconds === null;
     if (session.idleSeconds !== null) say(this.#idleText, t("session.idle", { left: clock(session.idleSeconds) }));
     say(this.#asked, session.asked ? t(`session.ask.${session.asked}`) : "");
-    // Drawn anew, in another language, the field has what the list is searched for.
-    if (!this.#drawn) this.#search.value = session.list.query;
-    this.#drawn = true;
-    drawKinds(this.#kind, session.list);
+    this.#finder.draw(session.list);
     const { total, matching } = session.list;
     say(this.#count, total === matching ? t("list.count", { count: total }) : t("list.matching", { count: matching, total: number(total) }));
     this.#list.draw(session.list, session.record?.unit ?? null);

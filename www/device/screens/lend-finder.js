@@ -2,12 +2,11 @@
 
 import { h } from "../../dom.js";
 import { t } from "../../text.js";
-import { drawKinds } from "../../screens/kinds.js";
+import { Finder } from "../../screens/finder.js";
 
-export class Finder {
+export class LendFinder {
   #send;
-  #search;
-  #kind = /** @type {HTMLSelectElement} */ (h("select", { id: "kind" }));
+  #finder;
   /** @type {HTMLInputElement} */
   #from;
   /** @type {HTMLInputElement} */
@@ -15,30 +14,31 @@ export class Finder {
   #drawn = false;
   element;
 
-  /** @param {import("../app.js").Send} send @param {HTMLElement} [beside] what is done with all that was found */
-  constructor(send, beside) {
+  /**
+   * @param {import("../app.js").Send} send
+   * @param {import("../../screens/list.js").List} list
+   * @param {HTMLElement} [beside] what is done with all that was found
+   */
+  constructor(send, list, beside) {
     this.#send = send;
-    this.#search = /** @type {HTMLInputElement} */ (h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" }));
-    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
-    this.#kind.setAttribute("aria-label", t("session.kind"));
-    this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
+    this.#finder = new Finder(send, list);
     const day = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (h("input", { id, type: "date", autocomplete: "off", spellcheck: false, onchange: () => this.#between() }));
     [this.#from, this.#to] = [day("day-from"), day("day-to")];
     const labelled = (/** @type {HTMLInputElement} */ input, /** @type {string} */ key) => h("label", {}, h("span", {}, t(key)), input);
     const days = h("div", { class: "days" }, labelled(this.#from, "lend.day.from"), labelled(this.#to, "lend.day.to"));
-    this.element = h("div", {}, h("div", { class: "finder" }, this.#search, this.#kind), h("div", { class: "finder sieve" }, days, beside ?? false));
+    this.element = h("div", {}, this.#finder.element, h("div", { class: "finder sieve" }, days, beside ?? false));
   }
 
   focus() {
-    this.#search.focus();
+    this.#finder.focus();
   }
 
   /** @param {Record<string, any>} list */
-  draw({ query, kind, kinds, from, to }) {
-    if (this.#search.value !== query && document.activeElement !== this.#search) this.#search.value = query;
+  draw(list) {
+    const { from, to } = list;
+    this.#finder.draw(list);
     if (!this.#drawn) [this.#from.value, this.#to.value] = [dayOf(from), dayOf(to)];
     this.#drawn = true;
-    drawKinds(this.#kind, { kinds, kind });
   }
 
   #between() {

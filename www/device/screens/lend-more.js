@@ -4,7 +4,7 @@ import { h, say } from "../../dom.js";
 import { t } from "../../text.js";
 import { List } from "../../screens/list.js";
 import { Fields } from "./lend-fields.js";
-import { Finder } from "./lend-finder.js";
+import { LendFinder } from "./lend-finder.js";
 
 export class More {
   #send;
@@ -20,7 +20,7 @@ export class More {
   constructor(send) {
     this.#send = send;
     this.#list = new List(send, { choosing: true });
-    this.#finder = new Finder(send);
+    this.#finder = new LendFinder(send, this.#list);
     this.#fields = new Fields(send);
     this.#go = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "primary wide", id: "lend-more", onclick: () => this.#lend() }));
     this.#fold = h("div", { class: "chooser", id: "more-box", hidden: true }, this.#finder.element, this.#list.element, this.#fields.element, this.#go);

@@ -10,7 +10,7 @@ import { serversOwn } from "../site.js";
 import { deviceName, troubleText } from "../words.js";
 import { AskingAgent, NoAgent, Whom, crowded, reporting, reportingOwn, verified } from "./lend-agent.js";
 import { Fields } from "./lend-fields.js";
-import { Finder } from "./lend-finder.js";
+import { LendFinder } from "./lend-finder.js";
 import { More } from "./lend-more.js";
 
 /** What a person is offered for a screen of their own, in minutes, and what is not more than most need. */
@@ -85,7 +85,7 @@ class Choose {
   constructor(send, { resumed }) {
     this.#send = send;
     this.#list = new List(send, { choosing: true });
-    this.#finder = new Finder(send, button("choose-all", "plain", "lend.all", () => send({ type: "choose-all", chosen: !this.#all })));
+    this.#finder = new LendFinder(send, this.#list, button("choose-all", "plain", "lend.all", () => send({ type: "choose-all", chosen: !this.#all })));
     this.#whom = new Whom(send, MINUTES, USUAL, resumed);
     this.#save.checked = resumed?.save ?? false;
     this.#fields = new Fields(send);

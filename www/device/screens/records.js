@@ -2,7 +2,7 @@
 
 import { h, say } from "../../dom.js";
 import { number, t } from "../../text.js";
-import { drawKinds } from "../../screens/kinds.js";
+import { Finder } from "../../screens/finder.js";
 import { List } from "../../screens/list.js";
 import { RecordPane } from "../../screens/record.js";
 import { KitCard } from "../kit-card.js";
@@ -12,8 +12,7 @@ import { Decision } from "../held.js";
 
 export class Screen {
   #heading = h("h1", { class: "hidden", tabIndex: -1 });
-  #search;
-  #kind = /** @type {HTMLSelectElement} */ (h("select", { id: "kind" }));
+  #finder;
   #count = h("p", { class: "count", id: "count" });
   #list;
   #record;
@@ -25,20 +24,13 @@ export class Screen {
   #unsafe;
   /** @type {Record<string, any> | null} */
   #kit = null;
-  #drawn = false;
   element;
 
   /** @param {import("../app.js").Send} send */
   constructor(send) {
     this.#list = new List(send);
     this.#record = new RecordPane(send, () => this.#list.focus(), { approved: "records.from.approved", not: "records.from.not" });
-    this.#search = /** @type {HTMLInputElement} */ (
-      h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" })
-    );
-    this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
-    this.#search.addEventListener("keydown", (event) => event.key === "ArrowDown" && (event.preventDefault(), this.#list.focus()));
-    this.#kind.setAttribute("aria-label", t("session.kind"));
-    this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
+    this.#finder = new Finder(send, this.#list);
     const remove = h("button", { type: "button", class: "danger", id: "delete", onclick: () => ask("records.delete", () => send({ type: "delete" }), [], "delete-yes") }, t("records.delete"));
     this.#replace = h("button", { type: "button", class: "plain", id: "replace", onclick: () => send({ type: "replace" }) }, t("add.replace"));
     this.#tools = h("div", { class: "record-tools", hidden: true }, this.#replace, remove);
@@ -46,7 +38,7 @@ export class Screen {
     const pane = h("div", { class: "record-side" }, this.#record.element, this.#decision.element, this.#tools);
     this.#card = new KitCard(send);
     this.#unsafe = new StorageCard(send, () => this.#drawCards());
-    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, h("div", { class: "finder" }, this.#search, this.#kind), this.#unsafe.element, this.#card.element, this.#count, this.#list.element);
+    const aside = h("section", { class: "list-pane", "aria-label": t("session.records") }, this.#finder.element, this.#unsafe.element, this.#card.element, this.#count, this.#list.element);
     this.#panes = h("div", { class: "panes" }, aside, pane);
     this.element = h("section", { class: "screen session" }, this.#heading, this.#panes);
   }
@@ -65,9 +57,7 @@ export class Screen {
     this.#kit = kit;
     this.#drawCards();
     say(this.#heading, name ? t("records.title.of", { name }) : t("records.title"));
-    if (!this.#drawn) this.#search.value = list.query;
-    this.#drawn = true;
-    drawKinds(this.#kind, list);
+    this.#finder.draw(list);
     const { total, matching } = list;
     const count = total === matching ? t("list.count", { count: total }) : t("list.matching", { count: matching, total: number(total) });
     say(this.#count, fresh ? count : `${count} · ${t(online ? "records.looking" : "set.offline.list")}`);
