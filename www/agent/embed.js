@@ -2,7 +2,7 @@
 // agent signs in, in a window of this origin, which the console cannot see into.
 
 import { byId, fill, h, say } from "../dom.js";
-import { choose, chosen, has, languages, t } from "../text.js";
+import { choose, chosen, has, languages, preferred, t } from "../text.js";
 import { Page } from "./app.js";
 import { read, VERSION } from "./contract.js";
 import { Seen } from "./seen.js";
@@ -194,7 +194,8 @@ async function begin() {
   // Nobody frames it, or whoever serves it lets everybody do so.
   byId("stuck").remove();
   byId("loading").hidden = true;
-  await choose("en").catch(() => {});
+  byId("language").hidden = true;
+  await choose(preferred()).catch(() => {});
   say(byId("alone"), t("agent.embed.alone"));
   byId("alone").hidden = false;
 }
