@@ -203,9 +203,10 @@ impl Views<'_> {
         self.camera.resize(None).await
     }
 
-    /// The page of the end has no list of languages.
     async fn of_the_end(&mut self) -> Result<()> {
-        self.of_the_sizes("ended", true).await
+        self.of_the_sizes("ended", true).await?;
+        self.camera.end_in("ar").await?;
+        self.camera.take("ended-ar").await
     }
 }
 

@@ -177,6 +177,13 @@ impl Camera {
         until(&what, async || (self.value(expression).await.ok()? == wanted).then_some(())).await
     }
 
+    /// The page of the end in another language, which stands in its address: it has no list of them.
+    pub(crate) async fn end_in(&mut self, language: &str) -> Result<()> {
+        let place = format!("location.hash.replace(/;[a-z]*/, ';{language}')");
+        self.value(&format!("location.replace({place}); location.reload()")).await?;
+        self.sees("document.documentElement.lang", language).await
+    }
+
     /// Loads a page, past WebDriver as well.
     pub(crate) async fn go(&mut self, url: &str) -> Result<()> {
         self.tools.call(Some(&self.page), "Page.navigate", json!({ "url": url })).await.map(drop)

@@ -93,6 +93,8 @@ pub(crate) async fn views_of_the_end(camera: &mut Camera) -> Result<()> {
     camera.scheme("light").await?;
     camera.narrow().await?;
     camera.take("ended-phone").await?;
+    camera.end_in("ar").await?;
+    camera.take("ended-phone-ar").await?;
     camera.resize(None).await
 }
 
