@@ -26,6 +26,9 @@ class Frame {
   #height = 0;
   /** @type {Window | null} */
   #window = null;
+  /** What stands above the desk, and in which language. */
+  #told = "";
+  #toldIn = "";
   #seen = new Seen();
   #page = new Page(this);
 
@@ -141,6 +144,8 @@ class Frame {
     if (screen === "over" && !over.session) this.#say("error", { code: over.code });
     requestAnimationFrame(() => this.#seen.watch());
     if (screen !== "agent" || agent.stage === "signing-in") byId("told").hidden = true;
+    // In another language.
+    else if (!byId("told").hidden && this.#toldIn !== chosen()) this.#tell(this.#told);
     return true;
   }
 
@@ -168,6 +173,7 @@ class Frame {
   /** @param {string} problem a code, or a key of the catalogue */
   #tell(problem) {
     const key = has(problem) ? problem : `error.${problem}`;
+    [this.#told, this.#toldIn] = [problem, chosen()];
     document.documentElement.dataset.reason = problem;
     byId("told").hidden = false;
     fill(byId("told"), h("strong", {}, t(key)), " ", t(`${key}.next`));

@@ -56,6 +56,8 @@ export function askOutcome(done, likely = "settled") {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
+  // With what is likely, and not with what stands first.
+  /** @type {HTMLElement | null} */ (form.querySelector(":checked"))?.focus();
 }
 
 /**

@@ -12,6 +12,7 @@ class SignIn {
   #page = new Page(this);
   /** Whether there is a frame to hand over to. */
   #asked = false;
+  #console = "";
   #ready = false;
 
   constructor() {
@@ -30,12 +31,13 @@ class SignIn {
     if (!opener || source !== opener || origin !== location.origin || data?.type !== "frame" || !port) return;
     this.#asked = true;
     this.#page.give(port);
-    this.#draw(String(data.console));
+    this.#console = String(data.console);
+    this.#draw();
     this.#go();
   }
 
-  #draw(console = "") {
-    say(byId("for"), this.#asked ? t("agent.embed.for", { console }) : t("agent.embed.nobody"));
+  #draw() {
+    say(byId("for"), this.#asked ? t("agent.embed.for", { console: this.#console }) : t("agent.embed.nobody"));
   }
 
   #go() {
@@ -54,6 +56,8 @@ class SignIn {
   /** @param {Record<string, any>} snapshot */
   shows({ agent }) {
     this.#ready = agent?.stage === "ready";
+    // Perhaps in another language.
+    if (byId("for").textContent) this.#draw();
     this.#go();
     return true;
   }

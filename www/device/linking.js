@@ -212,7 +212,7 @@ class Asked {
     if (key === this.#drawn) return;
     this.#drawn = key;
     const claim = (/** @type {string} */ name, /** @type {string} */ value) => [h("dt", {}, t(name)), h("dd", {}, h("bdi", { class: "claimed" }, value || t("asking.nothing")))];
-    const id = [h("dt", {}, t("link.asked.id")), h("dd", { dir: "ltr", class: "id" }, device.short)];
+    const id = [h("dt", {}, t("link.asked.id")), h("dd", {}, h("bdi", { dir: "ltr", class: "id" }, device.short))];
     fill(this.#who, ...claim("link.asked.name", device.name), ...claim("link.asked.serial", device.serial), ...id);
     const same = device.sameMachine.length > 0 && h("p", { class: "notice bad" }, t("link.same-machine", { names: device.sameMachine.join(", ") }));
     const held = device.held > 0 && h("p", { class: "notice" }, t("link.held.adder", { span: span(device.held) }));

@@ -81,7 +81,7 @@ export class List {
       },
       this.#choosing && h("span", { class: row.chosen ? "tick on" : "tick", "aria-hidden": "true" }),
       icon(row.kind),
-      h("span", { class: "row-text" }, h("span", { class: "row-title" }, h("bdi", {}, row.title || t("record.untitled"))), h("span", { class: "row-meta" }, brief(row))),
+      h("span", { class: "row-text" }, h("span", { class: "row-title", dir: "auto" }, row.title || t("record.untitled")), h("span", { class: "row-meta" }, brief(row))),
       note && h("span", { class: row.author === null ? "note bad" : row.approved ? "note calm" : "note" }, ...note),
       row.withheld > 0 && h("span", { class: "note calm" }, t("record.withheld", { count: row.withheld })),
       seen && h("span", { class: "seen", role: "img", "aria-label": seen, title: seen }),

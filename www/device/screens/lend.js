@@ -270,7 +270,7 @@ class Running {
   #row(row) {
     const state = row.failure ? t(`error.${row.failure}`) : row.opened === 0 ? t("running.unopened") : t("running.times", { count: row.opened });
     const meta = [kindName(row.kind), size(row.size), row.byKey && t("running.by-key"), row.withheld > 0 && t("record.withheld", { count: row.withheld })].filter(Boolean).join(" · ");
-    return h("li", { class: row.viewing ? "viewing" : row.opened > 0 ? "was-opened" : "" }, icon(row.kind), h("span", { class: "row-text" }, h("span", { class: "row-title" }, h("bdi", {}, row.title || t("record.untitled"))), h("span", { class: "row-meta" }, meta)), h("span", { class: row.failure ? "note bad" : "note calm" }, row.viewing ? t("running.viewing") : state));
+    return h("li", { class: row.viewing ? "viewing" : row.opened > 0 ? "was-opened" : "" }, icon(row.kind), h("span", { class: "row-text" }, h("span", { class: "row-title", dir: "auto" }, row.title || t("record.untitled")), h("span", { class: "row-meta" }, meta)), h("span", { class: row.failure ? "note bad" : "note calm" }, row.viewing ? t("running.viewing") : state));
   }
 }
 

@@ -152,7 +152,10 @@ impl Camera {
             let last = self.taken.last().map(String::as_str).unwrap_or_default();
             self.wide.push(format!("{} pixels after {last}", measured.0));
         }
-        self.resize(Some((width, measured.1.clamp(height, HIGHEST)))).await
+        self.resize(Some((width, measured.1.clamp(height, HIGHEST)))).await?;
+        // What goes by the height of the screen has grown with it.
+        let grown: (u32, u32) = serde_json::from_value(self.value(sides).await?)?;
+        self.resize(Some((width, grown.1.clamp(height, HIGHEST)))).await
     }
 
     /// How many pictures were taken.
@@ -174,7 +177,9 @@ impl Camera {
     /// Waits until an expression of the page says this.
     pub(crate) async fn sees(&mut self, expression: &str, wanted: &str) -> Result<()> {
         let what = format!("{expression} says {wanted}");
-        until(&what, async || (self.value(expression).await.ok()? == wanted).then_some(())).await
+        let seen = until(&what, async || (self.value(expression).await.ok()? == wanted).then_some(())).await;
+        let Err(error) = seen else { return Ok(()) };
+        Err(error.context(format!("the page reads {}", self.value("document.body.innerText").await?)))
     }
 
     /// The page of the end in another language, which stands in its address: it has no list of them.
@@ -184,8 +189,10 @@ impl Camera {
         self.sees("document.documentElement.lang", language).await
     }
 
-    /// Loads a page, past WebDriver as well.
+    /// Loads a page of the portal, past WebDriver as well.
     pub(crate) async fn go(&mut self, url: &str) -> Result<()> {
+        // What is there is not taken for what comes.
+        self.value("delete document.documentElement.dataset.stage").await?;
         self.tools.call(Some(&self.page), "Page.navigate", json!({ "url": url })).await.map(drop)
     }
 

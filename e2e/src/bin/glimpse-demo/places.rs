@@ -6,7 +6,7 @@ use e2e::browser::Chromium;
 use serde_json::json;
 
 use crate::camera::Camera;
-use crate::phone::Views;
+use crate::phone::{Look, Views};
 
 /// What the two of them show while a record is looked at, in `docs/images/`.
 const BOTH: [&str; 3] = ["Heart rate, 9 to 15 November", "Blood tests and pressure, one year", "Ramipril"];
@@ -38,7 +38,8 @@ impl Views<'_> {
         let browser = &self.phone.browser;
         self.phone.go("add").await?;
         self.type_pressure().await?;
-        self.of("measurement").await?;
+        let again = "document.getElementById('what-measure').click()";
+        self.with("measurement", Look { again, there: "#measure-go", dense: true }).await?;
         // Another language has drawn the screen anew.
         self.type_pressure().await?;
         browser.tap("measure-go").await?;
