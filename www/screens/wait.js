@@ -9,7 +9,8 @@ export class Wait {
   #heading = h("h1", { tabIndex: -1 });
   #stages = STAGES.map((name) => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("span", {}, t(`wait.${name}`))));
   #owner = h("p", { class: "owner", hidden: true });
-  #words = h("div", { class: "words", translate: false });
+  /** In one order on both screens, whatever the language around them. */
+  #words = h("div", { class: "words", lang: "en", dir: "ltr", translate: false });
   #left = h("span", { class: "number" });
   #absent = h("p", { class: "notice", role: "status", hidden: true }, t("wait.absent"));
   #compare;
@@ -46,7 +47,7 @@ export class Wait {
     this.#absent.hidden = wait.present;
     this.#compare.hidden = !wait.words;
     if (wait.words && !this.#words.firstChild) {
-      fill(this.#words, ...wait.words.map((/** @type {string} */ word) => h("span", { lang: "en", dir: "ltr" }, word)));
+      fill(this.#words, ...wait.words.map((/** @type {string} */ word) => h("span", {}, word)));
     }
     this.#owner.hidden = wait.owner === null;
     if (wait.owner !== null && !this.#owner.firstChild) fill(this.#owner, ...parts("wait.owner", { owner: wait.owner }));
