@@ -137,6 +137,15 @@ impl Views<'_> {
     }
 }
 
+/// How a page that is about to go is looked at: its name, its colours, whether it is narrow, its language.
+const SIDES: [(&str, &str, bool, &str); 5] = [
+    ("", "light", false, "en"),
+    ("-dark", "dark", false, "en"),
+    ("-360", "light", true, "en"),
+    ("-ar", "light", false, "ar"),
+    ("-ar-360-dark", "dark", true, "ar"),
+];
+
 /// While the browser is on its way to a provider, from the portal and from the window. Returns how many pictures were taken.
 pub(crate) async fn on_the_way_to_a_provider(folder: &Path) -> Result<usize> {
     let port = free_port()?;
@@ -148,22 +157,23 @@ pub(crate) async fn on_the_way_to_a_provider(folder: &Path) -> Result<usize> {
     place.organisation.issue().await?;
     let mut camera = Camera::beside(&portal.browser, folder).await?;
     for (screen, path) in [("leaving", "/agent"), ("sign-in-leaving", "/agent/sign-in")] {
-        // From here on past WebDriver, which waits for a page that is on its way.
-        camera.go(&format!("{}{path}", place.url())).await?;
-        camera.sees("document.documentElement.dataset.stage", "signed-out").await?;
-        camera.value("document.querySelector('.desk button.primary').click()").await?;
-        camera.sees("document.documentElement.dataset.stage", "leaving").await?;
-        camera.take(screen).await?;
-        camera.scheme("dark").await?;
-        camera.take(&format!("{screen}-dark")).await?;
-        camera.scheme("light").await?;
-        camera.narrow().await?;
-        camera.take(&format!("{screen}-360")).await?;
-        camera.value("{ const l = document.getElementById('language'); l.value = 'ar'; l.dispatchEvent(new Event('change')) }").await?;
-        camera.sees("document.documentElement.lang", "ar").await?;
-        camera.narrow().await?;
-        camera.take(&format!("{screen}-ar")).await?;
-        camera.resize(None).await?;
+        for (side, scheme, narrow, language) in SIDES {
+            // Past WebDriver, which waits for a page that is on its way. What is to be seen is set before: the browser's debugger
+            // changes nothing of a page that is about to go.
+            camera.go(&format!("{}{path}", place.url())).await?;
+            camera.sees("document.documentElement.dataset.stage", "signed-out").await?;
+            camera.scheme(scheme).await?;
+            if narrow { camera.narrow().await } else { camera.resize(None).await }?;
+            let speak = format!(
+                "{{ const l = document.getElementById('language'); l.value = {}; l.dispatchEvent(new Event('change')) }}",
+                json!(language)
+            );
+            camera.value(&speak).await?;
+            camera.sees("document.documentElement.lang", language).await?;
+            camera.value("document.querySelector('.desk button.primary').click()").await?;
+            camera.sees("document.documentElement.dataset.stage", "leaving").await?;
+            camera.take(&format!("{screen}{side}")).await?;
+        }
     }
     camera.done()
 }
