@@ -2,6 +2,7 @@
 //! the places that break it, with a unit test that shows it breaking.
 
 mod blindness;
+mod documents;
 mod house;
 mod lock;
 mod page;
@@ -133,6 +134,13 @@ const CHECKS: &[(&str, Check)] = &[
     ("dependencies are pinned to bytes", lock::pinned_dependencies),
     ("cryptographic crates are there once", lock::one_of_each),
     ("the repository stands alone", house::stands_alone),
+    ("the protocol tells of each route, and of no other", documents::routes),
+    ("its table of errors is that of the code", documents::errors),
+    ("it tells of each label, and of no other", documents::labels),
+    ("its structures are as long as those of the code", documents::structures),
+    ("settings that documents name are there", documents::settings),
+    ("commands and options that documents name are there", documents::commands),
+    ("the data model tells of each table, and of no other", documents::tables),
 ];
 
 /// Runs every check on the repository.
