@@ -10,6 +10,8 @@ from wire import SUITE, ZERO32, H, Refused, array, choice, decode, encode, lp, m
 VIEWER, DEVICE, ANOTHER = 1, 2, 3
 TWO_HOURS = 2 * 60 * 60 * 1000
 UNITS_IN_GRANT, UNITS_IN_SESSION = 256, 16_384
+VIEW, SAVE = 1, 2
+ORIGINS = (0, 1, 2)
 MOST_OPENED = 8 * 1024 * 1024
 
 UNIT = choice(
@@ -205,6 +207,12 @@ class Session:
 
     def take_grant(self, grant):
         """Checks and opens a grant (7.1); returns the units that it adds."""
+        try:
+            return self._take_grant(grant)
+        except Refused as why:
+            raise _tampered(str(why)) from why
+
+    def _take_grant(self, grant):
         pairing, identity = self._pairing, self._identity
         sealed_hash = H(preimages.grant_sealed_hash(grant.enc, grant.ciphertext))
         signed = preimages.grant_signature(pairing.transcript, self.kem_hash, grant.terms, sealed_hash)
@@ -218,9 +226,11 @@ class Session:
         if terms.asked != ZERO32:
             raise _tampered("Terms for somebody who asked")
         if terms.head.seq < identity.head.seq:
-            raise Refused("chain-rolled-back", "the head in Terms")
-        if not terms.rights & 1:
-            raise Refused("malformed", "Terms without the right to view")
+            raise _tampered("the head in Terms")
+        if terms.rights not in (VIEW, VIEW | SAVE):
+            raise _tampered("the rights in Terms")
+        if terms.expires <= terms.issued:
+            raise _tampered("Terms that end before they begin")
 
         context = HpkeReceiver(pairing.kem, grant.enc, pairing.transcript, pairing.psk, self.id)
         entries = decode(context.open(grant.ciphertext, grant.terms), GRANT_BODY, MESSAGE).entries
@@ -228,11 +238,13 @@ class Session:
             raise _tampered("the units of a grant are not those of its Terms")
         if sum(entry.withheld for entry in entries) != terms.withheld:
             raise _tampered("the number of fields withheld")
+        if any(entry.origin not in ORIGINS for entry in entries):
+            raise _tampered("the origin of a record")
         ids = [unit.id for unit in terms.units]
         if len(set(ids)) != len(ids) or any(each in self._by_id for each in ids):
             raise _tampered("a unit comes twice")
         if len(self.units) + len(ids) > UNITS_IN_SESSION:
-            raise Refused("too-large", "units in a session")
+            raise _tampered("units in a session")
 
         if self.terms is None:
             self.first_issued = terms.issued

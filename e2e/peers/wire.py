@@ -30,8 +30,8 @@ class Refused(Exception):
 
 
 def slug_of(number):
-    """The slug of an error number that came in CBOR; one that this page does not list says no more than that."""
-    return SLUGS.get(number, "internal")
+    """The slug of an error number that came in CBOR; one that is not in the list is malformed (12)."""
+    return SLUGS.get(number, "malformed")
 
 
 # Shapes: functions that take a decoded value, return what it means, and raise Refused.
