@@ -271,10 +271,16 @@ impl App {
         let now = self.clock.now();
         let session = self.living(id, now).await?;
         let claimed: Stop = signed.peek()?;
-        let key = self.store.device_key(&session.account, &claimed.device).await?.ok_or(ErrorCode::NotFound)?;
-        let stop: Stop = signed.open(StatementKind::Stop, &key).map_err(|_| Problem::new(ErrorCode::NotFound))?;
+        let member = self.store.member(&session.account, &claimed.device).await?.filter(|member| !member.left);
+        let member = member.ok_or(ErrorCode::NotFound)?;
+        let stop: Stop =
+            signed.open(StatementKind::Stop, &member.device.signing).map_err(|_| Problem::new(ErrorCode::NotFound))?;
         if stop.suite != SUITE || stop.session != *id || stop.account != session.account {
             return Err(ErrorCode::Malformed.into());
+        }
+        // It may do nothing yet, with a token or without.
+        if member.free_at > now {
+            return Err(ErrorCode::DeviceHeld.into());
         }
         if self.store.head(&session.account).await? != stop.head {
             return Err(ErrorCode::Conflict.into());

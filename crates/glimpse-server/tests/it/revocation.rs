@@ -217,6 +217,26 @@ async fn a_device_that_is_held_back_can_be_stopped() {
     assert_eq!(family.phones[1].http.get("/v1/account").await.code(), ErrorCode::DeviceRevoked);
 }
 
+#[tokio::test]
+async fn a_device_that_is_held_back_ends_no_session_of_another() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let mut family = Family::new(&server, 1).await;
+    family.link(&server, 60_000).await;
+    let (lender, waiting) = (&family.phones[0], &family.phones[1]);
+    let (id, listed) = unit();
+    let visit = lender.lend(vec![listed], |_| {}).await;
+    lender.seal_unit(&visit, id, 10).await;
+    assert_eq!(waiting.stop(&visit, |_| {}).await.code(), ErrorCode::DeviceHeld);
+    let forged = waiting.stop(&visit, |stop| stop.device = lender.device).await;
+    assert_eq!(forged.code(), ErrorCode::NotFound, "it is told so once it has signed");
+    opened(&visit.open(id, 1).await);
+
+    clock.advance(Duration::from_secs(60));
+    assert!(waiting.stop(&visit, |_| {}).await.status.is_success(), "control: when it is free");
+    assert_eq!(visit.open(id, 2).await.code(), ErrorCode::SessionEnded);
+}
+
 /// Row 36 of the catalogue: a copy of a device's state comes with a counter that was used.
 #[tokio::test]
 async fn t036_a_device_that_was_restored_from_a_copy_is_noticed() {
