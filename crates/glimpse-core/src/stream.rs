@@ -117,6 +117,8 @@ pub struct ContentOpener {
     /// Content bytes still to come; known once the first chunk is open.
     content_left: u64,
     length: u64,
+    /// What that must be, where it was told.
+    told: Option<u64>,
     /// Chunks so far, and the Merkle root that they must have in the end.
     signed: Option<(MerkleTree, Hash)>,
 }
@@ -124,13 +126,18 @@ pub struct ContentOpener {
 impl ContentOpener {
     /// `size` is the padded size that the associated data fixes.
     pub(crate) const fn new(key: Secret<32>, aad: Hash, size: u64) -> Self {
-        Self { key: Some(key), aad, size, next: 0, content_left: 0, length: 0, signed: None }
+        Self { key: Some(key), aad, size, next: 0, content_left: 0, length: 0, told: None, signed: None }
     }
 
     /// The last chunk opens only if all chunks together have the Merkle root that the author signed: whoever was lent
     /// the key of a content could seal another one under it.
     pub(crate) fn with_root(self, root: Hash) -> Self {
         Self { signed: Some((MerkleTree::new(), root)), ..self }
+    }
+
+    /// The first chunk opens only if the true length in it is this one.
+    pub(crate) fn with_length(self, length: u64) -> Self {
+        Self { told: Some(length), ..self }
     }
 
     /// How many chunks there are.
@@ -200,7 +207,7 @@ impl ContentOpener {
         if self.next == 0 {
             let prefix: [u8; 8] = *opened.first_chunk().ok_or(OpenError)?;
             self.length = u64::from_be_bytes(prefix);
-            if padded(self.length) != self.size {
+            if padded(self.length) != self.size || self.told.is_some_and(|told| told != self.length) {
                 return Err(OpenError);
             }
             self.content_left = self.length;

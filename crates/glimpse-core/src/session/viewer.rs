@@ -365,9 +365,10 @@ impl ViewerSession {
             return Err(OpenError);
         }
         let aad = preimage::unit_aad(&self.session, &asked.unit, &envelope.salt, &unit.terms);
-        Ok(UnitOpener {
-            content: ContentOpener::new(key.key, aad, envelope.size),
-            blob: unit.blob.map(|h0| (h0, unit.meta.length)),
+        let content = ContentOpener::new(key.key, aad, envelope.size);
+        Ok(match unit.blob {
+            Some(h0) => UnitOpener { content, blob: Some((h0, unit.meta.length)) },
+            None => UnitOpener { content: content.with_length(unit.meta.length), blob: None },
         })
     }
 
@@ -416,7 +417,8 @@ impl UnitOpener {
         let open = |content: &mut ContentOpener, (h0, length): (Hash, u64)| -> Result<ContentOpener, OpenError> {
             let opened = content.open(sealed)?;
             let blob: BlobKey = decode(&opened, 1024)?;
-            if blob.h0 == h0 && blob.size == padded(length) { open_blob(&blob) } else { Err(OpenError) }
+            let fits = blob.h0 == h0 && blob.size == padded(length);
+            if fits { Ok(open_blob(&blob)?.with_length(length)) } else { Err(OpenError) }
         };
         let named = self.blob.ok_or(ErrorCode::RecordTampered)?;
         open(&mut self.content, named).map_err(|OpenError| ErrorCode::RecordTampered)

@@ -358,6 +358,48 @@ fn a_blob_is_lent_by_its_content_key_and_opens_under_the_root_its_author_signed(
     assert!(open_all(open(&mut viewer).into_blob(key).unwrap(), swapped).is_none());
 }
 
+/// What a list says of a record is what is opened: padding hides a length from others, and never from the viewer.
+#[test]
+fn content_that_is_not_as_long_as_the_grant_says_opens_nothing() {
+    let account = account();
+    let lend = |lent: LentUnit| {
+        let (device, viewer) = confirmed(&account, 60);
+        let id = lent.id();
+        let words = device.words();
+        let approved = device.approve(words, Decision::view(vec![lent], ISSUED, 600_000), NOW).unwrap();
+        let (device, grant) = approved.seal(&account.device, &mut rng(65)).unwrap();
+        (id, device, viewer.receive(&grant.message).unwrap())
+    };
+    // All three have the same keys. One byte more takes the same room.
+    let letter = || unit(&account, "Letter", b"Dear reader", 60);
+    let (id, honest, mut viewer) = lend(letter());
+    let (_, longer, _) = lend(letter().with_meta(|meta| meta.length += 1));
+    let mut opens = |device: &DeviceSession, content: &[u8]| {
+        let (envelope, chunks) = sealed(device, &id, content, 1);
+        let request = viewer.request(&id).unwrap();
+        let right = answer(&viewer, &request, &envelope, SHARE);
+        open_all(viewer.opened(&request, &right).unwrap().into_content(), chunks).is_some()
+    };
+    assert!(opens(&honest, b"Dear reader"), "control");
+    assert!(!opens(&longer, b"Dear reader!"));
+
+    let content = vec![0x42; usize::try_from(glimpse_wire::limits::BLOB_BORDER).unwrap() + 2];
+    let record_share = Hash([3; 32]);
+    let (record, chunks) = version(&account, meta("Scan"), &content, &record_share);
+    let opens = |edit: fn(&mut Meta)| {
+        let (id, device, mut viewer) = lend(LentUnit::of(&record, &mut rng(5)).unwrap().with_meta(edit));
+        let share = |share: &Hash| ServerShare::from_wire(share);
+        let sealed = device.seal_blob_unit(&id, Salt([7; 32]), &share(&SHARE), &record, &share(&record_share));
+        let (envelope, key) = sealed.unwrap();
+        let request = viewer.request(&id).unwrap();
+        let right = answer(&viewer, &request, &envelope, SHARE);
+        let opener = viewer.opened(&request, &right).unwrap().into_blob(key).unwrap();
+        open_all(opener, chunks.clone()).is_some()
+    };
+    assert!(opens(|_| {}), "control");
+    assert!(!opens(|meta| meta.length -= 1));
+}
+
 /// A device that lends another record's key than its Terms say has nothing opened by it.
 #[test]
 fn t039_the_key_of_another_record_than_the_terms_name_opens_nothing() {
