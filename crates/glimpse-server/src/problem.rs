@@ -136,3 +136,26 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_those_of_the_protocol() {
+        let page = include_str!("../../../docs/protocol.md");
+        let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+        let rows = cells.filter_map(|(status, slugs)| Some((status.parse::<u16>().ok()?, slugs)));
+        let rows: Vec<(u16, &str)> = rows.filter(|(status, _)| *status >= 400).collect();
+        assert_eq!(rows.len(), 10, "the table of section 8.1");
+        for code in ErrorCode::ALL {
+            let slug = format!("`{code}`");
+            let told: Vec<u16> =
+                rows.iter().filter(|(_, slugs)| slugs.contains(&slug)).map(|(status, _)| *status).collect();
+            let status = status_of(*code).as_u16();
+            // What never comes from a server has no row.
+            let expected = if status == 500 && *code != ErrorCode::Internal { vec![] } else { vec![status] };
+            assert_eq!(told, expected, "{code}");
+        }
+    }
+}

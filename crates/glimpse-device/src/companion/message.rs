@@ -184,6 +184,34 @@ mod tests {
         assert!(Message::read(&Message::Piece(6, Bytes(vec![1; MAX]), true).to_bytes()).is_err());
     }
 
+    /// Protocol section 8.5.
+    #[test]
+    fn what_is_said_has_its_one_form() {
+        let mut ranged = bare(Method::Put, "/v1/a".to_owned());
+        (ranged.range, ranged.proof) = (Some((4, None)), Some("p".to_owned()));
+        for (message, bytes) in [
+            (
+                Message::Ask(1, Asked::of(&bare(Method::Get, "/v1/a".to_owned())).unwrap()),
+                b"\x82\x00\x82\x01\x88\x00\x65/v1/a\xf6\xf6\x00\xf6\xf6\x00".as_slice(),
+            ),
+            (
+                Message::Ask(1, Asked::of(&ranged).unwrap()),
+                b"\x82\x00\x82\x01\x88\x02\x65/v1/a\xf6\x61p\x00\x04\xf6\x00",
+            ),
+            (Message::Connect(4, "/v1/".to_owned()), b"\x82\x01\x82\x04\x64/v1/"),
+            (Message::Head(5, 200, None), b"\x82\x02\x82\x05\x18\xc8"),
+            (Message::Head(5, 200, Some(3)), b"\x82\x02\x83\x05\x18\xc8\x03"),
+            (Message::Piece(6, Bytes(vec![7]), true), b"\x82\x03\x83\x06\x41\x07\xf5"),
+            (Message::Took(7), b"\x82\x04\x81\x07"),
+            (Message::End(8), b"\x82\x05\x81\x08"),
+            (Message::Broken(9), b"\x82\x06\x81\x09"),
+            (Message::Ping, b"\x82\x07\x80"),
+            (Message::Pong, b"\x82\x08\x80"),
+        ] {
+            assert_eq!(message.to_bytes(), bytes, "{message:?}");
+        }
+    }
+
     #[test]
     fn only_the_interface_is_carried() {
         for path in ["/v1/records", "/v1/records?after=0&limit=1"] {
