@@ -19,7 +19,7 @@ import { choose, has, preferred, t } from "../text.js";
  * @property {(snapshot: Snapshot) => void} draw
  */
 
-/** How often a phone that is away is looked for, in milliseconds. */
+/** How often a phone that is away is looked for while somebody sees that it is, in milliseconds. */
 const LOOK = 3_000;
 
 class App {
@@ -32,18 +32,22 @@ class App {
   #last = null;
   #spoken = 0;
   #trouble = "";
+  /** The timer of the next look; there is none while the phone is there, or nobody sees this page. */
+  #next = 0;
 
   constructor() {
     byId("stuck").remove();
-    document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
+    document.addEventListener("visibilitychange", () => {
+      this.#send({ type: "visible", visible: !document.hidden });
+      this.#look();
+    });
     addEventListener("pagehide", () => {
-      this.#engine?.stop();
+      this.#stop();
       leavePhone();
       // A page that the browser keeps for its Back button would come back with what it showed.
       document.body.replaceChildren();
     });
     addEventListener("pageshow", (event) => event.persisted && location.reload());
-    setInterval(() => this.#look(), LOOK);
   }
 
   async start() {
@@ -61,15 +65,25 @@ class App {
   #run() {
     this.#last = null;
     this.#engine?.start((report) => this.#hear(report), () => this.#refuse("internal"), { ticks: false });
+    if (document.hidden) this.#send({ type: "visible", visible: false });
     this.#look();
   }
 
-  /** Looks for the phone, unless it is there. */
+  /** Looks for the phone now and after a while, unless it is there or nobody sees this page. */
   #look() {
-    if (!this.#engine || this.#last?.away === false) return;
+    clearTimeout(this.#next);
+    if (!this.#engine || document.hidden || this.#last?.away === false) return;
+    this.#next = setTimeout(() => this.#look(), LOOK);
     const port = askPhone();
     if (port) this.#engine.send({ type: "companion", port }, [port]);
     if (this.#last) this.#drawAway(true);
+  }
+
+  /** Ends the Worker, and looks for nobody any more. */
+  #stop() {
+    this.#engine?.stop();
+    this.#engine = null;
+    clearTimeout(this.#next);
   }
 
   /** @type {Send} */
@@ -85,7 +99,10 @@ class App {
   #show(snapshot) {
     // The keys were put away: their Worker goes with what was left of them.
     if (snapshot.screen === "locked" && this.#last?.list) return this.#run();
+    const before = this.#last?.away ?? true;
     this.#last = snapshot;
+    // It came, or it is gone.
+    if (snapshot.away !== before) this.#look();
     if (snapshot.screen === "looking") return;
     byId("loading").hidden = true;
     const name = nameOf(snapshot);
@@ -132,8 +149,7 @@ class App {
 
   /** The page cannot be used at all. @param {string} code */
   #refuse(code) {
-    this.#engine?.stop();
-    this.#engine = null;
+    this.#stop();
     byId("loading").hidden = true;
     const known = has(`error.${code}`) || has(`trouble.${code}`);
     const panel = h("p", { role: "alert", tabIndex: -1 }, ...(known ? troubleText({ key: code, wait: null }) : ["Something went wrong inside Glimpse."]));

@@ -132,6 +132,9 @@ impl Watch {
             | Intent::Dismiss),
         ) = Intent::from_json(json)
         {
+            if let Intent::Visible { visible } = &intent {
+                self.wrist.companion.rest(!visible);
+            }
             self.phone.intent(intent);
         }
     }

@@ -69,6 +69,7 @@ mod swapped;
 mod watch;
 mod watch_attacks;
 mod watch_breaking;
+mod watch_hidden;
 mod watch_memory;
 mod watch_secrets;
 mod withholding;

@@ -2,6 +2,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::future::pending;
 use std::rc::Rc;
 
 use futures_util::future::{Either, select};
@@ -30,13 +31,32 @@ pub struct Companion {
     /// Counts phones: one that comes takes the place of the one before.
     turn: Cell<u32>,
     exchange: Cell<u32>,
+    rests: Cell<bool>,
 }
 
 impl Companion {
     /// The way to the server at `origin`, whom the watch knows by itself: its signatures name it. Nobody carries yet.
     #[must_use]
     pub fn new(origin: String, machine: Rc<dyn Surroundings>) -> Self {
-        Self { origin, machine, line: RefCell::default(), turn: Cell::new(0), exchange: Cell::new(0) }
+        Self {
+            origin,
+            machine,
+            line: RefCell::default(),
+            turn: Cell::new(0),
+            exchange: Cell::new(0),
+            rests: Cell::new(false),
+        }
+    }
+
+    /// Whether nobody looks at the watch. While it rests it does not ask whether the phone is there: it has no timer of its
+    /// own, and a phone that hears nothing of it for long hangs up.
+    pub fn rest(&self, rests: bool) {
+        if self.rests.replace(rests)
+            && !rests
+            && let Some(line) = &*self.line.borrow()
+        {
+            line.tell(Message::Ping);
+        }
     }
 
     /// Goes by the phone at the other end of `socket`, in place of any other, until it is gone or another takes its place.
@@ -52,17 +72,28 @@ impl Companion {
         let mut answered = false;
         let mut heard = self.machine.monotonic();
         let mut asked = heard;
+        let mut rested = false;
         line.tell(Message::Ping);
         while self.turn.get() == turn {
             let now = self.machine.monotonic();
-            if heard.until(now) > AWAY {
-                break;
+            // Whoever has not answered yet is given up in any case.
+            let rests = answered && self.rests.get();
+            if core::mem::replace(&mut rested, rests) && !rests {
+                // It was not asked meanwhile, so that its silence says nothing.
+                (heard, asked) = (now, now);
             }
-            if asked.until(now) >= ASK_EVERY {
-                asked = now;
-                line.tell(Message::Ping);
-            }
-            let left = now.until(Monotonic(asked.0.saturating_add(ASK_EVERY)));
+            let time: Local<'_, ()> = if rests {
+                Box::pin(pending())
+            } else {
+                if heard.until(now) > AWAY {
+                    break;
+                }
+                if asked.until(now) >= ASK_EVERY {
+                    asked = now;
+                    line.tell(Message::Ping);
+                }
+                self.machine.sleep(now.until(Monotonic(asked.0.saturating_add(ASK_EVERY))))
+            };
             let frame = futures_util::select! {
                 message = out.select_next_some() => {
                     if socket.send(message.to_bytes()).await.is_err() {
@@ -71,7 +102,7 @@ impl Companion {
                     continue;
                 }
                 frame = socket.receive().fuse() => frame,
-                () = self.machine.sleep(left).fuse() => continue,
+                () = time.fuse() => continue,
             };
             let Some(Ok(message)) = frame.map(|frame| Message::read(&frame)) else { break };
             if self.turn.get() != turn {

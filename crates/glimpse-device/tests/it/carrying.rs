@@ -5,11 +5,14 @@
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use glimpse_core::Monotonic;
+use glimpse_device::api::{bare, collect};
 use glimpse_device::companion::{Companion, carry};
 use glimpse_device::native::{Files, Machine};
+use glimpse_device::surroundings::Surroundings;
 use glimpse_device::transport::{Body, Credential, Method, Request, Response, Socket, Transport, Unreachable};
 use glimpse_device::{Device, DeviceError, Ground, Local};
-use glimpse_wire::ErrorCode;
+use glimpse_wire::{ErrorCode, UnixMillis};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 use crate::family::{Play, play, wires};
@@ -120,7 +123,7 @@ impl Wrist {
     /// Says a request once more, as the carrier.
     async fn again(&self, request: &Request) -> (u16, String) {
         let answer = self.carrier.inner.request(copy(request)).await.unwrap();
-        let body = glimpse_device::api::collect(answer.body, 1 << 20).await.unwrap();
+        let body = collect(answer.body, 1 << 20).await.unwrap();
         (answer.status, String::from_utf8_lossy(&body).into_owned())
     }
 }
@@ -308,4 +311,94 @@ async fn nonsense_ends_the_line_and_breaks_nothing() {
         wrist.linked().await;
     })
     .await;
+}
+
+/// A machine that counts the waits that are under way.
+struct Waits {
+    inner: Machine,
+    open: Rc<Cell<usize>>,
+}
+
+/// One of them.
+struct Wait(Rc<Cell<usize>>);
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl Surroundings for Waits {
+    fn now(&self) -> UnixMillis {
+        self.inner.now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.inner.monotonic()
+    }
+
+    fn sleep(&self, millis: u64) -> Local<'_, ()> {
+        self.open.set(self.open.get() + 1);
+        let wait = Wait(Rc::clone(&self.open));
+        Box::pin(async move {
+            self.inner.sleep(millis).await;
+            drop(wait);
+        })
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.inner.fill_random(bytes);
+    }
+}
+
+async fn until(met: impl Fn() -> bool) {
+    while !met() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_watch_that_rests_waits_for_nothing_and_is_carried_all_the_same() {
+    let story = async {
+        let world = World::unthrottled().await;
+        let open = Rc::<Cell<usize>>::default();
+        let machine = Rc::new(Waits { inner: Machine::new(), open: Rc::clone(&open) });
+        let companion = Rc::new(Companion::new(world.server.url(), machine));
+        let transport = world.ground("phone").transport;
+        let comes = async || {
+            let (near, far) = wires();
+            let here = Rc::<Cell<bool>>::default();
+            let told = Rc::clone(&here);
+            drop(spawn_local(Rc::clone(&companion).through(Box::new(near), move |up| told.set(up))));
+            let carrying = spawn_local(carry(Box::new(far), Rc::clone(&transport), Rc::new(Machine::new())));
+            until(|| here.get()).await;
+            (here, carrying)
+        };
+        let (here, carrying) = comes().await;
+        until(|| open.get() > 0).await;
+        companion.rest(true);
+        // The wait that was under way is the last one.
+        until(|| open.get() == 0).await;
+        let answer = companion.request(bare(Method::Get, "/v1/info".into())).await.unwrap();
+        assert_eq!(answer.status, 200);
+        assert!(!collect(answer.body, 1 << 20).await.unwrap().is_empty());
+        assert!(here.get() && open.get() == 0, "{} waits", open.get());
+        // A phone that hangs up is noticed without one.
+        carrying.abort();
+        until(|| !here.get()).await;
+        assert_eq!(open.get(), 0);
+        // Nor is one looked for in vain for ever: whoever does not answer is given up.
+        let (near, mut nobody) = wires();
+        drop(spawn_local(Rc::clone(&companion).through(Box::new(near), |_| {})));
+        while nobody.receive().await.is_some() {}
+        assert_eq!(open.get(), 0);
+
+        // Control: one that is awake asks, and goes on asking.
+        let (here, _carrying) = comes().await;
+        until(|| open.get() == 0).await;
+        companion.rest(false);
+        until(|| open.get() > 0).await;
+        assert!(here.get());
+    };
+    LocalSet::new().run_until(story).await;
 }

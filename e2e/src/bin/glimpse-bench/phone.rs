@@ -1,24 +1,28 @@
-//! The phone page: what it fetches, how long a person waits, how it scrolls, what it does while nobody looks.
+//! The phone page: what it fetches, how long a person waits, how it scrolls, what it does while nobody looks; and what a watch does then.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::browser::Chromium;
+use e2e::browser::{Browser, Chromium};
 use e2e::device::Device;
 use e2e::devtools::{DevTools, Session};
 use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
 use e2e::server::Server;
-use e2e::wait::within;
+use e2e::wait::{until, within};
+use e2e::worn::{PIN, Worn};
 use serde_json::{Value, json};
 
 use crate::{Fetched, ROOMY, add_notes, median, rounded, tell};
 
 /// How long a page that nobody looks at is watched.
 const HIDDEN: Duration = Duration::from_secs(20);
+/// How long what was begun before that may go on: a watch gives a phone that does not answer so much time.
+const SETTLED: Duration = Duration::from_secs(8);
 
-/// Counts what wakes a Worker up: timers that fire, and what it says to the page.
-const COUNT: &str = "{ globalThis.fired = 0; globalThis.said = 0; const later = self.setTimeout.bind(self), say = self.postMessage.bind(self); \
-    self.setTimeout = (then, ...rest) => later((...given) => { fired += 1; then(...given) }, ...rest); \
+/// Counts what wakes a Worker or a page up: timers that fire, and what a Worker says to its page.
+const COUNT: &str = "{ globalThis.fired = 0; globalThis.said = 0; const say = self.postMessage.bind(self); \
+    for (const kind of ['setTimeout', 'setInterval']) { const later = self[kind].bind(self); \
+      self[kind] = (then, ...rest) => later((...given) => { fired += 1; then(...given) }, ...rest) } \
     self.postMessage = (...given) => { said += 1; say(...given) } } true";
 
 pub(crate) async fn phone(samples: usize, records: usize) -> Result<()> {
@@ -37,7 +41,8 @@ pub(crate) async fn phone(samples: usize, records: usize) -> Result<()> {
     scrolling(&phone, &mut tools, &page, records).await?;
     lending(&phone, &mut tools, &page, samples).await?;
     drop(tools);
-    hidden(&phone, &server).await
+    hidden(&phone, &server).await?;
+    hidden_watch(&server).await
 }
 
 /// Everything that the page fetches until the list of records stands; calls of the API are the Worker's own.
@@ -145,7 +150,7 @@ async fn hidden(phone: &Phone, server: &Server) -> Result<()> {
     phone.browser.screen("records").await?;
     phone.browser.shows(".record-row").await?;
     tools.evaluate(&worker, COUNT).await?;
-    counted(phone, &mut tools, &worker, "phone_wakeups_hidden").await?;
+    counted(&phone.browser, &mut tools, &[&worker], "phone_wakeups_hidden").await?;
     let viewer = Chromium::start().await?;
     phone.go("lend").await?;
     phone.browser.shows(".record-row").await?;
@@ -159,10 +164,43 @@ async fn hidden(phone: &Phone, server: &Server) -> Result<()> {
     phone.pairs().await?;
     phone.pick(&words).await?;
     viewer.screen("session").await?;
-    counted(phone, &mut tools, &worker, "phone_wakeups_hidden_in_session").await?;
+    counted(&phone.browser, &mut tools, &[&worker], "phone_wakeups_hidden_in_session").await?;
     phone.browser.tap("end").await?;
     phone.over().await?;
     Ok(())
+}
+
+/// What page and Worker of a watch do while the watch is hidden: while its phone is there, which is hidden as well, and while
+/// it is away.
+async fn hidden_watch(server: &Server) -> Result<()> {
+    let worn = Worn::opened(Phone::with_account(&server.url(), "Mara Lind").await?).await?;
+    worn.linked().await?;
+    // Here nothing can stand before a window of its own: it goes on as a tab.
+    worn.face().await?.driver.close_window().await?;
+    let browser = &worn.page().await?.browser;
+    let page = browser.driver.window().await?;
+    browser.run("window.open('/watch', 'glimpse-watch')").await?;
+    let other = async || browser.driver.windows().await.ok()?.into_iter().find(|handle| *handle != page);
+    let face = until("the watch's tab", other).await?;
+    browser.driver.switch_to_window(face.clone()).await?;
+    browser.screen("locked").await?;
+    browser.write("pin", PIN).await?;
+    browser.tap("unlock").await?;
+    browser.shows("#lend-go").await?;
+    let mut tools = browser.devtools().await?;
+    let session = tools.page().await?;
+    let worker = tools.worker(&session).await?;
+    for each in [&session, &worker] {
+        tools.evaluate(each, COUNT).await?;
+    }
+    let away = "document.getElementById('away').textContent !== ''";
+    until("the phone is there", async || (browser.value(away).await.ok()? == json!(false)).then_some(())).await?;
+    counted(browser, &mut tools, &[&session, &worker], "watch_wakeups_hidden").await?;
+    browser.driver.switch_to_window(page).await?;
+    browser.go(&format!("{}/ended.html", server.url())).await?;
+    browser.driver.switch_to_window(face).await?;
+    until("the phone is away", async || (browser.value(away).await.ok()? == json!(true)).then_some(())).await?;
+    counted(browser, &mut tools, &[&session, &worker], "watch_wakeups_hidden_alone").await
 }
 
 /// Lets time go by in which nothing is done.
@@ -171,19 +209,25 @@ async fn passed(time: Duration) {
     let _never = within(time, "nothing", async || None::<()>).await;
 }
 
-async fn counted(phone: &Phone, tools: &mut DevTools, worker: &Session, figure: &str) -> Result<()> {
-    let own = phone.browser.driver.window().await?;
-    let other = phone.browser.driver.new_tab().await?;
-    phone.browser.driver.switch_to_window(other).await?;
+/// How often these woke up while another tab stood before theirs.
+async fn counted(browser: &Browser, tools: &mut DevTools, all: &[&Session], figure: &str) -> Result<()> {
+    let own = browser.driver.window().await?;
+    let other = browser.driver.new_tab().await?;
+    browser.driver.switch_to_window(other).await?;
     // What was begun before the page was hidden comes to its end.
-    passed(Duration::from_secs(3)).await;
-    tools.evaluate(worker, "fired = said = 0").await?;
+    passed(SETTLED).await;
+    for each in all {
+        tools.evaluate(each, "fired = said = 0").await?;
+    }
     passed(HIDDEN).await;
-    let count = tools.evaluate(worker, "[fired, said]").await?;
-    phone.browser.driver.close_window().await?;
-    phone.browser.driver.switch_to_window(own).await?;
-    let number = |at: usize| count.get(at).and_then(Value::as_u64).context("a count");
-    let context = json!({ "seconds": HIDDEN.as_secs(), "messages_to_page": number(1)? });
-    tell(figure, number(0)?, "timers", context);
+    let (mut fired, mut said) = (0_u64, 0_u64);
+    for each in all {
+        let count = tools.evaluate(each, "[fired, said]").await?;
+        let number = |at: usize| count.get(at).and_then(Value::as_u64).context("a count");
+        (fired, said) = (fired.saturating_add(number(0)?), said.saturating_add(number(1)?));
+    }
+    browser.driver.close_window().await?;
+    browser.driver.switch_to_window(own).await?;
+    tell(figure, fired, "timers", json!({ "seconds": HIDDEN.as_secs(), "messages_to_page": said }));
     Ok(())
 }
