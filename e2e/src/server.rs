@@ -59,9 +59,18 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub async fn known_as(others: &[&str]) -> Result<Self> {
+        Self::known_as_with(others, &[]).await
+    }
+
+    /// The same, with settings: `name=value`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn known_as_with(others: &[&str], settings: &[&str]) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let origins = format!("public_origins=http://{address},{}", others.join(","));
-        Self::at(address, &["--set", &origins]).await
+        let all: Vec<&str> = [origins.as_str()].iter().chain(settings).flat_map(|each| ["--set", *each]).collect();
+        Self::at(address, &all).await
     }
 
     /// A server that a browser reaches under a name as well, as passkeys need it.

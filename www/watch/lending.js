@@ -95,6 +95,7 @@ class Asking {
   #left = clockLine();
   #who = h("p", { class: "hint" });
   #what = h("p", { class: "hint" });
+  #crowded = h("p", { class: "warn", id: "crowded", hidden: true }, t("asking.crowded"));
   #choices = h("div", { class: "word-choice" });
   #sure = h("div", { class: "sure", hidden: true });
   #drawn = "";
@@ -104,12 +105,13 @@ class Asking {
   constructor(send) {
     this.#send = send;
     const none = button("none-of-these", "plain", "asking.none", () => send({ type: "decline" }));
-    this.parts = [this.#choices, this.#sure, none, this.#left, this.#who, this.#what, h("p", { class: "warn" }, t("asking.warning"))];
+    this.parts = [this.#crowded, this.#choices, this.#sure, none, this.#left, this.#who, this.#what, h("p", { class: "warn" }, t("asking.warning"))];
   }
 
   /** @param {import("./app.js").Snapshot} snapshot */
   draw({ lending }) {
     say(this.#left, clock(lending.secondsLeft));
+    this.#crowded.hidden = !lending.crowded;
     const key = lending.words.join();
     if (key === this.#drawn) return;
     this.#drawn = key;

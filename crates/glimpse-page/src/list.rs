@@ -110,8 +110,9 @@ struct Item<Id> {
 /// The records with the search, the filter and the window.
 #[derive(Debug)]
 pub struct List<Id> {
-    /// Newest first.
+    /// Newest first, but for those that wait where they are put last.
     items: Vec<Item<Id>>,
+    waiting_last: bool,
     matching: Vec<usize>,
     /// Those that the person has ticked, in order.
     chosen: Vec<Id>,
@@ -128,6 +129,7 @@ impl<Id> Default for List<Id> {
     fn default() -> Self {
         Self {
             items: Vec::new(),
+            waiting_last: false,
             matching: Vec::new(),
             chosen: Vec::new(),
             kinds: Vec::new(),
@@ -154,6 +156,11 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
         self.sort();
     }
 
+    /// From the next records on, whether what a writer brought and the owner has not approved comes behind all the rest.
+    pub const fn put_waiting_last(&mut self, last: bool) {
+        self.waiting_last = last;
+    }
+
     /// Takes these records in place of all that were there.
     pub fn replace(&mut self, records: Vec<(Listed<Id>, Mark)>) {
         self.items = records.into_iter().map(|(record, mark)| Item::new(record, mark)).collect();
@@ -172,8 +179,12 @@ impl<Id: Copy + Ord + fmt::Display> List<Id> {
                 self.kinds.push(Kind { kind: kind.clone(), count: 1 });
             }
         }
-        self.items
-            .sort_by(|a, b| b.record.created.cmp(&a.record.created).then_with(|| a.record.title.cmp(&b.record.title)));
+        let last = self.waiting_last;
+        let place = |item: &Item<Id>| last && item.record.author.is_some() && !item.record.approved;
+        self.items.sort_by(|a, b| {
+            let newest = b.record.created.cmp(&a.record.created);
+            place(a).cmp(&place(b)).then(newest).then_with(|| a.record.title.cmp(&b.record.title))
+        });
         self.refresh();
     }
 

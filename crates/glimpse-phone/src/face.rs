@@ -15,6 +15,12 @@ pub struct Kinds {
 
 /// Where what is to be seen goes. Content is read where no key is: in the reader's module.
 pub trait Face {
+    /// Whether there is room for a few rows of the list only. What waits for the owner's decision then stands behind what does
+    /// not: others could fill the room with it.
+    fn is_small(&self) -> bool {
+        false
+    }
+
     /// Draws everything that is on the screen.
     fn draw(&self, snapshot: &Snapshot<'_>);
 

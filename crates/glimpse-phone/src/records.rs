@@ -131,7 +131,9 @@ impl Phone {
         let rows = listing.newest_first().into_iter().map(row).collect();
         let alarm = !listing.alarms().is_empty();
         self.0.listing.replace(Rc::new(listing));
+        let small = self.0.face.is_small();
         self.change(|state| {
+            state.list.put_waiting_last(small);
             state.list.replace(rows);
             state.fresh = fresh;
             if fresh {

@@ -167,6 +167,10 @@ impl fmt::Debug for Watch {
 struct Glass(Rc<Wrist>);
 
 impl Face for Glass {
+    fn is_small(&self) -> bool {
+        true
+    }
+
     fn draw(&self, snapshot: &Snapshot<'_>) {
         (self.0.draw)(&WatchSnapshot { away: self.0.away.get(), phone: snapshot });
     }

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 in_both!(t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_a_longer_code);
 
-const FLOOD: usize = 100;
+pub(crate) const FLOOD: usize = 100;
 /// So that it is the code that stops them, and not their one address.
-const MANY_CLAIMS: &str = "limits.claims_per_address=1000";
+pub(crate) const MANY_CLAIMS: &str = "limits.claims_per_address=1000";
 
 /// Counts every question that the page draws from here on.
 const COUNT: &str = "window.questions = 0; const asks = n => n.nodeType === 1 && (n.id === 'link-approve' || !!n.querySelector('#link-approve')); \
@@ -32,13 +32,22 @@ async fn shows_code(phone: &Phone<Browser>) -> Result<String> {
     phone.code().await
 }
 
-/// All at once, of a code that is shown: what the server says to each.
+/// All at once, of a code to link by that is shown: what the server says to each.
 async fn flood(server: &Server, code: &str, beside: usize) -> Result<BTreeMap<StatusCode, usize>> {
     // The last digits are the secret of a linking and a check digit.
-    let nameplate = code.get(..code.len() - 13).context("a code")?;
-    let body = json!({ "nameplate": nameplate, "purpose": "link" }).to_string();
+    claims(server, code.get(..code.len() - 13).context("a code")?, "link", FLOOD - beside).await
+}
+
+/// So many who claim a nameplate, all at once: what the server says to each.
+pub(crate) async fn claims(
+    server: &Server,
+    nameplate: &str,
+    purpose: &str,
+    count: usize,
+) -> Result<BTreeMap<StatusCode, usize>> {
+    let body = json!({ "nameplate": nameplate, "purpose": purpose }).to_string();
     let client = reqwest::Client::new();
-    let claims = (beside..FLOOD).map(|_| {
+    let claims = (0..count).map(|_| {
         let request = client.post(format!("{}/v1/claims", server.url())).header("content-type", "application/json");
         request.body(body.clone()).send()
     });

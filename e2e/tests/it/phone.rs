@@ -85,8 +85,13 @@ impl<B: Borrow<Browser>> Pair<B> {
 
 /// A server that a phone reaches by a line of its own.
 pub(crate) async fn with_line() -> Result<(Server, Proxy)> {
+    with_line_and(&[]).await
+}
+
+/// The same with settings of the server: `name=value`.
+pub(crate) async fn with_line_and(settings: &[&str]) -> Result<(Server, Proxy)> {
     let port = free_port()?;
-    let server = Server::known_as(&[&format!("http://127.0.0.1:{port}")]).await?;
+    let server = Server::known_as_with(&[&format!("http://127.0.0.1:{port}")], settings).await?;
     let line = Proxy::start(port, &server.url(), Arc::new(Honest)).await?;
     Ok((server, line))
 }

@@ -7,9 +7,10 @@ use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
 use e2e::proxy::Proxy;
 use e2e::server::Server;
 use e2e::wait::until;
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
-use crate::phone::with_line;
+use crate::phone::with_line_and;
 
 in_both!(
     a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_device_knows,
@@ -22,20 +23,26 @@ const RESULT: &str = "<b>4.2</b> mmol/l, pay 10\u{202E}0001 EUR";
 pub(crate) struct Family {
     pub(crate) tablet: Device,
     pub(crate) phone: Phone<Browser>,
-    _line: Proxy,
-    _server: Server,
+    /// What stands between them and the server.
+    pub(crate) line: Proxy,
+    pub(crate) server: Server,
 }
 
 impl Family {
     pub(crate) async fn with(browser: impl Future<Output = Result<Browser>>) -> Result<Self> {
-        let (server, line) = with_line().await?;
+        Self::at(browser, &[]).await
+    }
+
+    /// The same at a server with these settings: `name=value`.
+    pub(crate) async fn at(browser: impl Future<Output = Result<Browser>>, settings: &[&str]) -> Result<Self> {
+        let (server, line) = with_line_and(settings).await?;
         let url = line.url();
         let tablet = Device::create(&url).await?;
         let second = Device::blank(&url).await?;
         tablet.link(&second, &["--name", "Phone"]).await?;
         let phone = Phone::around(browser.await?, &url).await?;
         phone.move_in(&second).await?;
-        Ok(Self { tablet, phone, _line: line, _server: server })
+        Ok(Self { tablet, phone, line, server })
     }
 
     /// The phone is unlocked, and lists what there is.
@@ -48,11 +55,26 @@ impl Family {
 
 /// Writes a record to the account of a device, as somebody who holds its card.
 pub(crate) async fn write(device: &Device, from: &str, title: &str, content: &str) -> Result<()> {
+    write_all(device, from, &[title.to_owned()], content).await
+}
+
+/// The same once for each title, some at a time.
+pub(crate) async fn write_all(device: &Device, from: &str, titles: &[String], content: &str) -> Result<()> {
     let card = field(device.run(&["card"]).await?.first().context("no card")?, "card")?;
-    let file = device.folder().join(format!("{title}.txt"));
-    tokio::fs::write(&file, content).await?;
-    let (file, key) = (file.display().to_string(), device.folder().join("writer.key").display().to_string());
-    device.run(&["write", "--to", &card, "--from", from, "--title", title, "--key", &key, &file]).await?;
+    let key = device.folder().join("writer.key").display().to_string();
+    let one = async |title: &str| -> Result<()> {
+        let file = device.folder().join(format!("{title}.txt"));
+        tokio::fs::write(&file, content).await?;
+        let file = file.display().to_string();
+        device.run(&["write", "--to", &card, "--from", from, "--title", title, "--key", &key, &file]).await?;
+        Ok(())
+    };
+    // The first makes the writer's key.
+    let (first, others) = titles.split_first().context("nothing to write")?;
+    one(first).await?;
+    for some in others.chunks(4) {
+        try_join_all(some.iter().map(|title| one(title))).await?;
+    }
     Ok(())
 }
 

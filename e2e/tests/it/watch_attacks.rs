@@ -1,8 +1,9 @@
 //! Attacks on what people do with the watch's page: rows 20, 34, 35, 66, 87 and 95.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use axum::http::StatusCode;
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::device::{Device, field};
 use e2e::proxy::Proxy;
@@ -11,10 +12,11 @@ use e2e::worn::{PIN, Worn};
 use serde_json::{Value, json};
 
 use crate::ending::leave_and_come_back;
+use crate::flood::{FLOOD, MANY_CLAIMS, claims};
 use crate::phone::{TITLE, with_line};
 use crate::phone_attacks::{HELPED, LINKS, begun};
 use crate::phone_watch::worn;
-use crate::phone_writes::{Family, write};
+use crate::phone_writes::{Family, write_all};
 use crate::requests::foreign;
 
 in_both!(
@@ -161,7 +163,7 @@ const QUESTIONS: &str = "[...document.querySelectorAll('#approve, .word-choice b
     .filter(e => e.getClientRects().length > 0).length";
 
 /// How often a nameplate was claimed, which is how a code is used.
-fn claims(line: &Proxy) -> usize {
+fn claimed(line: &Proxy) -> usize {
     let claim = |method: &str, path: &str| method != "GET" && path.contains("/v1/claims");
     line.exchanges().iter().filter(|(asked, _)| claim(asked.method.as_str(), &asked.path)).count()
 }
@@ -179,19 +181,19 @@ async fn t034_no_address_of_the_watch_links_or_lends(kind: Kind) -> Result<()> {
         worn.load(&way.replace("CODE", &code.replace(' ', ""))).await?;
         face.screen("start").await?;
         assert_eq!(face.value(typed).await?, json!(""), "{way} filled a field");
-        assert_eq!(claims(&line), 0, "{way} claimed a nameplate");
+        assert_eq!(claimed(&line), 0, "{way} claimed a nameplate");
     }
     // Control: the person links the watch by the codes on the two screens, and that is what claims one.
     worn.load("").await?;
     worn.linked().await?;
-    assert!(claims(&line) > 0, "control: claims are seen");
-    let before = claims(&line);
+    assert!(claimed(&line) > 0, "control: claims are seen");
+    let before = claimed(&line);
     for way in LINKS {
         worn.load(&way.replace("CODE", &code.replace(' ', ""))).await?;
         worn.unlock().await?;
         face.press_text(".row", TITLE).await?;
         assert_eq!(face.value(QUESTIONS).await?, json!(0), "{way}");
-        assert_eq!((begun(&line), claims(&line)), (0, before), "{way}");
+        assert_eq!((begun(&line), claimed(&line)), (0, before), "{way}");
     }
     // A row that was pressed is chosen; pressed again, it would not be.
     worn.load("").await?;
@@ -201,53 +203,87 @@ async fn t034_no_address_of_the_watch_links_or_lends(kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// So that neither the pace of one writer nor that of one machine stops them.
+const ROOM: [&str; 5] = [
+    "limits.submissions_per_writer=1000",
+    "limits.submissions_per_address=1000",
+    "limits.mints_per_signer=1000",
+    "limits.requests_per_address=1000000",
+    MANY_CLAIMS,
+];
+
+/// Counts every question that the watch draws from here on.
+const COUNT: &str = "window.questions = 0; const asks = n => n.nodeType === 1 && n.matches('.word-choice'); \
+    new MutationObserver(all => { for (const { addedNodes } of all) window.questions += [...addedNodes].filter(asks).length; }) \
+        .observe(document.body, { childList: true, subtree: true })";
+
+/// The digits of a code.
+fn digits(code: &str) -> String {
+    code.chars().filter(char::is_ascii_digit).collect()
+}
+
 async fn t035_a_flood_asks_nothing_of_the_watch_and_a_code_asks_once(kind: Kind) -> Result<()> {
-    let family = Family::with(Browser::start(kind)).await?;
+    let family = Family::at(Browser::start(kind), &ROOM).await?;
     family.unlocked().await?;
-    let Family { tablet, phone, .. } = family;
-    let site = phone.url().trim_end_matches("/device").to_owned();
+    let Family { tablet, phone, server, line: _line } = family;
     phone.add(TITLE, "Milk and thread").await?;
     let worn = Worn::opened(phone).await?;
     worn.linked().await?;
     // It must know of the watch before it gives its card away.
     tablet.run(&["ls"]).await?;
-    for each in 0..8 {
-        write(&tablet, "Shop", &format!("Advert {each}"), "Buy this.").await?;
-    }
+    let adverts: Vec<String> = (0..FLOOD).map(|each| format!("Advert {each}")).collect();
+    write_all(&tablet, "Shop", &adverts, "Buy this.").await?;
     worn.load("").await?;
     worn.unlock().await?;
     let face = worn.face().await?;
-    face.reads(TITLE).await?;
     face.screen("choose").await?;
-    assert_eq!(face.value(QUESTIONS).await?, json!(0), "they ask nothing");
-    let marked = "[...document.querySelectorAll('.row')].filter(r => r.textContent.includes('Not approved')) \
-        .map(r => r.querySelector('.row-title').textContent).sort()";
-    let adverts: Vec<String> = (0..8).map(|each| format!("Advert {each}")).collect();
     // What was kept is listed at once, and what is new once the server was asked.
-    until("each says that it waits, and the owner's own does not", async || {
-        (face.value(marked).await.ok()? == json!(adverts)).then_some(())
+    let rows = "[...document.querySelectorAll('.row')].map(r => [r.querySelector('.row-title').textContent.split(' ')[0], r.textContent.includes('Not approved')])";
+    let mut expected = vec![json!([TITLE, false])];
+    expected.resize(20, json!(["Advert", true]));
+    until("the owner's own comes first, and of the others each says that it waits", async || {
+        (face.value(rows).await.ok()? == json!(expected)).then_some(())
     })
     .await?;
+    assert_eq!(face.value(QUESTIONS).await?, json!(0), "they ask nothing");
 
     // Everybody who heard the code types it: one of them is asked about.
-    let code = worn.lend(TITLE).await?;
+    face.run(COUNT).await?;
+    let code = digits(&worn.lend(TITLE).await?);
     let (first, second) = tokio::try_join!(Chromium::start(), Chromium::start())?;
-    first.go(&site).await?;
+    first.go(&server.url()).await?;
     first.type_code(&code).await?;
     let words = first.words().await?;
     let asked = "[...document.querySelectorAll('.word-choice button')].map(e => e.textContent).join()";
     face.shows(".word-choice button").await?;
+    assert_eq!(face.value("window.questions").await?, json!(1), "control: a question is counted");
+    let warned = "document.getElementById('crowded').checkVisibility()";
+    assert_eq!(face.value(warned).await?, json!(false), "control: nobody else has tried it");
     let before: Value = face.value(asked).await?;
-    for _ in 0..4 {
-        second.go(&site).await?;
-        second.type_code(&code).await?;
-        second.failure().await?;
-    }
+    // The last digits are the secret of a look and a check digit.
+    let nameplate = code.get(..code.len() - 7).context("a code")?;
+    let told = claims(&server, nameplate, "view", FLOOD - 2).await?;
+    assert_eq!(told, BTreeMap::from([(StatusCode::CONFLICT, FLOOD - 2)]));
+    second.go(&server.url()).await?;
+    second.type_code(&code).await?;
+    second.failure().await?;
+    face.reads("Somebody else tried this code and was refused.").await?;
     assert_eq!(face.value(asked).await?, before, "the question is the first one's");
+    assert_eq!(face.value("window.questions").await?, json!(1), "and there is no other");
     // Control: it is one that can be answered.
     worn.pick(&words).await?;
     face.tap("approve").await?;
-    first.screen("session").await
+    first.screen("session").await?;
+
+    face.tap("end").await?;
+    face.tap("over-close").await?;
+    let next = digits(&worn.lend(TITLE).await?);
+    assert!(next.len() > code.len(), "after a crowd the next code is longer: {} digits", next.len());
+    // Nobody says who they are: whoever is silent asks nothing.
+    let told = claims(&server, next.get(..next.len() - 7).context("a code")?, "view", FLOOD).await?;
+    assert_eq!(told, BTreeMap::from([(StatusCode::OK, 1), (StatusCode::CONFLICT, FLOOD - 1)]));
+    assert_eq!(face.value("window.questions").await?, json!(1), "no other question");
+    Ok(())
 }
 
 async fn t066_back_to_the_watch_shows_a_locked_page(kind: Kind) -> Result<()> {

@@ -15,6 +15,18 @@ use crate::world::{Hand, PASSPHRASE, World, on_one_thread, row};
 
 /// A writer of a new key writes to the account.
 async fn write(world: &World, device: &Device, from: &str, title: &str, bytes: &[u8]) -> RecordId {
+    write_dated(world, device, from, title, bytes, UnixMillis(1_790_000_000_000)).await
+}
+
+/// The same with the date that the writer would have on it.
+pub(crate) async fn write_dated(
+    world: &World,
+    device: &Device,
+    from: &str,
+    title: &str,
+    bytes: &[u8],
+    created: UnixMillis,
+) -> RecordId {
     let ground = world.ground("writer");
     let keys = WriterKeys::generate(&mut SystemRng(&Machine::new()));
     let meta = Meta {
@@ -26,7 +38,7 @@ async fn write(world: &World, device: &Device, from: &str, title: &str, bytes: &
         length: 0,
         policy: 0,
         from: from.to_owned(),
-        created: UnixMillis(1_790_000_000_000),
+        created,
     };
     let length = u64::try_from(bytes.len()).unwrap();
     let content = NewContent { meta, length, content: &mut &*bytes, progress: &mut |_| {} };

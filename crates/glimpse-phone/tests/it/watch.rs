@@ -13,11 +13,12 @@ use glimpse_device::native::{Files, Machine};
 use glimpse_device::transport::{Socket, Unreachable};
 use glimpse_device::{Device, Local};
 use glimpse_phone::Watch;
-use glimpse_wire::ErrorCode;
+use glimpse_wire::{ErrorCode, UnixMillis};
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{sleep, timeout};
 
+use crate::held::write_dated;
 use crate::lending::{ended, read, session, viewer, words};
 use crate::world::{PASSPHRASE, World, on_one_thread, row};
 
@@ -263,6 +264,61 @@ async fn a_watch_shows_what_it_kept_while_nobody_carries() {
         assert_eq!((&shown["fresh"], &shown["away"]), (&json!(false), &json!(true)));
         again.comes().await;
         again.until(|shown| shown["fresh"] == true).await;
+    })
+    .await;
+}
+
+/// Row 35 of the catalogue, for writers: a list that has room for a few is not filled with what waits, whatever date it bears.
+#[tokio::test]
+async fn t035_what_waits_stands_behind_what_is_the_owners_on_the_watch() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let wrist = Wrist::new(&world).await;
+        wrist.comes().await;
+        wrist.links(nothing).await.unwrap();
+        wrist.chosen().await;
+        // The year 2100.
+        let date = UnixMillis(4_102_444_800_000);
+        for number in 0..25 {
+            write_dated(&world, &wrist.phone, "Shop", &format!("Advert {number}"), b"Buy!", date).await;
+        }
+        let all = |shown: &Value| shown["list"]["total"] == 26;
+        wrist.does(json!({ "type": "window", "first": 0, "count": 20 }));
+        wrist.does(json!({ "type": "refresh" }));
+        let shown = wrist.until(all).await;
+        let rows = shown["list"]["rows"].as_array().unwrap();
+        assert_eq!((&rows[0]["title"], &rows[0]["chosen"]), (&json!("Letter"), &json!(true)));
+        assert_eq!(rows.len(), 20);
+        assert!(rows[1..].iter().all(|row| row["author"] == "Shop" && row["approved"] == false), "{rows:#?}");
+
+        // Control: by date alone, as on the phone, it would not be among them.
+        let hand = world.phone("phone");
+        hand.screen("locked").await;
+        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+        hand.does(json!({ "type": "window", "first": 0, "count": 20 }));
+        assert_eq!(row(&hand.until(all).await, "Letter"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_watch_out_of_sight_hears_that_its_phone_hung_up_and_goes_by_it_again() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let wrist = Wrist::new(&world).await;
+        wrist.comes().await;
+        wrist.links(nothing).await.unwrap();
+        wrist.chosen().await;
+        wrist.does(json!({ "type": "visible", "visible": false }));
+        wrist.vanishes().await;
+        wrist.comes().await;
+        wrist.does(json!({ "type": "visible", "visible": true }));
+        wrist.does(json!({ "type": "lend", "save": false, "minutes": 10 }));
+        wrist.stage("code").await;
+        // A code on a screen that nobody sees is burnt, by way of a phone that is asked nothing.
+        wrist.does(json!({ "type": "visible", "visible": false }));
+        let shown = wrist.stage("over").await;
+        assert_eq!(shown["lending"]["outOfSight"], true);
     })
     .await;
 }
