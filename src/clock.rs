@@ -5,14 +5,20 @@ use crate::model::Millis;
 /// Milliseconds since it was made, which never go back.
 ///
 /// In some browsers `performance.now()` stands still while the machine sleeps, and a session must not be longer for it.
-/// So what the wall clock has advanced counts where that is more. Setting the wall clock back lengthens nothing: the
-/// monotonic clock goes on, and what was once told stays told. Setting it forward ends a session early.
+/// So what the wall clock has advanced from one reading to the next counts where that is more. Setting the wall clock back
+/// lengthens nothing: the monotonic clock goes on, and what was once told stays told. Setting it forward ends a session early,
+/// and setting it right again stops nothing that begins later.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
+    /// At the last reading.
     monotonic: Millis,
+    /// What the wall clock shows as long as nobody sets it and nothing sleeps.
     wall: Millis,
     told: Millis,
 }
+
+/// Two clocks differ by so many milliseconds without anybody having set one.
+const JITTER: Millis = 1_000;
 
 impl Clock {
     /// Begins at zero, at this reading of both clocks.
@@ -23,8 +29,12 @@ impl Clock {
 
     /// How much time went by, at this reading of both clocks.
     pub fn elapsed(&mut self, monotonic: Millis, wall: Millis) -> Millis {
-        let elapsed = monotonic.saturating_sub(self.monotonic).max(wall.saturating_sub(self.wall));
-        self.told = self.told.max(elapsed);
+        let ran = monotonic.saturating_sub(self.monotonic);
+        let expected = self.wall.saturating_add(ran);
+        let ahead = wall.saturating_sub(expected);
+        self.monotonic = self.monotonic.max(monotonic);
+        self.wall = if expected.saturating_sub(wall) > JITTER { wall } else { expected.max(wall) };
+        self.told = self.told.saturating_add(ran).saturating_add(ahead);
         self.told
     }
 }
@@ -51,8 +61,28 @@ mod tests {
         }
         let mut clock = Clock::new(0, MORNING);
         assert_eq!(clock.elapsed(10, MORNING + 600_000), 600_000);
-        assert_eq!(clock.elapsed(20, MORNING), 600_000, "what was told stays told");
-        assert_eq!(clock.elapsed(700_000, 0), 700_000);
+        assert_eq!(clock.elapsed(20, MORNING), 600_010, "what was told stays told");
+        assert_eq!(clock.elapsed(700_000, 0), 1_299_990);
+    }
+
+    #[test]
+    fn t060_a_wall_clock_that_was_ahead_for_a_while_stops_nothing_that_begins_later() {
+        let mut clock = Clock::new(0, MORNING);
+        let begun = clock.elapsed(10, MORNING + 86_400_000);
+        for second in 1..=100 {
+            assert_eq!(clock.elapsed(10 + second * 1_000, MORNING + second * 1_000), begun + second * 1_000);
+        }
+        let slept = clock.elapsed(100_020, MORNING + 3_700_000);
+        assert!(slept >= begun + 3_600_000, "sleep counts after it as before: {slept}");
+    }
+
+    #[test]
+    fn clocks_that_differ_a_little_at_each_reading_make_no_time_go_faster() {
+        let mut clock = Clock::new(0, MORNING);
+        let last = (1..=100_000).map(|at| clock.elapsed(at, MORNING + at - at % 7)).last();
+        assert_eq!(last, Some(100_000));
+        let last = (100_001..=200_000).map(|at| clock.elapsed(at, MORNING + at + at % 7)).last();
+        assert!(last <= Some(200_006), "{last:?}");
     }
 
     #[test]

@@ -48,6 +48,7 @@ mod phone_adding;
 mod phone_agents;
 mod phone_attacks;
 mod phone_camera;
+mod phone_clocks;
 mod phone_delivery;
 mod phone_keeping;
 mod phone_lending;

@@ -86,13 +86,20 @@ fn whole(millis: f64) -> u64 {
     whole
 }
 
-/// One clock out of two. What the wall clock has advanced counts where that is more; what was once told stays told.
+/// One clock out of two. From one look to the next, what the wall clock has advanced counts where that is more: a machine that
+/// slept, or a clock that was set forward. One that was set back stops nothing, and is gone by from where it stands: time goes
+/// on after a clock was wrong for a while as it does after one that was right.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
+    /// At the last look.
     uptime: u64,
+    /// What the wall clock shows as long as nobody sets it and nothing sleeps.
     wall: u64,
     told: u64,
 }
+
+/// Two clocks differ by so many milliseconds without anybody having set one.
+const JITTER: u64 = 1_000;
 
 impl Clock {
     const fn new(uptime: u64, wall: u64) -> Self {
@@ -100,8 +107,12 @@ impl Clock {
     }
 
     fn elapsed(&mut self, uptime: u64, wall: u64) -> u64 {
-        let elapsed = uptime.saturating_sub(self.uptime).max(wall.saturating_sub(self.wall));
-        self.told = self.told.max(elapsed);
+        let ran = uptime.saturating_sub(self.uptime);
+        let expected = self.wall.saturating_add(ran);
+        let ahead = wall.saturating_sub(expected);
+        self.uptime = self.uptime.max(uptime);
+        self.wall = if expected.saturating_sub(wall) > JITTER { wall } else { expected.max(wall) };
+        self.told = self.told.saturating_add(ran).saturating_add(ahead);
         self.told
     }
 }
