@@ -11,6 +11,7 @@ const API: &str = "crates/glimpse-wire/src/api.rs";
 const ERRORS: &str = "crates/glimpse-wire/src/error.rs";
 const LABELS: &str = "crates/glimpse-wire/src/preimage/label.rs";
 const SETTINGS: &str = "crates/glimpse-server/src/settings.rs";
+const LIMITS: &str = "crates/glimpse-server/src/settings/limits.rs";
 const TABLES: &str = "docs/data-model.md";
 /// There are more of everything that is compared.
 const LEAST: usize = 20;
@@ -164,7 +165,8 @@ fn elements_of(text: &str) -> usize {
 
 /// Settings that documents name are settings.
 pub(super) fn settings(tree: &Tree) -> Vec<Problem> {
-    let fields = text(tree, SETTINGS).lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'));
+    let lines = [SETTINGS, LIMITS].into_iter().flat_map(|file| text(tree, file).lines());
+    let fields = lines.filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'));
     let known: BTreeSet<&str> = fields.map(|(name, _)| name).collect();
     let mut problems = enough(SETTINGS, known.len());
     for (page, text) in documents(tree) {
