@@ -270,6 +270,25 @@ async fn t063_where_nobody_vouches_the_screen_is_red_and_nothing_can_be_approved
     .await;
 }
 
+/// Read faster than the other end is told, or not.
+#[tokio::test]
+async fn who_leaves_the_red_screen_begins_with_nothing_ticked() {
+    pinned(&[], async |customer| {
+        let Customer { world, desk, hand, .. } = customer;
+        let code = customer.code().await;
+        assert_eq!(hand.now()["list"]["chosen"], 1, "control");
+        let mut browser = claims(world, desk, None, &code).await;
+        let reads = async {
+            hand.until(|shown| shown["lending"]["stage"] == "no-agent").await;
+            hand.does(json!({ "type": "close-lending" }));
+            hand.until(|shown| shown["lending"].is_null()).await
+        };
+        let (refused, shown) = tokio::join!(session(&mut browser), reads);
+        assert_eq!((refused.is_err(), &shown["list"]["chosen"]), (true, &json!(0)));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_no_and_silence_share_nothing() {
     pinned(&[], async |customer| {
