@@ -3,12 +3,19 @@
 use std::borrow::Borrow;
 
 use anyhow::{Context as _, Result};
+use axum::http::StatusCode;
 use e2e::browser::{Browser, Chromium, Kind};
+use e2e::code::wrong;
 use e2e::devtools::{DevTools, Session};
+use e2e::frames::sent_since;
 use e2e::phone::{PASSPHRASE, Phone};
+use e2e::proxy::Answer;
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::{Value, json};
+
+use crate::altered::{altered, is_page, without_protection};
+use crate::phone::{Pair, TITLE};
 
 in_both!(
     a_browser_that_keeps_nothing_is_told_what_to_do,
@@ -118,6 +125,61 @@ async fn a_full_disk_founds_nothing_by_halves() -> Result<()> {
     phone.add("Letter", "Dear reader").await
 }
 
+/// Writes something small down for the origin, and says how that went.
+const PROBE: &str = "const open = indexedDB.open('probe'); open.onerror = () => done(open.error.name); \
+    open.onupgradeneeded = () => open.result.createObjectStore('files'); \
+    open.onsuccess = () => { const t = open.result.transaction('files', 'readwrite'); \
+        const told = what => { open.result.close(); done(what) }; \
+        t.objectStore('files').put(new Uint8Array(64), 'probe'); \
+        t.oncomplete = () => told('kept'); t.onabort = () => told(t.error?.name ?? 'broken off') }";
+
+/// In Chromium alone, as above. That a code was tried is on disk before whoever tried it is answered.
+#[tokio::test]
+async fn t005_a_phone_that_cannot_write_a_guess_down_does_not_answer_it() -> Result<()> {
+    let pair = Pair::new().await?;
+    let Pair { phone, viewer, line, .. } = &pair;
+    let (mut tools, page) = debugged(phone).await?;
+    let counted = async || -> Result<Option<Value>> {
+        let files = files(&phone.browser).await?;
+        Ok(files.as_array().context("files")?.iter().find(|file| file[0] == "attempts.cbor").cloned())
+    };
+    for full in [false, true] {
+        let code = phone.lend(&[TITLE]).await?;
+        if full {
+            let quota = json!({ "origin": line.url(), "quotaSize": 1 });
+            tools.call(Some(&page), "Storage.overrideQuotaForOrigin", quota).await?;
+            // The browser goes by what it knew of the room for a while.
+            until("the disk is full", async || {
+                (phone.browser.run_async(PROBE).await.ok()? == "QuotaExceededError").then_some(())
+            })
+            .await?;
+        }
+        let (from, before) = (line.seen().len(), counted().await?);
+        viewer.go(&pair.site()).await?;
+        viewer.type_code(&wrong(&code)).await?;
+        viewer.failure().await?;
+        let over = phone.over().await?;
+        // All that this line carries is the phone's.
+        let said: Vec<&str> = sent_since(&line.seen(), from).into_iter().map(|(_, name)| name).collect();
+        if full {
+            assert!(over.contains("could not keep or read its files"), "{over}");
+            assert_eq!(said, ["Abort"]);
+        } else {
+            assert_eq!(said, ["Answer", "Abort"], "control: with room for it the guess is answered, once");
+        }
+        assert_eq!(counted().await? == before, full, "what is answered is counted");
+        // And it is used up either way.
+        viewer.go(&pair.site()).await?;
+        viewer.type_code(&code).await?;
+        viewer.failure().await?;
+        phone.browser.tap("over-close").await?;
+        phone.browser.shows("#lend-go").await?;
+    }
+    tools.call(Some(&page), "Storage.overrideQuotaForOrigin", json!({ "origin": line.url() })).await?;
+    until("there is room again", async || (phone.browser.run_async(PROBE).await.ok()? == "kept").then_some(())).await?;
+    pair.lend(&[TITLE]).await.context("control: the right code, with room")
+}
+
 async fn a_browser_that_keeps_nothing_is_told_what_to_do(kind: Kind) -> Result<()> {
     let server = Server::named().await?;
     let url = format!("{}/device", server.named_url());
@@ -207,38 +269,63 @@ async fn without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot(k
     phone.browser.shows(".record-side .notice").await
 }
 
+/// Ways in for a worker that is not the page's own.
+const WAYS_IN: [&str; 5] = [
+    "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/' })",
+    "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/watch' })",
+    "() => navigator.serviceWorker.register(document.getElementById('worker').href)",
+    "() => new Worker('/device-sw.js')",
+    "() => trustedTypes.createPolicy('glimpse-offline', { createScriptURL: u => u })",
+];
+
+/// What became of each.
+async fn tried(browser: &Browser) -> Result<Vec<Value>> {
+    let mut told = Vec::new();
+    for way in WAYS_IN {
+        let script = format!("Promise.resolve().then({way}).then(() => done('ran'), e => done(e.name))");
+        told.push(browser.run_async(&script).await?);
+    }
+    Ok(told)
+}
+
 async fn t080_the_phone_page_lets_its_own_service_worker_in_and_watch_and_viewer_none(kind: Kind) -> Result<()> {
     let server = Server::named().await?;
     let phone = Phone::with_account_in(kind, &server.named_url(), "Mara Lind").await?;
     phone.browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
-    let refused = async || -> Result<()> {
-        for attempt in [
-            "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/' })",
-            "() => navigator.serviceWorker.register('/device-sw.js', { scope: '/watch' })",
-            "() => navigator.serviceWorker.register(document.getElementById('worker').href)",
-            "() => new Worker('/device-sw.js')",
-            "() => trustedTypes.createPolicy('glimpse-offline', { createScriptURL: u => u })",
-        ] {
-            let told = phone
-                .browser
-                .run_async(&format!("Promise.resolve().then({attempt}).then(() => done('ran'), e => done(e.name))"))
-                .await?;
-            assert_eq!(told, "TypeError", "{attempt}");
-        }
-        Ok(())
-    };
-    refused().await?;
+    assert_eq!(tried(&phone.browser).await?, ["TypeError"; 5]);
     let scopes =
-        "navigator.serviceWorker.getRegistrations().then(all => done(all.map(r => new URL(r.scope).pathname)))";
+        "navigator.serviceWorker.getRegistrations().then(all => done(all.map(r => new URL(r.scope).pathname).sort()))";
     let controlled = "navigator.serviceWorker.controller !== null";
     phone.load("locked").await?;
     assert_eq!(phone.browser.value(controlled).await?, true, "control: the phone page has one");
     // The watch has none, and cannot bring one in.
-    phone.browser.go(&format!("{}/watch", server.named_url())).await?;
-    phone.browser.shows("#pin").await?;
+    let watch = async |server: &str| {
+        phone.browser.go(&format!("{server}/watch")).await?;
+        phone.browser.shows("#pin").await
+    };
+    watch(&server.named_url()).await?;
     assert_eq!(phone.browser.value(controlled).await?, false);
-    refused().await?;
+    assert_eq!(tried(&phone.browser).await?, ["TypeError"; 5]);
     assert_eq!(phone.browser.run_async(scopes).await?, json!(["/device"]));
+    watch(&server.named_url()).await?;
+    assert_eq!(phone.browser.value(controlled).await?, false, "when it is loaded anew as well");
+    // Control: without the policy each of these lets one in, and the watch is in its hands.
+    let loose = altered(&server, |asked, mut answer| {
+        if asked.path == "/device-sw.js" {
+            return Some(Answer::own(StatusCode::OK, "text/javascript", "self.onfetch = () => {}"));
+        }
+        if is_page(asked) {
+            without_protection(&mut answer);
+        }
+        Some(answer)
+    })
+    .await?;
+    watch(&loose.url()).await?;
+    assert_eq!(tried(&phone.browser).await?, ["ran"; 5], "control");
+    assert_eq!(phone.browser.run_async(scopes).await?, json!(["/", "/assets/watch/", "/watch"]), "control");
+    phone.browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
+    watch(&loose.url()).await?;
+    assert_eq!(phone.browser.value(controlled).await?, true, "control: it takes over");
     phone.browser.go(&server.named_url()).await?;
     phone.browser.screen("enter").await?;
     assert_eq!(phone.browser.run("return navigator.serviceWorker.controller === null").await?, true);
