@@ -1,14 +1,19 @@
 //! One phone in two windows: nothing is lost, and nothing is usable twice.
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::browser::{Chromium, Kind};
+use e2e::browser::{Browser, Chromium, Kind};
+use e2e::device::field;
+use e2e::wait::until;
+use serde_json::json;
 
-use crate::phone::{Pair, TITLE};
+use crate::phone::{Pair, SECRET, TITLE};
 use crate::phone_attacks::begun;
+use crate::phone_writes::Family;
 
 in_both!(
     two_windows_show_a_code_each_and_one_that_is_answered_is_answered_alone,
     a_look_goes_on_while_another_window_locks_and_is_over_in_both_when_that_ends_it,
+    a_look_goes_on_while_another_window_takes_a_device_out_of_the_account,
 );
 
 async fn two_windows_show_a_code_each_and_one_that_is_answered_is_answered_alone(kind: Kind) -> Result<()> {
@@ -90,5 +95,54 @@ async fn a_look_goes_on_while_another_window_locks_and_is_over_in_both_when_that
     driver.switch_to_window(first).await?;
     phone.over().await?;
     ensure!(begun(&pair.line) == 1);
+    Ok(())
+}
+
+async fn a_look_goes_on_while_another_window_takes_a_device_out_of_the_account(kind: Kind) -> Result<()> {
+    let family = Family::with(Browser::start(kind)).await?;
+    let Family { tablet, phone, line, server } = &family;
+    family.unlocked().await?;
+    phone.add("Shopping", "Milk and thread").await?;
+    phone.add(TITLE, SECRET).await?;
+    let listed = tablet.run(&["ls"]).await?;
+    let record = listed.iter().find(|event| event.get("title") == Some(&json!(TITLE))).context("a record")?;
+    let record = field(record, "record")?;
+    tablet.run(&["show", &record]).await.context("control: a device of the account reads")?;
+    let (viewer, driver) = (Chromium::start().await?, &phone.browser.driver);
+    phone.lend_to(&viewer, &server.url(), &[TITLE, "Shopping"]).await?;
+    viewer.open(TITLE).await?;
+
+    let first = driver.window().await?;
+    let second = driver.new_window().await?;
+    driver.switch_to_window(second.clone()).await?;
+    family.unlocked().await?;
+    phone.go("more").await?;
+    phone.browser.tap("more-devices").await?;
+    phone.browser.screen("devices").await?;
+    phone.browser.shows("#main .devices .danger").await?;
+    phone.browser.run("document.querySelector('#main .devices .danger').click()").await?;
+    phone.browser.shows("dialog[open]").await?;
+    phone.browser.tap("revoke-yes").await?;
+    let gone = "document.querySelectorAll('#main .devices .gone-device').length === 1 && !document.getElementById('devices-link').disabled";
+    until("the device is taken out", async || (phone.browser.value(gone).await.ok()? == json!(true)).then_some(()))
+        .await?;
+    ensure!(tablet.refused(&["show", &record]).await? == "device-revoked", "the device is out at once");
+
+    // The look is of a device that stays: it goes on as it was, and is still this window's to end.
+    driver.switch_to_window(first).await?;
+    phone.browser.shows("#end").await?;
+    viewer.open("Shopping").await?;
+    let opened = async || phone.lent_row("Shopping").await.ok()?.contains("On their screen").then_some(());
+    until("the window that lends mirrors it", opened).await?;
+    phone.browser.tap("end").await?;
+    let over = phone.over().await?;
+    ensure!(over.contains("2 openings") && over.contains("The server has deleted what it held for it."), "{over}");
+    viewer.reason().await?;
+    ensure!(begun(line) == 1);
+    // And the other window, whose account is another one since, reads and lends.
+    driver.switch_to_window(second).await?;
+    phone.lend_to(&viewer, &server.url(), &[TITLE]).await?;
+    viewer.open(TITLE).await?;
+    ensure!(begun(line) == 2);
     Ok(())
 }
