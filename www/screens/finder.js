@@ -7,6 +7,8 @@ import { kindName } from "./kinds.js";
 export class Finder {
   #search;
   #kind = /** @type {HTMLSelectElement} */ (h("select", { id: "kind" }));
+  /** What the list was searched for when this was drawn last. @type {string | null} */
+  #query = null;
   /** What the options of kinds were drawn from. */
   #kinds = "";
   element;
@@ -29,8 +31,9 @@ export class Finder {
 
   /** What the list is searched for, and the kinds that there are in it. @param {Record<string, any>} list */
   draw({ query, kind, kinds }) {
-    // Who types in it is ahead of what comes.
-    if (this.#search.value !== query && document.activeElement !== this.#search) this.#search.value = query;
+    // Another search than before shows in the field, but not to who types in it: they are ahead of what comes.
+    if (query !== this.#query && document.activeElement !== this.#search) this.#search.value = query;
+    this.#query = query;
     const key = JSON.stringify(kinds) + chosen();
     if (key !== this.#kinds) {
       this.#kinds = key;
