@@ -162,6 +162,8 @@ pub struct Change {
     pub expires: Option<UnixMillis>,
     /// A new number of openings in all.
     pub budget: Option<u32>,
+    /// The newest head that the device knows, where the account's chain has grown since.
+    pub head: Option<Head>,
 }
 
 struct LentState {
@@ -262,6 +264,7 @@ impl DeviceSession {
         terms.issued = now;
         terms.expires = change.expires.unwrap_or(terms.expires);
         terms.budget = change.budget.unwrap_or(terms.budget);
+        terms.head = change.head.filter(|head| head.seq > terms.head.seq).unwrap_or(terms.head);
         terms.seq = terms.seq.checked_add(1).ok_or(ErrorCode::Malformed)?;
         let units = self.units.len().saturating_add(terms.units.len());
         let life = terms.expires.since(self.granted);

@@ -47,6 +47,8 @@ const GRACE: u64 = 3_000;
 enum Done {
     Shares(UnitId, Result<Shares, DeviceError>),
     Made(UnitId, Result<(), DeviceError>),
+    /// What is to change, under the newest head that could be had.
+    Headed(Change),
     Terms(Box<SealedGrant>, Result<(), DeviceError>),
     Found(Result<Vec<OpenedVersion>, DeviceError>, Vec<Withheld>),
     Receipts(Result<Vec<Bytes>, DeviceError>),
@@ -141,7 +143,7 @@ impl<'d> Running<'d> {
             records: core::mem::take(&mut self.first),
         });
         let end = loop {
-            self.work(events);
+            self.work();
             match self.next(commands).await {
                 Some(happened) => match self.take(happened, events).await {
                     Ok(()) => {}
@@ -175,7 +177,7 @@ impl<'d> Running<'d> {
     }
 
     /// Starts what can be started.
-    fn work(&mut self, events: &mut dyn FnMut(Event)) {
+    fn work(&mut self) {
         let making = self.units.values().filter(|unit| unit.stage == Stage::Making).count();
         for _ in making..MAKING {
             let Some(id) = self.queue.pop_front() else { break };
@@ -189,10 +191,24 @@ impl<'d> Running<'d> {
         if !self.terms_under_way
             && let Some(change) = self.later.pop_front()
         {
-            let now = self.clock.at(self.now());
-            match self.session.amend(change, now, self.device.keys(), &mut self.device.rng()) {
-                Ok(grant) => self.submit(Box::new(grant), 0),
-                Err(code) => events(Event::NotChanged(code.into())),
+            self.terms_under_way = true;
+            let device = self.device;
+            // A server takes Terms under the account's newest head alone, and the account may have changed meanwhile.
+            self.jobs.push(Box::pin(async move {
+                let head = device.sync().await.ok().map(|_| device.head());
+                Done::Headed(Change { head, ..change })
+            }));
+        }
+    }
+
+    /// Makes new Terms of a change.
+    fn amend(&mut self, change: Change, events: &mut dyn FnMut(Event)) {
+        let now = self.clock.at(self.now());
+        match self.session.amend(change, now, self.device.keys(), &mut self.device.rng()) {
+            Ok(grant) => self.submit(Box::new(grant), 0),
+            Err(code) => {
+                self.terms_under_way = false;
+                events(Event::NotChanged(code.into()));
             }
         }
     }
@@ -256,6 +272,10 @@ impl<'d> Running<'d> {
             Done::Shares(id, Ok(shares)) => self.seal(id, shares, events).await,
             Done::Shares(id, Err(error)) | Done::Made(id, Err(error)) => self.not_made(id, &error, events).await,
             Done::Made(id, Ok(())) => self.ready(id, events).await,
+            Done::Headed(change) => {
+                self.amend(change, events);
+                Ok(())
+            }
             Done::Terms(grant, Ok(())) => self.in_force(&grant, events).await,
             Done::Terms(grant, Err(error)) if error.code().is_some_and(is_passing) => {
                 self.submit(grant, AGAIN);

@@ -11,7 +11,8 @@ use glimpse_device::{Device, DeviceError};
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::{ErrorCode, UnitId};
 
-use crate::world::{World, add};
+use crate::family::linked;
+use crate::world::{PASSPHRASE, World, add};
 
 pub(crate) fn receiver(world: &World) -> Receiver {
     let ground = world.ground("viewer");
@@ -247,6 +248,45 @@ async fn time_and_records_can_be_added_while_it_runs() {
     .await;
     let audit = ending.unwrap().audit.expect("the whole trail holds, with all five Terms");
     assert_eq!(audit.openings, 1);
+}
+
+#[tokio::test]
+async fn a_session_can_be_changed_after_the_account_has() {
+    let world = World::unthrottled().await;
+    let device = world.device("phone").await;
+    let other = linked(&world, &device, "tablet").await;
+    add(&device, "Letter", b"Dear reader").await;
+    let note = add(&device, "Note", b"Milk").await;
+    let mut plan = plan(&device, 60_000).await;
+    plan.records.retain(|record| record.meta().title == "Letter");
+    let (ending, ()) = lend(&device, plan, async |mut user| {
+        let mut viewer = receiver(&world);
+        pair(&mut user, &mut viewer).await;
+        // Another process of this device, as another tab of its page is one; and another device of the account.
+        let again = Device::unlock(&world.ground("phone"), PASSPHRASE).await.unwrap();
+        again.rename(&again.keys().id(), "Old phone").await.unwrap();
+        other.rename(&other.keys().id(), "Old tablet").await.unwrap();
+        again.revoke(&[other.keys().id()]).await.unwrap();
+        let changed = |event| match event {
+            Event::Changed { expires_in, added, .. } => Some((expires_in, added)),
+            _ => None,
+        };
+        user.does(Command::Extend { millis: 600_000 });
+        let (left, _) = user.sees(changed).await;
+        assert!((600_000..=660_000).contains(&left), "{left}");
+        user.does(Command::Add { records: vec![note], withheld: Vec::new() });
+        let (_, added) = user.sees(changed).await;
+        assert_eq!(added[0].title, "Note");
+        while try_session(&mut viewer).await.unwrap().len() < 2 {
+            viewer.next().await;
+        }
+        let units = try_session(&mut viewer).await.unwrap();
+        assert_eq!(read(&mut viewer, units[1].0).await, b"Milk");
+        viewer.input(Input::End).await;
+        assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
+    })
+    .await;
+    assert_eq!(ending.unwrap().audit.expect("the trail holds under both heads").openings, 1);
 }
 
 #[tokio::test]
