@@ -134,6 +134,11 @@ async fn a_look_goes_on_while_another_window_takes_a_device_out_of_the_account(k
     viewer.open("Shopping").await?;
     let opened = async || phone.lent_row("Shopping").await.ok()?.contains("On their screen").then_some(());
     until("the window that lends mirrors it", opened).await?;
+    // More time is given under the account as it is now.
+    let before = phone.seconds_left().await?;
+    phone.browser.tap("extend").await?;
+    let later = async || phone.seconds_left().await.ok().filter(|left| *left > before + 14 * 60);
+    until("fifteen minutes more", later).await?;
     phone.browser.tap("end").await?;
     let over = phone.over().await?;
     ensure!(over.contains("2 openings") && over.contains("The server has deleted what it held for it."), "{over}");

@@ -1,6 +1,7 @@
 //! A session that runs: units made as they are needed, openings mirrored, changes by the user, and the end.
 
 mod asking;
+mod changing;
 mod hearing;
 mod spending;
 
@@ -11,12 +12,12 @@ use futures_util::{FutureExt, StreamExt, select_biased};
 use glimpse_core::Monotonic;
 use glimpse_core::record::OpenedVersion;
 use glimpse_core::session::device::Change;
-use glimpse_core::session::{DeviceSession, LentUnit, SealedGrant, fresh_salt};
+use glimpse_core::session::{DeviceSession, SealedGrant, fresh_salt};
 use glimpse_wire::api::Mailbox;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{AHEAD_TOTAL, AHEAD_UNIT, MAX_SESSION_MILLIS, MIN_SESSION_MILLIS};
 use glimpse_wire::live::Live;
-use glimpse_wire::{ErrorCode, RecordId, UnitId, UnixMillis, encode};
+use glimpse_wire::{ErrorCode, RecordId, UnitId, UnixMillis};
 
 use super::making::{Shares, put_key, reseal, shares};
 use super::pairing::{Granted, Planned, ServerClock, units_of};
@@ -24,10 +25,8 @@ use super::trail::Trail;
 use super::{Command, Commands, Ending, Event, Happened, Lent, Withheld};
 use crate::Local;
 use crate::account::Device;
-use crate::api::with_cbor;
 use crate::error::DeviceError;
 use crate::mailbox::Link;
-use crate::transport::Method;
 use asking::Questions;
 use hearing::Told;
 use spending::Spending;
@@ -188,44 +187,7 @@ impl<'d> Running<'d> {
             let (device, session) = (self.device, self.session.session());
             self.jobs.push(Box::pin(async move { Done::Shares(id, shares(device, session, id, salt, version).await) }));
         }
-        if !self.terms_under_way
-            && let Some(change) = self.later.pop_front()
-        {
-            self.terms_under_way = true;
-            let device = self.device;
-            // A server takes Terms under the account's newest head alone, and the account may have changed meanwhile.
-            self.jobs.push(Box::pin(async move {
-                let head = device.sync().await.ok().map(|_| device.head());
-                Done::Headed(Change { head, ..change })
-            }));
-        }
-    }
-
-    /// Makes new Terms of a change.
-    fn amend(&mut self, change: Change, events: &mut dyn FnMut(Event)) {
-        let now = self.clock.at(self.now());
-        match self.session.amend(change, now, self.device.keys(), &mut self.device.rng()) {
-            Ok(grant) => self.submit(Box::new(grant), 0),
-            Err(code) => {
-                self.terms_under_way = false;
-                events(Event::NotChanged(code.into()));
-            }
-        }
-    }
-
-    /// Sends Terms to the server, the same bytes each time.
-    fn submit(&mut self, grant: Box<SealedGrant>, wait: u64) {
-        self.terms_under_way = true;
-        let device = self.device;
-        let body = encode(&grant.submission(self.mailbox.mailbox));
-        let path = format!("/v1/sessions/{}/terms", self.session.session());
-        self.jobs.push(Box::pin(async move {
-            if wait > 0 {
-                device.machine.sleep(wait).await;
-            }
-            let sent = device.authorised(|token| with_cbor(Method::Post, path.clone(), body.clone()).by(token)).await;
-            Done::Terms(grant, sent.map(|_| ()))
-        }));
+        self.change();
     }
 
     /// How long nothing is to be done by itself, in milliseconds: a device that is put away sleeps as long.
@@ -371,34 +333,6 @@ impl<'d> Running<'d> {
         events(Event::Unavailable { lent: unit.planned.lent.clone(), code });
         self.say(&Live::Unavailable { unit: id, code }).await;
         Ok(())
-    }
-
-    /// The server enforces new Terms; the viewer hears of them.
-    async fn in_force(&mut self, grant: &SealedGrant, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
-        self.terms_under_way = false;
-        self.link.send(grant.message.clone()).await;
-        let added: Vec<Planned> =
-            grant.terms.units.iter().filter_map(|unit| self.pending.remove(&unit.unit())).collect();
-        let lent = added.iter().map(|planned| planned.lent.clone()).collect();
-        self.admit(added);
-        let left = grant.terms.expires.since(self.clock.at(self.now()));
-        self.ends = self.now().plus(left.min(MAX_SESSION_MILLIS));
-        events(Event::Changed {
-            expires: grant.terms.expires,
-            expires_in: left,
-            budget: grant.terms.budget,
-            added: lent,
-        });
-        self.questions.given();
-        self.ask_next(events);
-        Ok(())
-    }
-
-    fn add(&mut self, units: Vec<LentUnit>, planned: Vec<Planned>) {
-        self.pending.extend(planned.into_iter().map(|planned| (planned.lent.unit, planned)));
-        for add in glimpse_core::session::device::split_for_grants(units) {
-            self.later.push_back(Change { add, ..Change::default() });
-        }
     }
 
     async fn command(&mut self, command: Command, events: &mut dyn FnMut(Event)) -> Result<(), ErrorCode> {
