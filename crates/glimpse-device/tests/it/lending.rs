@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use futures_util::future::join;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::viewer::{Config, Input, State};
-use glimpse_device::lend::{Audience, Command, Ending, Event, Plan};
+use glimpse_device::lend::{Audience, Command, Ending, Event, Lent, Plan};
 use glimpse_device::receive::{Receiver, Shown};
 use glimpse_device::{Device, DeviceError};
 use glimpse_wire::pairing::Purpose;
@@ -217,10 +217,6 @@ async fn time_and_records_can_be_added_while_it_runs() {
             _ => None,
         });
         assert_eq!(minutes.await, 10);
-        let changed = |event| match event {
-            Event::Changed { expires_in, added, .. } => Some((expires_in, added)),
-            _ => None,
-        };
         user.does(Command::Extend { millis: 600_000 });
         let (left, added) = user.sees(changed).await;
         assert!((640_000..=660_000).contains(&left) && added.is_empty(), "{left}");
@@ -234,11 +230,7 @@ async fn time_and_records_can_be_added_while_it_runs() {
         user.does(Command::Add { records: vec![note], withheld: Vec::new() });
         let (_, added) = user.sees(changed).await;
         assert_eq!(added[0].title, "Note");
-        while try_session(&mut viewer).await.unwrap().len() < 2 {
-            viewer.next().await;
-        }
-        let units = try_session(&mut viewer).await.unwrap();
-        assert_eq!(read(&mut viewer, units[1].0).await, b"Milk");
+        assert_eq!(read_second(&mut viewer).await, b"Milk");
         // A record that is not there changes nothing.
         user.does(Command::Add { records: vec![glimpse_wire::RecordId([9; 16])], withheld: Vec::new() });
         user.sees(|event| matches!(event, Event::NotChanged(_)).then_some(())).await;
@@ -248,6 +240,24 @@ async fn time_and_records_can_be_added_while_it_runs() {
     .await;
     let audit = ending.unwrap().audit.expect("the whole trail holds, with all five Terms");
     assert_eq!(audit.openings, 1);
+}
+
+/// When a session ends by new Terms, and what they lend on top.
+fn changed(event: Event) -> Option<(u64, Vec<Lent>)> {
+    match event {
+        Event::Changed { expires_in, added, .. } => Some((expires_in, added)),
+        _ => None,
+    }
+}
+
+/// Waits for a second record in a viewer's session, and reads it.
+async fn read_second(viewer: &mut Receiver) -> Vec<u8> {
+    loop {
+        if let Some((unit, ..)) = try_session(viewer).await.unwrap().get(1) {
+            return read(viewer, *unit).await;
+        }
+        viewer.next().await;
+    }
 }
 
 #[tokio::test]
@@ -267,21 +277,13 @@ async fn a_session_can_be_changed_after_the_account_has() {
         again.rename(&again.keys().id(), "Old phone").await.unwrap();
         other.rename(&other.keys().id(), "Old tablet").await.unwrap();
         again.revoke(&[other.keys().id()]).await.unwrap();
-        let changed = |event| match event {
-            Event::Changed { expires_in, added, .. } => Some((expires_in, added)),
-            _ => None,
-        };
         user.does(Command::Extend { millis: 600_000 });
         let (left, _) = user.sees(changed).await;
         assert!((600_000..=660_000).contains(&left), "{left}");
         user.does(Command::Add { records: vec![note], withheld: Vec::new() });
         let (_, added) = user.sees(changed).await;
         assert_eq!(added[0].title, "Note");
-        while try_session(&mut viewer).await.unwrap().len() < 2 {
-            viewer.next().await;
-        }
-        let units = try_session(&mut viewer).await.unwrap();
-        assert_eq!(read(&mut viewer, units[1].0).await, b"Milk");
+        assert_eq!(read_second(&mut viewer).await, b"Milk");
         viewer.input(Input::End).await;
         assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
     })
