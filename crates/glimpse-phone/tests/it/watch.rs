@@ -59,6 +59,15 @@ impl<'w> Wrist<'w> {
         Self::on(world, phone)
     }
 
+    /// One that is in the account, with its phone there and the letter chosen.
+    async fn linked(world: &'w World) -> Self {
+        let wrist = Self::new(world).await;
+        wrist.comes().await;
+        wrist.links(nothing).await.unwrap();
+        wrist.chosen().await;
+        wrist
+    }
+
     fn on(world: &'w World, phone: Rc<Device>) -> Self {
         let shown = Rc::<RefCell<Vec<Value>>>::default();
         let seen = Rc::clone(&shown);
@@ -253,10 +262,7 @@ async fn a_watch_whose_phone_vanishes_at_each_step_goes_on_when_it_is_back() {
 async fn a_watch_shows_what_it_kept_while_nobody_carries() {
     let world = World::start().await;
     on_one_thread(async {
-        let wrist = Wrist::new(&world).await;
-        wrist.comes().await;
-        wrist.links(nothing).await.unwrap();
-        wrist.chosen().await;
+        let wrist = Wrist::linked(&world).await;
         let again = Wrist::on(&world, Rc::clone(&wrist.phone));
         again.until(|shown| shown["screen"] == "locked" && shown["away"] == true).await;
         again.does(json!({ "type": "unlock", "passphrase": PIN }));
@@ -273,10 +279,7 @@ async fn a_watch_shows_what_it_kept_while_nobody_carries() {
 async fn t035_what_waits_stands_behind_what_is_the_owners_on_the_watch() {
     let world = World::start().await;
     on_one_thread(async {
-        let wrist = Wrist::new(&world).await;
-        wrist.comes().await;
-        wrist.links(nothing).await.unwrap();
-        wrist.chosen().await;
+        let wrist = Wrist::linked(&world).await;
         // The year 2100.
         let date = UnixMillis(4_102_444_800_000);
         for number in 0..25 {
@@ -305,10 +308,7 @@ async fn t035_what_waits_stands_behind_what_is_the_owners_on_the_watch() {
 async fn a_watch_out_of_sight_hears_that_its_phone_hung_up_and_goes_by_it_again() {
     let world = World::start().await;
     on_one_thread(async {
-        let wrist = Wrist::new(&world).await;
-        wrist.comes().await;
-        wrist.links(nothing).await.unwrap();
-        wrist.chosen().await;
+        let wrist = Wrist::linked(&world).await;
         wrist.does(json!({ "type": "visible", "visible": false }));
         wrist.vanishes().await;
         wrist.comes().await;
