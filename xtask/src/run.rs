@@ -32,6 +32,17 @@ pub(crate) struct Outcome {
     pub(crate) passed: Vec<String>,
 }
 
+impl Outcome {
+    /// Both together.
+    pub(crate) fn plus(mut self, other: Self) -> Self {
+        self.success &= other.success;
+        self.count = self.count.plus(other.count);
+        self.closing.extend(other.closing);
+        self.passed.extend(other.passed);
+        self
+    }
+}
+
 /// Builds a command that finds cargo's own tools, whatever PATH says.
 pub(crate) fn command(program: &str, root: &Path) -> Command {
     let mut command = Command::new(program);

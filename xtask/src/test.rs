@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::run::{Count, Outcome, check, command, counted, find};
-use crate::{package, page, tidy, tools};
+use crate::{browsers, package, page, tidy, tools};
 
-const WASM: &str = "wasm32-unknown-unknown";
+/// The target of what runs in a browser.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 /// What runs in a browser.
 const WASM_CRATES: [&str; 6] =
     ["glimpse-web", "glimpse-device", "glimpse-phone", "glimpse-portal", "glimpse-reader", "glimpse-scanner"];
@@ -83,6 +84,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         };
         done(
             clippy(&["-p", "glimpse-web", "--tests"])
+                .and_then(|()| clippy(&["-p", "glimpse-device", "--test", "browser_page", "--test", "browser_worker"]))
                 .and_then(|()| clippy(&WASM_CRATES.map(|name| ["-p", name]).concat())),
         )
     });
@@ -98,12 +100,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         let outcome = counted(cargo(root).args(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
         Ok(outcome)
     });
-    phase("browser tests", &|| {
-        let mut test = cargo(root);
-        test.args(["test", "--locked", "-p", "glimpse-web", "--target", WASM, "--tests"]);
-        // Argon2 without optimisation takes its time in a browser.
-        counted(test.env("WASM_BINDGEN_TEST_TIMEOUT", "180"))
-    });
+    phase("browser tests", &|| browsers::run(root));
 
     report(&phases)
 }

@@ -47,6 +47,26 @@ export const transactions_seen = (seen) => {
   });
 };
 
+// How many tasks each callback of a lock scheduled before it came back.
+export const scheduled_by_locks = (seen) => {
+  const request = LockManager.prototype.request;
+  return replace(LockManager.prototype, "request", {
+    value: function (name, callback) {
+      return request.call(this, name, (lock) => {
+        let scheduled = 0;
+        const undo = replace(globalThis, "queueMicrotask", { value: (task) => { scheduled += 1; Promise.resolve().then(task); } });
+        try {
+          return callback(lock);
+        } finally {
+          undo();
+          seen.push(scheduled);
+        }
+      });
+    },
+  });
+};
+export const locks_requested = (name, callback) => navigator.locks.request(name, callback);
+
 export const database_open = (name, version) => new Promise((resolve, reject) => {
   const request = indexedDB.open(name, version);
   request.onsuccess = () => resolve(request.result);
@@ -108,6 +128,8 @@ extern "C" {
     pub(crate) fn database_refused(name: &str) -> Function;
     pub(crate) fn disk_full() -> Function;
     pub(crate) fn transactions_seen(seen: &Array) -> Function;
+    pub(crate) fn scheduled_by_locks(seen: &Array) -> Function;
+    pub(crate) fn locks_requested(name: &str, callback: &Function) -> JsValue;
     #[wasm_bindgen(catch)]
     pub(crate) async fn database_open(name: &str, version: u32) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]

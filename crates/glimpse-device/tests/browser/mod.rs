@@ -1,5 +1,5 @@
-//! What a device stands on in a browser, against the browser itself and, in `story`, against a real server, whose address
-//! is in `GLIMPSE_TEST_SERVER` when the tests are built; `cargo xtask test` starts it.
+//! What a device stands on in a browser, against the browser itself and, in `story`, against a real server, which
+//! `cargo xtask test` starts beside the page of the tests.
 
 mod fetch;
 mod machine;

@@ -4,10 +4,12 @@ use futures_util::FutureExt;
 use glimpse_device::browser::{Database, Refusal};
 use glimpse_device::storage::Storage;
 use js_sys::Array;
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::meddling::{
-    Until, database_deleted, database_open, database_refused, disk_full, global, part, transactions_seen, without,
+    Until, database_deleted, database_open, database_refused, disk_full, global, locks_requested, part,
+    scheduled_by_locks, transactions_seen, without,
 };
 
 #[wasm_bindgen_test]
@@ -67,6 +69,24 @@ async fn a_lock_that_nobody_waits_for_any_more_is_not_kept() {
     drop(given_up);
     drop(held);
     drop(waiting.await.unwrap());
+}
+
+/// What fails in that callback, the browser hands to whoever awaits the request: it must not be the executor of tasks.
+#[wasm_bindgen_test]
+async fn what_grants_a_lock_wakes_nobody_in_the_browsers_callback() {
+    let files = Database::open("locked").await.unwrap();
+    let seen = Array::new();
+    let until = Until::dropped(scheduled_by_locks(&seen));
+    drop(files.lock("listing").await.unwrap());
+    assert_eq!((seen.length(), seen.get(0)), (1, JsValue::from(0)), "one grant, and nothing was scheduled in it");
+    // Control: a callback that wakes somebody is seen.
+    let (wake, woken) = futures_channel::oneshot::channel();
+    let callback = Closure::once_into_js(move |_lock: JsValue| wake.send(()).unwrap());
+    let waiting = async move { woken.await.unwrap() };
+    let _requested = locks_requested("control", callback.unchecked_ref());
+    waiting.await;
+    assert_eq!(seen.get(1), JsValue::from(1));
+    drop(until);
 }
 
 #[wasm_bindgen_test]

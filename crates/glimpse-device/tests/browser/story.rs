@@ -19,16 +19,22 @@ use glimpse_wire::record::Meta;
 use glimpse_wire::{ErrorCode, UnixMillis};
 use wasm_bindgen_test::wasm_bindgen_test;
 
-/// Where the server is.
-const SERVER: Option<&str> = option_env!("GLIMPSE_TEST_SERVER");
+use super::meddling::{field, part};
+
 const PASSPHRASE: &[u8] = b"correct horse battery";
+
+/// `cargo xtask test` starts a server for these tests, at the port after that of their page.
+fn server() -> String {
+    let place = part("location");
+    let port: u16 = field(&place, "port").as_string().unwrap().parse().unwrap();
+    format!("http://127.0.0.1:{}", port + 1)
+}
 
 /// A ground of its own objects, as each tab has.
 async fn ground(name: &str) -> Ground {
-    let server = SERVER.expect("`cargo xtask test` starts a server for this test and builds it with the address");
     Ground {
         storage: Rc::new(Database::open(name).await.unwrap()),
-        transport: Rc::new(Fetch::new(server).unwrap()),
+        transport: Rc::new(Fetch::new(&server()).unwrap()),
         machine: Rc::new(Machine::new()),
     }
 }
