@@ -189,11 +189,30 @@ impl Camera {
         self.sees("document.documentElement.lang", language).await
     }
 
-    /// Loads a page of the portal, past WebDriver as well.
+    /// Loads a page of the portal, past WebDriver as well. One that is on its way elsewhere cannot be asked anything.
     pub(crate) async fn go(&mut self, url: &str) -> Result<()> {
-        // What is there is not taken for what comes.
-        self.value("delete document.documentElement.dataset.stage").await?;
         self.tools.call(Some(&self.page), "Page.navigate", json!({ "url": url })).await.map(drop)
+    }
+
+    /// Presses a button of the portal that leads to another page, until it says that it is on its way there. All in one
+    /// question: the answer still comes when the next would not be heard any more.
+    pub(crate) async fn leaves(&mut self, button: &str) -> Result<()> {
+        let expression = format!(
+            "new Promise((left) => {{
+                const root = document.documentElement;
+                const look = () => root.dataset.stage === 'leaving' && left('leaving');
+                new MutationObserver(look).observe(root, {{ attributes: true }});
+                {button}.click();
+                look();
+            }})"
+        );
+        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let said = self.tools.call(Some(&self.page), "Runtime.evaluate", params).await?;
+        ensure!(
+            said.pointer("/result/value").is_some_and(|stage| stage == "leaving"),
+            "the page does not leave: {said}"
+        );
+        Ok(())
     }
 
     pub(crate) async fn scheme(&mut self, scheme: &str) -> Result<()> {

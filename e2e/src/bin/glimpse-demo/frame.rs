@@ -151,7 +151,9 @@ pub(crate) async fn on_the_way_to_a_provider(folder: &Path) -> Result<usize> {
     let port = free_port()?;
     let organisation = Organisation::found(&format!("http://localhost:{port}"), ORGANISATION).await?;
     let issuer = provider_that_takes_its_time().await?;
-    let (place, _folder) = Place::at_provider("Alex Quintessence", port, organisation, &issuer, &[]).await?;
+    // The window of a console is there where some console may frame the page.
+    let framed = ["--set", "embed_origins=https://desk.example"];
+    let (place, _folder) = Place::at_provider("Alex Quintessence", port, organisation, &issuer, &framed).await?;
     let portal = Portal::around(Chromium::start().await?, &place.url()).await?;
     portal.enrol(&place.organisation.invite(AGENT).await?).await?;
     place.organisation.issue().await?;
@@ -159,7 +161,7 @@ pub(crate) async fn on_the_way_to_a_provider(folder: &Path) -> Result<usize> {
     for (screen, path) in [("leaving", "/agent"), ("sign-in-leaving", "/agent/sign-in")] {
         for (side, scheme, narrow, language) in SIDES {
             // Past WebDriver, which waits for a page that is on its way. What is to be seen is set before: the browser's debugger
-            // changes nothing of a page that is about to go.
+            // changes nothing of a page that is about to go, and asks it nothing.
             camera.go(&format!("{}{path}", place.url())).await?;
             camera.sees("document.documentElement.dataset.stage", "signed-out").await?;
             camera.scheme(scheme).await?;
@@ -170,8 +172,7 @@ pub(crate) async fn on_the_way_to_a_provider(folder: &Path) -> Result<usize> {
             );
             camera.value(&speak).await?;
             camera.sees("document.documentElement.lang", language).await?;
-            camera.value("document.querySelector('.desk button.primary').click()").await?;
-            camera.sees("document.documentElement.dataset.stage", "leaving").await?;
+            camera.leaves("document.querySelector('.desk button.primary')").await?;
             camera.take(&format!("{screen}{side}")).await?;
         }
     }
