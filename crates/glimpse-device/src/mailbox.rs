@@ -28,6 +28,8 @@ const WRITE: u64 = 20_000;
 
 /// What came in before it was looked at. Waiting for it can be broken off without loss.
 pub(crate) enum Raw {
+    /// The connection was found to be gone, by whatever looked last.
+    Lost,
     Connected(Result<Box<dyn Socket>, Unreachable>),
     Frame(Option<Vec<u8>>),
 }
@@ -63,6 +65,8 @@ pub(crate) struct Link {
     path: String,
     token: Hash,
     connection: Connection,
+    /// That it was lost has not been told yet.
+    lost: bool,
     /// Messages of ours that the server may lack, by number from `first_kept`.
     kept: VecDeque<Vec<u8>>,
     first_kept: u64,
@@ -88,6 +92,7 @@ impl Link {
             path,
             token,
             connection,
+            lost: false,
             kept: VecDeque::new(),
             first_kept: 0,
             received: 0,
@@ -99,6 +104,9 @@ impl Link {
 
     /// The next thing to look at. Dropping the future loses nothing.
     pub(crate) async fn wait(&mut self) -> Raw {
+        if self.lost {
+            return Raw::Lost;
+        }
         match &mut self.connection {
             Connection::Opening(opening) => Raw::Connected(opening.as_mut().await),
             Connection::Open { socket, .. } => Raw::Frame(socket.receive().await),
@@ -109,18 +117,23 @@ impl Link {
     pub(crate) async fn take(&mut self, raw: Raw) -> Option<News> {
         self.heard = self.machine.monotonic();
         match raw {
+            Raw::Lost => {
+                self.lost = false;
+                Some(News::Lost)
+            }
             Raw::Connected(Ok(socket)) => {
                 self.pinged = self.heard;
                 self.connection = Connection::Open { socket, joined: false };
-                self.put(&ToServer::Join { token: self.token, received: self.received }).await
+                self.put(&ToServer::Join { token: self.token, received: self.received }).await;
+                None
             }
             Raw::Connected(Err(Unreachable)) => {
                 self.reconnect();
                 None
             }
             Raw::Frame(None) => {
-                self.reconnect();
-                Some(News::Lost)
+                self.lose();
+                None
             }
             Raw::Frame(Some(frame)) => match decode(&frame, MAX_FRAME) {
                 Ok(frame) => self.frame(frame).await,
@@ -142,8 +155,9 @@ impl Link {
                     .map(|(seq, body)| ToServer::Send { seq, body: Bytes(body.clone()) })
                     .collect();
                 for message in again {
-                    if let Some(lost) = self.put(&message).await {
-                        return Some(lost);
+                    // What is lost here is sent again after the next join.
+                    if !self.put(&message).await {
+                        return None;
                     }
                 }
                 Some(News::Joined { peer })
@@ -151,7 +165,7 @@ impl Link {
             ToEnd::Deliver { seq, body } if seq == self.received => {
                 self.received = self.received.saturating_add(1);
                 // If this does not arrive, the server delivers again and the number tells.
-                let _lost = self.put(&ToServer::Taken { received: self.received }).await;
+                self.put(&ToServer::Taken { received: self.received }).await;
                 Some(News::Message(body.0))
             }
             ToEnd::Deliver { seq, .. } if seq < self.received => None,
@@ -164,8 +178,8 @@ impl Link {
             ToEnd::Receipt { receipt } => Some(News::Receipt(receipt)),
             // More waits for the viewer than the server holds for it: what it lacks is sent again a little later.
             ToEnd::Over { code: ErrorCode::Busy } => {
-                self.reconnect();
-                Some(News::Lost)
+                self.lose();
+                None
             }
             ToEnd::Over { code } => Some(News::Over(code)),
             ToEnd::Pong => None,
@@ -177,10 +191,15 @@ impl Link {
     pub(crate) async fn send(&mut self, body: Vec<u8>) {
         let seq = self.first_kept.saturating_add(length(&self.kept));
         self.kept.push_back(body.clone());
-        if matches!(self.connection, Connection::Open { joined: true, .. }) {
+        if self.is_joined() {
             // What is lost here is sent again after the next join.
-            let _lost = self.put(&ToServer::Send { seq, body: Bytes(body) }).await;
+            self.put(&ToServer::Send { seq, body: Bytes(body) }).await;
         }
+    }
+
+    /// Whether the server is there, as far as is known.
+    pub(crate) fn is_joined(&self) -> bool {
+        matches!(self.connection, Connection::Open { joined: true, .. })
     }
 
     /// Whether the server holds every message.
@@ -198,32 +217,36 @@ impl Link {
     }
 
     /// Time passed: tries a connection that is quiet, gives up one that is dead.
-    pub(crate) async fn tick(&mut self) -> Option<News> {
+    pub(crate) async fn tick(&mut self) {
         let now = self.machine.monotonic();
         if !matches!(self.connection, Connection::Open { .. }) {
-            return None;
+            return;
         }
         if self.heard.until(now) >= GONE {
-            self.reconnect();
-            return Some(News::Lost);
-        }
-        if self.pinged.until(now) >= PING_EVERY {
+            self.lose();
+        } else if self.pinged.until(now) >= PING_EVERY {
             self.pinged = now;
-            return self.put(&ToServer::Ping).await;
+            self.put(&ToServer::Ping).await;
         }
-        None
     }
 
-    async fn put(&mut self, frame: &ToServer) -> Option<News> {
-        let Connection::Open { socket, .. } = &mut self.connection else { return None };
+    /// Says whether the frame went out.
+    async fn put(&mut self, frame: &ToServer) -> bool {
+        let Connection::Open { socket, .. } = &mut self.connection else { return false };
         let sent = match select(socket.send(encode(frame)), self.machine.sleep(WRITE)).await {
-            Either::Left((sent, _)) => sent,
-            Either::Right(((), _)) => Err(Unreachable),
+            Either::Left((sent, _)) => sent.is_ok(),
+            Either::Right(((), _)) => false,
         };
-        sent.is_err().then(|| {
-            self.reconnect();
-            News::Lost
-        })
+        if !sent {
+            self.lose();
+        }
+        sent
+    }
+
+    /// The connection is gone. Whoever finds it out, [`Link::wait`] is what tells.
+    fn lose(&mut self) {
+        self.lost = true;
+        self.reconnect();
     }
 
     fn reconnect(&mut self) {

@@ -353,7 +353,7 @@ impl Pairing<'_, '_> {
                         return Err(reason_of(&message).unwrap_or(ErrorCode::Malformed).into());
                     }
                 }
-                Happened::Tick => self.tick().await?,
+                Happened::Tick => self.link.tick().await,
             }
         }
     }
@@ -384,15 +384,8 @@ impl Pairing<'_, '_> {
                         return Ok(message);
                     }
                 }
-                Happened::Tick => self.tick().await?,
+                Happened::Tick => self.link.tick().await,
             }
-        }
-    }
-
-    async fn tick(&mut self) -> Result<(), DeviceError> {
-        match self.link.tick().await {
-            Some(news) => self.news(news).map(|_| ()),
-            None => Ok(()),
         }
     }
 

@@ -175,17 +175,24 @@ impl<'d> Running<'d> {
         }
     }
 
-    /// Starts what can be started.
+    /// Starts what can be started. While the server is away nothing is made: it would be in vain.
     fn work(&mut self) {
         let making = self.units.values().filter(|unit| unit.stage == Stage::Making).count();
-        for _ in making..MAKING {
+        let room = if self.link.is_joined() { MAKING.saturating_sub(making) } else { 0 };
+        for _ in 0..room {
             let Some(id) = self.queue.pop_front() else { break };
             let Some(unit) = self.units.get_mut(&id) else { continue };
             unit.stage = Stage::Making;
             let version = unit.planned.lent.by_key.then(|| std::rc::Rc::clone(&unit.planned.version));
             let salt = fresh_salt(&mut self.device.rng());
             let (device, session) = (self.device, self.session.session());
-            self.jobs.push(Box::pin(async move { Done::Shares(id, shares(device, session, id, salt, version).await) }));
+            let again = unit.tries > 0;
+            self.jobs.push(Box::pin(async move {
+                if again {
+                    device.machine.sleep(AGAIN).await;
+                }
+                Done::Shares(id, shares(device, session, id, salt, version).await)
+            }));
         }
         self.change();
     }
@@ -221,10 +228,8 @@ impl<'d> Running<'d> {
                     return Err(ErrorCode::SessionExpired);
                 }
                 self.ask_next(events);
-                match self.link.tick().await {
-                    Some(news) => self.news(news, events).await,
-                    None => Ok(()),
-                }
+                self.link.tick().await;
+                Ok(())
             }
         }
     }
@@ -313,8 +318,10 @@ impl<'d> Running<'d> {
         events: &mut dyn FnMut(Event),
     ) -> Result<(), ErrorCode> {
         let code = error.code().unwrap_or(ErrorCode::Internal);
+        let away = !self.link.is_joined();
         let Some(unit) = self.units.get_mut(&id) else { return Ok(()) };
-        unit.tries = unit.tries.saturating_add(1);
+        // While the server is away nothing is tried, so what failed meanwhile does not count.
+        unit.tries = if away { 1 } else { unit.tries.saturating_add(1) };
         // An upload whose answer was lost has arrived: the server keeps the first.
         if code == ErrorCode::Conflict && unit.tries > 1 {
             return self.ready(id, events).await;

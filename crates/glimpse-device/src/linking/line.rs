@@ -103,18 +103,8 @@ impl Talk<'_> {
                 // A stream has no one who could keep messages for it.
                 Happened::Closed => return Err(ErrorCode::PairingBroken.into()),
                 Happened::Tick => {
-                    let Line::Mailbox { link, .. } = &mut self.line else { continue };
-                    match link.tick().await {
-                        Some(News::Over(code)) => return Err(code.into()),
-                        Some(News::Lost) => (self.events)(Event::Connection { up: false }),
-                        Some(
-                            News::Joined { .. }
-                            | News::Message(_)
-                            | News::Peer { .. }
-                            | News::Receipt(_)
-                            | News::Crowded,
-                        )
-                        | None => {}
+                    if let Line::Mailbox { link, .. } = &mut self.line {
+                        link.tick().await;
                     }
                 }
             }

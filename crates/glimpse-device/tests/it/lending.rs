@@ -379,6 +379,67 @@ async fn a_session_survives_a_network_that_breaks_all_the_time() {
     assert_eq!(ending.unwrap().audit.unwrap().openings, 2);
 }
 
+/// Whether the user is told that the connection is there, or gone.
+async fn connection(user: &mut User) -> bool {
+    user.sees(|event| match event {
+        Event::Connection { up } => Some(up),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_connection_that_is_found_gone_while_something_is_sent_is_told() {
+    let world = World::start().await;
+    world.device("mara").await;
+    let (ground, meddling) = world.meddled("mara");
+    let device = Device::unlock(&ground, crate::world::PASSPHRASE).await.unwrap();
+    add(&device, "Letter", b"Dear reader").await;
+    meddling.deaf.set(true);
+    let (_, ()) = lend(&device, plan(&device, 600_000).await, async |mut user| {
+        let mut viewer = receiver(&world);
+        let units = pair(&mut user, &mut viewer).await;
+        assert_eq!(read(&mut viewer, units[0].0).await, b"Dear reader");
+        assert_eq!(user.opening().await, "Letter");
+        meddling.set_down(true);
+        user.does(Command::Refuse);
+        assert!(!connection(&mut user).await, "nobody listened in vain: what was sent did not go");
+        meddling.set_down(false);
+        assert!(connection(&mut user).await);
+        refused(&mut viewer).await;
+        user.does(Command::End);
+        assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_being_made_when_the_network_goes_is_made_when_it_is_back() {
+    let world = World::start().await;
+    world.device("mara").await;
+    let (ground, meddling) = world.meddled("mara");
+    let device = Device::unlock(&ground, crate::world::PASSPHRASE).await.unwrap();
+    add(&device, "Letter", b"Dear reader").await;
+    let (_, ()) = lend(&device, plan(&device, 600_000).await, async |mut user| {
+        let mut viewer = receiver(&world);
+        *meddling.fall.borrow_mut() = Some("/units/".to_owned());
+        let units = pair(&mut user, &mut viewer).await;
+        assert!(!connection(&mut user).await);
+        assert!(meddling.fall.borrow().is_none(), "control: it went while the record was being made");
+        meddling.set_down(false);
+        let failed = user.sees(|event| match event {
+            Event::Unavailable { code, .. } => Some(Some(code)),
+            Event::Ready(_) => Some(None),
+            _ => None,
+        });
+        assert_eq!(failed.await, None, "a person is told of no failure");
+        assert_eq!(read(&mut viewer, units[0].0).await, b"Dear reader");
+        user.does(Command::End);
+        assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn many_records_go_out_in_several_grants() {
     let world = World::start().await;

@@ -11,6 +11,7 @@ use glimpse_device::surroundings::Surroundings;
 use glimpse_device::transport::{Body, Request, Response, Socket, Transport, Unreachable};
 use glimpse_wire::UnixMillis;
 use glimpse_wire::mailbox::ToServer;
+use tokio::sync::watch;
 
 /// Answers a request in the server's place, which never sees it; nothing for one that goes on.
 type Swallow = Box<dyn FnMut(&Request) -> Option<Vec<u8>>>;
@@ -46,6 +47,12 @@ pub(crate) struct Meddling {
     pub(crate) lose_every: RefCell<Option<String>>,
     /// Cuts each socket after so many frames from the server.
     pub(crate) cut_after: Cell<Option<u32>>,
+    /// Takes the network down with the next request whose path has this in it.
+    pub(crate) fall: RefCell<Option<String>>,
+    /// Whether the network is down.
+    down: watch::Sender<bool>,
+    /// A socket that listens does not hear that the network is down; one that sends does.
+    pub(crate) deaf: Cell<bool>,
 }
 
 impl Meddling {
@@ -61,7 +68,15 @@ impl Meddling {
             lose: RefCell::default(),
             lose_every: RefCell::default(),
             cut_after: Cell::default(),
+            fall: RefCell::default(),
+            down: watch::Sender::new(false),
+            deaf: Cell::default(),
         })
+    }
+
+    /// Takes the network down, or brings it back.
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.send_replace(down);
     }
 }
 
@@ -77,7 +92,10 @@ impl Transport for Meddling {
             self.bodies.borrow_mut().push(bytes.clone());
         }
         self.requests.borrow_mut().push(format!("{method} {path}"));
-        if self.refuse.borrow().as_ref() == Some(&path) {
+        if self.fall.borrow_mut().take_if(|fatal| path.contains(fatal.as_str())).is_some() {
+            self.set_down(true);
+        }
+        if *self.down.borrow() || self.refuse.borrow().as_ref() == Some(&path) {
             return Box::pin(async { Err(Unreachable) });
         }
         let swallowed = self.swallow.borrow_mut().as_mut().and_then(|swallow| swallow(&request));
@@ -108,9 +126,13 @@ impl Transport for Meddling {
 
     fn connect<'a>(&'a self, path: &'a str) -> Local<'a, Result<Box<dyn Socket>, Unreachable>> {
         Box::pin(async move {
+            if *self.down.borrow() {
+                return Err(Unreachable);
+            }
             let inner = self.inner.connect(path).await?;
-            let socket: Box<dyn Socket> =
-                Box::new(Watched { inner, sent: Rc::clone(&self.sent), left: self.cut_after.get() });
+            let (sent, left) = (Rc::clone(&self.sent), self.cut_after.get());
+            let (down, deaf) = (self.down.subscribe(), self.deaf.get());
+            let socket: Box<dyn Socket> = Box::new(Watched { inner, sent, left, down, deaf });
             Ok(socket)
         })
     }
@@ -120,12 +142,17 @@ struct Watched {
     inner: Box<dyn Socket>,
     sent: Rc<RefCell<Vec<Vec<u8>>>>,
     left: Option<u32>,
+    down: watch::Receiver<bool>,
+    deaf: bool,
 }
 
 impl Socket for Watched {
     fn send(&mut self, frame: Vec<u8>) -> Local<'_, Result<(), Unreachable>> {
         if let Ok(ToServer::Send { body, .. }) = glimpse_wire::decode(&frame, 1 << 20) {
             self.sent.borrow_mut().push(body.0);
+        }
+        if *self.down.borrow() {
+            return Box::pin(async { Err(Unreachable) });
         }
         self.inner.send(frame)
     }
@@ -135,7 +162,10 @@ impl Socket for Watched {
             if self.left == Some(0) {
                 return None;
             }
-            let frame = self.inner.receive().await;
+            let frame = tokio::select! {
+                frame = self.inner.receive() => frame,
+                _gone = self.down.wait_for(|down| *down), if !self.deaf => None,
+            };
             self.left = self.left.map(|left| left.saturating_sub(1));
             frame
         })
