@@ -1,11 +1,10 @@
 //! The Glimpse browser client: the viewer, in a Worker, in wasm.
 //!
-//! [`clock`] says what time went by; [`model`] turns the viewer's state and what the person did into the snapshot that `www/` draws, and runs on
+//! [`model`] turns the viewer's state and what the person did into the snapshot that `www/` draws, and runs on
 //! any host; the pump (wasm only) moves bytes between the viewer, the network, the reader of opened records (the crate
 //! `glimpse-reader`, in an instance of its own) and the page; `www/` draws.
 #![forbid(unsafe_code)]
 
-pub mod clock;
 pub mod model;
 
 #[cfg(target_arch = "wasm32")]

@@ -23,7 +23,7 @@ use glimpse_wire::{ErrorCode, UnitId};
 use self::session::Session;
 use self::snapshot::{OverView, WaitView};
 
-/// Milliseconds by a clock that only goes forward: [`crate::clock::Clock`].
+/// Milliseconds by a clock that only goes forward: [`glimpse_core::Clock`].
 pub type Millis = u64;
 
 /// How long more a tap on "ask for more time" asks for, in minutes.

@@ -6,21 +6,21 @@ mod socket;
 
 use core::fmt;
 use core::pin::Pin;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_channel::mpsc::UnboundedSender;
 use getrandom::SysRng;
 use glimpse_content::limits::SHOWN;
-use glimpse_core::Monotonic;
 use glimpse_core::pairing::viewer::{Asking, Claims};
 use glimpse_core::session::viewer::Provenance;
 use glimpse_core::viewer::{Config, Content, Input, Output, Running, Stage, State, Step, Viewer};
+use glimpse_core::{Clock, Monotonic};
 use glimpse_wire::ids::SignatureBytes;
 use glimpse_wire::organisation::Asked;
 use glimpse_wire::pairing::Purpose;
 use glimpse_wire::record::Meta;
-use glimpse_wire::{ErrorCode, SessionId, UnitId};
+use glimpse_wire::{ErrorCode, SessionId, UnitId, UnixMillis};
 use js_sys::Function;
 use rand_core::UnwrapErr;
 use wasm_bindgen::prelude::*;
@@ -32,7 +32,6 @@ pub use glimpse_page::reading::Readers;
 use glimpse_page::reading::{Reading, Taken};
 use glimpse_page::report::Reporter;
 
-use crate::clock::Clock;
 use crate::model::{Command, Facts, Intent, Millis, Model, Status, Unit};
 
 /// The Worker's end of the page: `www/worker.js` makes one and feeds it.
@@ -420,18 +419,22 @@ fn listed(unit: UnitId, lent: &glimpse_core::session::viewer::Unit) -> Unit {
 
 thread_local! {
     /// The clock of this Worker; begins with the first look at it.
-    static CLOCK: Cell<Option<Clock>> = const { Cell::new(None) };
+    static CLOCK: RefCell<Clock> = RefCell::new(Clock::new(uptime(), wall()));
 }
 
 /// Milliseconds since the Worker started, sleep included, by a clock that only goes forward.
 fn now() -> Millis {
+    let (uptime, wall) = (uptime(), wall());
+    CLOCK.with_borrow_mut(|clock| clock.read(uptime, wall)).0
+}
+
+fn uptime() -> Millis {
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let monotonic = whole(scope.performance().map_or(0.0, |performance| performance.now()));
-    let wall = whole(js_sys::Date::now());
-    let mut clock = CLOCK.get().unwrap_or_else(|| Clock::new(monotonic, wall));
-    let elapsed = clock.elapsed(monotonic, wall);
-    CLOCK.set(Some(clock));
-    elapsed
+    whole(scope.performance().map_or(0.0, |performance| performance.now()))
+}
+
+fn wall() -> UnixMillis {
+    UnixMillis(whole(js_sys::Date::now()))
 }
 
 fn whole(millis: f64) -> Millis {

@@ -5,7 +5,7 @@
 //!
 //! Read [`code`] and [`pairing`] for the handshake, [`record`] for data at rest, [`session`] for data that is lent, and
 //! [`viewer`] for the one machine that the browser and `glimpse receive` both pump. What brings an account back when all its
-//! devices are gone is [`recovery`].
+//! devices are gone is [`recovery`]. [`Clock`] makes the time that all of them take out of a machine's two clocks.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,
@@ -22,6 +22,7 @@ mod aead;
 pub mod attempts;
 pub mod chain;
 pub mod channel;
+mod clock;
 pub mod code;
 mod derive;
 pub mod error;
@@ -42,27 +43,9 @@ pub mod vault;
 pub mod viewer;
 pub mod words;
 
+pub use clock::{Clock, Monotonic};
 pub use error::OpenError;
 pub use rand_core::CryptoRng;
-
-/// Milliseconds of a clock that never goes back and that nobody can set: the page's `performance.now()`, a machine's
-/// monotonic clock. Its zero means nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Monotonic(pub u64);
-
-impl Monotonic {
-    /// This time and `millis` more.
-    #[must_use]
-    pub const fn plus(self, millis: u64) -> Self {
-        Self(self.0.saturating_add(millis))
-    }
-
-    /// Milliseconds until `later`; zero when it has passed.
-    #[must_use]
-    pub const fn until(self, later: Self) -> u64 {
-        later.0.saturating_sub(self.0)
-    }
-}
 
 #[cfg(test)]
 mod known_answers;

@@ -14,7 +14,7 @@ pub trait Surroundings {
     /// The wall clock, which anyone may set.
     fn now(&self) -> UnixMillis;
 
-    /// The clock that never goes back.
+    /// The clock that never goes back and counts sleep: [`glimpse_core::Clock`], from readings of the machine's two.
     fn monotonic(&self) -> Monotonic;
 
     /// Done after so many milliseconds.

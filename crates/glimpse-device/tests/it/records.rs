@@ -354,7 +354,7 @@ async fn a_writer_with_a_card_adds_what_is_shown_as_its_own() {
     let device = world.device("mara").await;
     let card: ContactCard = device.card().to_string().parse().unwrap();
     let ground = world.ground("writer");
-    let writer = Writer::new(ground.transport, ground.machine, WriterKeys::generate(&mut rng()));
+    let writer = Writer::new(ground.transport, ground.machine, WriterKeys::generate(&mut SystemRng(&Machine::new())));
     let content = NewContent {
         meta: Meta { from: "Dr. Weber".to_owned(), ..meta("Result") },
         length: 4,
@@ -387,7 +387,11 @@ async fn a_writer_waits_for_a_device_that_was_seen_within_a_day() {
     let device = world.device("mara").await;
     let card = device.card();
     let hurried = Rc::new(Hurried::new(1));
-    let writer = Writer::new(world.ground("writer").transport, hurried.clone(), WriterKeys::generate(&mut rng()));
+    let writer = Writer::new(
+        world.ground("writer").transport,
+        hurried.clone(),
+        WriterKeys::generate(&mut SystemRng(&Machine::new())),
+    );
     hurried.offset.set(25 * 3_600_000);
     let stale = writer.write(&card, content_of(&mut &b"fine"[..], &mut |_| {})).await;
     assert!(matches!(stale, Err(DeviceError::StaleHead)), "{stale:?}");
@@ -397,9 +401,4 @@ async fn a_writer_waits_for_a_device_that_was_seen_within_a_day() {
 
 fn content_of<'c>(bytes: &'c mut &[u8], progress: &'c mut dyn FnMut(u64)) -> NewContent<'c> {
     content("Result", bytes, progress)
-}
-
-fn rng() -> SystemRng<'static> {
-    static MACHINE: std::sync::LazyLock<Machine> = std::sync::LazyLock::new(Machine::new);
-    SystemRng(&*MACHINE)
 }
