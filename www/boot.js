@@ -4,7 +4,7 @@ import { byId, fill, h, say } from "./dom.js";
 import { Engine } from "./engine.js";
 import { Stop, whyImportFailed } from "./pinned.js";
 import { Enter } from "./screens/enter.js";
-import { choose, chosen, has, preferred, t } from "./text.js";
+import { choose, chosen, has, preferred, speak, t } from "./text.js";
 
 /** @typedef {import("./engine.js").Intent} Intent */
 /** @typedef {import("./engine.js").Report} Report */
@@ -45,7 +45,7 @@ class Page {
     byId("facts-open").addEventListener("click", () => this.#openFacts());
     const language = /** @type {HTMLSelectElement} */ (byId("language"));
     language.addEventListener("change", async () => {
-      await choose(language.value);
+      await speak();
       this.#redraw();
     });
     addEventListener("pagehide", () => this.#wipe());

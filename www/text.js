@@ -1,8 +1,8 @@
 // Words, numbers and times in the reader's language. One catalogue a language, fetched when the language is chosen and
 // checked against the hash that the page pins.
 
-import { h } from "./dom.js";
-import { fetchPinned } from "./pinned.js";
+import { byId, h, say } from "./dom.js";
+import { fetchPinned, Stop } from "./pinned.js";
 
 /** @typedef {string | Record<string, string>} Entry A text, or one for each plural form of `{count}`. */
 
@@ -46,6 +46,21 @@ export async function choose(wish) {
   document.documentElement.dir = wish === "ar" ? "rtl" : "ltr";
   for (const element of document.querySelectorAll("[data-t]")) {
     element.textContent = t(element.getAttribute("data-t") ?? "");
+  }
+}
+
+/**
+ * Changes to the language that the page's field says. Where it cannot be had the page goes on in the one that is there: the field
+ * says so, and a voice why.
+ */
+export async function speak() {
+  const field = /** @type {HTMLSelectElement} */ (byId("language"));
+  try {
+    await choose(field.value);
+  } catch (error) {
+    field.value = language;
+    const key = `error.${error instanceof Stop ? error.code : "internal"}`;
+    say(byId("assertive"), `${t(key)} ${t(`${key}.next`)}`);
   }
 }
 

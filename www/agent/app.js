@@ -6,7 +6,7 @@ import { Stop } from "../pinned.js";
 import { Enter } from "../screens/enter.js";
 import { Session } from "../screens/session.js";
 import { Wait } from "../screens/wait.js";
-import { choose, chosen, has, preferred, t } from "../text.js";
+import { choose, chosen, has, preferred, speak, t } from "../text.js";
 import { Desk } from "./desk.js";
 import { Ledger } from "./ledger.js";
 import { askOutcome, askOutcomeAfter } from "./outcome.js";
@@ -77,7 +77,7 @@ export class Page {
     byId("stuck").remove();
     const language = /** @type {HTMLSelectElement} */ (byId("language"));
     language.addEventListener("change", async () => {
-      await choose(language.value);
+      await speak();
       this.#redraw();
     });
     byId("sign-out").addEventListener("click", () => this.#send({ type: "sign-out" }));
@@ -144,9 +144,9 @@ export class Page {
     this.#engine?.send({ type: "hand-over" });
   }
 
-  /** Another language, or other words for the fields. @param {string} [language] */
-  async renew(language) {
-    if (language) await choose(language);
+  /** In the language that the field says. */
+  async renew() {
+    await speak();
     this.#redraw();
   }
 

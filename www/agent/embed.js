@@ -81,7 +81,7 @@ class Frame {
     Object.assign(this.prefill, fields);
     if (language && languages().includes(language) && language !== chosen()) {
       /** @type {HTMLSelectElement} */ (byId("language")).value = language;
-      await this.#page.renew(language);
+      await this.#page.renew();
     }
     // What the agent typed stays.
     for (const name of /** @type {("case" | "reason")[]} */ (["case", "reason"])) {

@@ -4,7 +4,7 @@
 import { byId, fill, h, say } from "../dom.js";
 import { Engine } from "../engine.js";
 import { Stop, whyImportFailed } from "../pinned.js";
-import { choose, chosen, has, preferred, t } from "../text.js";
+import { choose, chosen, has, preferred, speak, t } from "../text.js";
 import { carryFor } from "./companion.js";
 import { Nav } from "./nav.js";
 import { hearWoken, isKept, keepForOffline } from "./offline.js";
@@ -71,7 +71,7 @@ class App {
     this.#nav = new Nav(byId("nav"), this.#send);
     const language = /** @type {HTMLSelectElement} */ (byId("language"));
     language.addEventListener("change", async () => {
-      await choose(language.value);
+      await speak();
       this.#kept = language.value;
       this.#send({ type: "language", language: language.value });
       this.#redraw();
@@ -175,7 +175,7 @@ class App {
       this.#kept = snapshot.language;
       if (snapshot.language && snapshot.language !== chosen()) {
         /** @type {HTMLSelectElement} */ (byId("language")).value = snapshot.language;
-        await choose(snapshot.language);
+        await speak();
         this.#redraw();
         if (this.#last !== snapshot) return;
       }

@@ -2,15 +2,17 @@
 //! 78 to 83, 87 and 88. What they cannot carry out (row 82) stands with what the viewer's page cannot.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use base64ct::{Base64, Encoding as _};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::phone::Phone;
 use e2e::program::dist;
-use e2e::proxy::{Answer, Proxy};
-use e2e::server::Server;
+use e2e::proxy::{Answer, Asked, Proxy, Tamper};
+use e2e::server::{Server, free_port};
 use e2e::wait::until;
 use serde_json::json;
 use sha2::{Digest as _, Sha384};
@@ -27,6 +29,7 @@ in_both!(
     t083_phone_watch_and_portal_cannot_be_framed_or_held_by_an_opener,
     t087_every_request_of_the_phone_goes_to_its_own_origin,
     t088_on_phone_watch_and_portal_eval_stays_blocked_and_wasm_needs_its_one_permission,
+    a_language_that_cannot_be_had_leaves_every_page_in_the_one_that_is_there,
 );
 
 /// The pages, and what can be seen on each when it has started.
@@ -123,7 +126,31 @@ async fn t079_no_worker_of_phone_watch_or_portal_starts_from_an_address(kind: Ki
         starts(&browser, &loose.url(), page).await?;
         assert_eq!(attempts(&browser, &ways).await?, ["ran"; 2], "control: without the policy they do, {}", page.0);
     }
+    // Where Trusted Types are not asked for, the policy's own list refuses it all the same. That of the phone has its service worker.
+    let start = "addEventListener('securitypolicyviolation', e => done(e.effectiveDirective), { once: true }); \
+        try { const w = new Worker(document.getElementById('worker').href); w.onerror = e => e.message && done('ran'); w.postMessage({}) } catch {}";
+    let (listed, open) = (untyped(&server, "").await?, untyped(&server, " 'self'").await?);
+    for page in PAGES.into_iter().skip(1) {
+        starts(&browser, &listed.url(), page).await?;
+        assert_eq!(browser.run_async(start).await?, "worker-src", "{}", page.0);
+        starts(&browser, &open.url(), page).await?;
+        assert_eq!(browser.run_async(start).await?, "ran", "control: one that the list has runs, {}", page.0);
+    }
     Ok(())
+}
+
+/// The same pages without Trusted Types, and with more in their list of Workers.
+async fn untyped(server: &Server, more: &'static str) -> Result<Proxy> {
+    altered(server, move |asked, mut answer| {
+        if is_page(asked) {
+            edit_policy(&mut answer, |policy| {
+                let policy = policy.replace("require-trusted-types-for 'script'", "");
+                policy.replace("worker-src blob:", &format!("worker-src blob:{more}"))
+            });
+        }
+        Some(answer)
+    })
+    .await
 }
 
 async fn t081_on_phone_watch_and_portal_strings_do_not_become_script(kind: Kind) -> Result<()> {
@@ -273,6 +300,65 @@ async fn t088_on_phone_watch_and_portal_eval_stays_blocked_and_wasm_needs_its_on
         assert_eq!(attempts(&browser, &[module]).await?, ["CompileError"], "that one word is what permits it");
         starts(&browser, &loose.url(), page).await?;
         assert_eq!(attempts(&browser, &evals).await?, ["ran"; 2], "control: without the policy eval runs");
+    }
+    Ok(())
+}
+
+/// Serves other German words while it is told to.
+#[derive(Default)]
+struct Words(AtomicBool);
+
+impl Tamper for Words {
+    fn answer(&self, asked: &Asked, mut answer: Answer) -> Option<Answer> {
+        if asked.path == "/device-sw.js" {
+            // It would keep those that there were.
+            return Some(Answer::own(StatusCode::NOT_FOUND, "text/plain", ""));
+        }
+        if asked.path.contains("/lang/") {
+            answer.headers.insert("cache-control", HeaderValue::from_static("no-store"));
+            if self.0.load(Ordering::SeqCst) && asked.path.contains("/de-") {
+                answer.body.push(b' ');
+            }
+        }
+        Some(answer)
+    }
+}
+
+async fn a_language_that_cannot_be_had_leaves_every_page_in_the_one_that_is_there(kind: Kind) -> Result<()> {
+    let port = free_port()?;
+    let server = Server::known_as(&[&format!("http://127.0.0.1:{port}")]).await?;
+    let words = Arc::new(Words::default());
+    let line = Proxy::start(port, &server.url(), Arc::<Words>::clone(&words)).await?;
+    let phone = Phone::with_account_in(kind, &line.url(), "Mara Lind").await?;
+    let browser = &phone.browser;
+    let speaks = async |language: &str| {
+        let said = "[document.documentElement.lang, document.getElementById('language').value]";
+        until(language, async || (browser.value(said).await.ok()? == json!([language, language])).then_some(())).await
+    };
+    browser.speak("de").await?;
+    phone.load("locked").await?;
+    speaks("de").await.context("control: the phone keeps its language")?;
+
+    words.0.store(true, Ordering::SeqCst);
+    phone.load("locked").await.context("a phone whose words do not come")?;
+    speaks("en").await?;
+    phone.unlock().await?;
+    for (path, seen) in [("/device", "#passphrase"), ("/", "[data-screen=enter] #code"), PAGES[2]] {
+        starts(browser, &line.url(), (path, seen)).await?;
+        let choose =
+            "const l = document.getElementById('language'); l.value = 'de'; l.dispatchEvent(new Event('change'))";
+        browser.run("document.getElementById('assertive').textContent = ''").await?;
+        browser.run(choose).await?;
+        until(&format!("{path} says why"), async || {
+            let told = browser.value("document.getElementById('assertive').textContent").await.ok()?;
+            told.as_str()?.starts_with("This page is not what its builder published.").then_some(())
+        })
+        .await?;
+        speaks("en").await?;
+        words.0.store(false, Ordering::SeqCst);
+        browser.speak("de").await.context("control: where it can be had it is spoken")?;
+        browser.speak("en").await?;
+        words.0.store(true, Ordering::SeqCst);
     }
     Ok(())
 }
