@@ -10,8 +10,18 @@ export const offered = "serviceWorker" in navigator;
 /** Whether this page would come back without a connection. */
 export const isKept = () => Boolean(navigator.serviceWorker?.controller);
 
-/** The registration of the service worker, once it is at work. @returns {Promise<ServiceWorkerRegistration>} */
-export const ready = () => navigator.serviceWorker.ready;
+/** How long a service worker may take to be at work, in milliseconds. The browser itself waits for ever for one that failed. */
+const PATIENCE = 20_000;
+
+/**
+ * The registration of the service worker, once it is at work; nothing where there is none.
+ * @returns {Promise<ServiceWorkerRegistration | undefined>}
+ */
+export async function ready() {
+  const begun = await registered();
+  if (!begun) return undefined;
+  return Promise.race([navigator.serviceWorker.ready, new Promise((done) => setTimeout(() => done(undefined), PATIENCE))]);
+}
 
 /** The same, if there is one by now. @returns {Promise<ServiceWorkerRegistration | undefined>} */
 export const registered = async () => navigator.serviceWorker?.getRegistration(SCOPE);

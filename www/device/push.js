@@ -13,13 +13,15 @@ export async function subscription() {
 }
 
 /**
- * Asks the person, and then the browser's push service. Nothing where either says no.
+ * Asks the person, and then the browser's push service. Null where either says no, nothing where no service worker is at work.
  * @param {string} key the server's, in base64url
- * @returns {Promise<PushSubscription | null>}
+ * @returns {Promise<PushSubscription | null | undefined>}
  */
 export async function subscribe(key) {
   if ((await Notification.requestPermission()) !== "granted") return null;
-  const { pushManager } = await ready();
+  const registration = await ready();
+  if (!registration) return undefined;
+  const { pushManager } = registration;
   const before = await pushManager.getSubscription();
   // One under another key is of no use any more, and in the way.
   if (before) await before.unsubscribe();

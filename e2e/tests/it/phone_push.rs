@@ -7,14 +7,17 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use e2e::browser::{Browser, Chromium};
 use e2e::device::{Device, Receiving};
 use e2e::devtools::{DevTools, Session};
 use e2e::phone::{PASSPHRASE, Phone, TERMINAL_PASSPHRASE};
-use e2e::server::Server;
+use e2e::proxy::{Answer, Asked, Proxy, Tamper};
+use e2e::server::{Server, free_port};
 use e2e::wait::until;
 use serde_json::{Value, json};
 
@@ -191,6 +194,38 @@ async fn tap(waker: &mut Waker) -> Result<()> {
         const event = new NotificationEvent('notificationclick', { notification }); \
         return dispatchEvent(event) })";
     waker.tools.evaluate(&worker, dispatch).await.map(drop)
+}
+
+/// The browser waits for ever for a service worker that failed.
+#[tokio::test]
+async fn where_no_service_worker_comes_the_person_is_told_that_nothing_wakes_this_browser() -> Result<()> {
+    let provider = Provider::start().await?;
+    let port = free_port()?;
+    let origins = format!("public_origins=http://127.0.0.1:{port}");
+    let settings = [provider.settings().await?, vec!["--set".to_owned(), origins]].concat();
+    let server = Server::with(&settings.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let line = Proxy::start(port, &server.url(), Arc::new(Workerless)).await?;
+    let browser = Chromium::start().await?;
+    browser.run_first(&stub(&Subscription::at(&provider)?)).await?;
+    let permit = json!({ "permissions": ["notifications"], "origin": line.url() });
+    browser.driver.cdp().send_raw("Browser.grantPermissions", permit).await?;
+    let phone = Phone::around(browser, &line.url()).await?;
+    phone.found(NAME).await?;
+    phone.go("more").await?;
+    phone.browser.tap("more-settings").await?;
+    phone.browser.shows("#push-begin").await?;
+    phone.browser.tap("push-begin").await?;
+    phone.browser.reads("This browser cannot be woken.").await
+}
+
+/// Has no service worker to give.
+struct Workerless;
+
+impl Tamper for Workerless {
+    fn answer(&self, asked: &Asked, answer: Answer) -> Option<Answer> {
+        let gone = || Answer::own(StatusCode::NOT_FOUND, "text/plain", "");
+        Some(if asked.path == "/device-sw.js" { gone() } else { answer })
+    }
 }
 
 #[tokio::test]

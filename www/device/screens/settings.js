@@ -97,7 +97,7 @@ export class Screen {
     begin.addEventListener("click", async () => {
       say(wrong, "");
       const made = await subscribe(key).catch(() => null);
-      if (!made) return say(wrong, t("set.push.refused"));
+      if (!made) return say(wrong, t(made === null ? "set.push.refused" : "set.push.not-here"));
       this.#send(told(made));
       await this.#drawPush(push);
     });
