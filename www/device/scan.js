@@ -22,6 +22,8 @@ export class Scanner {
   #stage = h("div", { class: "scan-stage", hidden: true });
   /** @type {MediaStream | null} */
   #stream = null;
+  /** Whether the browser is asked for a camera. */
+  #asking = false;
   /** @type {any} */
   #detector = null;
   element;
@@ -37,12 +39,17 @@ export class Scanner {
   }
 
   async #start() {
+    // Asked once at a time: a second stream would be nobody's to end.
+    if (this.#asking) return;
+    this.#asking = true;
     say(this.#told, "");
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { facingMode: "environment", width: { ideal: 1280 } } });
     } catch (error) {
       const name = error instanceof DOMException ? error.name : "";
       return say(this.#told, t(name === "NotAllowedError" ? "scan.forbidden" : "scan.none"));
+    } finally {
+      this.#asking = false;
     }
     this.#video.srcObject = this.#stream;
     this.#begin.hidden = true;
