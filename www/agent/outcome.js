@@ -19,7 +19,7 @@ function question(title, chosen, yes, no, done) {
     input.addEventListener("change", () => (how.hidden = result !== "handed-over"));
     return h("label", { class: "choice" }, input, " ", t(`agent.outcome.${result}`));
   };
-  const text = /** @type {HTMLInputElement} */ (h("input", { id: "outcome-text", type: "text", maxLength: 200, autocomplete: "off" }));
+  const text = /** @type {HTMLInputElement} */ (h("input", { id: "outcome-text", type: "text", maxLength: 200, autocomplete: "off", spellcheck: false }));
   const form = /** @type {HTMLFormElement} */ (
     h(
       "form",

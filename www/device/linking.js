@@ -238,7 +238,7 @@ class Adding {
 
 class Second {
   heading = heading("link.second.title");
-  #proposal = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "link-proposal", rows: 4, readOnly: true, dir: "ltr", translate: false }));
+  #proposal = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "link-proposal", rows: 4, readOnly: true, autocomplete: "off", spellcheck: false, dir: "ltr", translate: false }));
   #signed = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "link-signed", rows: 4, dir: "ltr", autocomplete: "off", spellcheck: false, autocapitalize: "off" }));
   parts;
 

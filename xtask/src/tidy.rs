@@ -127,6 +127,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("no switch makes another build than the tested one", secrets::switches),
     ("www draws and decides nothing", page::drawing_only),
     ("the page asks nobody else", page::own_origin),
+    ("no field is left to a browser's autofill or spelling", page::fields),
     ("crates forbid unsafe code", house::unsafe_code),
     ("default members and features", house::manifests),
     ("no test is left out or sleeps", house::honest_tests),

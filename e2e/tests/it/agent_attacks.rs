@@ -381,10 +381,20 @@ async fn t095_no_field_of_the_portal_is_filled_in_checked_or_translated_by_the_b
         "['case', 'reason'].map(id => document.getElementById(id)).map(f => [f.autocomplete, f.spellcheck, f.type])";
     assert_eq!(browser.value(fields).await?, json!([["off", false, "text"], ["off", false, "text"]]));
     assert_eq!(browser.value(HELPED).await?, json!([]), "at the desk");
-    let _lending = desk.lend(CASE, REASON, &[]).await?;
+    let mut lending = desk.lend(CASE, REASON, &[]).await?;
     assert_eq!(browser.value(HELPED).await?, json!([]), "in a session");
     let code = "(c => [c.getAttribute('autocomplete'), c.spellcheck, c.translate])(document.getElementById('code'))";
     assert_eq!(browser.value(code).await?, json!(["one-time-code", false, false]));
+    let asks = async |seen: &str| -> Result<()> {
+        browser.shows(seen).await?;
+        assert_eq!(browser.value(HELPED).await?, json!([]), "where it is asked what came of it");
+        assert_eq!(browser.value("document.getElementById('outcome-text').type").await?, json!("text"), "control");
+        Ok(())
+    };
+    browser.run("document.getElementById('end').click()").await?;
+    asks("dialog.outcome #outcome-text").await?;
+    lending.end().await?;
+    asks(".outcome.after #outcome-text").await?;
     // Control: one that is left to the browser is found.
     browser.run("document.getElementById('main').append(document.createElement('textarea'))").await?;
     assert_eq!(browser.value(HELPED).await?, json!([""]));

@@ -103,7 +103,7 @@ export class Screen {
   #drawWaiting(waiting) {
     this.#waiting.hidden = !waiting;
     if (!waiting) return fill(this.#waiting);
-    const proposal = h("textarea", { id: "org-proposal", rows: 4, readOnly: true, dir: "ltr", translate: false, value: waiting.proposal });
+    const proposal = h("textarea", { id: "org-proposal", rows: 4, readOnly: true, autocomplete: "off", spellcheck: false, dir: "ltr", translate: false, value: waiting.proposal });
     const signed = /** @type {HTMLTextAreaElement} */ (h("textarea", { id: "org-signed", rows: 4, dir: "ltr", autocomplete: "off", spellcheck: false, autocapitalize: "off" }));
     const go = button("org-complete", "primary wide", "link.second.go", () => (signed.value.trim() ? this.#act("complete", { signed: signed.value }) : signed.focus()));
     const changes = [...waiting.pinned.map((/** @type {string} */ name) => t("org.waiting.pin", { name })), ...waiting.unpinned.map((/** @type {string} */ name) => t("org.waiting.unpin", { name }))];

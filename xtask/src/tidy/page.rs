@@ -88,6 +88,44 @@ pub(super) fn own_origin(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
+/// Fields that people write in say what a browser is to do with them: it fills in what it has stored, and sends what it checks.
+/// A file's own `field` that takes more says one half of it, and whoever calls that the other.
+pub(super) fn fields(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut miss = |path: &str, text: &str, from: usize, word: &str| {
+        let line = text.get(..from).map_or(0, |before| before.lines().count());
+        problems.push(Problem::new(format!("{path}:{line}"), format!("a field without `{word}`")));
+    };
+    for (path, text) in tree.below("www/", ".js") {
+        let takes_all = text.contains("const field = ");
+        for begin in ["h(\"input\", {", "h(\"textarea\", {", "field(\"", "field(`"] {
+            let called = begin.starts_with("field");
+            for (from, _) in text.match_indices(begin).filter(|_| !called || !takes_all) {
+                let rest = text.get(from..).unwrap_or_default();
+                let said = rest.split_once(if called { ");" } else { "})" }).map_or(rest, |(said, _)| said);
+                if ["checkbox", "radio", "file"].iter().any(|kind| said.contains(&format!("type: \"{kind}\""))) {
+                    continue;
+                }
+                if !said.contains("autocomplete: ") && (called || !said.contains("...more")) {
+                    miss(path, text, from, "autocomplete");
+                }
+                if !called && !said.contains("spellcheck: false") {
+                    miss(path, text, from, "spellcheck: false");
+                }
+            }
+        }
+    }
+    for (path, text) in tree.below("www/", ".html").chain(tree.below("index.html", "")) {
+        for (from, _) in ["<input", "<textarea"].iter().flat_map(|tag| text.match_indices(tag)) {
+            let said = text.get(from..).and_then(|rest| rest.split_once('>')).map_or("", |(said, _)| said);
+            for word in ["autocomplete=", "spellcheck=\"false\""].into_iter().filter(|word| !said.contains(word)) {
+                miss(path, text, from, word);
+            }
+        }
+    }
+    problems
+}
+
 /// What wasm-bindgen generated needs no `unsafe-eval`, and no file of ours slipped through unpinned.
 pub(super) fn built(dist: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -128,6 +166,31 @@ mod tests {
             drawing_only(&tree(&[("www/a.js", fine), ("index.html", "<p title=\"later on\" class=\"a\">")])),
             []
         );
+    }
+
+    #[test]
+    fn t095_a_field_that_is_left_to_the_browser_is_found() {
+        let found = |path: &str, text: &str| fields(&tree(&[(path, text)])).len();
+        for (bad, times) in [
+            (r#"const text = (h("input", { id: "a", type: "text" }));"#, 2),
+            (r#"const text = (h("input", { id: "a", autocomplete: "off" }));"#, 1),
+            (r#"const text = (h("textarea", { rows: 3, spellcheck: false }));"#, 1),
+            (r#"const name = field("name", "text", "a.label", { maxLength: 60 });"#, 1),
+            (r#"const part = field(`part-${each}`, "number", label);"#, 1),
+            (r#"function field(id, more) { return h("input", { id, ...more }); }"#, 1),
+        ] {
+            assert_eq!(found("www/a.js", bad), times, "{bad}");
+        }
+        assert_eq!(found("index.html", "<p>\n<input id=\"code\"\n autocomplete=\"off\">"), 1);
+        for fine in [
+            r#"const name = field("name", "text", "a.label", { autocomplete: "off" });"#,
+            r#"function field(id, more) { return h("input", { id, spellcheck: false, ...more }); }"#,
+            r#"h("input", { type: "radio", name }), h("input", { id, type: "checkbox" })"#,
+            r#"const field = (id, more) => h("input", { id, autocomplete: "off", spellcheck: false, ...more }); field("case", { maxLength: 9 });"#,
+        ] {
+            assert_eq!(found("www/a.js", fine), 0, "{fine}");
+        }
+        assert_eq!(found("www/a.html", "<input id=\"code\" autocomplete=\"off\" spellcheck=\"false\">"), 0);
     }
 
     #[test]
