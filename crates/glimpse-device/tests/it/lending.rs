@@ -313,7 +313,10 @@ async fn t035_whoever_asks_without_end_is_heard_once() {
         for minutes in 51..=100 {
             viewer.input(Input::AskTime(minutes)).await;
         }
-        refused(&mut viewer).await;
+        tokio::select! {
+            () = refused(&mut viewer) => {}
+            heard = user.sees(asks) => panic!("{heard:?} was heard right after a no"),
+        }
         user.does(Command::End);
         assert_eq!(until_end(&mut viewer).await, ErrorCode::SessionEnded);
         let mut more = 0;
