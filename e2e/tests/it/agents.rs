@@ -294,6 +294,10 @@ async fn an_enrolment_link_enrols_one_browser_once(kind: Kind) -> Result<()> {
     desk.portal.sign_in("ready").await
 }
 
+/// Counts Workers that the page ends.
+const COUNT_ENDED: &str = "window.endedWorkers = 0; const end = Worker.prototype.terminate; \
+    Worker.prototype.terminate = function () { window.endedWorkers += 1; return end.call(this) }";
+
 async fn t066_back_to_the_portal_shows_nothing(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
     with_record(&desk).await?;
@@ -302,6 +306,7 @@ async fn t066_back_to_the_portal_shows_nothing(kind: Kind) -> Result<()> {
     read(browser).await?;
     let warned = "const e = new Event('beforeunload', { cancelable: true }); return !dispatchEvent(e)";
     assert_eq!(browser.run(warned).await?, json!(true), "the page warns before it is left");
+    browser.run_first(COUNT_ENDED).await?;
     leave_and_come_back(browser, &format!("{}/watch", desk.url())).await?;
     portal.stage("signed-out").await?;
     holds_nothing(browser, &lending.code).await?;
@@ -309,8 +314,10 @@ async fn t066_back_to_the_portal_shows_nothing(kind: Kind) -> Result<()> {
     portal.sign_in("ready").await?;
     portal.look(CASE, REASON).await?;
     assert!(browser.text().await?.contains(CASE), "control: it is there until the page is left");
+    assert_eq!(browser.value("window.endedWorkers").await?, json!(0), "control: desk and viewer have their Workers");
     browser.run("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))").await?;
     assert_eq!(browser.text().await?.trim(), "");
+    assert_eq!(browser.value("window.endedWorkers").await?, json!(2), "and neither is kept");
     browser.run("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))").await?;
     portal.stage("signed-out").await?;
     holds_nothing(browser, &lending.code).await

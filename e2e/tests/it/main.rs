@@ -22,6 +22,7 @@ mod agents;
 mod altered;
 mod bad_input;
 mod blindness;
+mod breaking;
 mod carrier;
 mod channel;
 mod crashes;
