@@ -1,17 +1,25 @@
-//! A hundred devices that ask to come into the account of one phone: row 35.
+//! A hundred devices that ask to come into the account of one phone, and others at the code of a look: row 35.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use axum::http::StatusCode;
-use e2e::browser::{Browser, Kind};
+use e2e::browser::{Browser, Chromium, Kind};
 use e2e::device::{Device, Lending, field};
 use e2e::phone::Phone;
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::{Value, json};
 
-in_both!(t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_a_longer_code);
+use crate::agents::{self, CASE, REASON, with_record};
+use crate::phone::{SECRET, TITLE};
+use crate::phone_agents::{code_for_agent, unlock, with_phone};
+
+in_both!(
+    t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_a_longer_code,
+    t035_somebody_else_at_the_code_of_a_look_is_told_of_above_the_question,
+    t035_somebody_else_at_the_code_of_an_agent_is_told_of_above_the_question,
+);
 
 pub(crate) const FLOOD: usize = 100;
 /// So that it is the code that stops them, and not their one address.
@@ -131,4 +139,47 @@ async fn t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_
     .await?;
     assert_eq!(questions(&phone).await?, json!(2));
     Ok(())
+}
+
+/// What the phone page says above a question of somebody else who tried its code.
+const WARNED: &str = "document.getElementById('crowded').checkVisibility()";
+const TOLD: &str = "Somebody else tried this code and was refused.";
+
+async fn t035_somebody_else_at_the_code_of_a_look_is_told_of_above_the_question(kind: Kind) -> Result<()> {
+    let server = Server::start().await?;
+    let phone = Phone::with_account_in(kind, &server.url(), "Mara Lind").await?;
+    phone.add(TITLE, SECRET).await?;
+    let viewer = Chromium::start().await?;
+    let code = phone.lend(&[TITLE]).await?;
+    viewer.go(&server.url()).await?;
+    viewer.type_code(&code).await?;
+    let words = viewer.words().await?;
+    phone.pairs().await?;
+    assert_eq!(phone.browser.value(WARNED).await?, json!(false), "control: nobody else has tried it");
+    let digits: String = code.chars().filter(char::is_ascii_digit).collect();
+    let nameplate = digits.get(..digits.len() - 7).context("a code")?;
+    assert_eq!(claims(&server, nameplate, "view", 1).await?, BTreeMap::from([(StatusCode::CONFLICT, 1)]));
+    phone.browser.reads(TOLD).await?;
+    // Control: the question is the first one's, and can be answered.
+    phone.pick(&words).await?;
+    viewer.screen("session").await
+}
+
+async fn t035_somebody_else_at_the_code_of_an_agent_is_told_of_above_the_question(kind: Kind) -> Result<()> {
+    let (desk, phone) = with_phone(kind, Browser::start(kind)).await?;
+    with_record(&desk).await?;
+    unlock(&phone).await?;
+    let other = desk.another(Kind::Chromium, "Noor Haddad").await?;
+    desk.portal.look(CASE, REASON).await?;
+    other.look("case-1", "to see as well").await?;
+    let code = code_for_agent(&phone, &[agents::TITLE]).await?;
+    desk.portal.browser.type_code(&code).await?;
+    phone.browser.shows("#approve-agent").await?;
+    assert_eq!(phone.browser.value(WARNED).await?, json!(false), "control: nobody else has tried it");
+    other.browser.type_code(&code).await?;
+    other.stage("ready").await?;
+    phone.browser.reads(TOLD).await?;
+    // Control: the question is the first one's, and can be answered.
+    phone.browser.tap("approve-agent").await?;
+    desk.portal.browser.screen("session").await
 }
