@@ -290,7 +290,7 @@ async fn t083_a_frame_that_is_covered_tiny_or_cut_off_sends_nothing(kind: Kind) 
         ways.push(("cut off", "position: fixed; top: 0; left: 0; width: 400px; height: 60px; overflow: hidden"));
         ways.push(("nearly clear", "opacity: 0.01"));
     }
-    for (name, style) in ways {
+    let refused = async |name: &str, style: &str, press: &str| -> Result<()> {
         with_style(style).await?;
         browser.run("document.documentElement.dataset.reason = ''").await?;
         browser.run(press).await?;
@@ -298,24 +298,49 @@ async fn t083_a_frame_that_is_covered_tiny_or_cut_off_sends_nothing(kind: Kind) 
             let reason = browser.value("document.documentElement.dataset.reason").await.ok()?;
             (reason == "agent.embed.unseen").then_some(())
         })
-        .await?;
+        .await
+    };
+    for (name, style) in &ways {
+        refused(name, style, press).await?;
         console.portal.stage("ready").await?;
         console.tells("error: frame-unseen").await?;
     }
     with_style("").await?;
     browser.run(press).await?;
-    browser.screen("enter").await.context("control: in sight it goes on")
+    browser.screen("enter").await.context("control: in sight it goes on")?;
+    // Nor does a code go out, which is asked for in its turn.
+    with_record(&console).await?;
+    let lending = console.place.device.lend(&["--agent", "--everything"]).await?;
+    browser.write("code", &lending.code).await?;
+    let press = "const c = document.getElementById('code'); c.focus({ preventScroll: true }); c.form.requestSubmit()";
+    let claims = || console.place.line.exchanges().iter().filter(|(asked, _)| asked.path == "/v1/claims").count();
+    for (name, style) in &ways {
+        refused(name, style, press).await?;
+        console.tells("error: frame-unseen").await?;
+        assert_eq!(claims(), 0, "{name}");
+    }
+    with_style("").await?;
+    browser.run(press).await?;
+    browser.words().await.context("control: in sight it goes on")?;
+    assert_eq!(claims(), 1, "control");
+    Ok(())
 }
 
 async fn t083_forged_messages_do_nothing(kind: Kind) -> Result<()> {
-    // A page of the console's own origin, in a frame beside the portal's.
-    let sibling = "<!doctype html><title>beside</title><script>addEventListener('message', ({ data }) => \
+    // A page of the console's own origin, in a frame beside the portal's; it says when it has said something.
+    let sibling = "<!doctype html><title>beside</title><script>addEventListener('message', ({ data }) => { \
          (data.to === 'frame' ? parent.document.querySelector('glimpse-agent').shadowRoot.querySelector('iframe').contentWindow : parent)\
-         .postMessage(data.what, '*'))</script>";
+         .postMessage(data.what, '*'); parent.postMessage('said', '*') })</script>";
     let console = Console::open(kind, &[], &[("/sibling.html", sibling)]).await?;
     console.sign_in().await?;
     let browser = console.browser();
     let before = browser.value(FIELDS).await?;
+    // A console that hears an answer says its own again: what stood in a field in between counts as well.
+    let watch = "window.written = []; const own = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value'); \
+         for (const id of ['case', 'reason']) Object.defineProperty(document.getElementById(id), 'value', \
+           { get() { return own.get.call(this) }, set(text) { written.push(text); own.set.call(this, text) } })";
+    browser.run(watch).await?;
+    let written = "window.written.filter(text => text.includes('forged') || text === 'from beside')";
     console.outside().await?;
     let logged = console.log().await?;
     browser
@@ -333,7 +358,9 @@ async fn t083_forged_messages_do_nothing(kind: Kind) -> Result<()> {
     browser.run(&format!("{element} for (const what of {forged}) frame.postMessage(what, to)")).await?;
     // Right in all but who says it: a frame beside, of the console's own origin.
     let right = "{ glimpse: 1, type: 'configure', case: 'from beside' }";
-    browser.run(&format!("{element} beside.postMessage({{ to: 'frame', what: {right} }}, '*')")).await?;
+    let say =
+        format!("{element} addEventListener('message', ({{ data }}) => data === 'said' && done(), {{ once: true }});");
+    browser.run_async(&format!("{say} beside.postMessage({{ to: 'frame', what: {right} }}, '*')")).await?;
     // To the element: by the page itself, and by the frame beside.
     let events = "[{ glimpse: 1, type: 'session-started' }, { glimpse: 1, type: 'session-ended', code: 'declined' }, { glimpse: 1, type: 'resize', height: 1999 }]";
     browser
@@ -353,6 +380,7 @@ async fn t083_forged_messages_do_nothing(kind: Kind) -> Result<()> {
     assert_ne!(height, "1999px");
     console.inside().await?;
     assert_eq!(browser.value(FIELDS).await?, before);
+    assert_eq!(browser.value(written).await?, json!([]), "nor was it in between");
     console.portal.stage("ready").await?;
 
     // Control: the console itself, with the same words, is heard.
@@ -363,6 +391,7 @@ async fn t083_forged_messages_do_nothing(kind: Kind) -> Result<()> {
         (browser.value("document.getElementById('case').value").await.ok()? == "from beside").then_some(())
     })
     .await?;
+    assert_eq!(browser.value(written).await?, json!(["from beside"]), "control: that it was written is seen");
     // Of a version that it does not know it says so.
     console.outside().await?;
     browser.run(&format!("{element} frame.postMessage({{ glimpse: 2, type: 'hello' }}, to)")).await?;

@@ -1,5 +1,5 @@
-//! Ways out of the portal's frame and of the window beside it: row 82, with every way that is known of a page, and rows 90 and 95 for
-//! the window.
+//! Ways out of the portal's frame and of the window beside it: row 82, with every way that is known of a page, and rows 62, 90 and 95
+//! for the window.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,7 @@ use crate::exfiltration::{Outside, Stop, WATCH, names, of_page, reported, try_pa
 use crate::phone_attacks::HELPED;
 
 in_both!(
+    t062_a_console_that_has_not_said_who_it_is_is_handed_nothing,
     t082_a_frame_reaches_nobody_but_its_server,
     t082_nor_does_the_window_that_signs_in_for_it,
     t090_the_window_that_signs_in_keeps_and_asks_for_nothing_to_be_filled_in,
@@ -68,4 +69,26 @@ async fn t090_the_window_that_signs_in_keeps_and_asks_for_nothing_to_be_filled_i
     browser.run("document.getElementById('main').append(document.createElement('textarea'))").await?;
     assert_ne!(browser.value(HELPED).await?, Value::Array(Vec::new()), "control");
     Ok(())
+}
+
+/// The window says for which console the agent signs in: for one that has said nothing it could not.
+async fn t062_a_console_that_has_not_said_who_it_is_is_handed_nothing(kind: Kind) -> Result<()> {
+    let silent = "<!doctype html><title>silent</title><iframe width=400 height=600 src=\"https://glimpse.example/agent/embed\"></iframe>";
+    let console = Console::open(kind, &[], &[("/silent.html", silent)]).await?;
+    let (browser, portal) = (console.browser(), &console.portal);
+    console.outside().await?;
+    browser.go(&format!("{}/silent.html", console.host.url())).await?;
+    browser.driver.enter_frame(0).await?;
+    portal.go_on().await?;
+    console.other_window().await?;
+    portal.stage("signed-out").await?;
+    portal.go_on().await?;
+    portal.stage("ready").await.context("the agent is signed in, in that window alone")?;
+    browser.reads("opened by no frame of Glimpse").await?;
+    browser.run("close()").await?;
+    console.outside().await?;
+    console.alone().await?;
+    // Control: for one that has said who it is the window goes by itself.
+    browser.go(&console.host.url()).await?;
+    console.sign_in().await
 }
