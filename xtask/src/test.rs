@@ -20,8 +20,9 @@ const OF_PYTHON: &str = "in_python";
 const WITH_AXE: &str = "with_axe";
 /// The same of those that need the compiler of TypeScript.
 const WITH_TSC: &str = "with_tsc";
+/// The same of those that need an identity provider: others say `what_a_provider`.
+const AT_PROVIDER: &str = "_at_a_provider";
 /// The same of those in Firefox.
-const AT_PROVIDER: &str = "at_a_provider";
 const OF_FIREFOX: &str = "firefox::";
 
 /// One phase that ran.
@@ -117,8 +118,13 @@ fn native(root: &Path) -> Result<Outcome> {
     for (variable, tool, name, what) in [
         ("GLIMPSE_PYTHON", python, OF_PYTHON, "the tests against the independent peers in Python, which is not there"),
         ("GLIMPSE_AXE", axe, WITH_AXE, "the look of axe-core at the phone page, which cannot be fetched"),
-        ("GLIMPSE_PROVIDER", provider, AT_PROVIDER, "signing in at an identity provider, which cannot be fetched"),
-        ("GLIMPSE_TSC", tsc, WITH_TSC, "the types of the npm packages, whose compiler cannot be fetched"),
+        (
+            "GLIMPSE_PROVIDER",
+            provider,
+            AT_PROVIDER,
+            "signing in at an identity provider, which cannot be fetched or run",
+        ),
+        ("GLIMPSE_TSC", tsc, WITH_TSC, "the types of the npm packages, whose compiler cannot be fetched or run"),
     ] {
         match tool {
             Some(tool) => {

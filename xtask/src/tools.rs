@@ -155,7 +155,7 @@ fn fetch_axe(root: &Path) -> Result<PathBuf> {
 /// What checks the types of the npm packages, by the hash of its whole package.
 const TYPESCRIPT: (&str, &str) = ("5.9.3", "O9CDGNyTPMln2kyC60jh5oQcNoGE24DR0ZQ2+ZEKWm1vhAYNh0tIvNffBgwv2v5f");
 
-/// The compiler of TypeScript, fetched once from the npm registry. Without npm this is a loud line, and an error in CI.
+/// The compiler of TypeScript, fetched once from the npm registry. Without node or npm this is a loud line, and an error in CI.
 pub(crate) fn typescript(root: &Path) -> Result<Option<PathBuf>> {
     or_warn(fetch_typescript(root))
 }
@@ -186,12 +186,13 @@ fn fetch_typescript(root: &Path) -> Result<PathBuf> {
 const PROVIDER: &str = "e2e/provider";
 
 /// The script of the identity provider, ready to run: what it needs comes from the npm registry, each package of the bytes in
-/// its `package-lock.json`, and runs nothing while it is installed. Without npm this is a loud line, and an error in CI.
+/// its `package-lock.json`, and runs nothing while it is installed. Without node or npm this is a loud line, and an error in CI.
 pub(crate) fn provider(root: &Path) -> Result<Option<PathBuf>> {
     or_warn(install_provider(root))
 }
 
 fn install_provider(root: &Path) -> Result<PathBuf> {
+    find("node").context("node is not installed, and runs the tests' identity provider")?;
     let (from, folder) = (root.join(PROVIDER), root.join("target/tools/provider"));
     fs::create_dir_all(&folder)?;
     let changed = |name: &str| -> Result<bool> {
