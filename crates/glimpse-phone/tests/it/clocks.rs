@@ -12,7 +12,7 @@ use glimpse_wire::{ErrorCode, UnixMillis};
 use serde_json::json;
 
 use crate::lending::{ended, read, session, viewer, words};
-use crate::world::{Hand, PASSPHRASE, World, on_one_thread, row};
+use crate::world::{Hand, World, on_one_thread, row};
 
 const DAY: i64 = 86_400_000;
 
@@ -55,8 +55,7 @@ pub(crate) async fn unlocked(world: &World, name: &str) -> (Hand, Rc<Moved>, Str
     let clock = Rc::new(Moved { machine: Machine::new(), wall: Cell::new(0), ahead: Cell::new(0) });
     let machine: Rc<dyn Surroundings> = clock.clone();
     let hand = Hand::on(Ground { machine, ..world.ground(name) });
-    hand.screen("locked").await;
-    hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+    hand.unlocks().await;
     hand.until(|shown| shown["fresh"] == true && shown["busy"].is_null() && row(shown, "Letter").is_some()).await;
     (hand, clock, record)
 }

@@ -11,7 +11,7 @@ use glimpse_wire::{RecordId, UnixMillis};
 use serde_json::{Value, json};
 
 use crate::family::{beside, linked};
-use crate::world::{Hand, PASSPHRASE, World, on_one_thread, row};
+use crate::world::{Hand, World, on_one_thread, row};
 
 /// A writer of a new key writes to the account.
 async fn write(world: &World, device: &Device, from: &str, title: &str, bytes: &[u8]) -> RecordId {
@@ -109,8 +109,7 @@ async fn one_that_is_approved_stays_one_that_is_rejected_goes_and_another_device
         assert_eq!(waits(&hand, 0).await["list"]["total"], 1);
 
         let tablet = world.phone("Tablet");
-        tablet.screen("locked").await;
-        tablet.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+        tablet.unlocks().await;
         let seen = tablet.until(|shown| shown["fresh"] == true && shown["list"]["total"] == 1).await;
         assert_eq!(of(&seen, "Result")["approved"], true);
         // What the owner's own is, is nobody's to decide about.

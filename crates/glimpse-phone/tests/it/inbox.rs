@@ -7,7 +7,7 @@ use glimpse_wire::account::Head;
 use serde_json::{Value, json};
 
 use crate::family::{beside, copy_folder, linked};
-use crate::world::{Hand, PASSPHRASE, World, on_one_thread};
+use crate::world::{Hand, World, on_one_thread};
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
@@ -109,9 +109,7 @@ async fn links_that_the_server_lost_are_given_back() {
     drop(hand);
     on_one_thread(async {
         let hand = world.phone("mara");
-        hand.screen("locked").await;
-        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
-        hand.screen("records").await;
+        hand.unlocks().await;
         alarm(&hand, "rolled-back").await;
         settled(&hand, "give-back").await;
     })
@@ -128,8 +126,7 @@ async fn a_list_that_is_not_what_was_signed_stops_writing_until_its_owner_takes_
     world.server.resume().await.unwrap();
     on_one_thread(async {
         let hand = world.phone("mara");
-        hand.screen("locked").await;
-        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+        hand.unlocks().await;
         hand.until(|shown| shown["fresh"] == true).await;
         hand.adds("Letter", b"Dear reader").await;
         hand.until(|shown| shown["fresh"] == true && shown["busy"].is_null()).await;
@@ -141,9 +138,7 @@ async fn a_list_that_is_not_what_was_signed_stops_writing_until_its_owner_takes_
     world.server.resume().await.unwrap();
     on_one_thread(async {
         let hand = world.phone("mara");
-        hand.screen("locked").await;
-        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
-        hand.screen("records").await;
+        hand.unlocks().await;
         let shown = alarm(&hand, "log-broken").await;
         assert_eq!(shown["inbox"]["shown"]["alarms"][0]["log"][0]["word"], "checkpoint-rolled-back");
         settled(&hand, "accept-records").await;
@@ -164,9 +159,7 @@ async fn t025_of_two_logs_the_owner_says_which_one_counts() {
         tablet.meet_head(&other, phone.keys().id()).await.unwrap_err();
         drop(tablet);
         let hand = world.phone("Tablet");
-        hand.screen("locked").await;
-        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
-        hand.screen("records").await;
+        hand.unlocks().await;
         let shown = alarm(&hand, "forked").await;
         let forked = &shown["inbox"]["shown"]["alarms"][0];
         assert_eq!(forked["theirs"]["hash"], Hash([7; 32]).to_string());
@@ -188,9 +181,7 @@ async fn a_device_that_was_put_back_from_a_copy_goes_on_when_its_owner_says_so()
             beside(&world, "mara").await.sync().await.unwrap();
         }
         let hand = world.phone("copy");
-        hand.screen("locked").await;
-        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
-        hand.screen("records").await;
+        hand.unlocks().await;
         alarm(&hand, "doubled").await;
         settled(&hand, "use-copy").await;
     })

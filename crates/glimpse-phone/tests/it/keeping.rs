@@ -104,14 +104,13 @@ async fn founded(world: &World) -> (Hand, Rc<Still>) {
     let clock = Still::new();
     let machine: Rc<dyn Surroundings> = clock.clone();
     let hand = Hand::on(Ground { machine, ..world.ground("mara") });
-    hand.screen("locked").await;
     unlock(&hand).await;
     (hand, clock)
 }
 
 async fn unlock(hand: &Hand) {
-    hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
-    hand.until(|shown| shown["screen"] == "records" && shown["fresh"] == true && shown["busy"].is_null()).await;
+    hand.unlocks().await;
+    hand.until(|shown| shown["fresh"] == true && shown["busy"].is_null()).await;
 }
 
 fn screen(hand: &Hand) -> String {
@@ -254,8 +253,7 @@ async fn an_account_is_founded_with_a_passkey() {
             again.screen("locked").await;
             assert_eq!(unlocks(&again, SECRET).await.is_ok(), opens);
             if !opens {
-                again.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
-                again.screen("records").await;
+                again.unlocks().await;
             }
         }
     })
@@ -290,8 +288,7 @@ async fn a_device_that_joins_with_a_passkey_is_opened_by_it() {
             assert_eq!(unlocks(&again, SECRET).await.is_ok(), opens);
             if !opens {
                 assert_eq!(hand.trouble().await, "passkey", "it is in the account, and the person hears of it");
-                again.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
-                again.screen("records").await;
+                again.unlocks().await;
             }
             mara.does(json!({ "type": "close-linking" }));
         }

@@ -5,7 +5,7 @@ use glimpse_phone::Keyed;
 use serde_json::{Value, json};
 
 use crate::family::beside;
-use crate::world::{Hand, PASSPHRASE, World, on_one_thread, row};
+use crate::world::{Hand, World, on_one_thread, row};
 
 const NEW: &str = "a new passphrase";
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -109,8 +109,7 @@ async fn the_offer_of_a_kit_is_put_away_for_good() {
         hand.until(|shown| shown["kit"]["offer"] == false).await;
         hand.idle().await;
         hand.does(json!({ "type": "lock" }));
-        hand.screen("locked").await;
-        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+        hand.unlocks().await;
         let shown = hand.until(|shown| shown["kit"]["known"] == true && shown["fresh"] == true).await;
         assert_eq!(shown["kit"]["offer"], false);
     })

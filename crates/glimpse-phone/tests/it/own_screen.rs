@@ -161,8 +161,7 @@ async fn the_page_beside_the_code_is_the_servers_until_another_is_set_and_never_
 
         // It stays, and goes with an empty word.
         let again = world.phone("mara");
-        again.screen("locked").await;
-        again.does(json!({ "type": "unlock", "passphrase": crate::world::PASSPHRASE }));
+        again.unlocks().await;
         again.until(|shown| crate::world::row(shown, "Letter").is_some()).await;
         assert_eq!(site(&again).await, "https://look.example");
         again.goes("settings");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::family::{beside, linked};
 use crate::linking::meet;
-use crate::world::{World, on_one_thread};
+use crate::world::{Hand, World, on_one_thread};
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
@@ -15,6 +15,17 @@ async fn count(device: &glimpse_device::Device) -> usize {
     all.iter().filter(|entry| entry.until.is_none()).count()
 }
 
+/// A device that the person of the phone has said yes to, under the rules as they are.
+async fn approved(world: &World, phone: &Hand) -> Hand {
+    phone.does(json!({ "type": "refresh" }));
+    phone.idle().await;
+    let tablet = world.phone("tablet");
+    tablet.screen("start").await;
+    let (words, _) = meet(phone, &tablet, true, "square").await;
+    phone.does(json!({ "type": "link-approve", "words": words }));
+    tablet
+}
+
 #[tokio::test]
 async fn a_link_that_needs_a_second_device_waits_for_its_signature() {
     let world = World::start().await;
@@ -22,12 +33,7 @@ async fn a_link_that_needs_a_second_device_waits_for_its_signature() {
         let phone = world.founded("phone").await;
         let other = linked(&world, &beside(&world, "phone").await, "Other").await;
         other.set_policy(|policy| policy.adding.second = true).await.unwrap();
-        phone.does(json!({ "type": "refresh" }));
-        phone.idle().await;
-        let tablet = world.phone("tablet");
-        tablet.screen("start").await;
-        let (words, _) = meet(&phone, &tablet, true, "square").await;
-        phone.does(json!({ "type": "link-approve", "words": words }));
+        let tablet = approved(&world, &phone).await;
         let shown = phone.until(|shown| shown["linking"]["stage"] == "second").await;
         let proposal: Proposal = shown["linking"]["proposal"].as_str().unwrap().parse().unwrap();
         // What is no signature is named, and the linking waits on.
@@ -54,12 +60,7 @@ async fn a_device_that_is_held_back_is_said_to_be_on_both_ends_and_sees_nothing_
         phone.adds("Letter", b"Dear reader").await;
         let other = beside(&world, "phone").await;
         other.set_policy(|policy| policy.adding.held = DAY).await.unwrap();
-        phone.does(json!({ "type": "refresh" }));
-        phone.idle().await;
-        let tablet = world.phone("tablet");
-        tablet.screen("start").await;
-        let (words, _) = meet(&phone, &tablet, true, "square").await;
-        phone.does(json!({ "type": "link-approve", "words": words }));
+        let tablet = approved(&world, &phone).await;
         let done = phone.until(|shown| !shown["linking"]["done"].is_null()).await;
         assert!(done["linking"]["done"]["held"].as_u64().is_some_and(|held| held > DAY / 2), "{done}");
         let joined = tablet.until(|shown| !shown["linking"]["done"].is_null()).await;

@@ -1,11 +1,12 @@
 //! Sessions that run and those that are past, from the screen.
 
+use glimpse_device::receive::Receiver;
 use glimpse_wire::ErrorCode;
 use serde_json::{Value, json};
 
 use crate::family::{beside, linked};
 use crate::lending::{ended, lend, read, viewer};
-use crate::world::{PASSPHRASE, World, on_one_thread};
+use crate::world::{Hand, World, on_one_thread};
 
 #[tokio::test]
 async fn who_looked_at_what_is_told_and_can_be_kept_as_a_file() {
@@ -55,18 +56,24 @@ async fn who_looked_at_what_is_told_and_can_be_kept_as_a_file() {
     .await;
 }
 
+/// A session that runs, in which the one record that is lent was opened.
+async fn looked_at(world: &World) -> (Hand, Receiver) {
+    let hand = world.founded("mara").await;
+    let record = hand.adds("Letter", b"Dear reader").await;
+    let mut viewer = viewer(world);
+    let units = lend(&hand, &mut viewer, &record).await;
+    read(&mut viewer, units[0].0).await;
+    hand.until(|shown| shown["lending"]["rows"][0]["opened"] == 1).await;
+    (hand, viewer)
+}
+
 /// Another device of the account ends what this one lends, and everybody is told who did. That device joined after this one
 /// had looked last.
 #[tokio::test]
 async fn another_device_ends_what_this_one_lends() {
     let world = World::start().await;
     on_one_thread(async {
-        let hand = world.founded("mara").await;
-        let record = hand.adds("Letter", b"Dear reader").await;
-        let mut viewer = viewer(&world);
-        let units = lend(&hand, &mut viewer, &record).await;
-        read(&mut viewer, units[0].0).await;
-        hand.until(|shown| shown["lending"]["rows"][0]["opened"] == 1).await;
+        let (hand, mut viewer) = looked_at(&world).await;
         let tablet = linked(&world, &beside(&world, "mara").await, "Tablet").await;
         let running = tablet.sessions().await.unwrap();
         let session = running.iter().find(|session| session.ended.is_none()).expect("it is seen there").session;
@@ -94,19 +101,12 @@ async fn another_device_ends_what_this_one_lends() {
 async fn after_a_lock_the_title_of_what_was_opened_is_not_known_and_the_trail_holds_all_the_same() {
     let world = World::start().await;
     on_one_thread(async {
-        let hand = world.founded("mara").await;
-        let record = hand.adds("Letter", b"Dear reader").await;
-        let mut viewer = viewer(&world);
-        let units = lend(&hand, &mut viewer, &record).await;
-        read(&mut viewer, units[0].0).await;
-        hand.until(|shown| shown["lending"]["rows"][0]["opened"] == 1).await;
+        let (hand, mut viewer) = looked_at(&world).await;
         hand.does(json!({ "type": "end" }));
         ended(&mut viewer).await;
         hand.until(|shown| shown["lending"]["stage"] == "over" && shown["busy"].is_null()).await;
         hand.does(json!({ "type": "lock" }));
-        hand.screen("locked").await;
-        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
-        hand.screen("records").await;
+        hand.unlocks().await;
         hand.goes("sessions");
         let shown = hand.until(|shown| shown["sessions"]["rows"][0]["ended"] == "session-ended").await;
         let session = shown["sessions"]["rows"][0]["session"].clone();

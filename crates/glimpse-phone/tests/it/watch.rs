@@ -296,8 +296,7 @@ async fn t035_what_waits_stands_behind_what_is_the_owners_on_the_watch() {
 
         // Control: by date alone, as on the phone, it would not be among them.
         let hand = world.phone("phone");
-        hand.screen("locked").await;
-        hand.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+        hand.unlocks().await;
         hand.does(json!({ "type": "window", "first": 0, "count": 20 }));
         assert_eq!(row(&hand.until(all).await, "Letter"), None);
     })

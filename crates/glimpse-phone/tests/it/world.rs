@@ -227,6 +227,13 @@ impl Hand {
         self.until(|shown| shown["screen"] == name).await
     }
 
+    /// The person types the passphrase where it is locked, and comes to the list.
+    pub(crate) async fn unlocks(&self) {
+        self.screen("locked").await;
+        self.does(json!({ "type": "unlock", "passphrase": PASSPHRASE }));
+        self.screen("records").await;
+    }
+
     /// Waits until nothing is under way.
     pub(crate) async fn idle(&self) -> Value {
         self.until(|shown| shown["busy"].is_null()).await
