@@ -127,9 +127,7 @@ async fn t005_failures_are_counted_here_and_a_restart_or_a_clock_does_not_forget
 #[tokio::test]
 async fn t006_nothing_but_the_answer_leaves_before_the_code_is_proved_and_no_grant_before_the_yes() {
     let world = World::start().await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     let kinds = || -> Vec<&'static str> {
         let sent = meddling.sent.borrow();

@@ -33,8 +33,8 @@ fn changed(body: &[u8], change: impl FnOnce(&mut Account)) -> Vec<u8> {
 async fn pair_of(world: &World) -> (Device, Rc<crate::meddling::Meddling>, Device) {
     let phone = world.device("phone").await;
     let tablet = linked(world, &phone, "tablet").await;
-    let (ground, meddling) = world.meddled("phone");
-    (Device::unlock(&ground, PASSPHRASE).await.unwrap(), meddling, tablet)
+    let (phone, meddling) = world.unlocked_meddled("phone").await;
+    (phone, meddling, tablet)
 }
 
 fn ghost_links(phone: &Device, links: &[SignedLink]) -> Vec<(&'static str, SignedLink, ChainError)> {

@@ -12,7 +12,7 @@ use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::record::{Change, Checkpoint, Page};
 use glimpse_wire::{ErrorCode, Hash, RecordId};
 
-use crate::listings::{edit, honest, meddled, titles};
+use crate::listings::{edit, honest, titles};
 use crate::meddling::Meddling;
 use crate::records::{changes, moved};
 use crate::world::{PASSPHRASE, World, add, content, show};
@@ -82,7 +82,7 @@ async fn both(device: &Device, meddling: &Meddling, world: &World, story: &[Chan
 #[tokio::test]
 async fn t042_an_older_version_is_noticed_by_a_device_that_never_saw_the_newer_one() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     let letter = add(&device, "Letter", b"first").await;
     add(&device, "Note", b"Milk").await;
     let before = changes(&device, &meddling).await;
@@ -111,7 +111,7 @@ async fn t042_an_older_version_is_noticed_by_a_device_that_never_saw_the_newer_o
 #[tokio::test]
 async fn t044_a_hidden_record_a_hidden_deletion_and_another_order_are_named() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     let letter = add(&device, "Letter", b"Dear reader").await;
     add(&device, "Note", b"Milk").await;
     add(&device, "Scan", b"pixels").await;
@@ -175,7 +175,7 @@ async fn t044_a_hidden_record_a_hidden_deletion_and_another_order_are_named() {
 #[tokio::test]
 async fn t044_what_was_kept_from_a_device_that_has_read_most_is_named_with_its_place() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     add(&device, "Note", b"Milk").await;
     device.listing().await.unwrap();
@@ -212,7 +212,7 @@ async fn t044_what_was_kept_from_a_device_that_has_read_most_is_named_with_its_p
 async fn t042_a_checkpoint_that_is_older_another_or_nobodys_is_named() {
     let world = World::start().await;
     let stranger = world.device("stranger").await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     device.listing().await.unwrap();
     let first = page(&device, &meddling, &world).await.checkpoint;
@@ -260,7 +260,7 @@ async fn t042_a_checkpoint_that_is_older_another_or_nobodys_is_named() {
 #[tokio::test]
 async fn t044_what_this_device_published_and_does_not_find_is_named() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     let note = add(&device, "Note", b"Milk").await;
     add(&device, "Scan", b"pixels").await;
@@ -271,8 +271,7 @@ async fn t044_what_this_device_published_and_does_not_find_is_named() {
     };
     edit(&meddling, hide);
     // Control: a process that published nothing takes the story of an account that never had it.
-    let (ground, other) = world.meddled("mara");
-    let stranger = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (stranger, other) = world.unlocked_meddled("mara").await;
     edit(&other, move |page| {
         hide(page);
         page.checkpoint.clear();
@@ -305,7 +304,7 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test]
 async fn t098_a_server_that_was_restored_from_an_old_backup_is_noticed() {
     let mut world = World::start().await;
-    let (device, _meddling) = meddled(&world).await;
+    let (device, _meddling) = world.founded_meddled("mara").await;
     let letter = add(&device, "Letter", b"first").await;
     let note = add(&device, "Note", b"Milk").await.to_string();
     device.listing().await.unwrap();
@@ -369,7 +368,7 @@ async fn t098_a_server_that_was_restored_from_an_old_backup_is_noticed() {
 #[tokio::test]
 async fn what_a_broken_off_look_has_taken_is_kept() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     for number in 0..3 {
         add(&device, &format!("Note {number}"), b"x").await;
     }

@@ -23,7 +23,7 @@ use crate::lending::{lend, pair, plan, receiver, until_end};
 use crate::listings::{edit, honest};
 use crate::meddling::Meddling;
 use crate::records::moved;
-use crate::world::{PASSPHRASE, World, add, meta, show};
+use crate::world::{World, add, meta, show};
 
 /// A writer of the name that it gives itself, and its public key.
 struct Hand {
@@ -69,8 +69,8 @@ async fn approve(device: &Device, record: RecordId) -> Result<(), DeviceError> {
 async fn family(world: &World) -> (Device, Rc<Meddling>, Device) {
     let phone = world.device("phone").await;
     linked(world, &phone, "tablet").await;
-    let (ground, meddling) = world.meddled("tablet");
-    (phone, meddling, Device::unlock(&ground, PASSPHRASE).await.unwrap())
+    let (tablet, meddling) = world.unlocked_meddled("tablet").await;
+    (phone, meddling, tablet)
 }
 
 #[tokio::test]

@@ -186,8 +186,7 @@ async fn t025_a_fork_that_the_kit_makes_is_not_forgotten_because_its_device_is_i
     let phone = world.device("phone").await;
     let kit = phone.draw_kit(Plan::default()).unwrap();
     phone.install_kit(&kit.keys).await.unwrap();
-    let (ground, meddling) = world.meddled("phone");
-    let phone = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (phone, meddling) = world.unlocked_meddled("phone").await;
     phone.sync().await.unwrap();
     // The server says that the phone's link is in, and gives its place to the kit.
     let own: Rc<RefCell<Option<Bytes>>> = Rc::default();
@@ -227,9 +226,7 @@ async fn t025_a_fork_that_the_kit_makes_is_not_forgotten_because_its_device_is_i
 #[tokio::test]
 async fn pages_of_links_that_are_larger_than_any_link_are_not_gathered() {
     let world = World::start().await;
-    world.device("phone").await;
-    let (ground, meddling) = world.meddled("phone");
-    let phone = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (phone, meddling) = world.founded_meddled("phone").await;
     phone.sync().await.unwrap();
     let (account, pages) = (phone.account(), Rc::new(core::cell::Cell::new(0)));
     let asked = Rc::clone(&pages);

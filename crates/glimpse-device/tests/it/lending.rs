@@ -360,9 +360,7 @@ async fn t067_another_process_of_the_device_ends_the_session() {
 #[tokio::test]
 async fn a_session_survives_a_network_that_breaks_all_the_time() {
     let world = World::start().await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, crate::world::PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     add(&device, "Note", b"Milk").await;
     // Joined and two more: then the socket is gone.

@@ -48,9 +48,7 @@ async fn a_linked_device_reads_and_writes_what_the_first_does_whichever_shows_th
 #[tokio::test]
 async fn local_linking_gives_the_server_the_link_and_no_sealed_seed() {
     let world = World::start().await;
-    world.device("phone").await;
-    let (ground, meddling) = world.meddled("phone");
-    let phone = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (phone, meddling) = world.founded_meddled("phone").await;
     phone.sync().await.unwrap();
     let (joiner_ground, joiner_meddling) = world.meddled("tablet");
     for requests in [&meddling, &joiner_meddling] {
@@ -117,9 +115,7 @@ async fn a_decoy_or_a_no_links_nothing() {
 #[tokio::test]
 async fn one_machine_is_recognised_when_it_is_linked_twice_and_the_server_does_not_learn_its_number() {
     let world = World::start().await;
-    world.device("phone").await;
-    let (ground, meddling) = world.meddled("phone");
-    let phone = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (phone, meddling) = world.founded_meddled("phone").await;
     for name in ["first", "second", "other"] {
         let serial = if name == "other" { "SN-2" } else { "SN-1-UNMISTAKABLE" };
         let (added, joined) = play(&phone, &world.ground(name), Play { serial, name, ..Play::default() }).await;

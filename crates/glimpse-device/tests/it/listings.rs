@@ -13,7 +13,7 @@ use glimpse_wire::{ErrorCode, RecordId, SUITE, UnixMillis, decode, encode};
 
 use crate::meddling::Meddling;
 use crate::records::moved;
-use crate::world::{PASSPHRASE, World, add, content, show};
+use crate::world::{World, add, content, show};
 
 /// Changes each page of a listing from here on.
 pub(crate) fn edit(meddling: &Meddling, mut edit: impl FnMut(&mut Page) + 'static) {
@@ -43,16 +43,10 @@ pub(crate) fn titles(listing: &Listing) -> Vec<&str> {
     titles
 }
 
-pub(crate) async fn meddled(world: &World) -> (Device, Rc<Meddling>) {
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    (Device::unlock(&ground, PASSPHRASE).await.unwrap(), meddling)
-}
-
 #[tokio::test]
 async fn a_number_that_is_left_out_or_that_no_change_will_reach_hides_nothing() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     add(&device, "Note", b"Milk").await;
     for seq in [3, 1_000, u64::MAX] {
@@ -79,7 +73,7 @@ async fn a_number_that_is_left_out_or_that_no_change_will_reach_hides_nothing() 
 #[tokio::test]
 async fn the_number_of_a_version_just_published_tells_that_changes_are_gone() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     add(&device, "Note", b"Milk").await;
     device.listing().await.unwrap();
@@ -103,7 +97,7 @@ async fn the_number_of_a_version_just_published_tells_that_changes_are_gone() {
 #[tokio::test]
 async fn one_bad_item_is_named_and_the_others_are_listed() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     let letter = add(&device, "Letter", b"Dear reader").await;
     device.listing().await.unwrap();
     let note = add(&device, "Note", b"Milk").await.to_string();
@@ -147,7 +141,7 @@ async fn one_bad_item_is_named_and_the_others_are_listed() {
 #[tokio::test]
 async fn t042_an_envelope_that_nobody_signed_does_not_make_the_true_versions_old_ones() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     let letter = add(&device, "Letter", b"first").await.to_string();
     let listing = device.listing().await.unwrap();
     // The true envelope, with another number, under a signature that does not fit.
@@ -199,7 +193,7 @@ async fn changes_of(
 #[tokio::test]
 async fn a_server_that_gets_nowhere_is_not_asked_for_ever() {
     let world = World::start().await;
-    let (device, meddling) = meddled(&world).await;
+    let (device, meddling) = world.founded_meddled("mara").await;
     let letter = add(&device, "Letter", b"Dear reader").await.to_string();
     let listing = device.listing().await.unwrap();
     let entry = listing.find(&letter).unwrap();

@@ -119,9 +119,7 @@ pub(crate) fn moved(change: Change, to: u64) -> Change {
 #[tokio::test]
 async fn t042_an_older_version_and_a_deleted_record_that_return_are_named_and_the_others_stay_usable() {
     let world = World::start().await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     let letter = add(&device, "Letter", b"first").await.to_string();
     let note = add(&device, "Note", b"Milk").await.to_string();
     let first = changes(&device, &meddling).await.remove(0);
@@ -152,9 +150,7 @@ async fn t042_an_older_version_and_a_deleted_record_that_return_are_named_and_th
 #[tokio::test]
 async fn a_deleted_record_does_not_come_back() {
     let world = World::start().await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     let letter = add(&device, "Letter", b"Dear reader").await.to_string();
     let version = changes(&device, &meddling).await.remove(0);
     device.delete(device.listing().await.unwrap().find(&letter).unwrap()).await.unwrap();
@@ -168,9 +164,7 @@ async fn a_deleted_record_does_not_come_back() {
 async fn t043_what_nobody_signed_is_never_the_users_own_and_never_lent() {
     let world = World::start().await;
     let stranger = world.device("stranger").await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     let own = add(&device, "Letter", b"Dear reader").await.to_string();
     let Change::Version { envelope, .. } = changes(&device, &meddling).await.remove(0) else { panic!() };
     let envelope = Envelope::parse(envelope.as_slice()).unwrap();
@@ -183,7 +177,8 @@ async fn t043_what_nobody_signed_is_never_the_users_own_and_never_lent() {
         key: KemPublic::parse(chain.epoch().unwrap().account_key.as_slice()).unwrap(),
         head: chain.head(),
     };
-    let rng = &mut SystemRng(&*ground.machine);
+    let machine = Machine::new();
+    let rng = &mut SystemRng(&machine);
     let author = Author::Device(stranger.keys());
     let draft = Draft::new(&recipient, Place::new_record(rng), author, envelope.header.created, 3, rng).unwrap();
     let mut sealer = draft.seal(meta("Invoice"), 1, &ServerShare::from_wire(&Hash([1; 32])), &recipient, rng).unwrap();
@@ -241,9 +236,7 @@ async fn t038_content_that_was_changed_or_cut_on_the_way_is_named() {
 #[tokio::test]
 async fn t074_a_wrong_server_share_is_a_clean_error() {
     let world = World::start().await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     let id = add(&device, "Letter", b"Dear reader").await.to_string();
     *meddling.rewrite.borrow_mut() = Some(Box::new(|path, body| {
         if !path.ends_with("/share") {
@@ -324,9 +317,7 @@ async fn content_that_breaks_while_it_is_read_adds_nothing() {
 #[tokio::test]
 async fn what_one_device_lists_grows_with_each_look() {
     let world = World::start().await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     for number in 0..20 {
         add(&device, &format!("Note {number}"), b"x").await;
     }

@@ -6,6 +6,7 @@ use glimpse_core::secret::ServerShare;
 use glimpse_device::chain::Rekeying;
 use glimpse_device::inbox::Notice;
 use glimpse_device::listing::Standing;
+use glimpse_device::native::Machine;
 use glimpse_device::publish::NewContent;
 use glimpse_device::surroundings::SystemRng;
 use glimpse_device::{Device, DeviceError};
@@ -145,9 +146,7 @@ async fn nobody_takes_itself_out_and_nobody_who_is_out_is_taken_out_again() {
 /// belonged, put in behind everything else. Gives what the phone takes it for.
 async fn dated_back(taken_out: bool) -> Standing {
     let world = World::start().await;
-    world.device("phone").await;
-    let (ground, meddling) = world.meddled("phone");
-    let phone = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (phone, meddling) = world.founded_meddled("phone").await;
     let tablet = linked(&world, &phone, "tablet").await;
     let then = tablet.chain();
     if taken_out {
@@ -161,7 +160,8 @@ async fn dated_back(taken_out: bool) -> Standing {
         key: KemPublic::parse(then.epoch().unwrap().account_key.as_slice()).unwrap(),
         head: then.head(),
     };
-    let rng = &mut SystemRng(&*ground.machine);
+    let machine = Machine::new();
+    let rng = &mut SystemRng(&machine);
     let (author, place) = (Author::Device(tablet.keys()), Place::new_record(rng));
     let draft = Draft::new(&recipient, place, author, UnixMillis(1), 3, rng).unwrap();
     let mut sealer = draft.seal(meta("Invoice"), 1, &ServerShare::from_wire(&Hash([1; 32])), &recipient, rng).unwrap();

@@ -25,6 +25,17 @@ async fn pair_of(world: &World) -> (Device, Rc<Meddling>, Device) {
     (Device::unlock(&ground, PASSPHRASE).await.unwrap(), meddling, tablet)
 }
 
+/// A phone that was to take a tablet out of the account, when the network was gone.
+async fn broken_off(world: &World) -> (Device, Device) {
+    let (phone, meddling, tablet) = pair_of(world).await;
+    phone.sync().await.unwrap();
+    *meddling.refuse.borrow_mut() = Some("/v1/account/links".to_owned());
+    let broken = phone.revoke(&[tablet.keys().id()]).await.unwrap_err();
+    assert!(matches!(broken, DeviceError::Unsettled), "{broken:?}");
+    *meddling.refuse.borrow_mut() = None;
+    (phone, tablet)
+}
+
 /// Answers requests to add a link in the server's place, with what `answer` makes of the link's place; keeps the links.
 fn swallow_links(meddling: &Meddling, answer: impl Fn(Head) -> Head + 'static) -> Rc<core::cell::RefCell<Vec<Bytes>>> {
     let links: Rc<core::cell::RefCell<Vec<Bytes>>> = Rc::default();
@@ -47,15 +58,10 @@ fn swallow_links(meddling: &Meddling, answer: impl Fn(Head) -> Head + 'static) -
 #[tokio::test]
 async fn t096_a_revocation_that_broke_off_before_it_was_sent_is_done_by_the_next_command() {
     let world = World::start().await;
-    let (phone, meddling, tablet) = pair_of(&world).await;
-    phone.sync().await.unwrap();
+    let (phone, tablet) = broken_off(&world).await;
     let out = tablet.keys().id();
-    *meddling.refuse.borrow_mut() = Some("/v1/account/links".to_owned());
-    let broken = phone.revoke(&[out]).await.unwrap_err();
-    assert!(matches!(broken, DeviceError::Unsettled), "{broken:?}");
     assert!(phone.chain().active(&out).is_some(), "control: it is not done");
     drop(phone);
-    *meddling.refuse.borrow_mut() = None;
     // Another process of this home: it does not know what was asked, and whatever it does next sends it.
     let again = Device::unlock(&world.ground("phone"), PASSPHRASE).await.unwrap();
     again.sync().await.unwrap();
@@ -67,12 +73,8 @@ async fn t096_a_revocation_that_broke_off_before_it_was_sent_is_done_by_the_next
 #[tokio::test]
 async fn a_revocation_that_broke_off_and_was_overtaken_is_told_as_not_done() {
     let world = World::start().await;
-    let (phone, meddling, tablet) = pair_of(&world).await;
-    phone.sync().await.unwrap();
+    let (phone, tablet) = broken_off(&world).await;
     let out = tablet.keys().id();
-    *meddling.refuse.borrow_mut() = Some("/v1/account/links".to_owned());
-    assert!(matches!(phone.revoke(&[out]).await.unwrap_err(), DeviceError::Unsettled));
-    *meddling.refuse.borrow_mut() = None;
     // Its place in the chain is another's.
     tablet.rotate().await.unwrap();
     phone.listing().await.unwrap();

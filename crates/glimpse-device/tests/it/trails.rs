@@ -26,9 +26,7 @@ struct Lent {
 
 /// A session with one opening that has ended, its trail kept.
 async fn lent(world: &World) -> Lent {
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     let (ending, ()) = lend(&device, plan(&device, 600_000).await, async |mut user: User| {
         let mut viewer = receiver(world);

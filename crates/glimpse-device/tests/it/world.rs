@@ -92,6 +92,18 @@ impl World {
         (Ground { transport, ..ground }, meddling)
     }
 
+    /// The device of this home, over such a network.
+    pub(crate) async fn unlocked_meddled(&self, name: &str) -> (Device, Rc<Meddling>) {
+        let (ground, meddling) = self.meddled(name);
+        (Device::unlock(&ground, PASSPHRASE).await.unwrap(), meddling)
+    }
+
+    /// The same for an account that is founded before, over a network that does not meddle.
+    pub(crate) async fn founded_meddled(&self, name: &str) -> (Device, Rc<Meddling>) {
+        self.device(name).await;
+        self.unlocked_meddled(name).await
+    }
+
     pub(crate) async fn device(&self, name: &str) -> Device {
         Device::create(self.ground(name), "Mara", PASSPHRASE).await.unwrap()
     }
