@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub use self::organisation::Organisation;
 pub use self::portal::Portal;
 use crate::browser::{Browser, Kind};
-use crate::device::{Device, Lending, write_private};
+use crate::device::{Device, Lending, NAME, write_private};
 use crate::provider::{CLIENT, SECRET};
 use crate::proxy::{Honest, Proxy, Tamper};
 use crate::server::{Server, free_port};
@@ -178,7 +178,7 @@ impl<B: Borrow<Browser>> Desk<B> {
     /// # Errors
     /// When one of them does not start.
     pub async fn around(browser: impl Future<Output = Result<B>>) -> Result<Self> {
-        Self::at(Place::new("Alex Quintessence").await?, browser).await
+        Self::at(Place::new(NAME).await?, browser).await
     }
 
     /// A desk at a place that is there.

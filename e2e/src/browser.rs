@@ -319,6 +319,22 @@ impl Browser {
         let window = self.driver.window().await?.to_string();
         DevTools::connect(address.and_then(Value::as_str).context("no debugger address")?, window).await
     }
+
+    /// Gives Chromium an authenticator of its own, which says yes to everything, for as long as what is returned is kept.
+    ///
+    /// # Errors
+    /// When its debugger does not answer, and in Firefox.
+    pub async fn authenticator(&self) -> Result<DevTools> {
+        let mut tools = self.connect_devtools().await?;
+        let page = tools.page().await?;
+        tools.call(Some(&page), "WebAuthn.enable", json!({})).await?;
+        let options = json!({
+            "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true, "hasPrf": true, "automaticPresenceSimulation": true,
+        });
+        tools.call(Some(&page), "WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await?;
+        Ok(tools)
+    }
 }
 
 impl Drop for Browser {

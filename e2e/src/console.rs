@@ -12,7 +12,7 @@ use thirtyfour::WindowHandle;
 
 use crate::agent::{AGENT, Place, Portal, approve};
 use crate::browser::{Browser, Kind};
-use crate::device::Lending;
+use crate::device::{Lending, NAME};
 use crate::program::root;
 use crate::proxy::{Answer, Asked, Proxy, Tamper};
 use crate::server::free_port;
@@ -133,7 +133,7 @@ impl Console {
     pub async fn around(browser: Browser, settings: &[&str], more: &[(&str, &str)]) -> Result<Self> {
         let port = free_port()?;
         let listed = format!("embed_origins=http://127.0.0.1:{port}");
-        let place = Place::with("Alex Quintessence", &[&[&*listed], settings].concat()).await?;
+        let place = Place::with(NAME, &[&[&*listed], settings].concat()).await?;
         Self::at(browser, place, port, more).await
     }
 

@@ -13,6 +13,9 @@ use crate::program::{Program, own};
 /// What lies under the keys of every device here.
 pub const PASSPHRASE: &str = "four walls and a door";
 
+/// What the owner of an account is called, where nothing else is said.
+pub const NAME: &str = "Alex Quintessence";
+
 /// An account and its one device, in a home of its own.
 #[derive(Debug)]
 pub struct Device {
@@ -26,7 +29,7 @@ impl Device {
     /// # Errors
     /// What the command says.
     pub async fn create(server: &str) -> Result<Self> {
-        Self::named(server, "Alex Quintessence").await
+        Self::named(server, NAME).await
     }
 
     /// The same under a name.
@@ -47,6 +50,22 @@ impl Device {
         let device = Self { server: server.to_owned(), folder: tempfile::tempdir()? };
         write_private(&device.passphrase_file(), PASSPHRASE).await?;
         Ok(device)
+    }
+
+    /// One more device of this account, under a name.
+    ///
+    /// # Errors
+    /// When it does not come into it.
+    pub async fn another(&self, name: &str) -> Result<Self> {
+        let newcomer = Self::blank(&self.server).await?;
+        self.link(&newcomer, &["--name", name]).await?;
+        Ok(newcomer)
+    }
+
+    /// The address by which it reaches its server.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     fn passphrase_file(&self) -> PathBuf {

@@ -20,6 +20,7 @@ pub mod phone;
 pub mod program;
 pub mod provider;
 pub mod proxy;
+pub mod record;
 pub mod scan;
 pub mod server;
 pub mod sink;

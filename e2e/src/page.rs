@@ -1,10 +1,13 @@
 //! The page as a person sees it: what stands on the screen, what can be typed and pressed.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+use thirtyfour::By;
 
 use crate::browser::Browser;
-use crate::wait::until;
+use crate::wait::{until, within};
 
 impl Browser {
     /// Waits until the page shows a screen: `enter`, `wait`, `session`, `ended` or `refused`.
@@ -12,12 +15,7 @@ impl Browser {
     /// # Errors
     /// When it does not, with what it shows.
     pub async fn screen(&self, name: &str) -> Result<()> {
-        let what = format!("the screen {name}");
-        let shown = until(&what, async || {
-            let screen = self.run("return document.documentElement.dataset.screen ?? null").await.ok()?;
-            (screen == json!(name)).then_some(())
-        });
-        self.explain(shown.await).await
+        self.becomes(&format!("the screen {name}"), "document.documentElement.dataset.screen ?? null", name).await
     }
 
     /// Adds what is on the screen to an error.
@@ -52,10 +50,19 @@ impl Browser {
     /// When there is no field for it.
     pub async fn type_code(&self, code: &str) -> Result<()> {
         self.screen("enter").await?;
-        let field = self.driver.find(thirtyfour::By::Id("code")).await?;
+        let field = self.driver.find(By::Id("code")).await?;
         field.send_keys(code).await?;
         field.send_keys("\u{e007}").await?;
         Ok(())
+    }
+
+    /// Opens the page of a server and types a code there.
+    ///
+    /// # Errors
+    /// When there is no field for it.
+    pub async fn enter(&self, site: &str, code: &str) -> Result<()> {
+        self.go(site).await?;
+        self.type_code(code).await
     }
 
     /// The two check words, once they are on the screen.
@@ -96,16 +103,12 @@ impl Browser {
     /// When it is not in the list or does not open, with what the page says.
     pub async fn open(&self, title: &str) -> Result<()> {
         self.choose(title).await?;
-        let what = format!("{title:?} is shown");
-        let drawn = until(&what, async || {
-            let script = format!(
-                "const t = document.getElementById('record-title'); const b = document.querySelector('.record-pane .body'); \
-                 return t?.textContent === {} && !!b?.firstChild && !b.querySelector('.progress')",
-                json!(title)
-            );
-            (self.run(&script).await.ok()? == json!(true)).then_some(())
-        });
-        self.explain(drawn.await).await
+        let drawn = format!(
+            "(body => document.getElementById('record-title')?.textContent === {} && !!body?.firstChild && \
+              !body.querySelector('.progress'))(document.querySelector('.record-pane .body'))",
+            json!(title)
+        );
+        self.becomes(&format!("{title:?} is shown"), &drawn, true).await
     }
 
     /// Chooses a record.
@@ -127,7 +130,7 @@ impl Browser {
     /// # Errors
     /// When there is no such thing.
     pub async fn press(&self, id: &str) -> Result<()> {
-        self.driver.find(thirtyfour::By::Id(id)).await?.click().await?;
+        self.driver.find(By::Id(id)).await?.click().await?;
         Ok(())
     }
 
@@ -141,10 +144,7 @@ impl Browser {
             json!(language)
         );
         self.run(&script).await?;
-        until("the page is in that language", async || {
-            (self.run("return document.documentElement.lang").await.ok()? == json!(language)).then_some(())
-        })
-        .await
+        self.becomes("the page is in that language", "document.documentElement.lang", language).await
     }
 
     /// Opens what the server can see, and waits until it stands there.
@@ -153,11 +153,7 @@ impl Browser {
     /// When it does not come.
     pub async fn show_facts(&self) -> Result<()> {
         self.press("facts-open").await?;
-        until("the facts are open", async || {
-            let open = "return document.getElementById('facts').open";
-            (self.run(open).await.ok()? == json!(true)).then_some(())
-        })
-        .await
+        self.becomes("the facts are open", "document.getElementById('facts').open", true).await
     }
 
     /// Why the session is over, once the page that says so is there.
@@ -182,5 +178,95 @@ impl Browser {
             self.run(script).await.ok()?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
         });
         self.explain(found.await).await
+    }
+
+    /// Types into the field with this id, in place of what stands there.
+    ///
+    /// # Errors
+    /// When there is no such field.
+    pub async fn write(&self, id: &str, text: &str) -> Result<()> {
+        patiently(&format!("#{id} takes text"), async || {
+            let field = self.driver.find(By::Id(id)).await?;
+            field.clear().await?;
+            Ok(field.send_keys(text).await?)
+        })
+        .await
+    }
+
+    /// Brings what has this id to the middle of the screen, where nothing covers it, and presses it.
+    ///
+    /// # Errors
+    /// When there is no such thing, or something covers it.
+    pub async fn tap(&self, id: &str) -> Result<()> {
+        let scroll = format!("document.getElementById({})?.scrollIntoView({{ block: 'center' }})", json!(id));
+        patiently(&format!("#{id} is pressed"), async || {
+            self.run(&scroll).await?;
+            self.press(id).await
+        })
+        .await
+    }
+
+    /// Waits until something that fits a selector can be seen.
+    ///
+    /// # Errors
+    /// When it cannot, with what can be read instead.
+    pub async fn shows(&self, selector: &str) -> Result<()> {
+        let script = format!("document.querySelector({})?.checkVisibility() === true", json!(selector));
+        self.becomes(&format!("{selector} on the screen"), &script, true).await
+    }
+
+    /// What an expression of the page says.
+    ///
+    /// # Errors
+    /// What it throws.
+    pub async fn value(&self, expression: &str) -> Result<Value> {
+        self.run(&format!("return {expression}")).await
+    }
+
+    /// Waits until an expression of the page has this value; `what` says what that means.
+    ///
+    /// # Errors
+    /// When it does not come to that, with what can be read instead.
+    pub async fn becomes(&self, what: &str, expression: &str, wanted: impl Into<Value>) -> Result<()> {
+        let wanted = wanted.into();
+        let reached = until(what, async || (self.value(expression).await.ok()? == wanted).then_some(()));
+        self.explain(reached.await).await
+    }
+
+    /// What an element says, once it says something.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub async fn told(&self, selector: &str, what: &str) -> Result<String> {
+        let script = format!("return document.querySelector({})?.{what} || null", json!(selector));
+        let said = async || self.run(&script).await.ok()?.as_str().map(str::to_owned);
+        self.explain(until(&format!("{selector} says something"), said).await).await
+    }
+
+    /// Presses the first of what a selector names that has this text in it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn press_text(&self, selector: &str, text: &str) -> Result<()> {
+        let script = format!(
+            "const e = [...document.querySelectorAll({})].find(e => e.textContent.includes({})); e?.click(); return !!e",
+            json!(selector),
+            json!(text)
+        );
+        let pressed = async || (self.run(&script).await.ok()? == Value::Bool(true)).then_some(());
+        until(&format!("{text:?} among {selector}"), pressed).await.context("nothing to press")
+    }
+}
+
+/// How long a screen may take to be drawn under somebody's finger.
+const DRAWN: Duration = Duration::from_secs(5);
+
+/// Tries again what a person would: between being found and being pressed, a thing can be drawn anew or move.
+async fn patiently(what: &str, mut attempt: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+    let mut last = None;
+    let done = within(DRAWN, what, async || attempt().await.map_err(|error| last = Some(error)).ok()).await;
+    match (done, last) {
+        (Err(error), Some(last)) => Err(error.context(last)),
+        (done, _) => done,
     }
 }

@@ -2,17 +2,14 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::browser::{Browser, Chromium, Kind};
 use crate::device::Device;
 pub use crate::device::PASSPHRASE as TERMINAL_PASSPHRASE;
-use crate::devtools::DevTools;
-use crate::wait::{until, within};
 
 /// The passphrase that lies under the keys of every phone here.
 pub const PASSPHRASE: &str = "seven salted almonds";
@@ -23,6 +20,8 @@ pub struct Phone<B = Chromium> {
     /// Its browser.
     pub browser: B,
     url: String,
+    /// What lies under its keys.
+    passphrase: &'static str,
 }
 
 impl Phone {
@@ -42,22 +41,6 @@ impl Phone {
         let phone = Self::blank(server).await?;
         phone.found(name).await?;
         Ok(phone)
-    }
-
-    /// Gives the browser an authenticator of its own, which says yes to everything, for as long as what is returned is kept.
-    ///
-    /// # Errors
-    /// When its debugger does not answer.
-    pub async fn authenticator(&self) -> Result<DevTools> {
-        let mut tools = self.browser.devtools().await?;
-        let page = tools.page().await?;
-        tools.call(Some(&page), "WebAuthn.enable", json!({})).await?;
-        let options = json!({
-            "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
-            "hasUserVerification": true, "isUserVerified": true, "hasPrf": true, "automaticPresenceSimulation": true,
-        });
-        tools.call(Some(&page), "WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await?;
-        Ok(tools)
     }
 }
 
@@ -85,7 +68,7 @@ impl Phone<Browser> {
     /// # Errors
     /// When it does not close, or does not start.
     pub async fn again(self) -> Result<Self> {
-        Ok(Self { browser: self.browser.again().await?, url: self.url })
+        Ok(Self { browser: self.browser.again().await?, ..self })
     }
 }
 
@@ -96,8 +79,19 @@ impl<B: Borrow<Browser>> Phone<B> {
     /// When the page does not start.
     pub async fn around(browser: B, server: &str) -> Result<Self> {
         browser.borrow().driver.set_window_rect(0, 0, 390, 780).await?;
-        let phone = Self { browser, url: format!("{server}/device") };
+        let phone = Self { browser, url: format!("{server}/device"), passphrase: PASSPHRASE };
         phone.load("start").await?;
+        Ok(phone)
+    }
+
+    /// Opens the page as one more device of an account that has one in a terminal; it is locked.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn beside(device: &Device, name: &str, browser: B) -> Result<Self> {
+        let own = device.another(name).await?;
+        let mut phone = Self::around(browser, device.server()).await?;
+        phone.move_in(&own).await?;
         Ok(phone)
     }
 
@@ -127,19 +121,27 @@ impl<B: Borrow<Browser>> Phone<B> {
     pub async fn found(&self, name: &str) -> Result<()> {
         self.browser().screen("start").await?;
         self.browser().write("name", name).await?;
-        self.browser().write("passphrase", PASSPHRASE).await?;
-        self.browser().write("again", PASSPHRASE).await?;
+        self.type_new_passphrase().await?;
         self.browser().tap("gate-go").await?;
         self.browser().screen("records").await?;
         self.browser().reads("There are no records yet.").await
     }
 
+    /// Types the passphrase twice, as whoever chooses one does.
+    ///
+    /// # Errors
+    /// When there are no fields for it.
+    pub async fn type_new_passphrase(&self) -> Result<()> {
+        self.browser().write("passphrase", PASSPHRASE).await?;
+        self.browser().write("again", PASSPHRASE).await
+    }
+
     /// Puts the home of a device of the terminal in the place of this phone's, which is one and the same device from then on:
-    /// whoever goes on with both of them gets two that use one set of keys. It is unlocked with [`TERMINAL_PASSPHRASE`].
+    /// whoever goes on with both of them gets two that use one set of keys. Its passphrase is [`TERMINAL_PASSPHRASE`].
     ///
     /// # Errors
     /// When its files cannot be read, or the browser does not keep them.
-    pub async fn move_in(&self, device: &Device) -> Result<()> {
+    pub async fn move_in(&mut self, device: &Device) -> Result<()> {
         let mut files = BTreeMap::new();
         let mut folders = vec![device.home()];
         while let Some(folder) = folders.pop() {
@@ -162,6 +164,7 @@ impl<B: Borrow<Browser>> Phone<B> {
         );
         let kept = self.browser().run_async(&script).await?;
         anyhow::ensure!(kept == json!("kept"), "the browser keeps nothing: {kept}");
+        self.passphrase = TERMINAL_PASSPHRASE;
         Ok(())
     }
 
@@ -188,8 +191,17 @@ impl<B: Borrow<Browser>> Phone<B> {
     /// # Errors
     /// When it does not come.
     pub async fn unlock_to(&self, screen: &str) -> Result<()> {
-        self.type_passphrase(PASSPHRASE).await?;
+        self.type_passphrase(self.passphrase).await?;
         self.browser().screen(screen).await
+    }
+
+    /// Loads the page anew and unlocks it: then it knows what came meanwhile.
+    ///
+    /// # Errors
+    /// When the list does not come.
+    pub async fn reopen(&self) -> Result<()> {
+        self.load("locked").await?;
+        self.unlock().await
     }
 
     /// Puts the keys away.
@@ -209,6 +221,38 @@ impl<B: Borrow<Browser>> Phone<B> {
     pub async fn go(&self, place: &str) -> Result<()> {
         self.browser().tap(&format!("nav-{place}")).await?;
         self.browser().screen(place).await
+    }
+
+    /// Goes to a place by way of "More": `sessions`, `kit`, `settings`, `devices`.
+    ///
+    /// # Errors
+    /// When it is not reached.
+    pub async fn more(&self, place: &str) -> Result<()> {
+        self.go("more").await?;
+        self.browser().tap(&format!("more-{place}")).await?;
+        self.browser().screen(place).await
+    }
+
+    /// Goes to where a device is brought into the account.
+    ///
+    /// # Errors
+    /// When it is not reached.
+    pub async fn begin_link(&self) -> Result<()> {
+        self.more("devices").await?;
+        self.browser().shows("#devices-link").await?;
+        self.browser().tap("devices-link").await?;
+        self.browser().screen("link").await
+    }
+
+    /// Takes the code of a device that wants to come into the account, and asks whether that is it.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn take(&self, code: &str) -> Result<()> {
+        self.begin_link().await?;
+        self.browser().write("link-code", code).await?;
+        self.browser().tap("link-typed").await?;
+        self.browser().shows("#link-approve").await
     }
 
     /// Writes a text down and waits until it stands in the list.
@@ -232,14 +276,11 @@ impl<B: Borrow<Browser>> Phone<B> {
         for title in titles {
             self.browser().choose(title).await?;
             let ticked = format!(
-                "const r = [...document.querySelectorAll('.record-row')].find(r => r.querySelector('.row-title').textContent === {}); \
-                 return r?.getAttribute('aria-selected') === 'true'",
+                "[...document.querySelectorAll('.record-row')].find(r => r.querySelector('.row-title').textContent === {})\
+                 ?.getAttribute('aria-selected')",
                 json!(title)
             );
-            until("the record is ticked", async || {
-                (self.browser().run(&ticked).await.ok()? == json!(true)).then_some(())
-            })
-            .await?;
+            self.browser().becomes("the record is ticked", &ticked, "true").await?;
         }
         Ok(())
     }
@@ -272,9 +313,16 @@ impl<B: Borrow<Browser>> Phone<B> {
     /// When nobody does.
     pub async fn pairs(&self) -> Result<Vec<String>> {
         self.browser().shows("#approve").await?;
-        let pairs =
-            self.browser().run("return [...document.querySelectorAll('.word-choice input')].map(i => i.value)").await?;
-        Ok(serde_json::from_value(pairs)?)
+        self.words_to_pick().await
+    }
+
+    /// The pairs of words to pick from that are on the screen.
+    ///
+    /// # Errors
+    /// When the browser could not be asked.
+    pub async fn words_to_pick(&self) -> Result<Vec<String>> {
+        let pairs = "[...document.querySelectorAll('.word-choice input')].map(i => i.value)";
+        Ok(serde_json::from_value(self.browser().value(pairs).await?)?)
     }
 
     /// Picks words.
@@ -299,19 +347,35 @@ impl<B: Borrow<Browser>> Phone<B> {
         self.browser().tap("approve").await
     }
 
+    /// Somebody types the code at a screen, and the question stands on the phone. Returns the words on that screen.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn asked_by(&self, viewer: &Browser, site: &str, code: &str) -> Result<String> {
+        viewer.enter(site, code).await?;
+        let words = viewer.words().await?;
+        self.pairs().await?;
+        Ok(words)
+    }
+
+    /// The way from a code to a session that runs on both screens.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn answer(&self, viewer: &Browser, site: &str, code: &str) -> Result<()> {
+        let words = self.asked_by(viewer, site, code).await?;
+        self.pick(&words).await?;
+        self.browser().shows("#end").await?;
+        viewer.screen("session").await
+    }
+
     /// The whole way from ticked records to a session that runs on both screens.
     ///
     /// # Errors
     /// When any step fails.
     pub async fn lend_to(&self, viewer: &Browser, site: &str, titles: &[&str]) -> Result<()> {
         let code = self.lend(titles).await?;
-        viewer.go(site).await?;
-        viewer.type_code(&code).await?;
-        let words = viewer.words().await?;
-        self.pairs().await?;
-        self.pick(&words).await?;
-        self.browser().shows("#end").await?;
-        viewer.screen("session").await
+        self.answer(viewer, site, &code).await
     }
 
     /// Seconds that stand on the clock of a code, a question or a session.
@@ -342,66 +406,5 @@ impl<B: Borrow<Browser>> Phone<B> {
     pub async fn over(&self) -> Result<String> {
         self.browser().shows("#over-close").await?;
         self.browser().text().await
-    }
-}
-
-/// How long a screen may take to be drawn under somebody's finger.
-const DRAWN: Duration = Duration::from_secs(5);
-
-/// Tries again what a person would: between being found and being pressed, a thing can be drawn anew or move.
-async fn patiently(what: &str, mut attempt: impl AsyncFnMut() -> Result<()>) -> Result<()> {
-    let mut last = None;
-    let done = within(DRAWN, what, async || attempt().await.map_err(|error| last = Some(error)).ok()).await;
-    match (done, last) {
-        (Err(error), Some(last)) => Err(error.context(last)),
-        (done, _) => done,
-    }
-}
-
-impl Browser {
-    /// Types into the field with this id, in place of what stands there.
-    ///
-    /// # Errors
-    /// When there is no such field.
-    pub async fn write(&self, id: &str, text: &str) -> Result<()> {
-        patiently(&format!("#{id} takes text"), async || {
-            let field = self.driver.find(thirtyfour::By::Id(id)).await?;
-            field.clear().await?;
-            Ok(field.send_keys(text).await?)
-        })
-        .await
-    }
-
-    /// Brings what has this id to the middle of the screen, where nothing covers it, and presses it.
-    ///
-    /// # Errors
-    /// When there is no such thing, or something covers it.
-    pub async fn tap(&self, id: &str) -> Result<()> {
-        let scroll = format!("document.getElementById({})?.scrollIntoView({{ block: 'center' }})", json!(id));
-        patiently(&format!("#{id} is pressed"), async || {
-            self.run(&scroll).await?;
-            self.press(id).await
-        })
-        .await
-    }
-
-    /// Waits until something that fits a selector can be seen.
-    ///
-    /// # Errors
-    /// When it cannot, with what can be read instead.
-    pub async fn shows(&self, selector: &str) -> Result<()> {
-        let script = format!("return document.querySelector({})?.checkVisibility() === true", json!(selector));
-        let what = format!("{selector} on the screen");
-        let shown = until(&what, async || (self.run(&script).await.ok()? == json!(true)).then_some(())).await;
-        let Err(error) = shown else { return Ok(()) };
-        Err(error.context(format!("the page reads {:?}, its console {:?}", self.text().await, self.console().await)))
-    }
-
-    /// What an expression of the page says.
-    ///
-    /// # Errors
-    /// What it throws.
-    pub async fn value(&self, expression: &str) -> Result<Value> {
-        self.run(&format!("return {expression}")).await
     }
 }

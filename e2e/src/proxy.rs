@@ -22,6 +22,8 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
+use crate::wait::until;
+
 /// The most that one request or answer may hold.
 const LARGEST: usize = 256 * 1024 * 1024;
 
@@ -203,6 +205,14 @@ impl Proxy {
     #[must_use]
     pub fn open_sockets(&self) -> u32 {
         self.inner.open.load(Ordering::SeqCst)
+    }
+
+    /// Waits until this many WebSockets are open.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn has_sockets(&self, count: u32) -> Result<()> {
+        until(&format!("{count} sockets are open"), async || (self.open_sockets() == count).then_some(())).await
     }
 
     /// Mends the line.

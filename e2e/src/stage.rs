@@ -98,8 +98,7 @@ impl<B: Borrow<Browser>> Stage<B> {
     pub async fn lend(&self, arguments: &[&str]) -> Result<Look> {
         let browser = self.browser.borrow();
         let mut lending = self.device.lend(arguments).await?;
-        browser.go(&self.url()).await?;
-        browser.type_code(&lending.code).await?;
+        browser.enter(&self.url(), &lending.code).await?;
         let words = browser.words().await?;
         let granted = lending.approve(&words).await?;
         browser.screen("session").await?;

@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 
-use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use anyhow::Result;
+use serde_json::json;
 use thirtyfour::WindowHandle;
 
 use crate::browser::{Browser, Chromium};
@@ -98,16 +98,8 @@ impl<B: Borrow<Browser>> Worn<B> {
     /// # Errors
     /// When it does not come to that.
     pub async fn takes(&self, code: &str) -> Result<&Browser> {
-        let page = self.page().await?.browser.borrow();
-        self.phone.go("more").await?;
-        page.tap("more-devices").await?;
-        page.screen("devices").await?;
-        page.tap("devices-link").await?;
-        page.screen("link").await?;
-        page.write("link-code", code).await?;
-        page.tap("link-typed").await?;
-        page.shows("#link-approve").await?;
-        Ok(page)
+        self.page().await?.take(code).await?;
+        Ok(self.phone.browser.borrow())
     }
 
     /// Unlocks the watch, and waits for its list.
@@ -134,11 +126,8 @@ impl<B: Borrow<Browser>> Worn<B> {
             json!(format!("/watch{more}"))
         );
         face.run(&script).await?;
-        until("the watch is loaded anew", async || {
-            let anew = face.run("return !window.before && document.querySelector('#main > *') !== null").await.ok()?;
-            (anew == json!(true)).then_some(())
-        })
-        .await
+        let anew = "!window.before && document.querySelector('#main > *') !== null";
+        face.becomes("the watch is loaded anew", anew, true).await
     }
 
     /// Chooses a record on the watch's list, unless it is chosen, asks for a code, and returns it.
@@ -149,11 +138,11 @@ impl<B: Borrow<Browser>> Worn<B> {
         let face = self.face().await?.borrow();
         face.screen("choose").await?;
         let chosen = format!(
-            "const r = [...document.querySelectorAll('.row')].find(r => r.querySelector('.row-title').textContent === {}); \
-             if (r?.getAttribute('aria-pressed') === 'false') r.click(); return r?.getAttribute('aria-pressed') === 'true'",
+            "(row => {{ if (row?.getAttribute('aria-pressed') === 'false') row.click(); return row?.getAttribute('aria-pressed') }})\
+             ([...document.querySelectorAll('.row')].find(r => r.querySelector('.row-title').textContent === {}))",
             json!(title)
         );
-        until("the record is chosen", async || (face.run(&chosen).await.ok()? == json!(true)).then_some(())).await?;
+        face.becomes("the record is chosen", &chosen, "true").await?;
         face.tap("lend-go").await?;
         face.told(".big-code", "dataset.code").await
     }
@@ -174,43 +163,12 @@ impl<B: Borrow<Browser>> Worn<B> {
     /// When any step fails.
     pub async fn lend_to(&self, viewer: &Browser, site: &str, title: &str) -> Result<String> {
         let code = self.lend(title).await?;
-        viewer.go(site).await?;
-        viewer.type_code(&code).await?;
+        viewer.enter(site, &code).await?;
         self.pick(&viewer.words().await?).await?;
         let face = self.face().await?.borrow();
         face.tap("approve").await?;
         face.shows("#end").await?;
         viewer.screen("session").await?;
         Ok(code)
-    }
-}
-
-impl Browser {
-    /// What an element says, once it says something.
-    ///
-    /// # Errors
-    /// When it says nothing.
-    pub async fn told(&self, selector: &str, what: &str) -> Result<String> {
-        let script = format!("return document.querySelector({})?.{what} || null", json!(selector));
-        let said = async || self.run(&script).await.ok()?.as_str().map(str::to_owned);
-        let said = until(&format!("{selector} says something"), said).await;
-        match said {
-            Ok(said) => Ok(said),
-            Err(error) => Err(error.context(format!("the page reads {:?}", self.text().await))),
-        }
-    }
-
-    /// Presses the first of what a selector names that has this text in it.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub async fn press_text(&self, selector: &str, text: &str) -> Result<()> {
-        let script = format!(
-            "const e = [...document.querySelectorAll({})].find(e => e.textContent.includes({})); e?.click(); return !!e",
-            json!(selector),
-            json!(text)
-        );
-        let pressed = async || (self.run(&script).await.ok()? == Value::Bool(true)).then_some(());
-        until(&format!("{text:?} among {selector}"), pressed).await.context("nothing to press")
     }
 }

@@ -3,7 +3,6 @@
 use std::borrow::Borrow;
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
 
 use crate::browser::{Browser, Kind};
 use crate::devtools::DevTools;
@@ -37,7 +36,7 @@ impl<B: Borrow<Browser>> Portal<B> {
     /// When the page does not start.
     pub async fn around(browser: B, server: &str) -> Result<Self> {
         let authenticator = match browser.borrow().kind() {
-            Kind::Chromium => Some(authenticator(browser.borrow()).await?),
+            Kind::Chromium => Some(browser.borrow().authenticator().await?),
             Kind::Firefox => None,
         };
         let portal = Self { browser, url: format!("{server}/agent"), authenticator };
@@ -69,16 +68,8 @@ impl<B: Borrow<Browser>> Portal<B> {
     /// # Errors
     /// When that does not come, with what can be read instead.
     pub async fn stage(&self, name: &str) -> Result<()> {
-        let browser = self.browser();
-        let script = "return document.documentElement.dataset.stage ?? null";
-        let what = format!("the stage {name}");
-        let reached = until(&what, async || (browser.run(script).await.ok()? == json!(name)).then_some(())).await;
-        let Err(error) = reached else { return Ok(()) };
-        Err(error.context(format!(
-            "the page reads {:?}, its console {:?}",
-            browser.text().await,
-            browser.console().await
-        )))
+        let stage = "document.documentElement.dataset.stage ?? null";
+        self.browser().becomes(&format!("the stage {name}"), stage, name).await
     }
 
     /// Presses what the screen suggests.
@@ -185,17 +176,4 @@ impl<B: Borrow<Browser>> Portal<B> {
         }
         browser.reason().await
     }
-}
-
-/// Gives a browser an authenticator of its own, for as long as what is returned is kept.
-async fn authenticator(browser: &Browser) -> Result<DevTools> {
-    let mut tools = browser.connect_devtools().await?;
-    let page = tools.page().await?;
-    tools.call(Some(&page), "WebAuthn.enable", json!({})).await?;
-    let options = json!({
-        "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
-        "isUserVerified": true, "automaticPresenceSimulation": true,
-    });
-    tools.call(Some(&page), "WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await?;
-    Ok(tools)
 }

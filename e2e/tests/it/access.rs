@@ -11,13 +11,10 @@ use base64ct::{Base64, Encoding as _};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::device::field;
 use e2e::devtools::{DevTools, Session};
-use e2e::program::root;
 use e2e::server::Server;
 use e2e::stage::Stage;
 use e2e::wait::until;
 use serde_json::{Value, json};
-
-use crate::requests::SAMPLE;
 
 const AUDIT: &str = include_str!("audit.js");
 
@@ -278,11 +275,7 @@ mod firefox {
 
 async fn compare_and_read(stage: &Stage<impl Borrow<Browser>>, look: &mut Look<'_>) -> Result<()> {
     let browser = stage.browser.borrow();
-    for file in SAMPLE {
-        stage.device.add(&root()?.join("examples").join(file)).await?;
-    }
-    stage.device.add_bytes("plan.json", r#"{ "plan": { "monday": ["walk", "swim"] } }"#).await?;
-    stage.device.add_bytes("firmware.bin", [0_u8, 159, 146, 150, 0, 1, 2, 3]).await?;
+    stage.device.add_every_kind().await?;
     let long = "a-title-that-is-so-long-that-it-fits-no-narrow-screen-and-has-no-place-to-break.txt";
     stage.device.add_bytes(long, "x".repeat(400)).await?;
     browser.go(&stage.url()).await?;
@@ -303,11 +296,9 @@ async fn compare_and_read(stage: &Stage<impl Borrow<Browser>>, look: &mut Look<'
         for record in &records {
             let title = record.get("title").and_then(Value::as_str).context("title")?;
             browser.open(title).await?;
-            until("the charts are drawn", async || {
-                let drawn = "return [...document.querySelectorAll('figure.chart')].every(f => f.querySelector('.plot path, .plot rect'))";
-                (browser.run(drawn).await.ok()? == json!(true)).then_some(())
-            })
-            .await?;
+            let drawn =
+                "[...document.querySelectorAll('figure.chart')].every(f => f.querySelector('.plot path, .plot rect'))";
+            browser.becomes("the charts are drawn", drawn, true).await?;
             look.screen(&format!("{title:.12}-{language}")).await?;
             browser.run("document.querySelector('.record-head .close').click()").await?;
         }

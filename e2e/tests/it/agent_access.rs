@@ -5,10 +5,11 @@
 use anyhow::Result;
 use e2e::agent::{AGENT, Desk, approve};
 use e2e::browser::{Browser, Kind};
+use e2e::record::TITLE;
 use serde_json::json;
 
 use crate::access::Look;
-use crate::agents::{CASE, REASON, TITLE, read, with_record};
+use crate::agents::{CASE, REASON, read};
 use crate::phone_access::axe;
 
 in_both!(
@@ -90,7 +91,7 @@ async fn every_agent_can_enrol_and_sign_in_with_axe(kind: Kind) -> Result<()> {
 async fn every_agent_can_ask_look_and_end_with_axe(kind: Kind) -> Result<()> {
     for &dark in schemes(kind) {
         let desk = Desk::around(open(kind, dark)).await?;
-        with_record(&desk).await?;
+        desk.device.add_secret().await?;
         desk.hire().await?;
         let browser = &desk.portal.browser;
         let mut look = look_at(&desk, dark).await?;
@@ -141,7 +142,7 @@ async fn every_agent_can_ask_look_and_end_with_axe(kind: Kind) -> Result<()> {
 async fn every_supervisor_can_read_the_ledger_with_axe(kind: Kind) -> Result<()> {
     for &dark in schemes(kind) {
         let desk = Desk::around(open(kind, dark)).await?;
-        with_record(&desk).await?;
+        desk.device.add_secret().await?;
         desk.portal.enrol(&desk.organisation.invite_supervisor(AGENT).await?).await?;
         desk.organisation.issue().await?;
         desk.portal.sign_in("ready").await?;

@@ -10,11 +10,12 @@ use e2e::agent::{AGENT, Desk, ORGANISATION, approve};
 use e2e::browser::Kind;
 use e2e::device::field;
 use e2e::proxy::{Answer, Asked};
+use e2e::record::{SECRET, TITLE};
 use e2e::scan::occurrences;
 use e2e::wait::within;
 use serde_json::json;
 
-use crate::agents::{CASE, REASON, SECRET, TITLE, holds_nothing, kept, read, with_record};
+use crate::agents::{CASE, REASON, holds_nothing, kept, read};
 use crate::blindness::{blind_to, forms, held_and_seen};
 use crate::memory::files_below;
 use crate::phone_attacks::HELPED;
@@ -65,7 +66,7 @@ pub(crate) fn token<B>(desk: &Desk<B>) -> Result<String> {
 
 async fn t059_nothing_is_readable_after_the_time_of_an_agents_look(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let mut lending = desk.lend(CASE, REASON, &["--for", "12s"]).await?;
     read(&desk.portal.browser).await?;
     let (opening, content) = (last(&desk, "/open")?.0, last(&desk, "/content")?.0);
@@ -84,7 +85,7 @@ async fn t059_nothing_is_readable_after_the_time_of_an_agents_look(kind: Kind) -
 
 async fn t062_another_browser_has_nothing_of_a_look_by_its_code_or_token(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let other = desk.another(kind, OTHER).await?;
     let lending = desk.lend(CASE, REASON, &[]).await?;
     read(&desk.portal.browser).await?;
@@ -114,7 +115,7 @@ async fn t062_another_browser_has_nothing_of_a_look_by_its_code_or_token(kind: K
 
 async fn t063_who_is_taken_back_at_the_desk_gets_no_code(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let other = desk.another(kind, OTHER).await?;
     desk.portal.look(CASE, REASON).await?;
     let mut lending = desk.show_code(&[]).await?;
@@ -140,9 +141,9 @@ async fn t063_who_is_taken_back_at_the_desk_gets_no_code(kind: Kind) -> Result<(
 
 async fn t063_an_organisation_that_is_not_pinned_is_shown_to_nobody_as_one(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let stranger = e2e::device::Device::named(&desk.url(), "Mara Lind").await?;
-    stranger.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stranger.add_secret().await?;
     desk.portal.look(CASE, REASON).await?;
     let arguments = ["--agent", "--everything"];
     let mut lending = stranger.lend(&arguments).await?;
@@ -179,7 +180,7 @@ pub(crate) fn begun(desk: &Desk) -> usize {
 
 async fn t063_what_is_taken_back_while_the_customer_is_asked_is_not_approved(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     desk.portal.look(CASE, REASON).await?;
     let mut lending = desk.show_code(&[]).await?;
     desk.portal.browser.type_code(&lending.code).await?;
@@ -206,7 +207,7 @@ async fn gone(desk: &Desk, since: Instant) -> Result<Duration> {
 
 async fn t067_a_customer_who_ends_it_empties_the_page_within_five_seconds(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let mut lending = desk.lend(CASE, REASON, &[]).await?;
     read(&desk.portal.browser).await?;
     let (opening, _) = last(&desk, "/open")?;
@@ -227,7 +228,7 @@ async fn t067_a_customer_who_ends_it_empties_the_page_within_five_seconds(kind: 
 
 async fn t067_an_agent_who_is_taken_back_sees_nothing_within_five_seconds(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let mut lending = desk.lend(CASE, REASON, &[]).await?;
     read(&desk.portal.browser).await?;
     let (opening, _) = last(&desk, "/open")?;
@@ -246,7 +247,7 @@ async fn t067_an_agent_who_is_taken_back_sees_nothing_within_five_seconds(kind: 
 
 async fn t068_of_two_agents_who_type_one_code_one_gets_it(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let other = desk.another(kind, OTHER).await?;
     desk.portal.look(CASE, REASON).await?;
     other.look("case-1", "to see as well").await?;
@@ -267,7 +268,7 @@ async fn t068_of_two_agents_who_type_one_code_one_gets_it(kind: Kind) -> Result<
 
 async fn t087_every_request_of_the_portal_goes_to_its_own_origin(kind: Kind) -> Result<()> {
     let desk = Desk::blank(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     portal.enrol(&desk.organisation.invite(AGENT).await?).await?;
     desk.organisation.issue().await?;
@@ -299,7 +300,7 @@ async fn t087_every_request_of_the_portal_goes_to_its_own_origin(kind: Kind) -> 
 
 async fn t090_the_portal_keeps_nothing_but_a_key_that_does_not_leave(kind: Kind) -> Result<()> {
     let desk = Desk::blank(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     let link = desk.organisation.invite(AGENT).await?;
     let secret = link.split_once('#').context("a link")?.1.to_owned();
@@ -375,7 +376,7 @@ async fn t090_the_portal_keeps_nothing_but_a_key_that_does_not_leave(kind: Kind)
 
 async fn t095_no_field_of_the_portal_is_filled_in_checked_or_translated_by_the_browser(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let browser = &desk.portal.browser;
     let fields =
         "['case', 'reason'].map(id => document.getElementById(id)).map(f => [f.autocomplete, f.spellcheck, f.type])";
@@ -403,7 +404,7 @@ async fn t095_no_field_of_the_portal_is_filled_in_checked_or_translated_by_the_b
 
 async fn what_an_agent_asks_never_reaches_the_server(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let mut lending = desk.lend(CASE, REASON, &[]).await?;
     let words = lending.events.iter().find(|event| e2e::device::is(event, "agent")).map(|event| field(event, "words"));
     let words = words.context("agent")??;

@@ -4,12 +4,13 @@
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, Place};
 use e2e::browser::{Browser, Kind};
-use e2e::device::field;
+use e2e::device::{NAME, field};
 use e2e::program::root;
+use e2e::record::{SECRET, TITLE};
 use e2e::wait::until;
 use serde_json::{Value, json};
 
-use crate::agents::{CASE, REASON, SECRET, TITLE, kept, read, with_record};
+use crate::agents::{CASE, REASON, kept, read};
 
 in_both!(
     t066_a_desk_that_nobody_touches_is_signed_out_and_says_so,
@@ -61,7 +62,7 @@ async fn t066_a_desk_that_nobody_touches_is_signed_out_and_says_so(kind: Kind) -
 }
 
 async fn t063_where_a_passkey_is_demanded_no_way_around_it_is_offered(kind: Kind) -> Result<()> {
-    let place = Place::with("Alex Quintessence", &["agent_passkeys=true"]).await?;
+    let place = Place::with(NAME, &["agent_passkeys=true"]).await?;
     let desk = Desk::at(place, Browser::start(kind)).await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     portal.follow(&desk.organisation.invite(AGENT).await?).await?;
@@ -144,20 +145,20 @@ async fn t095_a_copy_out_of_a_record_takes_along_where_it_is_from(kind: Kind) ->
     browser.open(TITLE).await?;
     browser.reads(SECRET).await?;
     let (prevented, text) = copied(browser, ".record-pane .body").await?;
-    for part in [SECRET, TITLE, "Alex Quintessence", CASE, "1 field was withheld"] {
+    for part in [SECRET, TITLE, NAME, CASE, "1 field was withheld"] {
         ensure!(text.contains(part), "{part:?} is not in {text:?}");
     }
     assert_eq!(prevented, json!(true));
     // Control: what is copied elsewhere on the page is as it was.
     let (prevented, text) = copied(browser, ".session .bar").await?;
-    ensure!(text.contains("Alex Quintessence") && !text.contains(TITLE) && !text.contains("Glimpse"), "{text:?}");
+    ensure!(text.contains(NAME) && !text.contains(TITLE) && !text.contains("Glimpse"), "{text:?}");
     assert_eq!(prevented, json!(false));
     Ok(())
 }
 
 async fn an_agent_searches_reads_pictures_and_tables_and_asks_for_one_more(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     for name in ["photo.jpg", "expenses.csv"] {
         desk.device.add(&root()?.join("examples").join(name)).await?;
@@ -165,14 +166,14 @@ async fn an_agent_searches_reads_pictures_and_tables_and_asks_for_one_more(kind:
     let mut lending = desk.lend(CASE, REASON, &["--for", "10m"]).await?;
     read(browser).await?;
     for (name, there) in [
-        ("photo", "const i = document.querySelector('.image img'); return !!i?.complete && i.naturalWidth > 0"),
-        ("expenses", "return document.querySelectorAll('.body table tbody tr').length > 3"),
+        ("photo", "(i => !!i?.complete && i.naturalWidth > 0)(document.querySelector('.image img'))"),
+        ("expenses", "document.querySelectorAll('.body table tbody tr').length > 3"),
     ] {
         browser.write("search", name).await?;
         until("the list is what was searched for", async || (browser.titles().await.ok()? == [name]).then_some(()))
             .await?;
         browser.open(name).await?;
-        until(name, async || (browser.run(there).await.ok()? == json!(true)).then_some(())).await?;
+        browser.becomes(name, there, true).await?;
     }
     browser.run(CLEAR_SEARCH).await?;
     browser.lists(TITLE).await?;

@@ -9,12 +9,13 @@ use e2e::agent::{AGENT, Desk, approve};
 use e2e::browser::Chromium;
 use e2e::device::{Lending, field};
 use e2e::devtools::{DevTools, Session};
+use e2e::record::{SECRET, TITLE};
 use e2e::scan::{Needle, occurrences, scan_processes};
 use e2e::wait::until;
 use serde_json::json;
 
 use crate::agent_attacks::{again, last, token};
-use crate::agents::{CASE, REASON, SECRET, TITLE, read};
+use crate::agents::{CASE, REASON, read};
 use crate::memory::{WATCH_RANDOMNESS, drawn, found};
 
 /// An agent who has said for which case, with a debugger at both Workers of the page.
@@ -29,7 +30,7 @@ struct Watched {
 impl Watched {
     async fn new() -> Result<Self> {
         let desk = Desk::around(Chromium::start()).await?;
-        desk.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+        desk.device.add_secret().await?;
         desk.hire().await?;
         let mut tools = desk.portal.browser.devtools().await?;
         let page = tools.page().await?;

@@ -7,10 +7,11 @@ use anyhow::{Result, ensure};
 use e2e::agent::Desk;
 use e2e::browser::{Browser, Kind};
 use e2e::device::is;
+use e2e::record::SECRET;
 use e2e::wait::within;
 use serde_json::json;
 
-use crate::agents::{CASE, REASON, SECRET, holds_nothing, read, with_record};
+use crate::agents::{CASE, REASON, holds_nothing, read};
 
 in_both!(
     t063_a_code_for_ones_own_screen_is_none_for_an_agent_and_the_other_way_round,
@@ -19,7 +20,7 @@ in_both!(
 
 async fn t063_a_code_for_ones_own_screen_is_none_for_an_agent_and_the_other_way_round(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     // "Choose my own screen": the code is none at the portal, where an agent would be somebody.
     let mut lending = desk.device.lend(&["--everything"]).await?;
     desk.portal.look(CASE, REASON).await?;
@@ -29,8 +30,7 @@ async fn t063_a_code_for_ones_own_screen_is_none_for_an_agent_and_the_other_way_
     ensure!(told.contains("No device is showing"), "{told}");
     // Control: it is a code, for a screen that is nobody's. The device says that nobody can check what it is, and lends for two words.
     let own = Browser::start(kind).await?;
-    own.go(&desk.url()).await?;
-    own.type_code(&lending.code).await?;
+    own.enter(&desk.url(), &lending.code).await?;
     let words = own.words().await?;
     let peer = lending.event("peer").await?;
     ensure!(peer.get("name").is_none() && peer.get("organisation").is_none(), "nobody is vouched for: {peer}");
@@ -42,8 +42,7 @@ async fn t063_a_code_for_ones_own_screen_is_none_for_an_agent_and_the_other_way_
 
     // A code for an agent, typed where nobody is one.
     let lending = desk.show_code(&[]).await?;
-    own.go(&desk.url()).await?;
-    own.type_code(&lending.code).await?;
+    own.enter(&desk.url(), &lending.code).await?;
     let told = own.failure().await?;
     ensure!(told.contains("No device is showing"), "who is no agent gets no code for one: {told}");
     // Control: the agent gets it.
@@ -54,7 +53,7 @@ async fn t063_a_code_for_ones_own_screen_is_none_for_an_agent_and_the_other_way_
 
 async fn t067_a_customer_who_hangs_up_in_the_middle_leaves_nothing_open(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     // Before the yes: the agent gets nothing, then or later.
     desk.portal.look(CASE, REASON).await?;
     let mut lending = desk.show_code(&[]).await?;

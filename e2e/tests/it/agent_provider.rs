@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION, Organisation, Place};
 use e2e::browser::{Browser, Kind};
 use e2e::console::Console;
+use e2e::device::NAME;
 use e2e::provider::Provider;
 use e2e::server::free_port;
 use tempfile::TempDir;
@@ -21,7 +22,7 @@ async fn place(more: &[&str]) -> Result<(Place, Provider, TempDir)> {
     let url = format!("http://localhost:{port}");
     let organisation = Organisation::found(&url, ORGANISATION).await?;
     let provider = Provider::start(&url).await?;
-    let (place, folder) = Place::at_provider("Alex Quintessence", port, organisation, provider.issuer(), more).await?;
+    let (place, folder) = Place::at_provider(NAME, port, organisation, provider.issuer(), more).await?;
     Ok((place, provider, folder))
 }
 

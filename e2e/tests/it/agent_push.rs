@@ -8,16 +8,15 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION, Place};
 use e2e::browser::{Browser, Chromium, Kind};
-use e2e::device::Device;
-use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
-use serde_json::{Value, json};
+use e2e::device::NAME;
+use e2e::phone::Phone;
+use e2e::record::{SECRET, TITLE};
+use serde_json::Value;
 
-use crate::agents::{CASE, REASON, SECRET, TITLE, read, with_record};
+use crate::agents::{CASE, REASON, read};
 use crate::phone_agents::{BEGAN, ENDED, about, told};
-use crate::phone_push::{Waker, notified, puts_away, shown, stub, subscribes};
+use crate::phone_push::{Waker, notified, permit, puts_away, shown, stub, subscribes};
 use crate::push_provider::{Arrived, Provider, Subscription};
-
-const NAME: &str = "Alex Quintessence";
 
 /// A desk at a server that pushes to this provider.
 async fn desk(provider: &Provider) -> Result<Desk> {
@@ -27,24 +26,14 @@ async fn desk(provider: &Provider) -> Result<Desk> {
     let settings: Vec<&str> = settings.iter().map(String::as_str).filter(|word| *word != "--set").collect();
     let desk = Desk::at(Place::with(NAME, &settings).await?, Browser::start(Kind::Chromium)).await?;
     desk.hire().await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     Ok(desk)
 }
 
-/// One more device of the account.
-async fn linked(desk: &Desk, name: &str) -> Result<Device> {
-    let device = Device::blank(&desk.url()).await?;
-    desk.device.link(&device, &["--name", name]).await?;
-    Ok(device)
-}
-
-/// A phone page that is one of them.
+/// A phone page that is one more device of the account.
 async fn phone<B: Borrow<Browser>>(desk: &Desk, name: &str, browser: B) -> Result<Phone<B>> {
-    let device = linked(desk, name).await?;
-    let phone = Phone::around(browser, &desk.url()).await?;
-    phone.move_in(&device).await?;
-    phone.load("locked").await?;
-    phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
+    let phone = Phone::beside(&desk.device, name, browser).await?;
+    phone.reopen().await?;
     phone.browser.borrow().lists(TITLE).await?;
     Ok(phone)
 }
@@ -70,13 +59,12 @@ mod firefox {
         let provider = Provider::start().await?;
         let subscription = Subscription::at(&provider)?;
         let desk = desk(&provider).await?;
-        let laptop = linked(&desk, "Laptop").await?;
+        let laptop = desk.device.another("Laptop").await?;
         let first = phone(&desk, "Phone", Browser::firefox(&provider.preferences()).await?).await?;
         let browser = Chromium::start().await?;
         browser.run_first(&stub(&subscription)).await?;
         let second = phone(&desk, "Tablet", browser).await?;
-        let permit = json!({ "permissions": ["notifications"], "origin": desk.url() });
-        second.browser.driver.cdp().send_raw("Browser.grantPermissions", permit).await?;
+        permit(&second.browser, &desk.url()).await?;
         subscribes(&first, &desk.server, provider.origin.as_bytes()).await?;
         subscribes(&second, &desk.server, subscription.path.as_bytes()).await?;
         let mut waker = Waker::of(&second.browser, &desk.url()).await?;

@@ -4,33 +4,31 @@ use anyhow::{Result, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION};
 use e2e::browser::{Browser, Kind};
 use e2e::device::{Device, is};
-use e2e::wait::until;
+use e2e::record::{SECRET, TITLE};
 
-use crate::agent_terminal::{lends, reports};
-use crate::agents::{CASE, REASON, SECRET, TITLE, holds_nothing, read, with_record};
+use crate::agent_terminal::{CHOICES, begins, lends, reports, types_code};
+use crate::agents::{CASE, REASON, holds_nothing, read};
 
-const CHOICES: &str = "y  yes, lend      n  no      w  write a report";
 const SPENT: &str = "All 4 openings that you allowed are used up: nothing more can be opened.";
 
 /// Closes the record that is open.
 pub(crate) async fn closes(browser: &Browser) -> Result<()> {
     browser.run("document.querySelector('.record-pane button.close').click()").await?;
     let closed = "document.getElementById('record-title') === null";
-    until("the record is closed", async || (browser.value(closed).await.ok()? == true).then_some(())).await
+    browser.becomes("the record is closed", closed, true).await
 }
 
 #[tokio::test]
 async fn a_question_says_who_asks_for_what_and_a_no_shares_nothing() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     for no in ["n", "q"] {
         let mut person = lends(&desk.device)?;
         portal.look(CASE, REASON).await?;
         person.then("For an agent of an organisation that you called yourself:").await?;
         person.then("You see who they are, and why they ask, before anything is shared.").await?;
-        let code = person.code().await?;
-        browser.type_code(&code).await?;
+        types_code(&desk, &mut person).await?;
         let words = browser.words().await?;
         let shown = person.then(CHOICES).await?;
         for line in [
@@ -58,12 +56,8 @@ async fn a_question_says_who_asks_for_what_and_a_no_shares_nothing() -> Result<(
     // Control: a yes, by a key that the screen names.
     let mut person = lends(&desk.device)?;
     portal.look(CASE, REASON).await?;
-    let code = person.code().await?;
-    browser.type_code(&code).await?;
-    person.then(CHOICES).await?;
-    person.presses("Y")?;
-    person.then("Lent: 1 record").await?;
-    browser.screen("session").await?;
+    let code = begins(&desk, &mut person, "Y").await?;
+    ensure!(person.then(" 1 record").await?.is_empty(), "it says how much is lent");
     read(browser).await?;
     person.then("opened").await?;
     // More time, and the end.
@@ -88,11 +82,10 @@ async fn t063_the_terminal_warns_where_nobody_vouches_and_has_no_key_for_a_yes()
     let desk = Desk::ready(Kind::Chromium).await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     let stranger = Device::named(&desk.url(), "Mara Lind").await?;
-    stranger.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stranger.add_secret().await?;
     let mut person = lends(&stranger)?;
     portal.look(CASE, REASON).await?;
-    let code = person.code().await?;
-    browser.type_code(&code).await?;
+    types_code(&desk, &mut person).await?;
     person.then("Nobody vouches for whoever typed this code. Nothing was shared.").await?;
     let shown = person.then("any other key leaves.").await?;
     for line in [
@@ -125,28 +118,18 @@ async fn t063_the_terminal_warns_where_nobody_vouches_and_has_no_key_for_a_yes()
     stranger.run(&["chain", "pin", ORGANISATION, "--card", &desk.organisation.card().await?]).await?;
     let mut person = lends(&stranger)?;
     portal.go_on().await?;
-    let code = person.code().await?;
-    browser.type_code(&code).await?;
-    person.then(CHOICES).await?;
-    person.presses("y")?;
-    person.then("Lent:").await?;
-    browser.screen("session").await?;
+    begins(&desk, &mut person, "y").await?;
     read(browser).await
 }
 
 #[tokio::test]
 async fn openings_that_are_used_up_are_said_once_and_a_key_allows_more() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     let mut person = lends(&desk.device)?;
     portal.look(CASE, REASON).await?;
-    let code = person.code().await?;
-    browser.type_code(&code).await?;
-    person.then(CHOICES).await?;
-    person.presses("y")?;
-    person.then("Lent:").await?;
-    browser.screen("session").await?;
+    begins(&desk, &mut person, "y").await?;
     for _ in 0..4 {
         read(browser).await?;
         closes(browser).await?;

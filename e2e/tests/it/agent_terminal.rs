@@ -5,10 +5,11 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION};
 use e2e::browser::Kind;
 use e2e::device::{Device, field, is};
+use e2e::record::{SECRET, TITLE};
 use e2e::terminal::Terminal;
 use serde_json::{Value, json};
 
-use crate::agents::{CASE, REASON, SECRET, TITLE, holds_nothing, read, with_record};
+use crate::agents::{CASE, REASON, holds_nothing, read};
 
 const COLLEAGUE: &str = "Robin Vale";
 
@@ -18,6 +19,26 @@ pub(crate) fn lends(device: &Device) -> Result<Terminal> {
     // Reports lie in the folder in which the command runs.
     command.current_dir(device.folder());
     Terminal::start(command)
+}
+
+/// What the person may press while an agent asks.
+pub(crate) const CHOICES: &str = "y  yes, lend      n  no      w  write a report";
+
+/// The agent types the code that the person's terminal shows next. Returns it.
+pub(crate) async fn types_code(desk: &Desk, person: &mut Terminal) -> Result<String> {
+    let code = person.code().await?;
+    desk.portal.browser.type_code(&code).await?;
+    Ok(code)
+}
+
+/// From there to a session on both screens: the person says yes with a key. Returns the code.
+pub(crate) async fn begins(desk: &Desk, person: &mut Terminal, yes: &str) -> Result<String> {
+    let code = types_code(desk, person).await?;
+    person.then(CHOICES).await?;
+    person.presses(yes)?;
+    person.then("Lent:").await?;
+    desk.portal.browser.screen("session").await?;
+    Ok(code)
 }
 
 /// The reports that were written.
@@ -36,7 +57,7 @@ pub(crate) fn reports(device: &Device) -> Result<Vec<Value>> {
 #[tokio::test]
 async fn keys_write_a_report_and_hand_a_look_over_to_a_colleague() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let mut person = lends(&desk.device)?;
     // Before an agent asks there is nobody to write about, and nothing to hand over.
     desk.portal.look(CASE, REASON).await?;
@@ -88,16 +109,11 @@ async fn keys_write_a_report_and_hand_a_look_over_to_a_colleague() -> Result<()>
 #[tokio::test]
 async fn a_key_shows_a_code_for_a_colleague_after_an_agent_ended_a_look() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     for goes_on in [true, false] {
         let mut person = lends(&desk.device)?;
         desk.portal.look(CASE, REASON).await?;
-        let code = person.code().await?;
-        desk.portal.browser.type_code(&code).await?;
-        person.then("w  write a report").await?;
-        person.presses("y")?;
-        person.then("Lent:").await?;
-        desk.portal.browser.screen("session").await?;
+        let code = begins(&desk, &mut person, "y").await?;
         desk.portal.end().await?;
         person.then("c shows a code for a colleague").await?;
         person.presses(if goes_on { "c" } else { "x" })?;

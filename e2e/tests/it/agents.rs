@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION, Portal, approve};
 use e2e::browser::{Browser, Kind};
 use e2e::device::{field, is};
+use e2e::record::{SECRET, TITLE};
 use e2e::wait::until;
 use serde_json::{Value, json};
 
@@ -21,13 +22,6 @@ in_both!(
 
 pub(crate) const CASE: &str = "case-4711-zinnia";
 pub(crate) const REASON: &str = "to check the hollyhock of March";
-pub(crate) const TITLE: &str = "zinnia-hollyhock-delphinium";
-pub(crate) const SECRET: &str = "The spare key lies under the third flower pot.";
-
-/// A customer with a record.
-pub(crate) async fn with_record(desk: &Desk) -> Result<()> {
-    desk.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await.map(drop)
-}
 
 /// Opens the record and waits until it is read; the device is told.
 pub(crate) async fn read(browser: &Browser) -> Result<()> {
@@ -46,7 +40,7 @@ pub(crate) async fn holds_nothing(browser: &Browser, code: &str) -> Result<()> {
 
 async fn an_agent_enrols_asks_looks_and_ends_and_then_does_it_again(kind: Kind) -> Result<()> {
     let desk = Desk::blank(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     portal.follow(&desk.organisation.invite(AGENT).await?).await?;
     browser.reads(ORGANISATION).await?;
@@ -107,7 +101,7 @@ async fn an_agent_enrols_asks_looks_and_ends_and_then_does_it_again(kind: Kind) 
 
 async fn an_agent_nobody_vouches_for_waits_and_looks_again(kind: Kind) -> Result<()> {
     let desk = Desk::blank(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let portal = &desk.portal;
     portal.enrol(&desk.organisation.invite(AGENT).await?).await?;
     portal.sign_in("unvouched").await?;
@@ -155,7 +149,7 @@ async fn tab(browser: &Browser, tab: &str, selector: &str) -> Result<()> {
 
 async fn an_agent_works_with_the_keyboard_alone(kind: Kind) -> Result<()> {
     let desk = Desk::blank(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     portal.follow(&desk.organisation.invite(AGENT).await?).await?;
     tab_to(browser, if kind == Kind::Chromium { ".desk .primary" } else { ".desk .plain" }).await?;
@@ -174,10 +168,7 @@ async fn an_agent_works_with_the_keyboard_alone(kind: Kind) -> Result<()> {
     keys(browser, REASON).await?;
     keys(browser, ENTER).await?;
     browser.screen("enter").await?;
-    until("the field for the code has the focus", async || {
-        (browser.value("document.activeElement.id").await.ok()? == "code").then_some(())
-    })
-    .await?;
+    browser.becomes("the field for the code has the focus", "document.activeElement.id", "code").await?;
     let mut lending = desk.show_code(&[]).await?;
     keys(browser, &lending.code).await?;
     keys(browser, ENTER).await?;
@@ -189,10 +180,7 @@ async fn an_agent_works_with_the_keyboard_alone(kind: Kind) -> Result<()> {
     keys(browser, ENTER).await?;
     browser.reads(SECRET).await?;
     // Opening a record takes the focus along.
-    until("the record has the focus", async || {
-        (browser.value("document.activeElement.id").await.ok()? == "record-title").then_some(())
-    })
-    .await?;
+    browser.becomes("the record has the focus", "document.activeElement.id", "record-title").await?;
     // Backwards: beyond its last thing the page gives the focus to the browser.
     tab(browser, TAB_BACK, "#end").await?;
     keys(browser, ENTER).await?;
@@ -207,7 +195,7 @@ async fn an_agent_works_with_the_keyboard_alone(kind: Kind) -> Result<()> {
 
 async fn a_customer_who_declines_leaves_the_case_at_the_desk(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     portal.look(CASE, REASON).await?;
     let mut lending = desk.show_code(&[]).await?;
@@ -300,7 +288,7 @@ const COUNT_ENDED: &str = "window.endedWorkers = 0; const end = Worker.prototype
 
 async fn t066_back_to_the_portal_shows_nothing(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
     let lending = desk.lend(CASE, REASON, &[]).await?;
     read(browser).await?;

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
+use e2e::device::NAME;
 use e2e::proxy::{Honest, Proxy, Seen};
+use e2e::record::{SECRET, TITLE};
 use e2e::scan::occurrences;
 use e2e::server::Server;
 use e2e::stage::Stage;
-
-const SECRET: &str = "The spare key lies under the third flower pot.";
-const TITLE: &str = "zinnia-hollyhock-delphinium";
 
 /// A secret in the forms in which it could lie about.
 pub(crate) fn forms(name: &str, bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
@@ -36,7 +35,7 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
 #[tokio::test]
 async fn after_a_whole_story_the_server_holds_and_saw_nothing_readable() -> Result<()> {
     let stage = Stage::behind(Arc::new(Honest)).await?;
-    let record = stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    let record = stage.device.add_secret().await?;
     stage.device.add_bytes("other.txt", format!("{SECRET} {SECRET}").repeat(500)).await?;
     let mut look = stage.lend(&["--everything"]).await?;
     let words = stage.browser.open(TITLE).await.map(|()| look.lending.code.clone())?;
@@ -54,7 +53,7 @@ async fn after_a_whole_story_the_server_holds_and_saw_nothing_readable() -> Resu
         forms("title", TITLE.as_bytes()),
         forms("code as shown", words.as_bytes()),
         forms("code as digits", digits.as_bytes()),
-        forms("name of the owner", b"Alex Quintessence"),
+        forms("name of the owner", NAME.as_bytes()),
         forms("passphrase", b"four walls and a door"),
     ]
     .concat();

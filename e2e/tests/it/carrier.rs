@@ -12,13 +12,11 @@ use e2e::browser::Chromium;
 use e2e::device::{Device, field};
 use e2e::program::root;
 use e2e::proxy::{Answer, Asked, Honest, Proxy, Seen, Tamper};
+use e2e::record::{SECRET, TITLE};
 use e2e::scan::occurrences;
 use e2e::server::{Server, free_port};
 use e2e::watch::Wrist;
 use serde_json::Value;
-
-const SECRET: &str = "The spare key lies under the third flower pot.";
-const TITLE: &str = "zinnia-hollyhock-delphinium";
 
 fn authorization(headers: &HeaderMap) -> &str {
     headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -79,7 +77,7 @@ async fn read_account(server: &Server, with: &Asked) -> Result<(u16, String)> {
 #[tokio::test]
 async fn a_carrier_learns_nothing_that_opens_or_speaks_for_the_watch() -> Result<()> {
     let wrist = Wrist::new().await?;
-    let record = wrist.phone.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    let record = wrist.phone.add_secret().await?;
     let carrier = Proxy::carry(wrist.socket().as_ref(), &wrist.server.url(), Arc::new(Honest))?;
     let linked = wrist.link().await?;
     let shown = wrist.watch.run(&["show", &record]).await?;
@@ -87,8 +85,7 @@ async fn a_carrier_learns_nothing_that_opens_or_speaks_for_the_watch() -> Result
     let written = wrist.watch.add_bytes("second.txt", format!("{SECRET} {SECRET}")).await?;
     let browser = Chromium::start().await?;
     let mut lending = wrist.watch.lend(&["--everything"]).await?;
-    browser.go(&wrist.server.url()).await?;
-    browser.type_code(&lending.code).await?;
+    browser.enter(&wrist.server.url(), &lending.code).await?;
     let words = browser.words().await?;
     lending.approve(&words).await?;
     browser.open(TITLE).await?;

@@ -179,9 +179,9 @@ async fn t107_after_a_reconnect_nothing_begins_again() -> Result<()> {
     let first = until("the viewer says something", async || hostile.state().viewers.first().cloned()).await?;
     assert!(matches!(first, Message::Live { counter: 0, .. }), "{first:?}");
     line.cut();
-    until("the sockets are gone", async || (line.open_sockets() == 0).then_some(())).await?;
+    line.has_sockets(0).await?;
     line.mend();
-    until("device and viewer come back", async || (line.open_sockets() == 2).then_some(())).await?;
+    line.has_sockets(2).await?;
     // Control: the channel goes on where it was.
     stage.browser.press("more-time").await?;
     look.lending.event("asked").await?;

@@ -199,10 +199,7 @@ async fn t076_control_the_same_bytes_run_where_nothing_pins_them(kind: Kind) -> 
     })
     .await?;
     browser.go(&marked.url()).await?;
-    until("the altered boot script runs", async || {
-        (browser.run("return window.altered === true").await.ok()? == json!(true)).then_some(())
-    })
-    .await
+    browser.becomes("the altered boot script runs", "window.altered === true", true).await
 }
 
 async fn t076_a_network_failure_is_told_from_an_altered_build(kind: Kind) -> Result<()> {
@@ -405,10 +402,7 @@ async fn t083_the_page_cannot_be_framed_or_held_by_an_opener(kind: Kind) -> Resu
         })
         .await?;
         browser.go(&foreign.url()).await?;
-        until("the frame has loaded", async || {
-            (browser.run("return window.loaded === true").await.ok()? == json!(true)).then_some(())
-        })
-        .await?;
+        browser.becomes("the frame has loaded", "window.loaded === true", true).await?;
         browser.driver.enter_frame(0).await?;
         if protected {
             let inside = browser.run("return document.documentURI").await?;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use e2e::device::{Device, field, is};
+use e2e::record::SECRET;
 use e2e::stage::Stage;
 use serde_json::{Value, json};
 
 use crate::blindness::{blind_to, everything, forms};
 
-const FIRST: &str = "The spare key lies under the third flower pot.";
 const SECOND: &str = "The dog is called Barnabas.";
 
 /// The kinds of the notices in an inbox.
@@ -45,13 +45,13 @@ fn words(page: &str) -> Vec<&str> {
 async fn a_newcomer_links_a_second_device_takes_it_out_and_comes_back_with_the_kit() -> Result<()> {
     let stage = Stage::behind(std::sync::Arc::new(e2e::proxy::Honest)).await?;
     let phone = &stage.device;
-    let first = phone.add_bytes("first-note.txt", FIRST).await?;
+    let first = phone.add_bytes("first-note.txt", SECRET).await?;
 
     // More than one device: both read, both write.
     let tablet = Device::blank(&stage.url()).await?;
     let linked = phone.link(&tablet, &["--name", "Tabletissimo", "--serial", "SN-4711-0815"]).await?;
     let text = |shown: &[Value]| field(shown.first().context("nothing is shown")?, "text");
-    assert_eq!(text(&tablet.run(&["show", &first]).await?)?, FIRST);
+    assert_eq!(text(&tablet.run(&["show", &first]).await?)?, SECRET);
     let second = tablet.add_bytes("second-note.txt", SECOND).await?;
     assert_eq!(text(&phone.run(&["show", &second]).await?)?, SECOND);
     let third = Device::blank(&stage.url()).await?;
@@ -68,15 +68,14 @@ async fn a_newcomer_links_a_second_device_takes_it_out_and_comes_back_with_the_k
 
     // Taken out: what it lends ends on the screen of the one who looks.
     let mut lending = tablet.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&lending.code).await?;
+    stage.browser.enter(&stage.url(), &lending.code).await?;
     let shown = stage.browser.words().await?;
     lending.approve(&shown).await?;
     stage.browser.open("first-note").await?;
-    stage.browser.reads(FIRST).await.context("control: the session runs")?;
+    stage.browser.reads(SECRET).await.context("control: the session runs")?;
     phone.run(&["revoke", "Tabletissimo", "--yes"]).await?;
     assert_eq!(stage.browser.reason().await?, "session-revoked");
-    assert!(!stage.browser.text().await?.contains(FIRST));
+    assert!(!stage.browser.text().await?.contains(SECRET));
     assert_eq!(field(&lending.event_last().await?, "code")?, "session-revoked");
     assert_eq!(tablet.refused(&["show", &first]).await?, "device-revoked");
     let told = notices(&third).await?;
@@ -118,7 +117,7 @@ async fn a_newcomer_links_a_second_device_takes_it_out_and_comes_back_with_the_k
     let both: Vec<&str> = both.iter().map(String::as_str).collect();
     let restored = fresh.run(&both).await?;
     assert!(restored.iter().any(|event| is(event, "recovered")), "{restored:?}");
-    assert_eq!(text(&fresh.run(&["show", &first]).await?)?, FIRST);
+    assert_eq!(text(&fresh.run(&["show", &first]).await?)?, SECRET);
     assert_eq!(text(&fresh.run(&["show", &second]).await?)?, SECOND);
     assert_eq!(pages(Path::new(&next))?.len(), 3, "the kit that follows");
 
@@ -140,7 +139,7 @@ async fn a_newcomer_links_a_second_device_takes_it_out_and_comes_back_with_the_k
     let digits: String = linked.code.chars().filter(char::is_ascii_digit).collect();
     let letters = std::fs::read_to_string(&shares[0])?;
     let secrets = [
-        forms("content", FIRST.as_bytes()),
+        forms("content", SECRET.as_bytes()),
         forms("content by the second device", SECOND.as_bytes()),
         forms("title", b"first-note"),
         forms("title by the second device", b"second-note"),

@@ -87,8 +87,7 @@ async fn a_page_on_a_plain_static_host_talks_to_a_server_that_lists_its_origin(k
     device.add_bytes("note.txt", "Take the blue pills at seven.").await?;
     let browser = Browser::start(kind).await?;
     let mut lending = device.lend(&["--everything"]).await?;
-    browser.go(&host.url()).await?;
-    browser.type_code(&lending.code).await?;
+    browser.enter(&host.url(), &lending.code).await?;
     let words = browser.words().await?;
     lending.approve(&words).await?;
     browser.open("note").await?;
@@ -101,8 +100,7 @@ async fn a_page_on_a_plain_static_host_talks_to_a_server_that_lists_its_origin(k
     // Control: from an origin that the server does not list, the same page gets no answer.
     let stranger = Proxy::start(0, "http://127.0.0.1:1", files).await?;
     let lending = device.lend(&["--everything"]).await?;
-    browser.go(&stranger.url()).await?;
-    browser.type_code(&lending.code).await?;
+    browser.enter(&stranger.url(), &lending.code).await?;
     assert!(browser.failure().await?.contains("The server cannot be reached."));
     Ok(())
 }

@@ -5,9 +5,10 @@ use e2e::agent::{AGENT, approve};
 use e2e::browser::Kind;
 use e2e::console::Console;
 use e2e::device::field;
+use e2e::record::{SECRET, TITLE};
 use serde_json::json;
 
-use crate::agents::{CASE, REASON, SECRET, TITLE, read};
+use crate::agents::{CASE, REASON, read};
 
 in_both!(
     an_agent_signs_in_asks_looks_and_ends_in_a_console,
@@ -16,14 +17,9 @@ in_both!(
     t083_a_passkey_is_asked_for_in_the_window_and_not_in_the_frame,
 );
 
-/// The customer has a record.
-pub(crate) async fn with_record(console: &Console) -> Result<()> {
-    console.place.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await.map(drop)
-}
-
 async fn an_agent_signs_in_asks_looks_and_ends_in_a_console(kind: Kind) -> Result<()> {
     let console = Console::open(kind, &[], &[]).await?;
-    with_record(&console).await?;
+    console.place.device.add_secret().await?;
     let browser = console.browser();
     console.open_window().await?;
     console.portal.stage("signed-out").await?;
@@ -71,7 +67,7 @@ async fn an_agent_signs_in_asks_looks_and_ends_in_a_console(kind: Kind) -> Resul
 
 async fn a_customer_who_declines_leaves_the_case_in_the_frame(kind: Kind) -> Result<()> {
     let console = Console::ready(kind).await?;
-    with_record(&console).await?;
+    console.place.device.add_secret().await?;
     let browser = console.browser();
     console.portal.look(CASE, REASON).await?;
     let mut lending = console.place.device.lend(&["--agent", "--everything"]).await?;
@@ -94,10 +90,7 @@ async fn a_console_chooses_language_colours_and_what_stands_in_the_fields(kind: 
         console.inside().await
     };
     set("language", "ar").await?;
-    e2e::wait::until("the frame is in Arabic", async || {
-        (browser.value("document.documentElement.dir").await.ok()? == "rtl").then_some(())
-    })
-    .await?;
+    browser.becomes("the frame is in Arabic", "document.documentElement.dir", "rtl").await?;
     set("language", "en").await?;
     for (theme, paper) in [("dark", "rgb(18, 22, 23)"), ("light", "rgb(246, 246, 243)")] {
         set("theme", theme).await?;

@@ -5,11 +5,9 @@ use anyhow::Result;
 use e2e::agent::approve;
 use e2e::browser::Kind;
 use e2e::console::Console;
-use e2e::wait::until;
 use serde_json::json;
 
 use crate::agents::{CASE, REASON, read};
-use crate::embed::with_record;
 use crate::phone_access::axe;
 
 in_both!(every_screen_of_a_narrow_frame_is_fit_for_all_with_axe);
@@ -32,7 +30,7 @@ async fn faults(console: &Console, judge: &str) -> Result<Vec<String>> {
 async fn every_screen_of_a_narrow_frame_is_fit_for_all_with_axe(kind: Kind) -> Result<()> {
     let judge = axe()?;
     let console = Console::open(kind, &[], &[("/narrow.html", NARROW)]).await?;
-    with_record(&console).await?;
+    console.place.device.add_secret().await?;
     console.go("/narrow.html").await?;
     let browser = console.browser();
     let look = async |name: &str| -> Result<()> {
@@ -41,12 +39,8 @@ async fn every_screen_of_a_narrow_frame_is_fit_for_all_with_axe(kind: Kind) -> R
             let wish = "const e = document.querySelector('glimpse-agent'); e.setAttribute('language',";
             browser.run(&format!("{wish} '{language}'); e.setAttribute('theme', '{theme}')")).await?;
             console.inside().await?;
-            until("the frame has heard it", async || {
-                let seen =
-                    browser.value("[document.documentElement.lang, document.documentElement.dataset.theme]").await;
-                (seen.ok()? == json!([language, theme])).then_some(())
-            })
-            .await?;
+            let seen = "[document.documentElement.lang, document.documentElement.dataset.theme]";
+            browser.becomes("the frame has heard it", seen, json!([language, theme])).await?;
             assert_eq!(faults(&console, &judge).await?, Vec::<String>::new(), "{name} {language} {theme}");
         }
         Ok(())

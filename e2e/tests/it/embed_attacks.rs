@@ -7,12 +7,12 @@ use axum::http::StatusCode;
 use e2e::agent::approve;
 use e2e::browser::{Browser, Kind};
 use e2e::console::{Console, Files, RECORDER, enter, host, recorded};
+use e2e::record::{SECRET, TITLE};
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::{Value, json};
 
-use crate::agents::{CASE, REASON, SECRET, TITLE, kept, read};
-use crate::embed::with_record;
+use crate::agents::{CASE, REASON, kept, read};
 use crate::phone_attacks::HELPED;
 
 in_both!(
@@ -54,7 +54,7 @@ async fn t057_what_a_console_fills_in_is_shown_and_sent_as_it_stands(kind: Kind)
     let markup = "<b id=planted>bold</b>";
     assert_eq!(set(markup).await?[1], markup, "control: what is a line of text arrives");
     assert_eq!(browser.value("document.getElementById('planted')").await?, Value::Null);
-    with_record(&console).await?;
+    console.place.device.add_secret().await?;
     browser.write("case", CASE).await?;
     console.portal.go_on().await?;
     browser.screen("enter").await?;
@@ -104,7 +104,7 @@ async fn t062_a_console_that_opens_the_window_of_the_frame_is_handed_nothing(kin
 
 async fn t066_back_to_a_console_shows_nothing_of_a_look(kind: Kind) -> Result<()> {
     let console = Console::ready(kind).await?;
-    with_record(&console).await?;
+    console.place.device.add_secret().await?;
     let browser = console.browser();
     let lending = console.lend(CASE, REASON, &[]).await?;
     read(browser).await?;
@@ -195,9 +195,8 @@ async fn t079_a_frame_starts_no_worker_of_anybody_else(kind: Kind) -> Result<()>
 
 /// Whether the frame of a page that was just loaded shows the portal.
 async fn shows_portal(browser: &Browser) -> Result<bool> {
-    let loaded =
-        "return document.querySelector('glimpse-agent, iframe') !== null && document.readyState === 'complete'";
-    until("the page is there", async || (browser.run(loaded).await.ok()? == json!(true)).then_some(())).await?;
+    let loaded = "document.querySelector('glimpse-agent, iframe') !== null && document.readyState === 'complete'";
+    browser.becomes("the page is there", loaded, true).await?;
     let frame = "return document.querySelector('glimpse-agent')?.shadowRoot.querySelector('iframe') ?? document.querySelector('iframe')";
     browser.driver.execute(frame, Vec::new()).await?.element()?.enter_frame().await?;
     let shown = browser.value("document.querySelector('#main, .brand') !== null").await?;
@@ -222,10 +221,7 @@ async fn t083_a_page_that_is_not_listed_frames_nothing(kind: Kind) -> Result<()>
     // Nor one that puts the listed console into a frame of its own.
     browser.go(&format!("{}/around.html", stranger.url())).await?;
     browser.driver.enter_frame(0).await?;
-    until("the console is there", async || {
-        (browser.value("customElements.get('glimpse-agent') !== undefined").await.ok()? == json!(true)).then_some(())
-    })
-    .await?;
+    browser.becomes("the console is there", "customElements.get('glimpse-agent') !== undefined", true).await?;
     enter(browser).await?;
     assert_eq!(browser.value("document.querySelector('#main') !== null").await?, json!(false));
     Ok(())
@@ -309,7 +305,7 @@ async fn t083_a_frame_that_is_covered_tiny_or_cut_off_sends_nothing(kind: Kind) 
     browser.run(press).await?;
     browser.screen("enter").await.context("control: in sight it goes on")?;
     // Nor does a code go out, which is asked for in its turn.
-    with_record(&console).await?;
+    console.place.device.add_secret().await?;
     let lending = console.place.device.lend(&["--agent", "--everything"]).await?;
     browser.write("code", &lending.code).await?;
     let press = "const c = document.getElementById('code'); c.focus({ preventScroll: true }); c.form.requestSubmit()";
@@ -387,10 +383,7 @@ async fn t083_forged_messages_do_nothing(kind: Kind) -> Result<()> {
     console.outside().await?;
     browser.run(&format!("{element} frame.postMessage({right}, to)")).await?;
     console.inside().await?;
-    until("the field is filled in", async || {
-        (browser.value("document.getElementById('case').value").await.ok()? == "from beside").then_some(())
-    })
-    .await?;
+    browser.becomes("the field is filled in", "document.getElementById('case').value", "from beside").await?;
     assert_eq!(browser.value(written).await?, json!(["from beside"]), "control: that it was written is seen");
     // Of a version that it does not know it says so.
     console.outside().await?;
@@ -413,7 +406,7 @@ async fn t090_a_console_is_told_nothing_of_code_key_or_content(kind: Kind) -> Re
     let browser = Browser::start(kind).await?;
     browser.run_first(RECORDER).await?;
     let console = Console::around(browser, &[], &[]).await?;
-    with_record(&console).await?;
+    console.place.device.add_secret().await?;
     console.sign_in().await?;
     let browser = console.browser();
     let mut lending = console.lend(CASE, REASON, &[]).await?;
@@ -467,7 +460,7 @@ async fn t090_a_console_is_told_nothing_of_code_key_or_content(kind: Kind) -> Re
 
 async fn t095_no_field_in_a_frame_is_filled_in_checked_or_translated_by_the_browser(kind: Kind) -> Result<()> {
     let console = Console::ready(kind).await?;
-    with_record(&console).await?;
+    console.place.device.add_secret().await?;
     let browser = console.browser();
     let fields =
         "['case', 'reason'].map(id => document.getElementById(id)).map(f => [f.autocomplete, f.spellcheck, f.type])";

@@ -11,6 +11,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::devtools::{DevTools, Session};
 use e2e::proxy::{Answer, Asked, Honest, Proxy, SocketId, Tamper, without};
+use e2e::record::SECRET;
 use e2e::scan::{Needle, scan_processes};
 use e2e::stage::Stage;
 use e2e::wait::until;
@@ -31,8 +32,6 @@ in_both!(
     t067_revoking_stops_it_within_five_seconds,
     offline_for_a_while_is_told_and_mended,
 );
-
-const SECRET: &str = "The spare key lies under the third flower pot.";
 
 /// The newest request to open a unit that went through the proxy, and its answer.
 pub(crate) fn last_opening<B>(stage: &Stage<B>) -> Result<(Asked, Answer)> {
@@ -357,11 +356,10 @@ async fn t066_control_what_a_page_that_does_not_wipe_itself_brings_back(kind: Ki
 
 /// Goes to another page and presses Back.
 pub(crate) async fn leave_and_come_back(browser: &Browser, elsewhere: &str) -> Result<()> {
-    let here = browser.run("return location.pathname").await?;
+    let here = browser.value("location.pathname").await?;
     browser.go(elsewhere).await?;
     browser.driver.back().await?;
-    let arrived = "return location.pathname";
-    until("Back arrives", async || (browser.run(arrived).await.ok()? == here).then_some(())).await
+    browser.becomes("Back arrives", "location.pathname", here).await
 }
 
 async fn t066_reloading_ends_the_look(kind: Kind) -> Result<()> {
@@ -408,10 +406,9 @@ async fn offline_for_a_while_is_told_and_mended(kind: Kind) -> Result<()> {
     stage.device.add_bytes("other.txt", "Read after the tunnel.").await?;
     let mut look = stage.lend(&["--everything"]).await?;
     stage.browser.open("secret").await?;
-    let banner = "const b = document.querySelector('.offline'); return !!b && !b.hidden";
     let shows = async |wanted: bool| {
         let what = format!("the banner is {}", if wanted { "shown" } else { "gone" });
-        until(&what, async || (stage.browser.run(banner).await.ok()? == json!(wanted)).then_some(())).await
+        stage.browser.becomes(&what, "document.querySelector('.offline')?.hidden === false", wanted).await
     };
     shows(false).await?;
     line.cut();

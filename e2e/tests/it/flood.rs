@@ -7,13 +7,12 @@ use axum::http::StatusCode;
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::device::{Device, Lending, field};
 use e2e::phone::Phone;
+use e2e::record::{SECRET, TITLE};
 use e2e::server::Server;
-use e2e::wait::until;
 use serde_json::{Value, json};
 
-use crate::agents::{self, CASE, REASON, with_record};
-use crate::phone::{SECRET, TITLE};
-use crate::phone_agents::{code_for_agent, unlock, with_phone};
+use crate::agents::{CASE, REASON};
+use crate::phone_agents::{code_for_agent, with_phone};
 
 in_both!(
     t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_a_longer_code,
@@ -72,8 +71,7 @@ async fn asks(server: &Server, phone: &Phone<Browser>, code: &str) -> Result<(De
     let mut join = device.begin(&["join", code])?;
     let words = field(&join.event("words").await?, "words")?;
     phone.browser.shows("#link-approve").await?;
-    let choice = "[...document.querySelectorAll('.word-choice input')].map(i => i.value)";
-    let choice: Vec<String> = serde_json::from_value(phone.browser.value(choice).await?)?;
+    let choice = phone.words_to_pick().await?;
     ensure!(choice.contains(&words), "{words:?} is not among {choice:?}");
     Ok((device, join))
 }
@@ -91,11 +89,7 @@ async fn t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_
 ) -> Result<()> {
     let server = Server::with(&["--set", MANY_CLAIMS]).await?;
     let phone = Phone::with_account_in(kind, &server.url(), "Mara Lind").await?;
-    phone.go("more").await?;
-    phone.browser.tap("more-devices").await?;
-    phone.browser.shows("#devices-link").await?;
-    phone.browser.tap("devices-link").await?;
-    phone.browser.screen("link").await?;
+    phone.begin_link().await?;
     phone.browser.run(COUNT).await?;
 
     // Control: one that asks makes one question, and nothing is told of others.
@@ -129,14 +123,10 @@ async fn t035_a_hundred_devices_that_ask_a_phone_make_one_question_a_notice_and_
     let dead = flood(&server, &longer, 0).await?;
     assert_eq!(dead.get(&StatusCode::OK), None, "the code is dead: {dead:?}");
 
-    phone.go("more").await?;
-    phone.browser.tap("more-devices").await?;
+    phone.more("devices").await?;
     phone.browser.shows("#devices-link").await?;
-    until("the account has its one device", async || {
-        let rows = phone.browser.value("document.querySelectorAll('#main .devices li:not(.gone-device)').length").await;
-        (rows.ok()? == json!(1)).then_some(())
-    })
-    .await?;
+    let rows = "document.querySelectorAll('#main .devices li:not(.gone-device)').length";
+    phone.browser.becomes("the account has its one device", rows, 1).await?;
     assert_eq!(questions(&phone).await?, json!(2));
     Ok(())
 }
@@ -167,12 +157,12 @@ async fn t035_somebody_else_at_the_code_of_a_look_is_told_of_above_the_question(
 
 async fn t035_somebody_else_at_the_code_of_an_agent_is_told_of_above_the_question(kind: Kind) -> Result<()> {
     let (desk, phone) = with_phone(kind, Browser::start(kind)).await?;
-    with_record(&desk).await?;
-    unlock(&phone).await?;
+    desk.device.add_secret().await?;
+    phone.reopen().await?;
     let other = desk.another(Kind::Chromium, "Noor Haddad").await?;
     desk.portal.look(CASE, REASON).await?;
     other.look("case-1", "to see as well").await?;
-    let code = code_for_agent(&phone, &[agents::TITLE]).await?;
+    let code = code_for_agent(&phone, &[TITLE]).await?;
     desk.portal.browser.type_code(&code).await?;
     phone.browser.shows("#approve-agent").await?;
     assert_eq!(phone.browser.value(WARNED).await?, json!(false), "control: nobody else has tried it");

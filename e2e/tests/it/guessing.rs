@@ -82,8 +82,7 @@ async fn t003_a_server_that_starts_fifty_runs_gets_one_answer() -> Result<()> {
     let stage = Stage::behind(Multiply::new(fifty)).await?;
     stage.device.add_bytes("first.txt", "x").await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&lending.code).await?;
+    stage.browser.enter(&stage.url(), &lending.code).await?;
     let last = lending.event_last().await?;
     assert_eq!(field(&last, "code")?, "malformed", "{last}");
     assert_eq!(of_device(&stage)?, ["Answer", "Abort"]);
@@ -137,8 +136,7 @@ async fn t002_a_right_confirmation_after_a_wrong_one_is_too_late() -> Result<()>
     let stage = Stage::behind(Multiply::new(wrong_first)).await?;
     stage.device.add_bytes("first.txt", "x").await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&lending.code).await?;
+    stage.browser.enter(&stage.url(), &lending.code).await?;
     let last = lending.event_last().await?;
     assert_eq!(field(&last, "code")?, "code-wrong", "{last}");
     let told = stage.browser.failure().await?;

@@ -141,8 +141,7 @@ async fn t012_another_suite_in_the_offer_is_refused() -> Result<()> {
     stage.device.add_bytes("first.txt", "x").await?;
     lie.store(true, Ordering::SeqCst);
     let mut lending = stage.device.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&lending.code).await?;
+    stage.browser.enter(&stage.url(), &lending.code).await?;
     assert!(stage.browser.failure().await?.contains("The other end speaks another version."));
     lending.process.kill().await?;
     lie.store(false, Ordering::SeqCst);
@@ -178,16 +177,15 @@ async fn t103_a_server_that_seems_unreachable_gets_no_second_run_on_one_code() -
     let stage = Stage::behind(Arc::new(DropsAfterHello { hellos: Arc::clone(&hellos) })).await?;
     stage.device.add_bytes("first.txt", "x").await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&lending.code).await?;
+    stage.browser.enter(&stage.url(), &lending.code).await?;
     let line = stage.proxy.as_ref().context("no proxy")?;
     let sent = || hellos.lock().unwrap_or_else(PoisonError::into_inner).clone();
     until("Hello has left", async || (!sent().is_empty()).then_some(())).await?;
     // The line breaks and comes back; the viewer joins again and may resend what it has, and nothing else.
     line.cut();
-    until("the sockets are gone", async || (line.open_sockets() == 0).then_some(())).await?;
+    line.has_sockets(0).await?;
     line.mend();
-    until("device and viewer come back", async || (line.open_sockets() == 2).then_some(())).await?;
+    line.has_sockets(2).await?;
     lending.tell(json!({ "do": "cancel" })).await?;
     lending.event_last().await?;
     let told = stage.browser.failure().await?;
@@ -286,7 +284,7 @@ async fn t103_whatever_a_server_says_after_hello_the_code_is_not_run_again() -> 
             }
             Refusal::Sockets => {
                 line.cut();
-                until("the sockets are gone", async || (line.open_sockets() == 0).then_some(())).await?;
+                line.has_sockets(0).await?;
                 line.mend();
                 tools.evaluate(&worker, LATER).await?;
             }
@@ -355,8 +353,7 @@ async fn t068_a_copied_mailbox_and_grant_open_nothing_in_another_browser() -> Re
     replay.on.store(true, Ordering::SeqCst);
     let line = stage.proxy.as_ref().context("no proxy")?;
     let second = Chromium::start().await?;
-    second.go(&stage.url()).await?;
-    second.type_code(&look.lending.code).await?;
+    second.enter(&stage.url(), &look.lending.code).await?;
     let socket = until("the second viewer joins", async || {
         line.seen().into_iter().rev().find_map(|seen| match seen {
             Seen::Opened(socket, _) if socket.0 > 1 => Some(socket),
@@ -425,9 +422,7 @@ async fn a_server_that_dies_under_a_session_ends_it_on_both_screens() -> Result<
     let mut look = stage.lend(&["--everything"]).await?;
     stage.browser.open("first").await?;
     stage.server.kill().await?;
-    let banner = "const b = document.querySelector('.offline'); return !!b && !b.hidden";
-    let what = "the banner";
-    until(what, async || (stage.browser.run(banner).await.ok()? == json!(true)).then_some(())).await?;
+    stage.browser.becomes("the banner", "document.querySelector('.offline')?.hidden", false).await?;
     stage.server.resume().await?;
     // Mailboxes live in memory: with them the live channel is gone, and so is the session, on both screens.
     stage.browser.reason().await?;

@@ -194,8 +194,7 @@ async fn t007_t008_t009_t010_t011_t014_a_pairing_that_is_altered_on_the_way_gran
         stage.device.forget_attempts().await?;
         hostile.set(*alter);
         let mut lending = stage.device.lend(&["--everything"]).await?;
-        stage.browser.go(&stage.url()).await?;
-        stage.browser.type_code(&lending.code).await?;
+        stage.browser.enter(&stage.url(), &lending.code).await?;
         let told = stage.browser.failure().await.with_context(what)?;
         assert!(hostile.state().altered, "{name}: nothing was altered");
         for text in lines(page)? {

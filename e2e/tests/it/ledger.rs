@@ -5,10 +5,11 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{AGENT, Desk, Portal};
 use e2e::browser::{Browser, Kind};
 use e2e::device::{Device, field, is};
+use e2e::record::{SECRET, TITLE};
 use e2e::wait::until;
 use serde_json::{Value, json};
 
-use crate::agents::{CASE, REASON, SECRET, TITLE, read, with_record};
+use crate::agents::{CASE, REASON, read};
 
 /// Something that somebody does to a line.
 type Change = fn(&mut Value);
@@ -20,7 +21,7 @@ in_both!(a_supervisor_sees_who_looked_and_that_the_trail_holds_and_an_agent_sees
 #[tokio::test]
 async fn t065_the_organisations_log_says_who_asked_and_what_came_of_it_and_a_changed_one_is_named() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let mut lending = desk.lend(CASE, REASON, &[]).await?;
     read(&desk.portal.browser).await?;
     desk.portal.end().await?;
@@ -76,7 +77,7 @@ async fn t065_the_organisations_log_says_who_asked_and_what_came_of_it_and_a_cha
 #[tokio::test]
 async fn the_outcome_of_a_look_that_the_customer_ended_is_in_the_log() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let mut lending = desk.lend(CASE, REASON, &[]).await?;
     read(&desk.portal.browser).await?;
     lending.end().await?;
@@ -105,7 +106,7 @@ async fn the_outcome_of_a_look_that_the_customer_ended_is_in_the_log() -> Result
 #[tokio::test]
 async fn a_request_that_was_declined_is_on_record_on_the_device_alone() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     desk.portal.look(CASE, REASON).await?;
     assert_eq!(desk.device.run(&["receipts", "--declined"]).await?, Vec::<Value>::new(), "control");
     let mut lending = desk.show_code(&[]).await?;
@@ -130,7 +131,7 @@ async fn a_request_that_was_declined_is_on_record_on_the_device_alone() -> Resul
 /// What a supervisor sees, and an agent does not.
 async fn a_supervisor_sees_who_looked_and_that_the_trail_holds_and_an_agent_sees_nothing(kind: Kind) -> Result<()> {
     let desk = Desk::ready(kind).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     let agent = &desk.portal.browser;
     assert_eq!(agent.value("document.getElementById('supervise')").await?, Value::Null, "an agent is offered nothing");
     let mut lending = desk.lend(CASE, REASON, &[]).await?;
@@ -145,7 +146,7 @@ async fn a_supervisor_sees_who_looked_and_that_the_trail_holds_and_an_agent_sees
     portal.press("#supervise").await?;
     portal.stage("ledger").await?;
     let rows = "document.querySelectorAll('.ledger-rows li').length";
-    until("the session is listed", async || (browser.value(rows).await.ok()? == json!(1)).then_some(())).await?;
+    browser.becomes("the session is listed", rows, 1).await?;
     browser.reads("Runs until").await.context("it runs")?;
     let looked = desk.organisation.id(AGENT).await?;
     browser.reads(looked.get(..8).context("an id")?).await?;
@@ -157,9 +158,9 @@ async fn a_supervisor_sees_who_looked_and_that_the_trail_holds_and_an_agent_sees
     portal.press("#supervise").await?;
     until("it has ended", async || browser.text().await.ok()?.contains("ended").then_some(())).await?;
     choose(browser, "ledger-state", "running").await?;
-    until("none runs", async || (browser.value(rows).await.ok()? == json!(0)).then_some(())).await?;
+    browser.becomes("none runs", rows, 0).await?;
     choose(browser, "ledger-state", "ended").await?;
-    until("one ended", async || (browser.value(rows).await.ok()? == json!(1)).then_some(())).await?;
+    browser.becomes("one ended", rows, 1).await?;
     portal.press(".ledger-rows button").await?;
     browser.shows("#ledger-verdict").await?;
     assert_eq!(browser.value("document.getElementById('ledger-verdict').dataset.verdict").await?, "whole");
@@ -185,9 +186,8 @@ async fn choose(browser: &Browser, id: &str, value: &str) -> Result<()> {
 #[tokio::test]
 async fn every_other_device_hears_of_the_begin_and_the_end_of_an_agents_look() -> Result<()> {
     let desk = Desk::ready(Kind::Chromium).await?;
-    with_record(&desk).await?;
-    let tablet = Device::blank(&desk.url()).await?;
-    desk.device.link(&tablet, &["--name", "Tabletissimo"]).await?;
+    desk.device.add_secret().await?;
+    let tablet = desk.device.another("Tabletissimo").await?;
     let kinds = async |device: &Device| -> Result<Vec<String>> {
         let told = device.run(&["inbox"]).await?;
         let notices = told.iter().filter(|event| is(event, "notice"));

@@ -10,6 +10,7 @@ use e2e::browser::Kind;
 use e2e::device::Lending;
 use e2e::devtools::{DevTools, Session};
 use e2e::proxy::{Answer, Asked, Honest, Seen, Tamper};
+use e2e::record::{SECRET, TITLE};
 use e2e::scan::{Hits, Needle, scan_processes};
 use e2e::stage::Stage;
 use e2e::wait::{PATIENCE, until, within};
@@ -18,9 +19,6 @@ use serde_json::{Value, json};
 use crate::ending::{go_with, lend_here};
 
 in_both!(t076_a_reader_that_was_altered_on_the_way_is_named_in_its_record_and_the_session_stays,);
-
-const SECRET: &str = "The spare key lies under the third flower pot.";
-const TITLE: &str = "zinnia-hollyhock-delphinium";
 
 /// Writes down, in hexadecimal, everything that the Worker draws from the browser's source of randomness: among it are
 /// the seeds of all its keys.
@@ -80,7 +78,7 @@ pub(crate) fn found(hits: &Hits) -> Vec<&str> {
 #[tokio::test]
 async fn t089_no_key_code_or_plaintext_outlives_the_session() -> Result<()> {
     let stage = Stage::new().await?;
-    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stage.device.add_secret().await?;
     let (mut tools, page, worker) = go_with(&stage.browser, &stage.url(), WATCH_RANDOMNESS).await?;
     let mut lending = lend_here(&stage, &["--everything"]).await?;
     stage.browser.open(TITLE).await?;
@@ -111,7 +109,7 @@ async fn t089_no_key_code_or_plaintext_outlives_the_session() -> Result<()> {
 #[tokio::test]
 async fn t089_closing_a_record_and_using_a_code_leave_nothing_in_wasm_memory() -> Result<()> {
     let stage = Stage::new().await?;
-    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stage.device.add_secret().await?;
     let (mut tools, _, worker) = go_with(&stage.browser, &stage.url(), "true").await?;
     let lending = lend_here(&stage, &["--everything"]).await?;
     stage.browser.open(TITLE).await?;
@@ -132,7 +130,7 @@ async fn t089_closing_a_record_and_using_a_code_leave_nothing_in_wasm_memory() -
 #[tokio::test]
 async fn t090_nothing_secret_is_stored_logged_or_put_into_an_address() -> Result<()> {
     let stage = Stage::behind(Arc::new(Honest)).await?;
-    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stage.device.add_secret().await?;
     let (mut tools, page, _) = go_with(&stage.browser, &stage.url(), "true").await?;
     let mut lending = lend_here(&stage, &["--everything"]).await?;
     stage.browser.open(TITLE).await?;
@@ -223,7 +221,7 @@ pub(crate) const LATER: &str =
 #[tokio::test]
 async fn t091_a_fault_at_any_call_is_told_and_leaves_no_broken_instance() -> Result<()> {
     let stage = Stage::new().await?;
-    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stage.device.add_secret().await?;
     // Control: without a fault the story goes through; and so it is known how many calls it makes.
     let (mut tools, _, worker) = go_with(&stage.browser, &stage.url(), FAULTS).await?;
     let start = tools.evaluate(&worker, "calls").await?.as_u64().unwrap_or_default();
@@ -305,7 +303,7 @@ fn breaking_readers(hold: bool) -> String {
 async fn t091_a_reader_that_traps_takes_its_own_record_with_it_and_nothing_else() -> Result<()> {
     for hold in [true, false] {
         let stage = Stage::new().await?;
-        stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+        stage.device.add_secret().await?;
         stage.device.add_bytes("other.txt", "The other text.").await?;
         let (mut tools, _, worker) = go_with(&stage.browser, &stage.url(), &breaking_readers(hold)).await?;
         let mut lending = lend_here(&stage, &["--everything"]).await?;
@@ -332,7 +330,7 @@ async fn t076_a_reader_that_was_altered_on_the_way_is_named_in_its_record_and_th
 ) -> Result<()> {
     let altered = Arc::new(AtomicBool::new(true));
     let stage = Stage::with_behind(kind, Arc::new(AltersReader(Arc::clone(&altered)))).await?;
-    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stage.device.add_secret().await?;
     let mut look = stage.lend(&["--everything"]).await?;
     stage.browser.open(TITLE).await?;
     stage.browser.reads("This page is not what its builder published.").await?;
@@ -384,7 +382,7 @@ fn viewer_frames(stage: &Stage) -> Result<usize> {
 #[tokio::test]
 async fn t092_without_randomness_no_key_is_made() -> Result<()> {
     let stage = Stage::behind(Arc::new(Honest)).await?;
-    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stage.device.add_secret().await?;
     let broken = "crypto.getRandomValues = () => { throw new Error('no randomness') }; \
         Math.random = () => { throw new Error('never a substitute') }; true";
     let _held = go_with(&stage.browser, &stage.url(), broken).await?;
@@ -395,7 +393,7 @@ async fn t092_without_randomness_no_key_is_made() -> Result<()> {
     lending.process.kill().await?;
 
     let stage = Stage::behind(Arc::new(Honest)).await?;
-    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stage.device.add_secret().await?;
     let _held = go_with(&stage.browser, &stage.url(), "Math.random = () => { throw new Error() }; true").await?;
     let _lending = lend_here(&stage, &["--everything"]).await?;
     assert!(viewer_frames(&stage)? > 0, "control: with randomness it goes on");

@@ -8,6 +8,7 @@ use e2e::browser::{Browser, Chromium, Kind};
 use e2e::code::wrong;
 use e2e::phone::{PASSPHRASE, Phone};
 use e2e::proxy::{Honest, Proxy};
+use e2e::record::{SECRET, TITLE};
 use e2e::server::{Server, free_port};
 use e2e::wait::until;
 use serde_json::json;
@@ -30,9 +31,6 @@ pub(crate) struct Pair<B = Chromium> {
     pub(crate) line: Proxy,
     pub(crate) server: Server,
 }
-
-pub(crate) const TITLE: &str = "zinnia-hollyhock-delphinium";
-pub(crate) const SECRET: &str = "The spare key lies under the third flower pot.";
 
 impl Pair {
     pub(crate) async fn new() -> Result<Self> {
@@ -150,8 +148,7 @@ async fn who_declines_or_picks_other_words_shows_nothing(kind: Kind) -> Result<(
     let pair = Pair::with(kind).await?;
     let (phone, viewer) = (&pair.phone, &pair.viewer);
     let code = phone.lend(&[TITLE]).await?;
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&code).await?;
+    viewer.enter(&pair.site(), &code).await?;
     viewer.words().await?;
     phone.pairs().await?;
     assert_eq!(phone.browser.value("document.getElementById('approve').disabled").await?, json!(true));
@@ -163,8 +160,7 @@ async fn who_declines_or_picks_other_words_shows_nothing(kind: Kind) -> Result<(
     phone.browser.tap("again").await?;
     let other = phone.code().await?;
     assert_ne!(code, other, "no code comes twice");
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&other).await?;
+    viewer.enter(&pair.site(), &other).await?;
     let words = viewer.words().await?;
     let pairs = phone.pairs().await?;
     assert!(pairs.contains(&words), "control: {words:?} is among {pairs:?}");
@@ -184,12 +180,10 @@ async fn a_wrong_code_is_used_up_and_another_is_one_tap_away(kind: Kind) -> Resu
     let pair = Pair::with(kind).await?;
     let (phone, viewer) = (&pair.phone, &pair.viewer);
     let code = phone.lend(&[TITLE]).await?;
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&wrong(&code)).await?;
+    viewer.enter(&pair.site(), &wrong(&code)).await?;
     viewer.failure().await?;
     assert!(phone.over().await?.contains("Nothing was shared"));
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&code).await?;
+    viewer.enter(&pair.site(), &code).await?;
     viewer.failure().await.context("the right code is used up too")?;
 
     phone.browser.tap("again").await?;
@@ -197,14 +191,9 @@ async fn a_wrong_code_is_used_up_and_another_is_one_tap_away(kind: Kind) -> Resu
     // Another one while one is shown: the first is burnt.
     phone.browser.tap("code-again").await?;
     let third = until("another code", async || phone.code().await.ok().filter(|code| *code != second)).await?;
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&second).await?;
+    viewer.enter(&pair.site(), &second).await?;
     viewer.failure().await.context("the code that was replaced is no code")?;
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&third).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
-    phone.pick(&words).await?;
+    phone.answer(viewer, &pair.site(), &third).await?;
     viewer.open(TITLE).await
 }
 
@@ -235,17 +224,12 @@ async fn a_code_that_leaves_the_screen_is_burnt_and_another_stands_there_afterwa
     let own = phone.browser.driver.window().await?;
     let other = phone.browser.driver.new_tab().await?;
     phone.browser.driver.switch_to_window(other).await?;
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&code).await?;
+    viewer.enter(&pair.site(), &code).await?;
     viewer.failure().await?;
     phone.browser.driver.close_window().await?;
     phone.browser.driver.switch_to_window(own).await?;
     let second = until("another code", async || phone.code().await.ok().filter(|second| *second != code)).await?;
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&second).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
-    phone.pick(&words).await?;
+    phone.answer(viewer, &pair.site(), &second).await?;
     viewer.open(TITLE).await
 }
 
@@ -294,9 +278,6 @@ async fn what_was_added_is_there_after_a_restart_and_without_the_network(kind: K
     phone.browser.reads("No connection to the server.").await?;
     pair.line.mend();
     phone.browser.run("dispatchEvent(new Event('online'))").await?;
-    until("the banner is gone", async || {
-        (phone.browser.value("document.getElementById('banner').hidden").await.ok()? == json!(true)).then_some(())
-    })
-    .await?;
+    phone.browser.becomes("the banner is gone", "document.getElementById('banner').hidden", true).await?;
     phone.browser.open(TITLE).await
 }

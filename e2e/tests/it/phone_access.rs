@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::access::Look;
 use crate::agents::{CASE, REASON};
 use crate::phone::Pair;
-use crate::phone_agents::{code_for_agent, to_agent, unlock, with_phone};
+use crate::phone_agents::{code_for_agent, to_agent, with_phone};
 use crate::phone_writes::{Family, look_at, write};
 use crate::withholding::withhold;
 
@@ -153,7 +153,7 @@ async fn everybody_can_decide_about_what_others_wrote_with_axe(eye: Eye) -> Resu
     for (from, title) in [(long, "Result"), ("", "No name"), ("Clinic", long), ("Shop", "Advert")] {
         write(tablet, from, title, "Take one a day.").await?;
     }
-    family.unlocked().await?;
+    family.phone.reopen().await?;
     let mut look = eye.at(phone).await?;
     phone.browser.lists("Result").await?;
     both_ways(phone, &mut look, "waiting").await?;
@@ -185,10 +185,7 @@ async fn everybody_can_lend_approve_watch_and_end_with_axe(eye: Eye) -> Result<(
     phone.go("records").await?;
     let code = phone.lend(&["Shopping"]).await?;
     look.screen("phone-code-en").await?;
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
+    let words = phone.asked_by(viewer, &pair.site(), &code).await?;
     both_ways(phone, &mut look, "asking").await?;
     phone.pick(&words).await?;
     phone.browser.shows("#end").await?;
@@ -221,7 +218,7 @@ async fn everybody_can_lend_approve_watch_and_end_with_axe(eye: Eye) -> Result<(
 async fn everybody_can_lend_to_an_agent_or_see_that_nobody_vouches_with_axe(eye: Eye) -> Result<()> {
     let (desk, phone) = with_phone(Kind::Chromium, eye.open()).await?;
     desk.device.add_bytes("chart.json", json!({ "name": "Ada", "born": { "year": 1815 } }).to_string()).await?;
-    unlock(&phone).await?;
+    phone.reopen().await?;
     let mut look = eye.at(&phone).await?;
     phone.browser.lists("chart").await?;
     phone.go("lend").await?;
@@ -272,7 +269,7 @@ async fn everybody_can_lend_to_an_agent_or_see_that_nobody_vouches_with_axe(eye:
     desk.device.run(&["chain", "unpin", ORGANISATION]).await?;
     let other = Organisation::found(&desk.url(), "Lakeside Clinic").await?;
     desk.device.run(&["chain", "pin", "Lakeside Clinic", "--card", &other.card().await?]).await?;
-    unlock(&phone).await?;
+    phone.reopen().await?;
     desk.portal.browser.go(&format!("{}/agent", desk.url())).await?;
     desk.portal.sign_in("ready").await?;
     desk.portal.look(CASE, REASON).await?;
@@ -324,8 +321,7 @@ async fn everybody_can_reach_the_seldom_places_with_axe(eye: Eye) -> Result<()> 
     phone.browser.shows("#link-cancel").await?;
     look.screen("phone-link-square").await?;
     phone.browser.tap("link-cancel").await?;
-    phone.go("more").await?;
-    phone.browser.tap("more-kit").await?;
+    phone.more("kit").await?;
     phone.browser.tap("kit-draw").await?;
     phone.browser.shows("#kit-kept").await?;
     both_ways(&phone, &mut look, "kit-pages").await?;

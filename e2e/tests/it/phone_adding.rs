@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use e2e::browser::{Browser, Kind};
-use e2e::phone::{PASSPHRASE, Phone};
+use e2e::phone::Phone;
 use e2e::server::Server;
-use e2e::wait::until;
 use serde_json::json;
 
 in_both!(measurements_become_a_chart_and_a_text_gets_a_new_version);
@@ -60,25 +59,16 @@ async fn a_device_that_joined_with_a_passkey_opens_by_it() -> Result<()> {
     let server = Server::named().await?;
     let first = Phone::with_account(&server.named_url(), "Mara Lind").await?;
     let phone = Phone::blank(&server.named_url()).await?;
-    let _authenticator = phone.authenticator().await?;
+    let _authenticator = phone.browser.authenticator().await?;
     phone.load("start").await?;
     phone.browser.tap("to-join").await?;
     phone.browser.screen("join").await?;
-    let ticked =
-        async || (phone.browser.value("document.getElementById('quick').checked").await.ok()? == true).then_some(());
-    until("a passkey is offered", ticked).await?;
-    phone.browser.write("passphrase", PASSPHRASE).await?;
-    phone.browser.write("again", PASSPHRASE).await?;
+    phone.browser.becomes("a passkey is offered", "document.getElementById('quick').checked", true).await?;
+    phone.type_new_passphrase().await?;
     phone.browser.tap("link-digits").await?;
     let code = phone.browser.told(".code-place .big-code", "textContent").await?;
-    first.go("more").await?;
-    first.browser.tap("more-devices").await?;
-    first.browser.tap("devices-link").await?;
-    first.browser.screen("link").await?;
-    first.browser.write("link-code", &code).await?;
-    first.browser.tap("link-typed").await?;
+    first.take(&code).await?;
     let words = phone.browser.told(".big-words", "textContent").await?;
-    first.browser.shows("#link-approve").await?;
     first.choose_words(&words).await?;
     first.browser.tap("link-approve").await?;
     phone.browser.shows("#link-close").await?;
@@ -93,13 +83,10 @@ async fn a_device_that_joined_with_a_passkey_opens_by_it() -> Result<()> {
 async fn an_account_that_was_founded_with_a_passkey_opens_by_it() -> Result<()> {
     let server = Server::named().await?;
     let phone = Phone::blank(&server.named_url()).await?;
-    let _authenticator = phone.authenticator().await?;
+    let _authenticator = phone.browser.authenticator().await?;
     phone.load("start").await?;
-    let ticked =
-        async || (phone.browser.value("document.getElementById('quick').checked").await.ok()? == true).then_some(());
-    until("a passkey is offered", ticked).await?;
-    phone.browser.write("passphrase", PASSPHRASE).await?;
-    phone.browser.write("again", PASSPHRASE).await?;
+    phone.browser.becomes("a passkey is offered", "document.getElementById('quick').checked", true).await?;
+    phone.type_new_passphrase().await?;
     phone.browser.tap("gate-go").await?;
     phone.browser.screen("records").await?;
     phone.lock().await?;

@@ -5,13 +5,14 @@ use std::borrow::Borrow;
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::Desk;
 use e2e::browser::{Browser, Kind};
-use e2e::device::{Device, is};
-use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
+use e2e::device::is;
+use e2e::phone::Phone;
+use e2e::record::TITLE;
 use e2e::wait::until;
 use serde_json::{Value, json};
 
 use crate::agent_screen::closes;
-use crate::agents::{CASE, REASON, TITLE, read, with_record};
+use crate::agents::{CASE, REASON, read};
 
 in_both!(
     every_linked_device_learns_that_a_look_of_an_agent_began_and_ended,
@@ -24,17 +25,8 @@ pub(crate) async fn with_phone(
     browser: impl Future<Output = Result<Browser>>,
 ) -> Result<(Desk, Phone<Browser>)> {
     let desk = Desk::ready(kind).await?;
-    let second = Device::blank(&desk.url()).await?;
-    desk.device.link(&second, &["--name", "Phone"]).await?;
-    let phone = Phone::around(browser.await?, &desk.url()).await?;
-    phone.move_in(&second).await?;
+    let phone = Phone::beside(&desk.device, "Phone", browser.await?).await?;
     Ok((desk, phone))
-}
-
-pub(crate) async fn unlock(phone: &Phone<Browser>) -> Result<()> {
-    phone.load("locked").await?;
-    phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
-    phone.browser.screen("records").await
 }
 
 /// Chooses records and an agent, and shows the code.
@@ -74,10 +66,9 @@ pub(crate) const ENDED: &str = "The look of an agent at what";
 
 async fn every_linked_device_learns_that_a_look_of_an_agent_began_and_ended(kind: Kind) -> Result<()> {
     let (desk, phone) = with_phone(kind, Browser::start(kind)).await?;
-    with_record(&desk).await?;
-    let third = Device::blank(&desk.url()).await?;
-    desk.device.link(&third, &["--name", "Laptop"]).await?;
-    unlock(&phone).await?;
+    desk.device.add_secret().await?;
+    let third = desk.device.another("Laptop").await?;
+    phone.reopen().await?;
     let before = told(&phone, "was linked by").await?;
     ensure!(!before.contains(BEGAN) && about(&third.run(&["inbox"]).await?).is_empty(), "control: {before}");
 
@@ -124,8 +115,8 @@ async fn told_count(phone: &Phone<Browser>) -> Result<usize> {
 
 async fn openings_that_are_used_up_are_said_on_the_phone_page_which_can_allow_more(kind: Kind) -> Result<()> {
     let (desk, phone) = with_phone(kind, Browser::start(kind)).await?;
-    with_record(&desk).await?;
-    unlock(&phone).await?;
+    desk.device.add_secret().await?;
+    phone.reopen().await?;
     phone.browser.lists(TITLE).await?;
     desk.portal.look(CASE, REASON).await?;
     let code = code_for_agent(&phone, &[TITLE]).await?;

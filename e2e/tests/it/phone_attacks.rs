@@ -4,11 +4,12 @@ use anyhow::{Context as _, Result};
 use e2e::browser::Kind;
 use e2e::phone::Phone;
 use e2e::proxy::Proxy;
+use e2e::record::{SECRET, TITLE};
 use e2e::server::Server;
 use serde_json::json;
 
 use crate::ending::leave_and_come_back;
-use crate::phone::{Pair, SECRET, TITLE};
+use crate::phone::Pair;
 
 in_both!(
     t020_what_is_broken_off_on_the_phone_grants_nothing_later,
@@ -30,27 +31,21 @@ async fn t020_what_is_broken_off_on_the_phone_grants_nothing_later(kind: Kind) -
     for leaves in [false, true] {
         let code = phone.lend(&[TITLE]).await?;
         if leaves {
-            phone.load("locked").await?;
-            phone.unlock().await?;
+            phone.reopen().await?;
         } else {
             phone.browser.tap("cancel").await?;
             phone.over().await?;
             phone.browser.tap("over-close").await?;
         }
-        viewer.go(&pair.site()).await?;
-        viewer.type_code(&code).await?;
+        viewer.enter(&pair.site(), &code).await?;
         viewer.failure().await?;
     }
     // While the question is shown: declined, left by a reload.
     for leaves in [false, true] {
         let code = phone.lend(&[TITLE]).await?;
-        viewer.go(&pair.site()).await?;
-        viewer.type_code(&code).await?;
-        viewer.words().await?;
-        phone.pairs().await?;
+        phone.asked_by(viewer, &pair.site(), &code).await?;
         if leaves {
-            phone.load("locked").await?;
-            phone.unlock().await?;
+            phone.reopen().await?;
             phone.go("lend").await?;
             phone.browser.shows("#lend-go").await.context("nothing goes on by itself")?;
             phone.go("records").await?;
@@ -130,14 +125,7 @@ async fn t034_no_address_of_the_phone_page_links_or_lends(kind: Kind) -> Result<
         assert_eq!(asked(), 0, "{link} claimed a nameplate");
     }
     // Control: the person types it, and it asks.
-    phone.go("more").await?;
-    phone.browser.tap("more-devices").await?;
-    phone.browser.shows("#devices-link").await?;
-    phone.browser.tap("devices-link").await?;
-    phone.browser.screen("link").await?;
-    phone.browser.write("link-code", &code).await?;
-    phone.browser.tap("link-typed").await?;
-    phone.browser.shows("#link-approve").await?;
+    phone.take(&code).await?;
     assert_ne!(phone.browser.value(QUESTIONS).await?, json!([]), "control");
     assert_eq!(asked(), 1, "control: that is what claims one");
     Ok(())
@@ -179,17 +167,11 @@ async fn t095_no_field_of_the_phone_is_filled_in_checked_or_translated_by_the_br
     look("records").await?;
     phone.go("lend").await?;
     look("lend").await?;
-    for (button, screen) in [("more-settings", "settings"), ("more-devices", "devices"), ("more-kit", "kit")] {
-        phone.go("more").await?;
-        phone.browser.tap(button).await?;
-        phone.browser.screen(screen).await?;
+    for screen in ["settings", "devices", "kit"] {
+        phone.more(screen).await?;
         look(screen).await?;
     }
-    phone.go("more").await?;
-    phone.browser.tap("more-devices").await?;
-    phone.browser.shows("#devices-link").await?;
-    phone.browser.tap("devices-link").await?;
-    phone.browser.screen("link").await?;
+    phone.begin_link().await?;
     look("link").await?;
     phone.load("locked").await?;
     look("locked").await?;

@@ -6,9 +6,10 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::phone::Phone;
+use e2e::record::TITLE;
 use e2e::wait::until;
 
-use crate::phone::{Pair, TITLE};
+use crate::phone::Pair;
 use crate::phone_attacks::begun;
 
 in_both!(
@@ -71,21 +72,8 @@ async fn set_back(phone: &Phone<Browser>, off: i64) -> Result<()> {
 
 async fn is_used_up(pair: &Pair<Browser>, code: &str) -> Result<()> {
     let stranger = Chromium::start().await?;
-    stranger.go(&pair.site()).await?;
-    stranger.type_code(code).await?;
+    stranger.enter(&pair.site(), code).await?;
     stranger.failure().await.map(drop)
-}
-
-/// From the code to a session that runs on both screens.
-async fn answers(pair: &Pair<Browser>, code: &str) -> Result<()> {
-    let (phone, viewer) = (&pair.phone, &pair.viewer);
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
-    phone.pick(&words).await?;
-    phone.browser.shows("#end").await?;
-    viewer.screen("session").await
 }
 
 async fn t060_a_clock_that_is_set_back_under_the_phone_gives_no_time_and_takes_none(kind: Kind) -> Result<()> {
@@ -95,10 +83,7 @@ async fn t060_a_clock_that_is_set_back_under_the_phone_gives_no_time_and_takes_n
     let code = phone.lend(&[TITLE, "Shopping"]).await?;
     set_back(phone, -DAY).await?;
     ensure!(phone.code().await? == code, "the code that was there");
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
+    let words = phone.asked_by(viewer, &pair.site(), &code).await?;
     set_back(phone, -2 * DAY).await?;
     phone.pick(&words).await?;
     phone.browser.shows("#end").await?;
@@ -141,7 +126,7 @@ async fn t060_a_clock_that_is_set_ahead_under_the_phone_ends_what_is_there_and_n
     let second = phone.code().await?;
     ensure!(second != first, "no code comes twice");
     time_goes_on(phone).await.context("after a clock that was ahead")?;
-    answers(&pair, &second).await?;
+    phone.answer(viewer, &pair.site(), &second).await?;
     viewer.open(TITLE).await?;
     pair.mirrored(TITLE, "On their screen").await?;
     time_goes_on(phone).await?;
@@ -155,7 +140,7 @@ async fn t060_a_clock_that_is_set_ahead_under_the_phone_ends_what_is_there_and_n
     phone.browser.tap("over-close").await?;
     phone.browser.shows("#lend-go").await?;
     let third = phone.lend(&[TITLE]).await?;
-    answers(&pair, &third).await.context("nothing is lost by it")?;
+    phone.answer(viewer, &pair.site(), &third).await.context("nothing is lost by it")?;
     time_goes_on(phone).await?;
     viewer.open(TITLE).await?;
     phone.browser.tap("end").await?;

@@ -7,20 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use axum::http::{HeaderValue, StatusCode};
-use base64ct::{Base64, Encoding as _};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::phone::Phone;
-use e2e::program::dist;
 use e2e::proxy::{Answer, Asked, Proxy, Tamper};
+use e2e::record::{SECRET, TITLE};
 use e2e::server::{Server, free_port};
 use e2e::wait::until;
 use serde_json::json;
-use sha2::{Digest as _, Sha384};
 
-use crate::altered::{altered, edit_html, edit_policy, is_page, without_protection};
+use crate::altered::{altered, edit_policy, is_page, without_protection};
 use crate::delivery::attempts;
-use crate::phone::{SECRET, TITLE, with_line};
+use crate::phone::with_line;
 use crate::requests::foreign;
+use crate::swapped::{is_wasm, swapping};
 
 in_both!(
     t078_another_wasm_of_phone_watch_or_portal_that_would_run_is_refused,
@@ -52,36 +51,6 @@ async fn loose(server: &Server) -> Result<Proxy> {
     altered(server, |asked, mut answer| {
         if is_page(asked) {
             without_protection(&mut answer);
-        }
-        Some(answer)
-    })
-    .await
-}
-
-/// A module with a section more, which every engine reads over: valid, and it runs as the other does.
-fn another(wasm: &[u8]) -> Vec<u8> {
-    [wasm, &[0, 8, 7], b"swapped"].concat()
-}
-
-/// Whether this is the module of that program: `phone`, or `portal`.
-fn is_wasm(path: &str, program: &str) -> bool {
-    path.contains(&format!("/glimpse-{program}_bg-")) && path.ends_with(".wasm")
-}
-
-/// Serves another wasm for a program; with `pinned` the page pins what its builder published, without it what is served.
-async fn swapping(server: &Server, program: &'static str, pinned: bool) -> Result<Proxy> {
-    let files = std::fs::read_dir(dist()?.join("assets"))?.filter_map(|entry| Some(entry.ok()?.path()));
-    let wasm = files.into_iter().find(|path| is_wasm(&path.display().to_string(), program)).context("no wasm")?;
-    let wasm = std::fs::read(wasm)?;
-    let hash = |bytes: &[u8]| format!("sha384-{}", Base64::encode_string(&Sha384::digest(bytes)));
-    let (before, after) = (hash(&wasm), hash(&another(&wasm)));
-    altered(server, move |asked, mut answer| {
-        if is_wasm(&asked.path, program) && answer.status == StatusCode::OK {
-            answer.body = another(&answer.body);
-        }
-        if is_page(asked) && !pinned {
-            edit_policy(&mut answer, |policy| policy.replace(&before, &after));
-            edit_html(&mut answer, |html| html.replace(&before, &after));
         }
         Some(answer)
     })
@@ -185,10 +154,7 @@ async fn t083_phone_watch_and_portal_cannot_be_framed_or_held_by_an_opener(kind:
             })
             .await?;
             browser.go(&foreign.url()).await?;
-            until("the frame has loaded", async || {
-                (browser.value("window.loaded === true").await.ok()? == json!(true)).then_some(())
-            })
-            .await?;
+            browser.becomes("the frame has loaded", "window.loaded === true", true).await?;
             browser.driver.enter_frame(0).await?;
             if protected {
                 let inside = browser.value("document.documentURI").await?;

@@ -31,11 +31,8 @@ async fn asked(phone: &Phone<Browser>) -> Result<Value> {
 
 async fn warns(phone: &Phone<Browser>, wanted: bool) -> Result<()> {
     // The list has come, and with it what is known of a kit.
-    until(&format!("warned of it: {wanted}"), async || {
-        let shown = phone.browser.value("document.getElementById('unsafe')?.checkVisibility()").await.ok()?;
-        (shown == json!(wanted)).then_some(())
-    })
-    .await
+    let shown = "document.getElementById('unsafe')?.checkVisibility()";
+    phone.browser.becomes(&format!("warned of it: {wanted}"), shown, wanted).await
 }
 
 async fn a_browser_that_keeps_what_is_stored_is_asked_and_nothing_is_warned_of(kind: Kind) -> Result<()> {

@@ -3,12 +3,12 @@
 
 use anyhow::{Result, ensure};
 use e2e::browser::{Browser, Kind};
-use e2e::phone::Phone;
+use e2e::record::{SECRET, TITLE};
 use e2e::wait::until;
 use serde_json::json;
 
 use crate::peers::python;
-use crate::phone::{Pair, SECRET, TITLE};
+use crate::phone::Pair;
 
 in_both!(
     t063_a_caller_in_python_is_told_apart_from_ones_own_screen,
@@ -45,10 +45,7 @@ async fn t063_a_caller_in_python_is_told_apart_from_ones_own_screen(kind: Kind) 
     // Control: a screen of one's own is none of the kind.
     phone.browser.tap("again").await?;
     let code = phone.code().await?;
-    viewer.go(&site).await?;
-    viewer.type_code(&code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
+    let words = phone.asked_by(viewer, &site, &code).await?;
     ensure!(phone.browser.value("document.getElementById('odd').hidden").await? == json!(true), "nothing is odd");
     phone.pick(&words).await?;
     viewer.screen("session").await
@@ -96,17 +93,11 @@ async fn what_is_lent_is_found_by_kind_and_by_days(kind: Kind) -> Result<()> {
     phone.go("lend").await?;
     let rows = async |count: u64| {
         let script = "document.querySelectorAll('.record-row').length";
-        until(&format!("{count} rows"), async || {
-            (phone.browser.value(script).await.ok()? == json!(count)).then_some(())
-        })
-        .await
+        phone.browser.becomes(&format!("{count} rows"), script, count).await
     };
     let chosen = async |count: u64| {
         let script = "document.querySelectorAll('.record-row[aria-selected=true]').length";
-        until(&format!("{count} ticked"), async || {
-            (phone.browser.value(script).await.ok()? == json!(count)).then_some(())
-        })
-        .await
+        phone.browser.becomes(&format!("{count} ticked"), script, count).await
     };
     // A day from now, in the days of the browser; as its own picker sets it.
     let day = async |id: &str, later: i32| {
@@ -158,16 +149,10 @@ async fn what_is_lent_is_found_by_kind_and_by_days(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-async fn settings(phone: &Phone<Browser>) -> Result<()> {
-    phone.go("more").await?;
-    phone.browser.tap("more-settings").await?;
-    phone.browser.screen("settings").await
-}
-
 async fn lock_language_and_the_page_beside_the_code_are_set_and_stay(kind: Kind) -> Result<()> {
     let pair = Pair::with(kind).await?;
     let phone = &pair.phone;
-    settings(phone).await?;
+    phone.more("settings").await?;
     phone.browser.write("set-site", "look.example/here").await?;
     phone.browser.tap("site-go").await?;
     phone.browser.reads("That is not the address of a page.").await?;
@@ -186,14 +171,10 @@ async fn lock_language_and_the_page_beside_the_code_are_set_and_stay(kind: Kind)
     phone.browser.reads("Seite neben dem Code").await?;
 
     // All three are there after a reload.
-    phone.load("locked").await?;
-    phone.unlock().await?;
-    settings(phone).await?;
+    phone.reopen().await?;
+    phone.more("settings").await?;
     phone.browser.reads("Seite neben dem Code").await?;
-    until("the minutes", async || {
-        (phone.browser.value("document.getElementById('set-lock').value").await.ok()? == json!("1")).then_some(())
-    })
-    .await?;
+    phone.browser.becomes("the minutes", "document.getElementById('set-lock').value", "1").await?;
     ensure!(phone.browser.value("document.getElementById('set-site').value").await? == json!("https://look.example"));
     let site = async || {
         phone.lend(&[TITLE]).await?;
@@ -205,7 +186,7 @@ async fn lock_language_and_the_page_beside_the_code_are_set_and_stay(kind: Kind)
         anyhow::Ok((site.as_str().unwrap_or_default().to_owned(), told == json!(true)))
     };
     ensure!(site().await? == ("https://look.example".to_owned(), true));
-    settings(phone).await?;
+    phone.more("settings").await?;
     phone.browser.run("document.getElementById('set-site').value = ''").await?;
     phone.browser.tap("site-go").await?;
     phone.browser.reads("Die Seite neben dem Code ist").await?;

@@ -7,13 +7,14 @@ use anyhow::Result;
 use e2e::browser::Chromium;
 use e2e::phone::{PASSPHRASE, Phone};
 use e2e::proxy::Proxy;
+use e2e::record::{SECRET, TITLE};
 use e2e::scan::{Needle, scan_processes};
 use e2e::wait::until;
 use serde_json::json;
 
 use crate::ending::go_with;
 use crate::memory::{FAULTS, WATCH_RANDOMNESS, WATCH_STORAGE, files_below, found, keys_drawn, stored};
-use crate::phone::{Pair, SECRET, TITLE, with_line};
+use crate::phone::{Pair, with_line};
 
 /// What no lock may leave behind.
 fn texts() -> Vec<Needle> {
@@ -111,8 +112,7 @@ async fn t090_nothing_that_the_phone_keeps_or_says_can_be_read_without_the_passp
     let (phone, viewer) = (&pair.phone, &pair.viewer);
     phone.browser.open(TITLE).await?;
     let code = phone.lend(&[TITLE]).await?;
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&code).await?;
+    viewer.enter(&pair.site(), &code).await?;
     let pairs_of_words = viewer.words().await?;
     phone.pairs().await?;
     phone.pick(&pairs_of_words).await?;
@@ -171,8 +171,7 @@ async fn t091_a_fault_on_the_phone_is_told_and_leaves_no_broken_instance() -> Re
     }
     assert!(told.contains("refused"), "control: some faults are deadly: {told:?}");
     // Nothing is lost by it.
-    phone.load("locked").await?;
-    phone.unlock().await?;
+    phone.reopen().await?;
     phone.browser.open(TITLE).await?;
     phone.browser.reads(SECRET).await
 }

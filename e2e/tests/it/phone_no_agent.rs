@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use e2e::agent::{AGENT, Desk, ORGANISATION, Organisation, Place};
 use e2e::browser::{Browser, Kind};
-use e2e::device::{Device, PASSPHRASE};
+use e2e::device::{NAME, PASSPHRASE};
 use e2e::phone::Phone;
 use e2e::proxy::{Answer, Asked, Tamper};
+use e2e::record::{SECRET, TITLE};
 use e2e::server::free_port;
 use glimpse_core::organisation::OrganisationKeys;
 use glimpse_wire::account::Signed;
@@ -17,8 +18,8 @@ use glimpse_wire::{SUITE, UnixMillis};
 use serde_json::{Value, json};
 
 use crate::agent_attacks::{begun, last};
-use crate::agents::{CASE, REASON, SECRET, TITLE, read, with_record};
-use crate::phone_agents::{code_for_agent, unlock};
+use crate::agents::{CASE, REASON, read};
+use crate::phone_agents::code_for_agent;
 
 in_both!(t063_where_nobody_vouches_the_phone_page_is_red_and_offers_no_yes);
 
@@ -117,15 +118,12 @@ async fn t063_where_nobody_vouches_the_phone_page_is_red_and_offers_no_yes(kind:
     let port = free_port()?;
     let organisation = Organisation::found(&format!("http://localhost:{port}"), ORGANISATION).await?;
     let lax = Arc::<Lax>::default();
-    let place = Place::behind(Arc::<Lax>::clone(&lax), "Alex Quintessence", port, organisation, &[]).await?;
+    let place = Place::behind(Arc::<Lax>::clone(&lax), NAME, port, organisation, &[]).await?;
     let desk = Desk::at(place, Browser::start(kind)).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     desk.hire().await?;
-    let second = Device::blank(&desk.url()).await?;
-    desk.device.link(&second, &["--name", "Phone"]).await?;
-    let phone = Phone::blank_in(kind, &desk.url()).await?;
-    phone.move_in(&second).await?;
-    unlock(&phone).await?;
+    let phone = Phone::beside(&desk.device, "Phone", Browser::start(kind).await?).await?;
+    phone.reopen().await?;
     phone.browser.lists(TITLE).await?;
     let keys = keys(&desk.organisation)?;
     let genuine = credential(&desk, &keys)?;
@@ -150,7 +148,7 @@ async fn t063_where_nobody_vouches_the_phone_page_is_red_and_offers_no_yes(kind:
     desk.device.run(&["chain", "unpin", ORGANISATION]).await?;
     let other = Organisation::found(&desk.url(), "Lakeside Clinic").await?;
     desk.device.run(&["chain", "pin", "Lakeside Clinic", "--card", &other.card().await?]).await?;
-    unlock(&phone).await?;
+    phone.reopen().await?;
     phone.browser.lists(TITLE).await?;
     asks(&desk, &phone).await?;
     let why = "Their credential is of an organisation that you have not pinned.";
@@ -158,7 +156,7 @@ async fn t063_where_nobody_vouches_the_phone_page_is_red_and_offers_no_yes(kind:
 
     // Control: the same agent, by a credential that was given since and with the organisation pinned again.
     desk.device.run(&["chain", "pin", ORGANISATION, "--card", &desk.organisation.card().await?]).await?;
-    unlock(&phone).await?;
+    phone.reopen().await?;
     phone.browser.lists(TITLE).await?;
     asks(&desk, &phone).await?;
     phone.browser.shows("#approve-agent").await?;

@@ -13,19 +13,17 @@ use anyhow::{Context as _, Result};
 use axum::http::StatusCode;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use e2e::browser::{Browser, Chromium};
-use e2e::device::{Device, Receiving};
+use e2e::device::{Device, NAME, Receiving};
 use e2e::devtools::{DevTools, Session};
-use e2e::phone::{PASSPHRASE, Phone, TERMINAL_PASSPHRASE};
+use e2e::phone::Phone;
 use e2e::proxy::{Answer, Asked, Proxy, Tamper};
+use e2e::record::TITLE;
 use e2e::server::{Server, free_port};
 use e2e::wait::until;
 use serde_json::{Value, json};
 
 use crate::push_provider::{Provider, Subscription};
 
-const TITLE: &str = "zinnia-hollyhock-delphinium";
-const SECRET: &str = "The spare key lies under the third flower pot.";
-const NAME: &str = "Alex Quintessence";
 const WORDS: &str = "Something happened in your account. Open Glimpse to look.";
 
 /// An account of two devices, the phone one of them; a server that pushes, and to whom.
@@ -43,11 +41,9 @@ impl<B: Borrow<Browser>> Family<B> {
         let more = ["--set".to_owned(), "limits.pushes_per_device=60".to_owned()];
         let settings = [provider.settings().await?, more.to_vec()].concat();
         let server = Server::with(&settings.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        let (other, second) = (Device::named(&server.url(), NAME).await?, Device::blank(&server.url()).await?);
-        other.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
-        other.link(&second, &["--name", "Innocentia"]).await?;
-        let phone = Phone::around(browser, &server.url()).await?;
-        phone.move_in(&second).await?;
+        let other = Device::create(&server.url()).await?;
+        other.add_secret().await?;
+        let phone = Phone::beside(&other, "Innocentia", browser).await?;
         let family = Self { provider, server, other, phone };
         family.unlock().await?;
         Ok(family)
@@ -58,8 +54,7 @@ impl<B: Borrow<Browser>> Family<B> {
     }
 
     async fn unlock(&self) -> Result<()> {
-        self.phone.load("locked").await?;
-        self.phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
+        self.phone.reopen().await?;
         self.browser().lists(TITLE).await
     }
 
@@ -96,12 +91,18 @@ impl<B: Borrow<Browser>> Family<B> {
     }
 }
 
+/// Chromium may show notifications of an origin.
+pub(crate) async fn permit(browser: &Browser, origin: &str) -> Result<()> {
+    let permit = json!({ "permissions": ["notifications"], "origin": origin });
+    browser.driver.cdp().send_raw("Browser.grantPermissions", permit).await?;
+    Ok(())
+}
+
 /// The person turns pushes on, at a phone page that is unlocked; the server holds the subscription once there is `held` in its data.
 pub(crate) async fn subscribes<B: Borrow<Browser>>(phone: &Phone<B>, server: &Server, held: &[u8]) -> Result<()> {
     let browser = phone.browser.borrow();
     browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
-    phone.go("more").await?;
-    browser.tap("more-settings").await?;
+    phone.more("settings").await?;
     browser.shows("#push-begin").await?;
     browser.tap("push-begin").await?;
     browser.shows("#push-stop").await?;
@@ -181,8 +182,7 @@ impl Waker {
         let text: String = bytes.iter().copied().map(char::from).collect();
         let params = json!({ "origin": self.origin, "registrationId": self.registration, "data": text });
         self.tools.call(Some(&self.page), "ServiceWorker.deliverPushMessage", params).await?;
-        let heard = async || (browser.value("window.news").await.ok()? == json!(true)).then_some(());
-        until("the page hears that there is something", heard).await
+        browser.becomes("the page hears that there is something", "window.news", true).await
     }
 }
 
@@ -235,8 +235,7 @@ async fn what_happens_is_pushed_as_a_random_id_and_read_as_a_notification_that_s
     let browser = Chromium::start().await?;
     browser.run_first(&stub(&subscription)).await?;
     let family = Family::with(provider, browser).await?;
-    let permit = json!({ "permissions": ["notifications"], "origin": family.server.url() });
-    family.browser().driver.cdp().send_raw("Browser.grantPermissions", permit).await?;
+    permit(family.browser(), &family.server.url()).await?;
     family.subscribes().await?;
     let key = family.key().await?;
     let asked = family.browser().value("askedWith").await?;
@@ -246,8 +245,7 @@ async fn what_happens_is_pushed_as_a_random_id_and_read_as_a_notification_that_s
     // A session begins; a device is linked.
     let granted = family.lends().await?;
     let first = family.provider.next().await?;
-    let third = Device::blank(&family.server.url()).await?;
-    family.other.link(&third, &["--name", "Tabletissimo"]).await?;
+    let _third = family.other.another("Tabletissimo").await?;
     let second = family.provider.next().await?;
     let mut ids = BTreeSet::new();
     for push in [first, second] {
@@ -288,8 +286,7 @@ async fn what_happens_is_pushed_as_a_random_id_and_read_as_a_notification_that_s
 async fn a_tap_on_the_notification_leads_to_what_happened() -> Result<()> {
     let server = Server::start().await?;
     let phone = Phone::with_account(&server.url(), NAME).await?;
-    let permit = json!({ "permissions": ["notifications"], "origin": server.url() });
-    phone.browser.driver.cdp().send_raw("Browser.grantPermissions", permit).await?;
+    permit(&phone.browser, &server.url()).await?;
     phone.browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
     let mut waker = Waker::of(&phone.browser, &server.url()).await?;
     waker.deliver(&phone.browser, &[7; 16]).await?;
@@ -306,15 +303,12 @@ async fn a_tap_on_the_notification_leads_to_what_happened() -> Result<()> {
     tap(&mut waker).await?;
     until("it is put away", async || shown(&phone.browser).await.ok()?.is_empty().then_some(())).await?;
     phone.browser.screen("locked").await?;
-    phone.type_passphrase(PASSPHRASE).await?;
-    phone.browser.screen("inbox").await?;
+    phone.unlock_to("inbox").await?;
     // In a window that the browser opens for it.
     phone.browser.go("about:blank").await?;
     phone.browser.go(&format!("{}#inbox", phone.url())).await?;
-    phone.type_passphrase(PASSPHRASE).await?;
-    phone.browser.screen("inbox").await?;
-    phone.load("locked").await?;
-    phone.unlock().await.context("control: the address says so no more, and the list comes first")
+    phone.unlock_to("inbox").await?;
+    phone.reopen().await.context("control: the address says so no more, and the list comes first")
 }
 
 /// Where there is a Firefox.
@@ -336,8 +330,7 @@ mod firefox {
         // The page is closed: the service worker alone is woken.
         family.puts_away().await?;
         family.browser().go("about:blank").await?;
-        let third = Device::blank(&family.server.url()).await?;
-        family.other.link(&third, &["--name", "Tabletissimo"]).await?;
+        let _third = family.other.another("Tabletissimo").await?;
         family.provider.next().await?;
         family.phone.load("locked").await?;
         family.told().await.context("while no page was open")?;
@@ -345,8 +338,7 @@ mod firefox {
 
         // And it can be turned off again.
         family.puts_away().await?;
-        family.phone.go("more").await?;
-        family.browser().tap("more-settings").await?;
+        family.phone.more("settings").await?;
         family.browser().shows("#push-stop").await?;
         family.browser().tap("push-stop").await?;
         family.browser().shows("#push-begin").await

@@ -10,12 +10,13 @@ use e2e::devtools::{DevTools, Session};
 use e2e::frames::sent_since;
 use e2e::phone::{PASSPHRASE, Phone};
 use e2e::proxy::Answer;
+use e2e::record::TITLE;
 use e2e::server::Server;
 use e2e::wait::until;
 use serde_json::{Value, json};
 
 use crate::altered::{altered, is_page, without_protection};
-use crate::phone::{Pair, TITLE};
+use crate::phone::Pair;
 
 in_both!(
     a_browser_that_keeps_nothing_is_told_what_to_do,
@@ -40,20 +41,6 @@ async fn trouble(browser: &Browser) -> Result<String> {
     Ok(told.as_str().context("a text")?.to_owned())
 }
 
-async fn settings<B: Borrow<Browser>>(phone: &Phone<B>) -> Result<()> {
-    phone.go("more").await?;
-    phone.browser.borrow().tap("more-settings").await?;
-    phone.browser.borrow().screen("settings").await
-}
-
-/// Fills in what founds an account, and presses on, whatever comes of it.
-async fn try_to_found(browser: &Browser) -> Result<()> {
-    browser.screen("start").await?;
-    browser.write("passphrase", PASSPHRASE).await?;
-    browser.write("again", PASSPHRASE).await?;
-    browser.tap("gate-go").await
-}
-
 async fn try_to_add<B: Borrow<Browser>>(phone: &Phone<B>, title: &str) -> Result<()> {
     phone.go("add").await?;
     phone.browser.borrow().write("title", title).await?;
@@ -66,9 +53,9 @@ async fn try_to_add<B: Borrow<Browser>>(phone: &Phone<B>, title: &str) -> Result
 async fn a_passkey_opens_the_keys_and_a_copy_of_the_database_opens_with_neither() -> Result<()> {
     let server = Server::named().await?;
     let phone = Phone::with_account(&server.named_url(), "Mara Lind").await?;
-    let _authenticator = phone.authenticator().await?;
+    let _authenticator = phone.browser.authenticator().await?;
     phone.add("Letter", "Dear reader").await?;
-    settings(&phone).await?;
+    phone.more("settings").await?;
     phone.browser.write("passkey-passphrase", PASSPHRASE).await?;
     phone.browser.tap("passkey-add").await?;
     phone.browser.shows("#passkey-remove").await?;
@@ -80,7 +67,7 @@ async fn a_passkey_opens_the_keys_and_a_copy_of_the_database_opens_with_neither(
     let names: Vec<&str> = files.as_array().context("files")?.iter().filter_map(|file| file[0].as_str()).collect();
     assert!(names.contains(&"keys.cbor") && names.contains(&"passkey.cbor"), "{names:?}");
     let thief = Phone::blank(&server.named_url()).await?;
-    let _another = thief.authenticator().await?;
+    let _another = thief.browser.authenticator().await?;
     let write = format!(
         "const open = indexedDB.open('glimpse'); open.onsuccess = () => {{ \
             const t = open.result.transaction('files', 'readwrite'); \
@@ -116,7 +103,8 @@ async fn a_full_disk_founds_nothing_by_halves() -> Result<()> {
     let origin = server.named_url();
     let quota = json!({ "origin": origin, "quotaSize": 1 });
     tools.call(Some(&page), "Storage.overrideQuotaForOrigin", quota).await?;
-    try_to_found(&phone.browser).await?;
+    phone.type_new_passphrase().await?;
+    phone.browser.tap("gate-go").await?;
     let told = trouble(&phone.browser).await?;
     assert!(told.contains("Make room"), "{told}");
     tools.call(Some(&page), "Storage.overrideQuotaForOrigin", json!({ "origin": origin })).await?;
@@ -155,8 +143,7 @@ async fn t005_a_phone_that_cannot_write_a_guess_down_does_not_answer_it() -> Res
             .await?;
         }
         let (from, before) = (line.seen().len(), counted().await?);
-        viewer.go(&pair.site()).await?;
-        viewer.type_code(&wrong(&code)).await?;
+        viewer.enter(&pair.site(), &wrong(&code)).await?;
         viewer.failure().await?;
         let over = phone.over().await?;
         // All that this line carries is the phone's.
@@ -169,8 +156,7 @@ async fn t005_a_phone_that_cannot_write_a_guess_down_does_not_answer_it() -> Res
         }
         assert_eq!(counted().await? == before, full, "what is answered is counted");
         // And it is used up either way.
-        viewer.go(&pair.site()).await?;
-        viewer.type_code(&code).await?;
+        viewer.enter(&pair.site(), &code).await?;
         viewer.failure().await?;
         phone.browser.tap("over-close").await?;
         phone.browser.shows("#lend-go").await?;
@@ -225,13 +211,12 @@ async fn two_tabs_lose_nothing_and_what_one_forgets_is_gone_from_both(kind: Kind
     let first = driver.window().await?;
     let second = driver.new_tab().await?;
     driver.switch_to_window(second.clone()).await?;
-    phone.load("locked").await?;
-    phone.unlock().await?;
+    phone.reopen().await?;
     phone.add("From the second", "Dear reader").await?;
     driver.switch_to_window(first.clone()).await?;
     phone.add("From the first", "Dear reader").await?;
     browser.lists("From the second").await?;
-    settings(&phone).await?;
+    phone.more("settings").await?;
     browser.run("document.querySelector('#forget').closest('details').open = true").await?;
     browser.tap("forget").await?;
     browser.shows("dialog[open]").await?;
@@ -261,8 +246,7 @@ async fn without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot(k
     );
 
     server.kill().await?;
-    phone.load("locked").await?;
-    phone.unlock().await?;
+    phone.reopen().await?;
     phone.browser.lists("Letter to the clinic").await?;
     phone.browser.shows("#banner").await?;
     phone.browser.choose("Letter to the clinic").await?;

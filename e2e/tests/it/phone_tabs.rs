@@ -3,10 +3,13 @@
 use anyhow::{Context as _, Result, ensure};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::device::field;
+use e2e::phone::Phone;
+use e2e::record::{SECRET, TITLE};
 use e2e::wait::until;
 use serde_json::json;
+use thirtyfour::WindowHandle;
 
-use crate::phone::{Pair, SECRET, TITLE};
+use crate::phone::Pair;
 use crate::phone_attacks::begun;
 use crate::phone_writes::Family;
 
@@ -16,22 +19,26 @@ in_both!(
     a_look_goes_on_while_another_window_takes_a_device_out_of_the_account,
 );
 
+/// Opens the phone in one more window, unlocked, and goes there. Returns the first window and that one, which stand side by
+/// side: a code that leaves the screen is burnt.
+async fn in_another_window(phone: &Phone<Browser>) -> Result<[WindowHandle; 2]> {
+    let driver = &phone.browser.driver;
+    let windows = [driver.window().await?, driver.new_window().await?];
+    driver.switch_to_window(windows[1].clone()).await?;
+    phone.reopen().await?;
+    Ok(windows)
+}
+
 async fn two_windows_show_a_code_each_and_one_that_is_answered_is_answered_alone(kind: Kind) -> Result<()> {
     let pair = Pair::with(kind).await?;
     let (phone, viewer, driver) = (&pair.phone, &pair.viewer, &pair.phone.browser.driver);
-    let first = driver.window().await?;
     let one = phone.lend(&[TITLE]).await?;
-    // Side by side: a code that leaves the screen is burnt.
-    let second = driver.new_window().await?;
-    driver.switch_to_window(second.clone()).await?;
-    phone.load("locked").await?;
-    phone.unlock().await?;
+    let [first, second] = in_another_window(phone).await?;
     phone.browser.lists(TITLE).await?;
     let other = phone.lend(&["Shopping"]).await?;
     ensure!(one != other, "a code of its own");
 
-    viewer.go(&pair.site()).await?;
-    viewer.type_code(&one).await?;
+    viewer.enter(&pair.site(), &one).await?;
     let words = viewer.words().await?;
     ensure!(phone.code().await? == other, "the other window is asked nothing");
     driver.switch_to_window(first.clone()).await?;
@@ -42,8 +49,7 @@ async fn two_windows_show_a_code_each_and_one_that_is_answered_is_answered_alone
 
     // The one that was answered is used up; the other one is good, once.
     let stranger = Chromium::start().await?;
-    stranger.go(&pair.site()).await?;
-    stranger.type_code(&one).await?;
+    stranger.enter(&pair.site(), &one).await?;
     stranger.failure().await?;
     stranger.type_code(&other).await?;
     let words = stranger.words().await?;
@@ -55,8 +61,7 @@ async fn two_windows_show_a_code_each_and_one_that_is_answered_is_answered_alone
     phone.browser.tap("end").await?;
     phone.over().await?;
     stranger.reason().await?;
-    stranger.go(&pair.site()).await?;
-    stranger.type_code(&other).await?;
+    stranger.enter(&pair.site(), &other).await?;
     stranger.failure().await?;
     ensure!(begun(&pair.line) == 2, "two looks, by two codes");
 
@@ -71,12 +76,8 @@ async fn two_windows_show_a_code_each_and_one_that_is_answered_is_answered_alone
 async fn a_look_goes_on_while_another_window_locks_and_is_over_in_both_when_that_ends_it(kind: Kind) -> Result<()> {
     let pair = Pair::with(kind).await?;
     let (phone, viewer, driver) = (&pair.phone, &pair.viewer, &pair.phone.browser.driver);
-    let first = driver.window().await?;
     pair.lend(&[TITLE, "Shopping"]).await?;
-    let second = driver.new_window().await?;
-    driver.switch_to_window(second.clone()).await?;
-    phone.load("locked").await?;
-    phone.unlock().await?;
+    let [first, second] = in_another_window(phone).await?;
     phone.lock().await?;
     driver.switch_to_window(first.clone()).await?;
     phone.browser.shows("#end").await?;
@@ -85,8 +86,7 @@ async fn a_look_goes_on_while_another_window_locks_and_is_over_in_both_when_that
 
     driver.switch_to_window(second).await?;
     phone.unlock().await?;
-    phone.go("more").await?;
-    phone.browser.tap("more-sessions").await?;
+    phone.more("sessions").await?;
     phone.browser.shows(".happenings .running .danger").await?;
     phone.browser.run("document.querySelector('.happenings .running .danger').click()").await?;
     phone.browser.shows("dialog[open]").await?;
@@ -101,7 +101,7 @@ async fn a_look_goes_on_while_another_window_locks_and_is_over_in_both_when_that
 async fn a_look_goes_on_while_another_window_takes_a_device_out_of_the_account(kind: Kind) -> Result<()> {
     let family = Family::with(Browser::start(kind)).await?;
     let Family { tablet, phone, line, server } = &family;
-    family.unlocked().await?;
+    phone.reopen().await?;
     phone.add("Shopping", "Milk and thread").await?;
     phone.add(TITLE, SECRET).await?;
     let listed = tablet.run(&["ls"]).await?;
@@ -112,20 +112,14 @@ async fn a_look_goes_on_while_another_window_takes_a_device_out_of_the_account(k
     phone.lend_to(&viewer, &server.url(), &[TITLE, "Shopping"]).await?;
     viewer.open(TITLE).await?;
 
-    let first = driver.window().await?;
-    let second = driver.new_window().await?;
-    driver.switch_to_window(second.clone()).await?;
-    family.unlocked().await?;
-    phone.go("more").await?;
-    phone.browser.tap("more-devices").await?;
-    phone.browser.screen("devices").await?;
+    let [first, second] = in_another_window(phone).await?;
+    phone.more("devices").await?;
     phone.browser.shows("#main .devices .danger").await?;
     phone.browser.run("document.querySelector('#main .devices .danger').click()").await?;
     phone.browser.shows("dialog[open]").await?;
     phone.browser.tap("revoke-yes").await?;
     let gone = "document.querySelectorAll('#main .devices .gone-device').length === 1 && !document.getElementById('devices-link').disabled";
-    until("the device is taken out", async || (phone.browser.value(gone).await.ok()? == json!(true)).then_some(()))
-        .await?;
+    phone.browser.becomes("the device is taken out", gone, true).await?;
     ensure!(tablet.refused(&["show", &record]).await? == "device-revoked", "the device is out at once");
 
     // The look is of a device that stays: it goes on as it was, and is still this window's to end.

@@ -3,12 +3,13 @@
 use anyhow::Result;
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::phone::Phone;
+use e2e::record::{SECRET, TITLE};
 use e2e::server::Server;
 use e2e::wait::until;
 use e2e::worn::Worn;
 
 use crate::access::Look;
-use crate::phone::{SECRET, TITLE, with_line};
+use crate::phone::with_line;
 use crate::phone_access::axe;
 
 in_both!(a_watch_lends_a_computer_reads_and_the_watch_ends_it, a_phone_lends_a_computer_reads_and_the_watch_ends_it,);
@@ -99,8 +100,7 @@ async fn everybody_can_link_lend_approve_and_end_on_the_watch_with_axe() -> Resu
     let code = worn.lend(TITLE).await?;
     look.screen("watch-code").await?;
     let viewer = Chromium::start().await?;
-    viewer.go(&server.url()).await?;
-    viewer.type_code(&code).await?;
+    viewer.enter(&server.url(), &code).await?;
     let words = viewer.words().await?;
     face.shows(".word-choice button").await?;
     look.screen("watch-words").await?;

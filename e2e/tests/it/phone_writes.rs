@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use e2e::browser::{Browser, Kind};
 use e2e::device::{Device, field};
-use e2e::phone::{Phone, TERMINAL_PASSPHRASE};
+use e2e::phone::Phone;
 use e2e::proxy::Proxy;
 use e2e::server::Server;
 use e2e::wait::until;
@@ -36,20 +36,9 @@ impl Family {
     /// The same at a server with these settings: `name=value`.
     pub(crate) async fn at(browser: impl Future<Output = Result<Browser>>, settings: &[&str]) -> Result<Self> {
         let (server, line) = with_line_and(settings).await?;
-        let url = line.url();
-        let tablet = Device::create(&url).await?;
-        let second = Device::blank(&url).await?;
-        tablet.link(&second, &["--name", "Phone"]).await?;
-        let phone = Phone::around(browser.await?, &url).await?;
-        phone.move_in(&second).await?;
+        let tablet = Device::create(&line.url()).await?;
+        let phone = Phone::beside(&tablet, "Phone", browser.await?).await?;
         Ok(Self { tablet, phone, line, server })
-    }
-
-    /// The phone is unlocked, and lists what there is.
-    pub(crate) async fn unlocked(&self) -> Result<()> {
-        self.phone.load("locked").await?;
-        self.phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
-        self.phone.browser.screen("records").await
     }
 }
 
@@ -85,9 +74,8 @@ async fn standings(device: &Device) -> Result<Vec<(String, String)>> {
     records.map(|record| Ok((field(record, "title")?, field(record, "standing")?))).collect()
 }
 
-async fn waiting(phone: &Phone<Browser>) -> Result<Value> {
-    phone.browser.value("document.querySelectorAll('#held .happenings li').length").await
-}
+/// How many records wait in the inbox.
+const WAITING: &str = "document.querySelectorAll('#held .happenings li').length";
 
 /// Goes to the inbox and opens a record from there.
 pub(crate) async fn look_at(phone: &Phone<Browser>, title: &str) -> Result<()> {
@@ -101,12 +89,8 @@ pub(crate) async fn look_at(phone: &Phone<Browser>, title: &str) -> Result<()> {
     phone.browser.run(&open).await?;
     phone.browser.screen("records").await?;
     phone.browser.shows(".decision").await?;
-    until("the record on the screen", async || {
-        let shown =
-            "document.getElementById('record-title')?.textContent + document.getElementById('approve')?.disabled";
-        (phone.browser.value(shown).await.ok()? == json!(format!("{title}false"))).then_some(())
-    })
-    .await
+    let shown = "document.getElementById('record-title')?.textContent + document.getElementById('approve')?.disabled";
+    phone.browser.becomes("the record on the screen", shown, format!("{title}false")).await
 }
 
 async fn a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_device_knows(kind: Kind) -> Result<()> {
@@ -114,12 +98,12 @@ async fn a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_d
     let Family { tablet, phone, .. } = &family;
     write(tablet, "Clinic", "Result", RESULT).await?;
     write(tablet, "Shop", "Advert", "Buy!").await?;
-    family.unlocked().await?;
+    phone.reopen().await?;
 
     // Both wait, in one entry of the inbox, and the way there says so.
     phone.go("inbox").await?;
     phone.browser.reads("2 records wait for your decision").await?;
-    assert_eq!(waiting(phone).await?, json!(2));
+    assert_eq!(phone.browser.value(WAITING).await?, json!(2));
     let way = phone.browser.value("document.getElementById('nav-inbox').getAttribute('aria-label')").await?;
     assert!(way.as_str().is_some_and(|way| way.contains("2 records wait")), "{way}");
 
@@ -150,7 +134,7 @@ async fn a_phone_approves_one_record_of_a_writer_and_rejects_another_and_every_d
     })
     .await?;
     phone.go("inbox").await?;
-    until("nothing that waits", async || (waiting(phone).await.ok()? == json!(0)).then_some(())).await?;
+    phone.browser.becomes("nothing that waits", WAITING, 0).await?;
     assert_eq!(standings(tablet).await?, [("Result".to_owned(), "approved".to_owned())]);
     Ok(())
 }
@@ -162,7 +146,7 @@ async fn t035_many_that_wait_are_one_entry_and_no_question(kind: Kind) -> Result
     for number in 0..12 {
         write(tablet, "Shop", &format!("Advert {number}"), "Buy!").await?;
     }
-    family.unlocked().await?;
+    phone.reopen().await?;
     phone.go("inbox").await?;
     phone.browser.reads("12 records wait for your decision").await?;
     let closed = "document.querySelectorAll('dialog, .notice').length === 0 && !document.getElementById('held').open";

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use axum::http::StatusCode;
 use e2e::browser::{Browser, Kind};
 use e2e::device::field;
-use e2e::program::root;
 use e2e::proxy::{Answer, Asked, Honest, Proxy, Tamper};
 use e2e::server::Server;
 use e2e::stage::Stage;
@@ -18,18 +17,6 @@ use crate::altered::{Rebuilt, altered, edit_html, is_page, without_protection};
 use crate::ending::lend_here;
 
 in_both!(t087_every_request_of_a_session_goes_to_its_own_origin, t087_control_a_page_that_asks_somebody_else_is_seen,);
-
-/// A file of each kind that the page draws in its own way.
-pub(crate) const SAMPLE: [&str; 8] = [
-    "note.txt",
-    "heart-rate.csv",
-    "expenses.csv",
-    "steps.json",
-    "patient.json",
-    "lab-results.json",
-    "photo.jpg",
-    "letter.pdf",
-];
 
 /// The browsers' own viewers of PDF, which lie on the disk of whoever runs the browser, with what they carry in themselves.
 const PDF_VIEWERS: [&str; 3] =
@@ -50,17 +37,11 @@ pub(crate) fn foreign(all: &[String], origin: &str) -> BTreeSet<String> {
 
 async fn t087_every_request_of_a_session_goes_to_its_own_origin(kind: Kind) -> Result<()> {
     let stage = Stage::with_behind(kind, Arc::new(Honest)).await?;
-    for file in SAMPLE {
-        stage.device.add(&root()?.join("examples").join(file)).await?;
-    }
-    stage.device.add_bytes("plan.json", r#"{ "plan": { "monday": ["walk", "swim"] } }"#).await?;
-    stage.device.add_bytes("firmware.bin", [0_u8, 159, 146, 150, 0, 1, 2, 3]).await?;
+    stage.device.add_every_kind().await?;
     let mut listing = stage.browser.go_listed(&stage.url()).await?;
     stage.browser.screen("enter").await?;
-    stage.browser.press("facts-open").await?;
-    let close =
-        "const facts = document.getElementById('facts'); if (!facts.open) return false; facts.close(); return true";
-    until("the facts are open", async || (stage.browser.run(close).await.ok()? == json!(true)).then_some(())).await?;
+    stage.browser.show_facts().await?;
+    stage.browser.run("document.getElementById('facts').close()").await?;
     stage.browser.speak("de").await?;
     let mut lending = lend_here(&stage, &["--everything"]).await?;
     let granted = lending.events.iter().find(|event| e2e::device::is(event, "granted")).context("granted")?;

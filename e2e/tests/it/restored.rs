@@ -11,15 +11,16 @@ use e2e::agent::{Desk, Portal};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::console::{Console, enter};
 use e2e::phone::Phone;
+use e2e::record::{SECRET, TITLE};
 use e2e::scan::occurrences;
 use e2e::stage::Stage;
 use e2e::wait::until;
 use e2e::worn::{PIN, Worn};
 use tokio::net::TcpListener;
 
-use crate::agents::{CASE, REASON, read, with_record};
+use crate::agents::{CASE, REASON, read};
 use crate::memory::files_below;
-use crate::phone::{SECRET, TITLE, with_line};
+use crate::phone::with_line;
 use crate::phone_attacks::begun;
 
 in_both!(
@@ -79,10 +80,13 @@ async fn each_restored(
         })
         .await?;
         if here.as_str() == ordinary {
-            until("control: what was typed elsewhere is back", async || {
-                (browser.value("document.getElementById('field').value").await.ok()? == ORDINARY).then_some(())
-            })
-            .await?;
+            browser
+                .becomes(
+                    "control: what was typed elsewhere is back",
+                    "document.getElementById('field').value",
+                    ORDINARY,
+                )
+                .await?;
             controls += 1;
         } else if here.as_str().trim_end_matches('/') == url {
             check().await?;
@@ -131,8 +135,7 @@ async fn t066_a_restored_tab_of_the_phone_is_locked_and_empty(kind: Kind) -> Res
         assert!(!kept(&phone.browser, word)?, "{word:?} lies in the profile");
     }
     // Control: the account is there, and its passphrase opens it.
-    phone.load("locked").await?;
-    phone.unlock().await?;
+    phone.reopen().await?;
     phone.browser.open(TITLE).await?;
     phone.browser.reads(SECRET).await
 }
@@ -156,8 +159,7 @@ async fn t066_a_restored_window_of_the_watch_is_locked_and_its_code_is_used_up()
     let phone = phone.again().await?;
     // A window that is closed goes out of sight first, which is a no. Whether its code was taken back as well before the
     // browser was gone is the browser's matter.
-    viewer.go(&server.url()).await?;
-    viewer.type_code(&code).await?;
+    viewer.enter(&server.url(), &code).await?;
     let told = viewer.failure().await?;
     let gone = ["The person declined.", "This code was used before.", "The device is not connected."];
     ensure!(gone.iter().any(|gone| told.contains(gone)), "{told}");
@@ -175,8 +177,7 @@ async fn t066_a_restored_window_of_the_watch_is_locked_and_its_code_is_used_up()
         driver.close_window().await?;
     }
     driver.switch_to_window(first).await?;
-    phone.load("locked").await?;
-    phone.unlock().await?;
+    phone.reopen().await?;
     let worn = Worn::opened(phone).await?;
     worn.unlock().await?;
     worn.lend_to(&viewer, &server.url(), TITLE).await?;
@@ -186,7 +187,7 @@ async fn t066_a_restored_window_of_the_watch_is_locked_and_its_code_is_used_up()
 
 async fn t066_a_restored_tab_of_the_viewer_has_no_session_and_nothing_to_read(kind: Kind) -> Result<()> {
     let stage = Stage::around(Browser::resuming(kind)).await?;
-    stage.device.add_bytes(&format!("{TITLE}.txt"), SECRET).await?;
+    stage.device.add_secret().await?;
     let _look = stage.lend(&["--everything"]).await?;
     stage.browser.open(TITLE).await?;
     stage.browser.reads(SECRET).await?;
@@ -217,7 +218,7 @@ async fn t066_a_restored_tab_of_the_viewer_has_no_session_and_nothing_to_read(ki
 
 /// What the browser kept of an agent's page: neither what was lent, nor the case, nor who is signed in.
 fn nothing_kept(browser: &Browser) -> Result<()> {
-    for word in [crate::agents::SECRET, crate::agents::TITLE, CASE, REASON, DRAFT] {
+    for word in [SECRET, TITLE, CASE, REASON, DRAFT] {
         ensure!(!kept(browser, word)?, "{word:?} lies in the profile");
     }
     Ok(())
@@ -225,7 +226,7 @@ fn nothing_kept(browser: &Browser) -> Result<()> {
 
 async fn t066_a_restored_tab_of_the_portal_begins_signed_out(kind: Kind) -> Result<()> {
     let desk = Desk::around(Browser::resuming(kind)).await?;
-    with_record(&desk).await?;
+    desk.device.add_secret().await?;
     desk.hire().await?;
     // Another tab of the same agent, in which a case is written and not sent; and in the first one a session.
     open_tab(&desk.portal.browser, desk.portal.url()).await?;
@@ -259,10 +260,7 @@ async fn in_front(desk: &Desk) -> Result<e2e::device::Lending> {
 }
 
 async fn signed_out(browser: &Browser) -> Result<()> {
-    until("the portal is signed out", async || {
-        (browser.value("document.documentElement.dataset.stage ?? null").await.ok()? == "signed-out").then_some(())
-    })
-    .await?;
+    browser.becomes("the portal is signed out", "document.documentElement.dataset.stage ?? null", "signed-out").await?;
     let who = "[document.getElementById('who').hidden, document.getElementById('case'), JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, history.state, name])]";
     assert_eq!(browser.value(who).await?, serde_json::json!([true, null, r#"["",{},{},null,""]"#]));
     Ok(())
@@ -270,7 +268,7 @@ async fn signed_out(browser: &Browser) -> Result<()> {
 
 async fn t066_a_restored_tab_of_a_console_begins_signed_out(kind: Kind) -> Result<()> {
     let console = Console::around(Browser::resuming(kind).await?, &[], &[]).await?;
-    crate::embed::with_record(&console).await?;
+    console.place.device.add_secret().await?;
     console.sign_in().await?;
     let _lending = console.lend(CASE, REASON, &[]).await?;
     read(console.browser()).await?;
@@ -285,7 +283,7 @@ async fn t066_a_restored_tab_of_a_console_begins_signed_out(kind: Kind) -> Resul
         until("the frame is there again", async || enter(&browser).await.ok()).await?;
         browser.reads("Sign in in a window of its own").await?;
         let html = browser.value("document.documentElement.outerHTML + location.href").await?.to_string();
-        for word in [crate::agents::SECRET, crate::agents::TITLE, CASE, REASON] {
+        for word in [SECRET, TITLE, CASE, REASON] {
             ensure!(!html.contains(word), "{word:?} came back");
         }
         Ok(browser.driver.enter_default_frame().await?)

@@ -40,20 +40,7 @@ async fn a_note_is_lent_read_and_gone(kind: Kind) -> Result<()> {
 
 async fn every_kind_of_the_sample_record_is_shown(browser: Kind) -> Result<()> {
     let stage = Stage::with(browser).await?;
-    for file in [
-        "note.txt",
-        "heart-rate.csv",
-        "expenses.csv",
-        "steps.json",
-        "patient.json",
-        "lab-results.json",
-        "photo.jpg",
-        "letter.pdf",
-    ] {
-        stage.device.add(&root()?.join("examples").join(file)).await?;
-    }
-    stage.device.add_bytes("plan.json", r#"{ "plan": { "monday": ["walk", "swim"] } }"#).await?;
-    stage.device.add_bytes("firmware.bin", [0_u8, 159, 146, 150, 0, 1, 2, 3]).await?;
+    stage.device.add_every_kind().await?;
     let look = stage.lend(&["--everything"]).await?;
     let records = look.granted.get("records").and_then(Value::as_array).context("records")?.clone();
     assert_eq!(records.len(), 10);
@@ -62,20 +49,16 @@ async fn every_kind_of_the_sample_record_is_shown(browser: Kind) -> Result<()> {
         let kind = field(record, "kind")?;
         stage.browser.open(&field(record, "title")?).await?;
         let there = match kind.as_str() {
-            "image" => "const i = document.querySelector('.image img'); return !!i?.complete && i.naturalWidth > 0",
-            "pdf" => "return document.querySelector('iframe.pdf')?.src.startsWith('blob:') === true",
-            "series" => {
-                "return !!document.querySelector('.plot path, .plot rect') && !!document.querySelector('.body table')"
-            }
-            "table" => "return document.querySelectorAll('.body table tbody tr').length > 3",
-            "fhir" => "return document.querySelectorAll('.body dl dt').length > 3",
-            "json" => "return document.querySelectorAll('.body .tree [role=listitem]').length > 2",
-            "text" => "return document.querySelector('.body pre.text').textContent.length > 20",
-            _ => "return !!document.querySelector('.body .nothing-open')",
+            "image" => "(i => !!i?.complete && i.naturalWidth > 0)(document.querySelector('.image img'))",
+            "pdf" => "document.querySelector('iframe.pdf')?.src.startsWith('blob:') === true",
+            "series" => "!!document.querySelector('.plot path, .plot rect') && !!document.querySelector('.body table')",
+            "table" => "document.querySelectorAll('.body table tbody tr').length > 3",
+            "fhir" => "document.querySelectorAll('.body dl dt').length > 3",
+            "json" => "document.querySelectorAll('.body .tree [role=listitem]').length > 2",
+            "text" => "document.querySelector('.body pre.text').textContent.length > 20",
+            _ => "!!document.querySelector('.body .nothing-open')",
         };
-        let what = format!("{kind} content of {record}");
-        let shown = until(&what, async || (stage.browser.run(there).await.ok()? == json!(true)).then_some(()));
-        shown.await.context(stage.browser.text().await?)?;
+        stage.browser.becomes(&format!("{kind} content of {record}"), there, true).await?;
         let folded =
             stage.browser.run("return document.querySelectorAll('.body details.fields:not([open])').length").await?;
         assert_eq!(folded != json!(0), field(record, "title")? == "lab-results", "what a table has already is folded");
@@ -120,8 +103,7 @@ async fn a_wrong_code_is_told_on_both_screens_and_is_used_up(kind: Kind) -> Resu
     let stage = Stage::with(kind).await?;
     stage.device.add_bytes("note.txt", "x").await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&wrong(&lending.code)).await?;
+    stage.browser.enter(&stage.url(), &wrong(&lending.code)).await?;
     assert!(stage.browser.failure().await?.contains("The code was wrong, and is used up."));
     let last = lending.event_last().await?;
     assert_eq!(field(&last, "code")?, "code-wrong");
@@ -140,8 +122,7 @@ async fn t019_a_second_browser_with_the_same_code_is_refused(kind: Kind) -> Resu
     stage.device.add_bytes("note.txt", "x").await?;
     let look = stage.lend(&["--everything"]).await?;
     let second = Browser::start(kind).await?;
-    second.go(&stage.url()).await?;
-    second.type_code(&look.lending.code).await?;
+    second.enter(&stage.url(), &look.lending.code).await?;
     let told = second.failure().await?;
     assert!(told.contains("used before") || told.contains("No device is showing"), "{told}");
     stage.browser.open("note").await.context("control: the first goes on")?;
@@ -171,8 +152,7 @@ async fn declining_shares_nothing_and_says_so(kind: Kind) -> Result<()> {
     let stage = Stage::with(kind).await?;
     stage.device.add_bytes("note.txt", "x").await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&lending.code).await?;
+    stage.browser.enter(&stage.url(), &lending.code).await?;
     stage.browser.words().await?;
     lending.event("peer").await?;
     lending.tell(json!({ "do": "decline" })).await?;
@@ -237,10 +217,7 @@ async fn a_code_that_is_sent_before_the_page_is_ready_is_not_lost(kind: Kind) ->
     stage.browser.run_first(LATE).await?;
     let mut lending = stage.device.lend(&["--everything"]).await?;
     stage.browser.go(&stage.url()).await?;
-    until("the module is asked for", async || {
-        (stage.browser.run("return typeof release").await.ok()? == json!("function")).then_some(())
-    })
-    .await?;
+    stage.browser.becomes("the module is asked for", "typeof release", "function").await?;
     let field = stage.browser.driver.find(thirtyfour::By::Id("code")).await?;
     field.send_keys(&lending.code).await?;
     field.send_keys("\u{e007}").await?;

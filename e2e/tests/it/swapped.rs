@@ -14,15 +14,16 @@ fn another(wasm: &[u8]) -> Vec<u8> {
     [wasm, &[0, 8, 7], b"swapped"].concat()
 }
 
-fn is_wasm(path: &str) -> bool {
-    path.contains("/glimpse-web_bg-") && path.ends_with(".wasm")
+/// Whether this is the module of that program: `web`, `phone`, or `portal`.
+pub(crate) fn is_wasm(path: &str, program: &str) -> bool {
+    path.contains(&format!("/glimpse-{program}_bg-")) && path.ends_with(".wasm")
 }
 
-/// Serves another wasm; with `pinned` the page pins what its builder published, without it what is served.
-async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
-    let wasm = Rebuilt::new("glimpse-web_bg-", |wasm| another(&wasm))?;
+/// Serves another wasm for a program; with `pinned` the page pins what its builder published, without it what is served.
+pub(crate) async fn swapping(server: &Server, program: &'static str, pinned: bool) -> Result<Proxy> {
+    let wasm = Rebuilt::new(&format!("glimpse-{program}_bg-"), |wasm| another(&wasm))?;
     altered(server, move |asked, mut answer| {
-        if !pinned || is_wasm(&asked.path) {
+        if !pinned || is_wasm(&asked.path, program) {
             wasm.put(asked, &mut answer);
         }
         Some(answer)
@@ -33,18 +34,18 @@ async fn swapping(server: &Server, pinned: bool) -> Result<Proxy> {
 async fn t078_another_wasm_that_would_run_is_refused(kind: Kind) -> Result<()> {
     let server = Server::start().await?;
     let browser = Browser::start(kind).await?;
-    let proxy = swapping(&server, true).await?;
+    let proxy = swapping(&server, "web", true).await?;
     browser.go(&proxy.url()).await?;
     browser.screen("refused").await?;
     browser.reads("This page is not what its builder published.").await?;
-    assert!(proxy.exchanges().iter().any(|(asked, _)| is_wasm(&asked.path)), "it was asked for");
+    assert!(proxy.exchanges().iter().any(|(asked, _)| is_wasm(&asked.path, "web")), "it was asked for");
 
     // Control: where nothing pins the other module, it runs.
-    let proxy = swapping(&server, false).await?;
+    let proxy = swapping(&server, "web", false).await?;
     browser.go(&proxy.url()).await?;
     browser.screen("enter").await?;
     let served = proxy.exchanges();
-    let (_, answer) = served.iter().find(|(asked, _)| is_wasm(&asked.path)).context("no wasm was asked for")?;
+    let (_, answer) = served.iter().find(|(asked, _)| is_wasm(&asked.path, "web")).context("no wasm was asked for")?;
     assert!(answer.body.ends_with(b"swapped"), "control: and it was the other one");
     Ok(())
 }

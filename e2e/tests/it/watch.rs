@@ -6,16 +6,14 @@
 use anyhow::{Context as _, Result};
 use e2e::browser::Chromium;
 use e2e::device::{Device, Lending, field, is};
+use e2e::record::SECRET;
 use e2e::watch::Wrist;
 use serde_json::{Value, json};
-
-const SECRET: &str = "The spare key lies under the third flower pot.";
 
 /// Lends from a device to a browser at the server's own page, until the session is on the screen.
 async fn lend(wrist: &Wrist, device: &Device, browser: &Chromium) -> Result<(Lending, Value)> {
     let mut lending = device.lend(&["--everything", "--for", "10"]).await?;
-    browser.go(&wrist.server.url()).await?;
-    browser.type_code(&lending.code).await?;
+    browser.enter(&wrist.server.url(), &lending.code).await?;
     let words = browser.words().await?;
     let granted = lending.approve(&words).await?;
     browser.screen("session").await?;
@@ -108,8 +106,7 @@ async fn a_pairing_ends_by_name_on_both_sides_when_the_phone_vanishes() -> Resul
     wrist.link().await?;
     let browser = Chromium::start().await?;
     let mut lending = wrist.watch.lend(&["--everything"]).await?;
-    browser.go(&wrist.server.url()).await?;
-    browser.type_code(&lending.code).await?;
+    browser.enter(&wrist.server.url(), &lending.code).await?;
     browser.words().await?;
     lending.event("peer").await?;
     relay.process.kill().await?;

@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::device::{Device, field};
 use e2e::proxy::Proxy;
-use e2e::wait::until;
+use e2e::record::TITLE;
 use e2e::worn::{PIN, Worn};
 use serde_json::{Value, json};
 
 use crate::ending::leave_and_come_back;
 use crate::flood::{FLOOD, MANY_CLAIMS, claims};
-use crate::phone::{TITLE, with_line};
+use crate::phone::with_line;
 use crate::phone_attacks::{HELPED, LINKS, begun};
 use crate::phone_watch::worn;
 use crate::phone_writes::{Family, write_all};
@@ -35,8 +35,7 @@ const OUT_OF_SIGHT: &str = "let away = false; Object.defineProperty(Document.pro
 
 /// Whoever types a code is told that there is nobody any more.
 pub(crate) async fn nobody_answers(viewer: &Browser, site: &str, code: &str) -> Result<()> {
-    viewer.go(site).await?;
-    viewer.type_code(code).await?;
+    viewer.enter(site, code).await?;
     let told = viewer.failure().await?;
     let gone = ["This code was used before.", "The device is not connected."];
     assert!(gone.iter().any(|gone| told.contains(gone)), "{told}");
@@ -45,12 +44,12 @@ pub(crate) async fn nobody_answers(viewer: &Browser, site: &str, code: &str) -> 
 
 /// Something is carried for a watch that shows a code.
 async fn carried(line: &Proxy) -> Result<()> {
-    until("something is open for the watch", async || (line.open_sockets() == 1).then_some(())).await
+    line.has_sockets(1).await
 }
 
 /// Nothing is carried any more for a watch that showed a code: the server knows that it is gone.
 async fn carried_no_longer(line: &Proxy) -> Result<()> {
-    until("what was open for the watch is closed", async || (line.open_sockets() == 0).then_some(())).await
+    line.has_sockets(0).await
 }
 
 async fn t020_a_look_that_is_broken_off_on_the_watch_is_granted_at_no_later_time(kind: Kind) -> Result<()> {
@@ -88,8 +87,7 @@ async fn t020_a_look_that_is_broken_off_on_the_watch_is_granted_at_no_later_time
     // While the question is shown: declined, left by a reload.
     for way in ["decline", "reload"] {
         let code = worn.lend(TITLE).await?;
-        viewer.go(&server.url()).await?;
-        viewer.type_code(&code).await?;
+        viewer.enter(&server.url(), &code).await?;
         worn.pick(&viewer.words().await?).await?;
         if way == "decline" {
             breaks_off("decline").await?;
@@ -145,12 +143,9 @@ async fn t020_a_linking_that_is_broken_off_on_the_watch_brings_nobody_in(kind: K
     let devices = "document.querySelectorAll('#main .devices li:not(.gone-device)').length";
     let listed = async |count: usize| -> Result<()> {
         let page = &worn.page().await?.browser;
-        worn.phone.go("more").await?;
-        page.tap("more-devices").await?;
-        page.screen("devices").await?;
+        worn.phone.more("devices").await?;
         page.shows("#devices-link").await?;
-        until(&format!("{count} devices"), async || (page.value(devices).await.ok()? == json!(count)).then_some(()))
-            .await
+        page.becomes(&format!("{count} devices"), devices, count).await
     };
     listed(1).await?;
     // Control: what is not broken off brings it in.
@@ -224,7 +219,7 @@ fn digits(code: &str) -> String {
 
 async fn t035_a_flood_asks_nothing_of_the_watch_and_a_code_asks_once(kind: Kind) -> Result<()> {
     let family = Family::at(Browser::start(kind), &ROOM).await?;
-    family.unlocked().await?;
+    family.phone.reopen().await?;
     let Family { tablet, phone, server, line: _line } = family;
     phone.add(TITLE, "Milk and thread").await?;
     let worn = Worn::opened(phone).await?;
@@ -241,18 +236,14 @@ async fn t035_a_flood_asks_nothing_of_the_watch_and_a_code_asks_once(kind: Kind)
     let rows = "[...document.querySelectorAll('.row')].map(r => [r.querySelector('.row-title').textContent.split(' ')[0], r.textContent.includes('Not approved')])";
     let mut expected = vec![json!([TITLE, false])];
     expected.resize(20, json!(["Advert", true]));
-    until("the owner's own comes first, and of the others each says that it waits", async || {
-        (face.value(rows).await.ok()? == json!(expected)).then_some(())
-    })
-    .await?;
+    face.becomes("the owner's own comes first, and of the others each says that it waits", rows, expected).await?;
     assert_eq!(face.value(QUESTIONS).await?, json!(0), "they ask nothing");
 
     // Everybody who heard the code types it: one of them is asked about.
     face.run(COUNT).await?;
     let code = digits(&worn.lend(TITLE).await?);
     let (first, second) = tokio::try_join!(Chromium::start(), Chromium::start())?;
-    first.go(&server.url()).await?;
-    first.type_code(&code).await?;
+    first.enter(&server.url(), &code).await?;
     let words = first.words().await?;
     let asked = "[...document.querySelectorAll('.word-choice button')].map(e => e.textContent).join()";
     face.shows(".word-choice button").await?;
@@ -264,8 +255,7 @@ async fn t035_a_flood_asks_nothing_of_the_watch_and_a_code_asks_once(kind: Kind)
     let nameplate = code.get(..code.len() - 7).context("a code")?;
     let told = claims(&server, nameplate, "view", FLOOD - 2).await?;
     assert_eq!(told, BTreeMap::from([(StatusCode::CONFLICT, FLOOD - 2)]));
-    second.go(&server.url()).await?;
-    second.type_code(&code).await?;
+    second.enter(&server.url(), &code).await?;
     second.failure().await?;
     face.reads("Somebody else tried this code and was refused.").await?;
     assert_eq!(face.value(asked).await?, before, "the question is the first one's");
@@ -346,8 +336,7 @@ async fn t095_no_field_of_the_watch_is_filled_in_checked_or_translated_by_the_br
     let code = worn.lend(TITLE).await?;
     look("code").await?;
     let viewer = Chromium::start().await?;
-    viewer.go(&server.url()).await?;
-    viewer.type_code(&code).await?;
+    viewer.enter(&server.url(), &code).await?;
     worn.pick(&viewer.words().await?).await?;
     look("asking").await?;
     worn.load("").await?;

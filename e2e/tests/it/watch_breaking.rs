@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use e2e::browser::Kind;
+use e2e::record::{SECRET, TITLE};
 use e2e::wait::until;
 use e2e::worn::PIN;
 use serde_json::json;
 
 use crate::memory::FAULTS;
-use crate::phone::{SECRET, TITLE, with_line};
+use crate::phone::with_line;
 use crate::phone_watch::worn;
 
 in_both!(

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::browser::{Browser, Kind};
+use e2e::record::TITLE;
 use e2e::wait::{until, within};
 use serde_json::json;
 
-use crate::phone::{TITLE, with_line};
+use crate::phone::with_line;
 use crate::phone_watch::worn;
 
 in_both!(a_watch_that_nobody_sees_wakes_nothing_and_looks_for_its_phone_once_it_is_seen);

@@ -97,8 +97,7 @@ async fn a_pairing_takes_at_most_12_mib_above_its_start() -> Result<()> {
     let browser = Chromium::start().await?;
     let mut lending = scales.weigh(&wrist.watch, &["lend", "--everything"])?;
     let code = field(&lending.event("code").await?, "code")?;
-    browser.go(&wrist.server.url()).await?;
-    browser.type_code(&code).await?;
+    browser.enter(&wrist.server.url(), &code).await?;
     lending.approve(&browser.words().await?).await?;
     let (start, pairing) = scales.took(&lending)?;
     lending.end().await?;

@@ -4,13 +4,14 @@ use anyhow::Result;
 use e2e::browser::{Browser, Chromium};
 use e2e::devtools::{DevTools, Session};
 use e2e::phone::Phone;
+use e2e::record::{SECRET, TITLE};
 use e2e::scan::{Needle, scan_processes};
 use e2e::wait::until;
 use e2e::worn::{PIN, Worn};
 use serde_json::{Value, json};
 
 use crate::memory::{WATCH_RANDOMNESS, WATCH_STORAGE, found, keys_drawn, stored};
-use crate::phone::{SECRET, TITLE, with_line};
+use crate::phone::with_line;
 use crate::phone_memory::{holds_nothing_of, says_nothing_of};
 
 /// A phone with a record, and its watch.

@@ -11,7 +11,7 @@ use e2e::wait::until;
 use serde_json::{Value, json};
 
 use crate::agents::{CASE, REASON};
-use crate::phone_agents::{to_agent, unlock, with_phone};
+use crate::phone_agents::{to_agent, with_phone};
 
 in_both!(
     t061_an_agent_sees_that_fields_were_withheld_and_nothing_of_them,
@@ -137,15 +137,11 @@ async fn withhold_row(phone: &Phone<Browser>, title: &str, pointers: &[&str]) ->
 async fn withhold_on(phone: &Phone<Browser>, pointers: &[&str]) -> Result<()> {
     for pointer in pointers {
         let script = format!(
-            "const box = document.querySelector('.fields-to-withhold input[value=' + CSS.escape({0}) + ']') \
-               ?? [...document.querySelectorAll('.fields-to-withhold input')].find(box => box.value === {0}); \
-             if (!box) return false; if (!box.checked) box.click(); return true",
+            "(box => {{ if (!box) return false; if (!box.checked) box.click(); return true }})\
+               ([...document.querySelectorAll('.fields-to-withhold input')].find(box => box.value === {}))",
             json!(pointer)
         );
-        until(&format!("{pointer} is ticked"), async || {
-            (phone.browser.run(&script).await.ok()? == json!(true)).then_some(())
-        })
-        .await?;
+        phone.browser.becomes(&format!("{pointer} is ticked"), &script, true).await?;
     }
     phone.browser.tap("withhold-done").await
 }
@@ -164,10 +160,7 @@ async fn a_person_withholds_fields_on_the_phone_page(kind: Kind) -> Result<()> {
     phone.browser.tap("lend-go").await?;
     let code = phone.code().await?;
     let viewer = Browser::start(kind).await?;
-    viewer.go(&server.url()).await?;
-    viewer.type_code(&code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
+    let words = phone.asked_by(&viewer, &server.url(), &code).await?;
     phone.browser.reads("2 fields were withheld").await.context("the person sees it before the yes")?;
     phone.pick(&words).await?;
     viewer.screen("session").await?;
@@ -212,7 +205,7 @@ async fn replaced(other: &Device, phone: &Phone<Browser>, id: &str, title: &str,
 async fn t061_fields_chosen_on_the_phone_page_are_those_of_the_version_that_is_lent(kind: Kind) -> Result<()> {
     let (desk, phone) = with_phone(kind, Browser::start(kind)).await?;
     let id = desk.device.add_bytes(&format!("{TITLE}.json"), record()).await?;
-    unlock(&phone).await?;
+    phone.reopen().await?;
     phone.browser.lists(TITLE).await?;
     phone.go("lend").await?;
     phone.tick(&[TITLE]).await?;
@@ -256,12 +249,7 @@ async fn t061_fields_chosen_on_the_phone_page_are_those_of_the_version_that_is_l
     phone.browser.tap("lend-go").await?;
     let code = phone.code().await?;
     let viewer = Browser::start(kind).await?;
-    viewer.go(&desk.url()).await?;
-    viewer.type_code(&code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
-    phone.pick(&words).await?;
-    viewer.screen("session").await?;
+    phone.answer(&viewer, &desk.url(), &code).await?;
     viewer.open("zinnia-anew").await?;
     viewer.reads(KEPT).await?;
     let page = document(&viewer).await?;

@@ -31,7 +31,7 @@ pub(crate) async fn phone(samples: usize, records: usize) -> Result<()> {
     add_notes(&device, records).await?;
     // The terminal's copy of the listing moves in with it.
     device.run(&["ls"]).await?;
-    let phone = Phone::blank(&server.url()).await?;
+    let mut phone = Phone::blank(&server.url()).await?;
     phone.move_in(&device).await?;
     let mut tools = phone.browser.devtools().await?;
     let page = tools.page().await?;
@@ -158,12 +158,7 @@ async fn hidden(phone: &Phone, server: &Server) -> Result<()> {
     phone.browser.shows("#lend-go:not(:disabled)").await?;
     phone.browser.tap("lend-go").await?;
     let code = phone.code().await?;
-    viewer.go(&server.url()).await?;
-    viewer.type_code(&code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
-    phone.pick(&words).await?;
-    viewer.screen("session").await?;
+    phone.answer(&viewer, &server.url(), &code).await?;
     counted(&phone.browser, &mut tools, &[&worker], "phone_wakeups_hidden_in_session").await?;
     phone.browser.tap("end").await?;
     phone.over().await?;
@@ -194,12 +189,12 @@ async fn hidden_watch(server: &Server) -> Result<()> {
         tools.evaluate(each, COUNT).await?;
     }
     let away = "document.getElementById('away').textContent !== ''";
-    until("the phone is there", async || (browser.value(away).await.ok()? == json!(false)).then_some(())).await?;
+    browser.becomes("the phone is there", away, false).await?;
     counted(browser, &mut tools, &[&session, &worker], "watch_wakeups_hidden").await?;
     browser.driver.switch_to_window(page).await?;
     browser.go(&format!("{}/ended.html", server.url())).await?;
     browser.driver.switch_to_window(face).await?;
-    until("the phone is away", async || (browser.value(away).await.ok()? == json!(true)).then_some(())).await?;
+    browser.becomes("the phone is away", away, true).await?;
     counted(browser, &mut tools, &[&session, &worker], "watch_wakeups_hidden_alone").await
 }
 

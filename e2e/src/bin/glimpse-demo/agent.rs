@@ -1,25 +1,20 @@
 //! The agents' portal: the story for a person to play, and pictures of each of its screens.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use e2e::agent::{AGENT, Desk, ORGANISATION, Place, approve};
 use e2e::browser::Chromium;
 use e2e::program::root;
 use serde_json::json;
 
-use crate::camera::Camera;
+use crate::camera::{CLOSE, Camera};
 use crate::desk::COLLEAGUE;
 use crate::frame::{in_a_console, on_the_way_to_a_provider};
-use crate::{ENDINGS, add_sample};
+use crate::{add_sample, enter, lend_on_this_terminal};
 
 pub(crate) const CASE: &str = "2026-1184";
 /// Who reads what is left of looks.
 const SUPERVISOR: &str = "Robin Vale";
 pub(crate) const REASON: &str = "to see which pills you take together";
-
-async fn enter() -> Result<()> {
-    tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
-    Ok(())
-}
 
 /// What to do, in which window.
 pub(crate) async fn attended() -> Result<()> {
@@ -50,10 +45,7 @@ Press Enter here once you are that far: then {ORGANISATION} vouches."
   7. Customer or agent: end it; the page is empty at once, and leads back to the desk
 "
     );
-    let mut lend = place.device.speaking(&["lend", "--agent", "--everything", "--for", "15"])?;
-    let status = lend.status().await?;
-    ensure!(status.success() || status.code().is_some_and(|code| ENDINGS.contains(&code)), "glimpse lend: {status}");
-    Ok(())
+    lend_on_this_terminal(&place.device, &["--agent"]).await
 }
 
 /// Every screen in its colours, sizes and directions.
@@ -174,44 +166,27 @@ impl Views<'_> {
     async fn with(&mut self, screen: &str, dense: bool, again: &str) -> Result<()> {
         let browser = &self.desk.portal.browser;
         browser.run(again).await?;
-        self.of_the_sizes(screen, dense).await?;
+        self.camera.take_sizes(screen, None, dense).await?;
+        self.camera.resize(None).await?;
         browser.speak("ar").await?;
         browser.run(again).await?;
         self.camera.take(&format!("{screen}-ar")).await?;
         if dense {
-            self.camera.scheme("dark").await?;
             self.camera.narrow().await?;
-            self.camera.take(&format!("{screen}-ar-360-dark")).await?;
-            self.camera.scheme("light").await?;
+            self.camera.take_dark(&format!("{screen}-ar-360-dark")).await?;
             self.camera.resize(None).await?;
         }
         browser.speak("en").await?;
         browser.run(again).await.map(drop)
     }
 
-    async fn of_the_sizes(&mut self, screen: &str, dense: bool) -> Result<()> {
-        self.camera.resize(None).await?;
-        self.camera.take(screen).await?;
-        self.camera.scheme("dark").await?;
-        self.camera.take(&format!("{screen}-dark")).await?;
-        self.camera.narrow().await?;
-        if dense {
-            self.camera.take(&format!("{screen}-360-dark")).await?;
-        }
-        self.camera.scheme("light").await?;
-        self.camera.take(&format!("{screen}-360")).await?;
-        self.camera.resize(None).await
-    }
-
     async fn of_the_end(&mut self) -> Result<()> {
-        self.of_the_sizes("ended", true).await?;
+        self.camera.take_sizes("ended", None, true).await?;
+        self.camera.resize(None).await?;
         self.camera.end_in("ar").await?;
         self.camera.take("ended-ar").await
     }
 }
-
-/// Takes away the dialog that is open, if one is.
-const CLOSE: &str = "for (const dialog of document.querySelectorAll('dialog[open]')) dialog.remove()";
 
 /// Has a button ask, anew where it has asked already.
 fn asked(button: &str) -> String {

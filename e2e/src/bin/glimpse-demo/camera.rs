@@ -16,6 +16,9 @@ pub(crate) const NARROW: (u32, u32) = (360, 740);
 /// No picture is higher, in CSS pixels.
 const HIGHEST: u32 = 3_000;
 
+/// Takes away the dialog that is open, if one is.
+pub(crate) const CLOSE: &str = "for (const dialog of document.querySelectorAll('dialog[open]')) dialog.remove()";
+
 /// Takes pictures of what the browser shows.
 pub(crate) struct Camera {
     pub(crate) tools: DevTools,
@@ -40,16 +43,8 @@ impl Camera {
 
     /// Keeps its pictures beside those of another camera.
     pub(crate) async fn beside(browser: &Browser, folder: &Path) -> Result<Self> {
-        let mut tools = browser.connect_devtools().await?;
-        let page = tools.page().await?;
-        Ok(Self {
-            tools,
-            page,
-            folder: folder.to_owned(),
-            before: std::fs::read_dir(folder)?.count(),
-            taken: Vec::new(),
-            wide: Vec::new(),
-        })
+        let camera = Self::across(browser).await?;
+        Ok(Self { folder: folder.to_owned(), before: std::fs::read_dir(folder)?.count(), ..camera })
     }
 
     /// Looks at the window in which its browser stands, and keeps pictures with those that it has.
@@ -213,6 +208,28 @@ impl Camera {
             "the page does not leave: {said}"
         );
         Ok(())
+    }
+
+    /// Takes a picture in the dark, and makes it light again.
+    pub(crate) async fn take_dark(&mut self, name: &str) -> Result<()> {
+        self.scheme("dark").await?;
+        self.take(name).await?;
+        self.scheme("light").await
+    }
+
+    /// Takes a picture in the light, and one in the dark, whose name says so.
+    pub(crate) async fn take_both(&mut self, name: &str) -> Result<()> {
+        self.take(name).await?;
+        self.take_dark(&format!("{name}-dark")).await
+    }
+
+    /// Takes pictures of a screen in this size and as narrow as a phone; of the latter one in the dark where `dense`. It stays narrow.
+    pub(crate) async fn take_sizes(&mut self, screen: &str, size: Option<(u32, u32)>, dense: bool) -> Result<()> {
+        self.resize(size).await?;
+        self.take_both(screen).await?;
+        self.narrow().await?;
+        let narrow = format!("{screen}-360");
+        if dense { self.take_both(&narrow).await } else { self.take(&narrow).await }
     }
 
     pub(crate) async fn scheme(&mut self, scheme: &str) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use e2e::agent::{Desk, ORGANISATION, Organisation, Place, Portal};
+use e2e::agent::{Desk, ORGANISATION, Organisation, Portal};
 use e2e::browser::{Chromium, Kind};
 use e2e::device::Device;
 use e2e::phone::Phone;
@@ -21,25 +21,19 @@ const LENT: [&str; 2] = ["Blood tests and pressure, one year", "Ramipril"];
 
 /// From the choice of an agent to the end of the look. Returns how many pictures were taken.
 pub(crate) async fn lending_to_an_agent(folder: &Path) -> Result<usize> {
-    let place = Place::new("Alex Quintessence").await?;
-    let site = place.url();
-    let portal = Portal::around(Chromium::start().await?, &site).await?;
-    let Place { device, organisation, line, server } = place;
-    let desk = Desk { portal, device, organisation, line, server };
+    let desk = Desk::around(Chromium::start()).await?;
     desk.hire().await?;
+    let site = desk.url();
 
     let customer = Device::named(&site, "Mara Lind").await?;
     add_sample(&customer).await?;
     let card = Organisation::found(&site, ANOTHER).await?.card().await?;
     customer.run(&["chain", "pin", ANOTHER, "--card", &card]).await?;
-    let second = Device::blank(&site).await?;
-    customer.link(&second, &["--name", "Phone"]).await?;
-    let phone = Phone::around(Chromium::start().await?, &site).await?;
-    phone.move_in(&second).await?;
+    let phone = Phone::beside(&customer, "Phone", Chromium::start().await?).await?;
     let mut camera = Camera::beside(&phone.browser, folder).await?;
     let mut views = Views { phone: &phone, camera: &mut camera };
 
-    views.unlock().await?;
+    phone.reopen().await?;
     desk.portal.look(CASE, REASON).await?;
     let code = views.shows_code_for_an_agent(false).await?;
     desk.portal.browser.type_code(&code).await?;
@@ -54,7 +48,7 @@ pub(crate) async fn lending_to_an_agent(folder: &Path) -> Result<usize> {
     colleague.sign_in("ready").await?;
     colleague.look(CASE, REASON).await?;
     customer.run(&["chain", "pin", ORGANISATION, "--card", &desk.organisation.card().await?]).await?;
-    views.unlock().await?;
+    phone.reopen().await?;
     desk.portal.go_on().await?;
     desk.portal.browser.screen("enter").await?;
     let code = views.shows_code_for_an_agent(true).await?;

@@ -10,8 +10,8 @@ use axum::http::{Uri, header};
 use e2e::agent::{AGENT, ORGANISATION, Organisation, Place, Portal, approve};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::console::Console;
+use e2e::device::NAME;
 use e2e::server::free_port;
-use e2e::wait::until;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -61,9 +61,8 @@ pub(crate) async fn in_a_console(folder: &Path) -> Result<usize> {
     browser.go(&format!("{}/agent/embed", console.place.url())).await?;
     browser.shows("#alone").await?;
     camera.take("embed-alone").await?;
-    camera.scheme("dark").await?;
     camera.narrow().await?;
-    camera.take("embed-alone-360-dark").await?;
+    camera.take_dark("embed-alone-360-dark").await?;
     camera.done()
 }
 
@@ -78,11 +77,9 @@ impl Views<'_> {
         self.of_the_sizes(screen).await?;
         self.wish("language", "ar").await?;
         self.camera.take(&format!("{screen}-ar")).await?;
-        self.colours("dark").await?;
         self.camera.narrow().await?;
-        self.camera.take(&format!("{screen}-ar-360-dark")).await?;
+        self.take_dark(&format!("{screen}-ar-360-dark")).await?;
         self.camera.resize(None).await?;
-        self.colours("light").await?;
         self.wish("language", "en").await
     }
 
@@ -93,8 +90,13 @@ impl Views<'_> {
         self.camera.narrow().await?;
         self.camera.take(&format!("{screen}-360")).await?;
         self.camera.resize(None).await?;
+        self.take_dark(&format!("{screen}-dark")).await
+    }
+
+    /// Takes a picture in the dark, and makes it light again, as the camera does by itself where nothing is around the page.
+    async fn take_dark(&mut self, name: &str) -> Result<()> {
         self.colours("dark").await?;
-        self.camera.take(&format!("{screen}-dark")).await?;
+        self.camera.take(name).await?;
         self.colours("light").await
     }
 
@@ -116,7 +118,7 @@ impl Views<'_> {
         } else {
             "document.documentElement.lang"
         };
-        until("the frame has heard it", async || (browser.value(heard).await.ok()? == value).then_some(())).await
+        browser.becomes("the frame has heard it", heard, value).await
     }
 
     /// The window that has come up beside the console.
@@ -124,10 +126,7 @@ impl Views<'_> {
         let browser = self.console.browser();
         self.camera.turn_to(browser).await?;
         self.camera.resize(Some(WINDOW)).await?;
-        self.camera.take("sign-in").await?;
-        self.camera.scheme("dark").await?;
-        self.camera.take("sign-in-dark").await?;
-        self.camera.scheme("light").await?;
+        self.camera.take_both("sign-in").await?;
         self.camera.narrow().await?;
         self.camera.take("sign-in-360").await?;
         browser.speak("ar").await?;
@@ -153,7 +152,7 @@ pub(crate) async fn on_the_way_to_a_provider(folder: &Path) -> Result<usize> {
     let issuer = provider_that_takes_its_time().await?;
     // The window of a console is there where some console may frame the page.
     let framed = ["--set", "embed_origins=https://desk.example"];
-    let (place, _folder) = Place::at_provider("Alex Quintessence", port, organisation, &issuer, &framed).await?;
+    let (place, _folder) = Place::at_provider(NAME, port, organisation, &issuer, &framed).await?;
     let portal = Portal::around(Chromium::start().await?, &place.url()).await?;
     portal.enrol(&place.organisation.invite(AGENT).await?).await?;
     place.organisation.issue().await?;

@@ -27,7 +27,7 @@ impl Views<'_> {
             device.run(&["write", "--to", &card, "--from", from, "--title", title, "--key", &key, &file]).await?;
         }
         let browser = &self.phone.browser;
-        self.unlock().await?;
+        self.phone.reopen().await?;
         self.phone.go("inbox").await?;
         browser.shows("#held").await?;
         browser.reads("4 records wait").await?;

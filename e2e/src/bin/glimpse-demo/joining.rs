@@ -5,9 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use e2e::browser::Chromium;
-use e2e::phone::{PASSPHRASE, Phone};
+use e2e::phone::Phone;
 use e2e::server::Server;
-use e2e::wait::until;
 
 use crate::camera::Camera;
 use crate::lent::try_code;
@@ -35,7 +34,7 @@ pub(crate) async fn of_two_devices(folder: &Path) -> Result<usize> {
     server.sign_with_another_key().await?;
 
     let second = Phone::blank(&url).await?;
-    let _authenticator = second.authenticator().await?;
+    let _authenticator = second.browser.authenticator().await?;
     second.load("start").await?;
     camera.turn_to(&second.browser).await?;
     let mut views = Views { phone: &second, camera: &mut camera };
@@ -50,17 +49,13 @@ pub(crate) async fn of_two_devices(folder: &Path) -> Result<usize> {
     second.browser.screen("join").await?;
     views.with("join-passkey", Look { dense: true, ..passkey }).await?;
 
-    first.go("more").await?;
-    first.browser.tap("more-devices").await?;
-    first.browser.tap("devices-link").await?;
-    first.browser.screen("link").await?;
+    first.begin_link().await?;
     first.browser.tap("link-digits").await?;
     let code = first.browser.told(".code-place .big-code", "textContent").await?;
     let ticked = "document.getElementById('quick').checked";
-    until("a passkey is offered", async || (second.browser.value(ticked).await.ok()? == true).then_some(())).await?;
+    second.browser.becomes("a passkey is offered", ticked, true).await?;
     second.browser.write("name", "Tablet").await?;
-    second.browser.write("passphrase", PASSPHRASE).await?;
-    second.browser.write("again", PASSPHRASE).await?;
+    second.type_new_passphrase().await?;
     second.browser.write("link-code", &code).await?;
     second.browser.tap("link-typed").await?;
     let words = second.browser.told(".big-words", "textContent").await?;

@@ -65,8 +65,7 @@ impl Views<'_> {
     pub(crate) async fn of_a_caller(&mut self, viewer: &Chromium, site: &str) -> Result<()> {
         let (phone, title) = (self.phone, ["Ramipril"]);
         let code = phone.lend(&title).await?;
-        viewer.go(site).await?;
-        viewer.type_code(&code).await?;
+        viewer.enter(site, &code).await?;
         phone.pairs().await?;
         try_code(site, &code, "view").await?;
         self.with("asking-crowded", Look { there: "#crowded", dense: true, ..Look::default() }).await?;

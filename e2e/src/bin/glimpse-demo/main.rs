@@ -86,14 +86,24 @@ async fn attended() -> Result<()> {
     let device = Device::named(&server.url(), "Mara Lind").await?;
     add_sample(&device).await?;
     println!("\nOpen {} in a browser, and type the code that follows.\n", server.url());
-    let mut lend = device.speaking(&["lend", "--everything", "--for", "15"])?;
-    let status = lend.status().await?;
-    ensure!(status.success() || status.code().is_some_and(|code| ENDINGS.contains(&code)), "glimpse lend: {status}");
-    Ok(())
+    lend_on_this_terminal(&device, &[]).await
 }
 
 /// Exit codes of `glimpse lend` after a look that the person declined, let lapse, mistyped or ended early.
 const ENDINGS: [i32; 3] = [6, 7, 10];
+
+/// A person lends everything, as the command asks them to.
+async fn lend_on_this_terminal(device: &Device, more: &[&str]) -> Result<()> {
+    let status = device.speaking(&[&["lend", "--everything", "--for", "15"], more].concat())?.status().await?;
+    ensure!(status.success() || status.code().is_some_and(|code| ENDINGS.contains(&code)), "glimpse lend: {status}");
+    Ok(())
+}
+
+/// Waits until a person presses Enter.
+async fn enter() -> Result<()> {
+    tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
+    Ok(())
+}
 
 /// Milliseconds since the last call, by name.
 struct Laps {

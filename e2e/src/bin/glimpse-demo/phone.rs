@@ -8,11 +8,11 @@ use e2e::program::root;
 use e2e::server::Server;
 use serde_json::json;
 
-use crate::add_sample;
-use crate::camera::Camera;
+use crate::camera::{CLOSE, Camera};
 use crate::desk::lending_to_an_agent;
 use crate::joining::of_two_devices;
 use crate::wrist::of_the_watch;
+use crate::{add_sample, enter};
 
 /// What to do, in which window.
 pub(crate) async fn attended() -> Result<()> {
@@ -37,9 +37,7 @@ You need two windows: one is your phone, the other is a screen that is not yours
 Press Enter here when you are done: the server stops, and everything that it held is gone.",
         root()?.join("examples").display()
     );
-    let enter = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
-    enter.await??;
-    Ok(())
+    enter().await
 }
 
 /// Every screen in its colours, sizes and directions.
@@ -49,16 +47,16 @@ pub(crate) async fn unattended() -> Result<()> {
     let device = Device::named(&server.url(), "Mara Lind").await?;
     add_sample(&device).await?;
     let url = server.url();
-    let (phone, viewer) = tokio::try_join!(Phone::blank(&url), Chromium::start())?;
+    let (mut phone, viewer) = tokio::try_join!(Phone::blank(&url), Chromium::start())?;
     let mut camera = Camera::new(&phone.browser, &folder).await?;
     let mut views = Views { phone: &phone, camera: &mut camera };
     views.of("start").await?;
     views.of_the_ways_in().await?;
 
     // The account of the terminal goes on here, with the sample record in it: as another device, so that the terminal can go on.
-    let second = Device::blank(&url).await?;
-    device.link(&second, &["--name", "Phone"]).await?;
+    let second = device.another("Phone").await?;
     phone.move_in(&second).await?;
+    let mut views = Views { phone: &phone, camera: &mut camera };
     phone.load("locked").await?;
     views.of("locked").await?;
     phone.type_passphrase("not the right one").await?;
@@ -84,10 +82,7 @@ pub(crate) async fn unattended() -> Result<()> {
     phone.browser.tap("lend-go").await?;
     let code = phone.code().await?;
     views.dense("code").await?;
-    viewer.go(&server.url()).await?;
-    viewer.type_code(&code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
+    let words = phone.asked_by(&viewer, &server.url(), &code).await?;
     views.dense("asking").await?;
     phone.pick(&words).await?;
     phone.browser.shows("#end").await?;
@@ -149,13 +144,6 @@ pub(crate) struct Look<'a> {
 }
 
 impl Views<'_> {
-    /// Loads the phone anew and unlocks it: it knows what came meanwhile.
-    pub(crate) async fn unlock(&self) -> Result<()> {
-        self.phone.load("locked").await?;
-        self.phone.type_passphrase(TERMINAL_PASSPHRASE).await?;
-        self.phone.browser.screen("records").await
-    }
-
     pub(crate) async fn of(&mut self, screen: &str) -> Result<()> {
         self.with(screen, Look::default()).await
     }
@@ -166,24 +154,15 @@ impl Views<'_> {
 
     pub(crate) async fn with(&mut self, screen: &str, look: Look<'_>) -> Result<()> {
         self.ready(look).await?;
-        self.camera.resize(Some(HELD)).await?;
-        self.camera.take(screen).await?;
-        self.camera.scheme("dark").await?;
-        self.camera.take(&format!("{screen}-dark")).await?;
-        self.camera.narrow().await?;
-        if look.dense {
-            self.camera.take(&format!("{screen}-360-dark")).await?;
-        }
-        self.camera.scheme("light").await?;
-        self.camera.take(&format!("{screen}-360")).await?;
+        self.camera.take_sizes(screen, Some(HELD), look.dense).await?;
         self.phone.browser.speak("ar").await?;
         self.ready(look).await?;
         self.camera.narrow().await?;
-        self.camera.take(&format!("{screen}-ar")).await?;
+        let mirrored = format!("{screen}-ar");
         if look.dense {
-            self.camera.scheme("dark").await?;
-            self.camera.take(&format!("{screen}-ar-dark")).await?;
-            self.camera.scheme("light").await?;
+            self.camera.take_both(&mirrored).await?
+        } else {
+            self.camera.take(&mirrored).await?
         }
         self.phone.browser.speak("en").await?;
         self.ready(look).await?;
@@ -205,6 +184,3 @@ impl Views<'_> {
         self.phone.browser.run(CLOSE).await.map(drop)
     }
 }
-
-/// Takes away the dialog that is open, if one is.
-const CLOSE: &str = "for (const dialog of document.querySelectorAll('dialog[open]')) dialog.remove()";

@@ -12,12 +12,6 @@ use crate::phone::{Look, Views};
 const BOTH: [&str; 3] = ["Heart rate, 9 to 15 November", "Blood tests and pressure, one year", "Ramipril"];
 
 impl Views<'_> {
-    async fn more(&mut self, place: &str) -> Result<()> {
-        self.phone.go("more").await?;
-        self.phone.browser.tap(&format!("more-{place}")).await?;
-        self.phone.browser.screen(place).await
-    }
-
     /// What comes before there is an account here.
     pub(crate) async fn of_the_ways_in(&mut self) -> Result<()> {
         let browser = &self.phone.browser;
@@ -63,21 +57,21 @@ impl Views<'_> {
         let browser = &self.phone.browser;
         self.phone.go("inbox").await?;
         self.dense("inbox").await?;
-        self.more("sessions").await?;
+        self.phone.more("sessions").await?;
         browser.shows(".happenings li").await?;
         self.dense("sessions").await?;
         browser.run("document.querySelector('.happenings li button').click()").await?;
         browser.shows("#verdict").await?;
         self.dense("trail").await?;
-        self.more("kit").await?;
+        self.phone.more("kit").await?;
         self.of("kit").await?;
         browser.tap("kit-draw").await?;
         browser.shows("#kit-kept").await?;
         self.of("kit-pages").await?;
         browser.tap("kit-discard").await?;
-        self.more("settings").await?;
+        self.phone.more("settings").await?;
         self.dense("settings").await?;
-        self.more("devices").await?;
+        self.phone.more("devices").await?;
         self.dense("devices").await?;
         browser.tap("devices-link").await?;
         browser.screen("link").await?;

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use e2e::code::wrong;
 use e2e::proxy::{Answer, Asked, Tamper};
 use e2e::stage::Stage;
-use e2e::wait::until;
 use glimpse_wire::session::Opened;
 use glimpse_wire::{decode, encode};
 use rustix::process::{Pid, Signal, kill_process};
@@ -41,8 +40,7 @@ pub(crate) async fn views_of_trouble(folder: &std::path::Path) -> Result<Vec<Str
     stage.device.add_bytes("A long film.bin", vec![0_u8; LARGE]).await?;
 
     let mut lending = stage.device.lend(&["--everything"]).await?;
-    stage.browser.go(&stage.url()).await?;
-    stage.browser.type_code(&lending.code).await?;
+    stage.browser.enter(&stage.url(), &lending.code).await?;
     stage.browser.words().await?;
     lending.event("peer").await?;
     lending.tell(json!({ "do": "decline" })).await?;
@@ -71,11 +69,8 @@ pub(crate) async fn views_of_trouble(folder: &std::path::Path) -> Result<Vec<Str
     camera.take("record-failed").await?;
     lie.store(false, Ordering::SeqCst);
     stage.browser.choose("A long film").await?;
-    let part = "const p = document.querySelector('#progress'); return !!p && p.value > 0 && p.value < 1";
-    until("some of the record has arrived", async || {
-        (stage.browser.run(part).await.ok()? == json!(true)).then_some(())
-    })
-    .await?;
+    let part = "(p => !!p && p.value > 0 && p.value < 1)(document.querySelector('#progress'))";
+    stage.browser.becomes("some of the record has arrived", part, true).await?;
     camera.snap("record-progress").await?;
     look.lending.end().await?;
     stage.browser.reason().await?;

@@ -3,17 +3,13 @@
 use anyhow::Result;
 use e2e::browser::{Browser, Chromium};
 use e2e::device::field;
-use e2e::wait::until;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::camera::Camera;
 
 /// The first screen in its sizes, colours and languages, and a typing slip.
 pub(crate) async fn views_of_the_entry(browser: &Chromium, camera: &mut Camera) -> Result<()> {
-    camera.take("enter").await?;
-    camera.scheme("dark").await?;
-    camera.take("enter-dark").await?;
-    camera.scheme("light").await?;
+    camera.take_both("enter").await?;
     camera.narrow().await?;
     camera.take("enter-phone").await?;
     camera.resize(None).await?;
@@ -36,32 +32,26 @@ pub(crate) async fn views_of_the_entry(browser: &Chromium, camera: &mut Camera) 
             "const c = document.getElementById('code'); c.value = ''; c.dispatchEvent(new Event('input')); return true",
         )
         .await?;
-    until("the slip is forgotten", async || {
-        let gone =
-            "return document.getElementById('code').value === '' && !document.body.innerText.includes('typing slip')";
-        (browser.run(gone).await.ok()? == json!(true)).then_some(())
-    })
-    .await
+    let gone = "document.getElementById('code').value === '' && !document.body.innerText.includes('typing slip')";
+    browser.becomes("the slip is forgotten", gone, true).await
 }
 
 /// The session in its sizes and colours.
 pub(crate) async fn views_of_the_session(browser: &Chromium, camera: &mut Camera, first: &Value) -> Result<()> {
-    camera.scheme("dark").await?;
     browser.open(&field(first, "title")?).await?;
-    camera.take("session-dark").await?;
-    camera.scheme("light").await?;
+    camera.take_dark("session-dark").await?;
     camera.narrow().await?;
-    of_both_colours(camera, "record-phone").await?;
+    camera.take_both("record-phone").await?;
     browser.run("document.querySelector('.record-head .close')?.click()").await?;
-    of_both_colours(camera, "session-phone").await?;
+    camera.take_both("session-phone").await?;
     camera.resize(None).await?;
     for language in ["de", "ar", "en"] {
         browser.speak(language).await?;
         if language != "en" {
             browser.open(&field(first, "title")?).await?;
-            of_both_colours(camera, &format!("session-{language}")).await?;
+            camera.take_both(&format!("session-{language}")).await?;
             camera.narrow().await?;
-            of_both_colours(camera, &format!("record-phone-{language}")).await?;
+            camera.take_both(&format!("record-phone-{language}")).await?;
             camera.resize(None).await?;
         }
     }
@@ -70,27 +60,17 @@ pub(crate) async fn views_of_the_session(browser: &Chromium, camera: &mut Camera
 
 /// The words that two people compare, in their sizes, colours and languages.
 pub(crate) async fn views_of_the_words(browser: &Browser, camera: &mut Camera) -> Result<()> {
-    of_both_colours(camera, "compare-words").await?;
+    camera.take_both("compare-words").await?;
     browser.speak("ar").await?;
     camera.narrow().await?;
-    of_both_colours(camera, "compare-words-phone-ar").await?;
+    camera.take_both("compare-words-phone-ar").await?;
     browser.speak("en").await?;
     camera.resize(None).await
 }
 
-async fn of_both_colours(camera: &mut Camera, name: &str) -> Result<()> {
-    camera.take(name).await?;
-    camera.scheme("dark").await?;
-    camera.take(&format!("{name}-dark")).await?;
-    camera.scheme("light").await
-}
-
 /// The page of the end, in its sizes and colours.
 pub(crate) async fn views_of_the_end(camera: &mut Camera) -> Result<()> {
-    camera.take("ended").await?;
-    camera.scheme("dark").await?;
-    camera.take("ended-dark").await?;
-    camera.scheme("light").await?;
+    camera.take_both("ended").await?;
     camera.narrow().await?;
     camera.take("ended-phone").await?;
     camera.end_in("ar").await?;
@@ -101,10 +81,10 @@ pub(crate) async fn views_of_the_end(camera: &mut Camera) -> Result<()> {
 /// Waits until the picture, the chart or the document that a kind of record brings is there.
 pub(crate) async fn drawn(browser: &Chromium, kind: &str) -> Result<()> {
     let there = match kind {
-        "image" => "const i = document.querySelector('.image img'); return !!i?.complete && i.naturalWidth > 0",
-        "pdf" => "return !!document.querySelector('iframe.pdf')",
-        "series" => "return !!document.querySelector('.plot path, .plot rect')",
-        _ => "return document.querySelector('.record-pane .body').innerText.length > 20",
+        "image" => "(i => !!i?.complete && i.naturalWidth > 0)(document.querySelector('.image img'))",
+        "pdf" => "!!document.querySelector('iframe.pdf')",
+        "series" => "!!document.querySelector('.plot path, .plot rect')",
+        _ => "document.querySelector('.record-pane .body').innerText.length > 20",
     };
-    until("the content", async || (browser.run(there).await.ok()? == json!(true)).then_some(())).await
+    browser.becomes("the content", there, true).await
 }

@@ -32,8 +32,7 @@ pub(crate) async fn of_the_watch(camera: &mut Camera, url: &str, language: &str)
     camera.take(&named("face")).await?;
     let code = worn.lend(first).await?;
     camera.take(&named("code")).await?;
-    viewer.go(url).await?;
-    viewer.type_code(&code).await?;
+    viewer.enter(url, &code).await?;
     let words = viewer.words().await?;
     face.shows(".word-choice button").await?;
     camera.take(&named("words")).await?;
