@@ -1,10 +1,12 @@
 //! Questions to a person while keys are unlocked. A device that nobody attends to does not stay unlocked: without a key
 //! pressed for a while, the question is taken back and the command ends, which drops the keys.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
+use glimpse_device::native::Machine;
+use glimpse_device::surroundings::Surroundings as _;
 
 use crate::failure::Failure;
 use crate::interrupt;
@@ -27,7 +29,8 @@ pub(crate) async fn ask<T: Send + 'static>(
     let mut stop = Box::pin(interrupt::asked());
     let (send, mut answer) = oneshot::channel();
     let open = Open(Some(terminal::State::now()));
-    let asked = Instant::now();
+    let machine = Machine::new();
+    let asked = machine.monotonic();
     // Reading waits for keys and cannot be called off: a thread of its own, which ends with the process.
     std::thread::spawn(move || drop(send.send(question())));
     loop {
@@ -39,7 +42,9 @@ pub(crate) async fn ask<T: Send + 'static>(
             }
             Either::Left((Ok(Ok(Err(_)) | Err(oneshot::Canceled)), _)) | Either::Right(((), _)) => return Ok(None),
             Either::Left((Err(_), _)) => {
-                let idle = terminal::idle().map_or_else(|| asked.elapsed(), |idle| idle.min(asked.elapsed()));
+                // Sleep counts.
+                let since = Duration::from_millis(asked.until(machine.monotonic()));
+                let idle = terminal::idle().map_or(since, |idle| idle.min(since));
                 if idle >= out.lock_after() {
                     return Err(Failure::locked());
                 }

@@ -4,16 +4,17 @@ pub(super) mod agent;
 mod pressed;
 mod withholding;
 
-use core::time::Duration;
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use futures_channel::mpsc;
+use glimpse_core::Monotonic;
 use glimpse_core::pairing::device::Peer;
 use glimpse_core::record::OpenedVersion;
 use glimpse_core::words::CheckWords;
 use glimpse_device::DeviceError;
 use glimpse_device::lend::{Audience, Command, Ending, Event, Lent, Plan, Withheld};
+use glimpse_device::native::Machine;
+use glimpse_device::surroundings::Surroundings as _;
 use glimpse_wire::limits::MAX_ASK;
 use glimpse_wire::{ErrorCode, RecordId, SessionId};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -60,7 +61,8 @@ pub(super) struct Screen {
     todo: mpsc::UnboundedSender<Command>,
     phase: Phase,
     status: ProgressBar,
-    until: Option<Instant>,
+    machine: Machine,
+    until: Option<Monotonic>,
     lends: String,
     large: Vec<(String, u64)>,
     asked: Option<u64>,
@@ -139,6 +141,7 @@ impl Screen {
             todo,
             phase: Phase::Starting,
             status,
+            machine: Machine::new(),
             until: None,
             lends,
             large,
@@ -177,13 +180,12 @@ impl Screen {
     }
 
     fn set_end(&mut self, millis: u64) {
-        self.until = Instant::now().checked_add(Duration::from_millis(millis));
+        self.until = Some(self.machine.monotonic().plus(millis));
         self.warned = u64::MAX;
     }
 
     fn remaining(&self) -> u64 {
-        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
-        left.and_then(|left| u64::try_from(left.as_millis()).ok()).unwrap_or(0)
+        self.until.map_or(0, |until| self.machine.monotonic().until(until))
     }
 
     pub(super) fn event(&mut self, event: Event) {
