@@ -22,11 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// Fails when the server does not start. A test that fails is in the outcome.
 pub(crate) fn run(root: &Path) -> Result<Outcome> {
-    let mut outcome = counted(tests(root, "glimpse-web").env_remove("GECKODRIVER"))?;
+    let mut outcome = counted(tests(root, &["glimpse-web", "--tests"]).env_remove("GECKODRIVER"))?;
     let server = Server::start(root)?;
     let device = || {
-        let mut tests = tests(root, "glimpse-device");
-        tests.args(["--test", "browser_page", "--test", "browser_worker"]);
+        let mut tests = tests(root, &["glimpse-device", "--test", "browser_page", "--test", "browser_worker"]);
         tests.env("WASM_BINDGEN_TEST_ADDRESS", server.page.to_string());
         tests
     };
@@ -37,14 +36,11 @@ pub(crate) fn run(root: &Path) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn tests(root: &Path, package: &str) -> Command {
+fn tests(root: &Path, of: &[&str]) -> Command {
     let mut tests = cargo(root);
-    tests.args(["test", "--locked", "--no-fail-fast", "-p", package, "--target", WASM]);
+    tests.args(["test", "--locked", "--no-fail-fast", "--target", WASM, "-p"]).args(of);
     // Argon2 without optimisation takes its time in a browser.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "180");
-    if package == "glimpse-web" {
-        tests.arg("--tests");
-    }
     tests
 }
 

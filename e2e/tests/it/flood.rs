@@ -141,10 +141,7 @@ async fn t035_somebody_else_at_the_code_of_a_look_is_told_of_above_the_question(
     phone.add(TITLE, SECRET).await?;
     let viewer = Chromium::start().await?;
     let code = phone.lend(&[TITLE]).await?;
-    viewer.go(&server.url()).await?;
-    viewer.type_code(&code).await?;
-    let words = viewer.words().await?;
-    phone.pairs().await?;
+    let words = phone.asked_by(&viewer, &server.url(), &code).await?;
     assert_eq!(phone.browser.value(WARNED).await?, json!(false), "control: nobody else has tried it");
     let digits: String = code.chars().filter(char::is_ascii_digit).collect();
     let nameplate = digits.get(..digits.len() - 7).context("a code")?;

@@ -299,7 +299,7 @@ async fn a_language_that_cannot_be_had_leaves_every_page_in_the_one_that_is_ther
     let browser = &phone.browser;
     let speaks = async |language: &str| {
         let said = "[document.documentElement.lang, document.getElementById('language').value]";
-        until(language, async || (browser.value(said).await.ok()? == json!([language, language])).then_some(())).await
+        browser.becomes(language, said, json!([language, language])).await
     };
     browser.speak("de").await?;
     phone.load("locked").await?;

@@ -392,9 +392,7 @@ async fn connection(user: &mut User) -> bool {
 #[tokio::test]
 async fn a_connection_that_is_found_gone_while_something_is_sent_is_told() {
     let world = World::start().await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, crate::world::PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     meddling.deaf.set(true);
     let (_, ()) = lend(&device, plan(&device, 600_000).await, async |mut user| {
@@ -417,9 +415,7 @@ async fn a_connection_that_is_found_gone_while_something_is_sent_is_told() {
 #[tokio::test]
 async fn what_is_being_made_when_the_network_goes_is_made_when_it_is_back() {
     let world = World::start().await;
-    world.device("mara").await;
-    let (ground, meddling) = world.meddled("mara");
-    let device = Device::unlock(&ground, crate::world::PASSPHRASE).await.unwrap();
+    let (device, meddling) = world.founded_meddled("mara").await;
     add(&device, "Letter", b"Dear reader").await;
     let (_, ()) = lend(&device, plan(&device, 600_000).await, async |mut user| {
         let mut viewer = receiver(&world);
