@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use e2e::agent::{AGENT, approve};
-use e2e::browser::Kind;
+use e2e::browser::{Browser, Kind};
 use e2e::console::Console;
 use e2e::device::field;
 use e2e::record::{SECRET, TITLE};
 use serde_json::json;
+use thirtyfour::By;
 
 use crate::agents::{CASE, REASON, read};
 
@@ -15,6 +16,7 @@ in_both!(
     a_customer_who_declines_leaves_the_case_in_the_frame,
     a_console_chooses_language_colours_and_what_stands_in_the_fields,
     t083_a_passkey_is_asked_for_in_the_window_and_not_in_the_frame,
+    t083_a_button_on_which_the_mouse_rests_is_in_sight,
 );
 
 async fn an_agent_signs_in_asks_looks_and_ends_in_a_console(kind: Kind) -> Result<()> {
@@ -133,4 +135,27 @@ async fn t083_a_passkey_is_asked_for_in_the_window_and_not_in_the_frame(kind: Ki
         assert_eq!(browser.value(may).await?, json!(true), "control");
     }
     Ok(())
+}
+
+async fn t083_a_button_on_which_the_mouse_rests_is_in_sight(kind: Kind) -> Result<()> {
+    let console = Console::ready(kind).await?;
+    console.place.device.add_secret().await?;
+    let browser = console.browser();
+    browser.write("case", CASE).await?;
+    browser.write("reason", REASON).await?;
+    rest_and_press(browser, ".case button.primary").await?;
+    browser.screen("enter").await?;
+    let mut lending = console.place.device.lend(&["--agent", "--everything"]).await?;
+    browser.write("code", &lending.code).await?;
+    rest_and_press(browser, "form:has(#code) button.primary").await?;
+    approve(&mut lending).await?;
+    browser.screen("session").await
+}
+
+/// Presses as a hand does, which takes longer over a button than a browser takes to look at it again.
+async fn rest_and_press(browser: &Browser, selector: &str) -> Result<()> {
+    let button = browser.driver.find(By::Css(selector)).await?;
+    browser.driver.action_chain().move_to_element_center(&button).perform().await?;
+    browser.run_async("requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 300)))").await?;
+    Ok(button.click().await?)
 }
