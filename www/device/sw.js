@@ -9,6 +9,11 @@ const PAGE = "/device";
 const LOOK = PAGE + "#inbox";
 const PREFIX = "glimpse-device-";
 const NAME = PREFIX + BUILD;
+/**
+ * How long the server may take for its page, in milliseconds. A network that lets a request out and nothing back in is no
+ * connection either.
+ */
+const PATIENCE = 4_000;
 /** Builds whose files are kept: this one, and the one that an open page may still be of. */
 const KEPT = 2;
 
@@ -58,15 +63,12 @@ self.addEventListener("fetch", (event) => {
   else if (pathname.startsWith("/assets/")) event.respondWith(file(event.request));
 });
 
-/** The server's page where there is a connection, so that a build that was mended is used at once. */
+/** The server's page where there is a connection, so that a build that was mended is used at once; else the one that is kept. */
 async function page() {
-  try {
-    const response = await fetch(PAGE, { cache: "no-store" });
-    if (response.status < 500) return response;
-  } catch {
-    // No connection.
-  }
-  return (await caches.match(PAGE, { cacheName: NAME })) ?? Response.error();
+  const sound = (response) => (response.status < 500 ? response : undefined);
+  const asked = fetch(PAGE, { cache: "no-store" }).then(sound, () => undefined);
+  const late = new Promise((done) => setTimeout(done, PATIENCE));
+  return (await Promise.race([asked, late])) ?? (await caches.match(PAGE, { cacheName: NAME })) ?? (await asked) ?? Response.error();
 }
 
 /** A push holds a random id; what happened, nobody but a device can say. @type {Record<string, string>} */

@@ -9,7 +9,7 @@ use e2e::code::wrong;
 use e2e::devtools::{DevTools, Session};
 use e2e::frames::sent_since;
 use e2e::phone::{PASSPHRASE, Phone};
-use e2e::proxy::Answer;
+use e2e::proxy::{Answer, Asked};
 use e2e::record::TITLE;
 use e2e::server::Server;
 use e2e::wait::until;
@@ -22,6 +22,8 @@ in_both!(
     a_browser_that_keeps_nothing_is_told_what_to_do,
     two_tabs_lose_nothing_and_what_one_forgets_is_gone_from_both,
     without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot,
+    a_server_that_says_nothing_is_no_connection,
+    t080_a_file_that_is_changed_on_the_way_is_not_kept,
     t080_the_phone_page_lets_its_own_service_worker_in_and_watch_and_viewer_none,
 );
 
@@ -234,14 +236,13 @@ async fn without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot(k
     phone.add("Letter to the clinic", "Dear reader").await?;
     let controlled = "navigator.serviceWorker.ready.then(() => done(true))";
     assert_eq!(phone.browser.run_async(controlled).await?, true);
-    let kept = "caches.keys().then(async names => { const all = []; \
-        for (const name of names) for (const r of await (await caches.open(name)).keys()) all.push(new URL(r.url).pathname); \
-        done(all); })";
-    let kept = phone.browser.run_async(kept).await?;
-    let paths: Vec<&str> = kept.as_array().context("paths")?.iter().filter_map(Value::as_str).collect();
-    assert!(paths.contains(&"/device") && paths.iter().any(|path| path.ends_with(".wasm")), "{paths:?}");
+    let paths = kept_offline(&phone.browser).await?;
     assert!(
-        paths.iter().all(|path| *path == "/device" || path.starts_with("/assets/")),
+        paths.iter().any(|path| path == "/device") && paths.iter().any(|path| path.ends_with(".wasm")),
+        "{paths:?}"
+    );
+    assert!(
+        paths.iter().all(|path| path == "/device" || path.starts_with("/assets/")),
         "no answer of the API: {paths:?}"
     );
 
@@ -251,6 +252,57 @@ async fn without_a_connection_the_page_opens_and_lists_and_says_what_it_cannot(k
     phone.browser.shows("#banner").await?;
     phone.browser.choose("Letter to the clinic").await?;
     phone.browser.shows(".record-side .notice").await
+}
+
+/// What the service worker has put away, as paths.
+async fn kept_offline(browser: &Browser) -> Result<Vec<String>> {
+    let kept = "caches.keys().then(async names => { const all = []; \
+        for (const name of names) for (const r of await (await caches.open(name)).keys()) all.push(new URL(r.url).pathname); \
+        done(all); })";
+    Ok(serde_json::from_value(browser.run_async(kept).await?)?)
+}
+
+async fn a_server_that_says_nothing_is_no_connection(kind: Kind) -> Result<()> {
+    let server = Server::named().await?;
+    let phone = Phone::with_account_in(kind, &server.named_url(), "Mara Lind").await?;
+    phone.add("Letter to the clinic", "Dear reader").await?;
+    phone.browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
+    // Connections are taken, and that is all.
+    server.freeze()?;
+    phone.reopen().await?;
+    phone.browser.lists("Letter to the clinic").await?;
+    server.thaw()
+}
+
+async fn t080_a_file_that_is_changed_on_the_way_is_not_kept(kind: Kind) -> Result<()> {
+    let server = Server::start().await?;
+    let is_icon = |asked: &Asked| asked.path.contains("/icon-512-");
+    let line = altered(&server, move |asked, mut answer| {
+        if is_icon(asked) {
+            answer.body.push(0);
+        }
+        Some(answer)
+    })
+    .await?;
+    let phone = Phone::blank_in(kind, &line.url()).await?;
+    let registered = "navigator.serviceWorker.getRegistrations().then(all => done(all.length))";
+    until("the service worker is given up", async || {
+        let asked = line.exchanges().iter().any(|(asked, _)| is_icon(asked));
+        (asked && phone.browser.run_async(registered).await.ok()? == 0).then_some(())
+    })
+    .await?;
+    let kept = kept_offline(&phone.browser).await?;
+    assert!(!kept.iter().any(|path| path.contains("/icon-512-") || path == "/device"), "{kept:?}");
+
+    // Control: as the server gives it, it is kept.
+    let phone = Phone::blank_in(kind, &server.url()).await?;
+    phone.browser.run_async("navigator.serviceWorker.ready.then(() => done(true))").await?;
+    let kept = kept_offline(&phone.browser).await?;
+    assert!(
+        kept.iter().any(|path| path.contains("/icon-512-")) && kept.iter().any(|path| path == "/device"),
+        "{kept:?}"
+    );
+    Ok(())
 }
 
 /// Ways in for a worker that is not the page's own.

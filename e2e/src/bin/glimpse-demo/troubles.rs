@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use e2e::code::wrong;
 use e2e::proxy::{Answer, Asked, Tamper};
 use e2e::stage::Stage;
 use glimpse_wire::session::Opened;
 use glimpse_wire::{decode, encode};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::camera::Camera;
@@ -48,15 +47,14 @@ pub(crate) async fn views_of_trouble(folder: &std::path::Path) -> Result<Vec<Str
     camera.take("declined").await?;
 
     let lending = stage.device.lend(&["--everything"]).await?;
-    let server = stage.server.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("a server that runs")?;
-    kill_process(server, Signal::STOP)?;
+    stage.server.freeze()?;
     let asked = async {
         stage.browser.type_code(&wrong(&lending.code)).await?;
         stage.browser.screen("wait").await?;
         camera.snap("connecting").await
     };
     let asked = asked.await;
-    kill_process(server, Signal::CONT)?;
+    stage.server.thaw()?;
     asked?;
     stage.browser.failure().await?;
     camera.take("code-wrong").await?;
