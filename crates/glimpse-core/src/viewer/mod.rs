@@ -465,8 +465,9 @@ fn problem_of(status: u16, body: &[u8]) -> ErrorCode {
 
 /// Neither Abort nor Over is authenticated: a reason that tells the person to type the same code again, or to wait and try
 /// once more, would be a second guess for whoever sent it. Only reasons whose next step is a new code pass (protocol
-/// section 6.5). That nobody vouches for who asks is no reason but for an agent.
-const fn after_hello(code: ErrorCode, purpose: Purpose) -> ErrorCode {
+/// section 6.5). That nobody vouches for who asks is no reason but for an agent. Side A of a linking shows the same.
+#[must_use]
+pub const fn after_hello(code: ErrorCode, purpose: Purpose) -> ErrorCode {
     let of_agents = matches!((code, purpose), (ErrorCode::CredentialInvalid, Purpose::Agent));
     let passes = matches!(
         code,

@@ -172,9 +172,7 @@ impl Running {
         match self.mailbox.handle(&input, now, outbox) {
             Received::Nothing => {}
             Received::Changed => outbox.push(Output::Changed),
-            // A server that was started again after a crash has no mailbox any more, and has ended the session.
-            Received::Over(ErrorCode::NotFound) => return Some(ErrorCode::SessionEnded),
-            Received::Over(code) => return Some(code),
+            Received::Over(code) => return self.mailbox_over(code, now, outbox),
             Received::Message(message) => {
                 if let Err(code) = self.message(&message, outbox) {
                     return self.broken(code, now, outbox);
@@ -185,6 +183,21 @@ impl Running {
             return self.broken(ErrorCode::ServerUnreachable, now, outbox);
         }
         self.act(input, now, outbox)
+    }
+
+    /// The last word of the server on a mailbox is one on the session, or on this connection alone (protocol section 8.3).
+    fn mailbox_over(&mut self, code: ErrorCode, now: Monotonic, outbox: &mut Outbox) -> Option<ErrorCode> {
+        match code {
+            // A server that was started again after a crash has no mailbox any more, and has ended the session.
+            ErrorCode::NotFound => Some(ErrorCode::SessionEnded),
+            ErrorCode::SessionEnded
+            | ErrorCode::SessionExpired
+            | ErrorCode::SessionIdle
+            | ErrorCode::SessionRevoked => Some(code),
+            // More waits for the device than the server holds for it: the connection closes, and another one resends.
+            ErrorCode::Busy => None,
+            _ => self.broken(code, now, outbox),
+        }
     }
 
     /// What cannot go on ends here; the server is told, so that it deletes.
@@ -358,6 +371,10 @@ impl Running {
             let code = problem_of(status, &body);
             if status == 410 {
                 return Some(code);
+            }
+            // Under a number of ours came another request: somebody else has the key of this session.
+            if code == ErrorCode::CounterReused {
+                return self.broken(code, now, outbox);
             }
             self.failed(id, code, now, outbox);
             return None;

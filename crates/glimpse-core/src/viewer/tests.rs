@@ -179,6 +179,48 @@ fn a_request_in_words_is_cut_to_what_the_channel_takes() {
 }
 
 #[test]
+fn a_server_that_takes_no_more_messages_is_sent_them_again_and_no_session_ends() {
+    let mut world = world();
+    let (mut device, _) = world.session(b"x");
+    world.input(Input::AskTime(10));
+    let asked = world.to_device.last().unwrap().clone();
+    world.frame(&ToEnd::Over { code: ErrorCode::Busy });
+    world.input(Input::SocketClosed);
+    assert_eq!((world.ended, world.http.len()), (None, 0));
+    world.now = world.now.plus(1_000);
+    world.input(Input::Tick);
+    world.input(Input::SocketOpened);
+    let stored = u64::try_from(world.to_device.len()).unwrap().saturating_sub(1);
+    world.frame(&ToEnd::Joined { now: CLAIMED_AT, sent: stored, peer: true });
+    assert_eq!(world.to_device.last(), Some(&asked));
+    let Message::Live { counter, sealed } = decode(&asked, 1 << 20).unwrap() else { panic!() };
+    assert_eq!(device.live().unwrap().open(counter, &sealed), Ok(Live::AskTime { minutes: 10 }));
+}
+
+#[test]
+fn a_mailbox_that_is_over_for_a_fault_of_this_end_ends_the_session_at_the_server_as_well() {
+    let mut world = world();
+    world.session(b"x");
+    world.frame(&ToEnd::Over { code: ErrorCode::Malformed });
+    assert!(world.http.last().unwrap().path.ends_with("/end"));
+    world.answer(204, Vec::new());
+    assert_eq!(world.ended, Some(ErrorCode::Malformed));
+}
+
+#[test]
+fn a_viewer_whose_number_somebody_else_used_asks_for_nothing_more() {
+    let mut world = world();
+    let (mut device, id) = world.session(b"x");
+    let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+    world.deliver(ready);
+    world.input(Input::Open(id));
+    world.answer(409, br#"{"type":"counter-reused","title":"","status":409,"detail":""}"#.to_vec());
+    assert!(world.http.last().unwrap().path.ends_with("/end"), "the server deletes what it has of it");
+    world.answer(204, Vec::new());
+    assert_eq!(world.ended, Some(ErrorCode::CounterReused));
+}
+
+#[test]
 fn a_mailbox_that_a_crashed_server_forgot_is_the_end_of_the_session() {
     for (told, shown) in
         [(ErrorCode::NotFound, ErrorCode::SessionEnded), (ErrorCode::SessionExpired, ErrorCode::SessionExpired)]

@@ -8,6 +8,7 @@ use glimpse_core::code::{Nameplate, PairingCode};
 use glimpse_core::linking::{self, CodeForm, Paired};
 use glimpse_core::pairing::device::Setup;
 use glimpse_core::pairing::viewer::{Asking, Claims, ExpectOffer};
+use glimpse_core::viewer::after_hello;
 use glimpse_wire::api::{Claim, Claimed, Mailbox, OpenMailbox, PurposeWord};
 use glimpse_wire::limits::{MAX_JSON, MAX_OFFER, PAIRING_MILLIS};
 use glimpse_wire::pairing::{Offer, Purpose};
@@ -204,11 +205,11 @@ async fn type_in<'c>(
         let until = party.machine.monotonic().plus(PAIRING_MILLIS);
         (talk.events)(Event::Connecting);
         talk.send(hello).await;
-        let answer = talk.message(until, ErrorCode::PairingBroken).await?;
-        let (state, confirm) = state.receive(&answer, &Asking::default())?;
+        let answer = talk.message(until, ErrorCode::PairingBroken).await.map_err(shown)?;
+        let (state, confirm) = state.receive(&answer, &Asking::default()).map_err(shown)?;
         talk.send(confirm).await;
-        let confirm = talk.message(until, ErrorCode::PairingBroken).await?;
-        Ok::<_, DeviceError>(state.receive_for_linking(&confirm, party.machine.monotonic())?)
+        let confirm = talk.message(until, ErrorCode::PairingBroken).await.map_err(shown)?;
+        state.receive_for_linking(&confirm, party.machine.monotonic()).map_err(shown)
     }
     .await;
     match paired {
@@ -217,6 +218,14 @@ async fn type_in<'c>(
             talk.abandon(party.api, error.code().unwrap_or(ErrorCode::Internal), None).await;
             Err(error)
         }
+    }
+}
+
+/// What the end that typed shows of a failure after Hello.
+fn shown(error: impl Into<DeviceError>) -> DeviceError {
+    match error.into() {
+        DeviceError::Refused { code, .. } => after_hello(code, Purpose::Link).into(),
+        other => other,
     }
 }
 

@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use glimpse_core::linking::CodeForm;
 use glimpse_device::linking::{Command, resume};
-use glimpse_device::{Device, DeviceError};
-use glimpse_wire::ErrorCode;
+use glimpse_device::transport::{Socket, Unreachable};
+use glimpse_device::{Device, DeviceError, Local};
+use glimpse_wire::pairing::Message;
+use glimpse_wire::{ErrorCode, encode};
 
-use crate::family::{Play, Shows, linked, play, wires};
+use crate::family::{Play, Shows, Wire, linked, play, wires};
 use crate::world::{PASSPHRASE, World, add, show};
 
 async fn members(device: &Device) -> usize {
@@ -57,8 +59,7 @@ async fn local_linking_gives_the_server_the_link_and_no_sealed_seed() {
     }
     let (first, second) = wires();
     let (sent_a, sent_b) = (Rc::clone(&first.sent), Rc::clone(&second.sent));
-    let local: Option<(Box<dyn glimpse_device::transport::Socket>, Box<dyn glimpse_device::transport::Socket>)> =
-        Some((Box::new(first), Box::new(second)));
+    let local: Option<(Box<dyn Socket>, Box<dyn Socket>)> = Some((Box::new(first), Box::new(second)));
     let (added, joined) = play(&phone, &joiner_ground, Play { local, ..Play::default() }).await;
     assert!(added.unwrap().told);
     joined.unwrap();
@@ -110,6 +111,49 @@ async fn a_decoy_or_a_no_links_nothing() {
     // Control: the right words.
     linked(&world, &phone, "tablet").await;
     assert_eq!(members(&phone).await, 2);
+}
+
+/// A stream on which every message after the first that comes is an Abort with this reason.
+struct Aborting {
+    wire: Wire,
+    heard: u32,
+    code: ErrorCode,
+}
+
+impl Socket for Aborting {
+    fn send(&mut self, frame: Vec<u8>) -> Local<'_, Result<(), Unreachable>> {
+        self.wire.send(frame)
+    }
+
+    fn receive(&mut self) -> Local<'_, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let frame = self.wire.receive().await?;
+            self.heard = self.heard.saturating_add(1);
+            Some(if self.heard == 1 { frame } else { encode(&Message::Abort { code: self.code }) })
+        })
+    }
+}
+
+#[tokio::test]
+async fn t103_no_reason_that_anybody_can_send_asks_who_typed_for_the_same_code_again() {
+    let world = World::start().await;
+    let phone = world.device("phone").await;
+    let cases = [
+        (ErrorCode::CodeMistyped, ErrorCode::PairingBroken),
+        (ErrorCode::ServerUnreachable, ErrorCode::PairingBroken),
+        (ErrorCode::RateLimited, ErrorCode::PairingBroken),
+        (ErrorCode::Malformed, ErrorCode::PairingBroken),
+        (ErrorCode::Declined, ErrorCode::Declined),
+        (ErrorCode::CodeExpired, ErrorCode::CodeExpired),
+    ];
+    for (place, (code, shown)) in cases.into_iter().enumerate() {
+        let (first, wire) = wires();
+        let local: Option<(Box<dyn Socket>, Box<dyn Socket>)> =
+            Some((Box::new(first), Box::new(Aborting { wire, heard: 0, code })));
+        let ground = world.ground(&format!("tablet-{place}"));
+        let (_, joined) = play(&phone, &ground, Play { local, ..Play::default() }).await;
+        assert_eq!(joined.unwrap_err().code(), Some(shown), "{code}");
+    }
 }
 
 #[tokio::test]
