@@ -187,16 +187,20 @@ impl Running {
 
     /// The last word of the server on a mailbox is one on the session, or on this connection alone (protocol section 8.3).
     fn mailbox_over(&mut self, code: ErrorCode, now: Monotonic, outbox: &mut Outbox) -> Option<ErrorCode> {
-        match code {
+        let of_session = matches!(
+            code,
+            ErrorCode::SessionEnded | ErrorCode::SessionExpired | ErrorCode::SessionIdle | ErrorCode::SessionRevoked
+        );
+        if of_session {
+            Some(code)
+        } else if code == ErrorCode::NotFound {
             // A server that was started again after a crash has no mailbox any more, and has ended the session.
-            ErrorCode::NotFound => Some(ErrorCode::SessionEnded),
-            ErrorCode::SessionEnded
-            | ErrorCode::SessionExpired
-            | ErrorCode::SessionIdle
-            | ErrorCode::SessionRevoked => Some(code),
+            Some(ErrorCode::SessionEnded)
+        } else if code == ErrorCode::Busy {
             // More waits for the device than the server holds for it: the connection closes, and another one resends.
-            ErrorCode::Busy => None,
-            _ => self.broken(code, now, outbox),
+            None
+        } else {
+            self.broken(code, now, outbox)
         }
     }
 
