@@ -223,10 +223,8 @@ async fn type_in<'c>(
 
 /// What the end that typed shows of a failure after Hello.
 fn shown(error: impl Into<DeviceError>) -> DeviceError {
-    match error.into() {
-        DeviceError::Refused { code, .. } => after_hello(code, Purpose::Link).into(),
-        other => other,
-    }
+    let error = error.into();
+    if let DeviceError::Refused { code, .. } = error { after_hello(code, Purpose::Link).into() } else { error }
 }
 
 fn paused<T>(checked: Result<T, Paused>) -> Result<T, DeviceError> {
