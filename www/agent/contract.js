@@ -22,7 +22,8 @@ export function read(data) {
   if (type === "hello") return Object.keys(rest).length === 0 ? { type, version: glimpse } : null;
   if (type !== "configure" || glimpse !== VERSION) return null;
   for (const [name, value] of Object.entries(rest)) {
-    const longest = Object.hasOwn(LONGEST, name) ? LONGEST[/** @type {keyof typeof LONGEST} */ (name)] : 0;
+    if (!Object.hasOwn(LONGEST, name)) return null;
+    const longest = LONGEST[/** @type {keyof typeof LONGEST} */ (name)];
     if (typeof value !== "string" || value.length > longest || !plain(value)) return null;
     if (name === "theme" && !THEMES.includes(value)) return null;
   }

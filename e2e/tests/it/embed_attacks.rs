@@ -345,7 +345,7 @@ async fn t083_forged_messages_do_nothing(kind: Kind) -> Result<()> {
     let element = "const e = document.querySelector('glimpse-agent'), frame = e.shadowRoot.querySelector('iframe').contentWindow, \
          to = e.getAttribute('server'), beside = document.getElementById('sibling').contentWindow;";
     let forged = "[{ glimpse: 2, type: 'configure', case: 'forged' }, { glimpse: '1', type: 'configure', case: 'forged' }, \
-         { type: 'configure', case: 'forged' }, { glimpse: 1, type: 'configure', case: 'forged', more: 1 }, \
+         { type: 'configure', case: 'forged' }, { glimpse: 1, type: 'configure', case: 'forged', more: 1 }, { glimpse: 1, type: 'configure', case: 'forged', code: '' }, \
          { glimpse: 1, type: 'configure', case: 'forged'.repeat(100000) }, { glimpse: 1, type: 'configure', case: ['forged'] }, \
          { glimpse: 1, type: 'configure', case: 'forged', theme: 'url(x)' }, { glimpse: 1, type: 'Configure', case: 'forged' }, \
          [{ glimpse: 1, type: 'configure', case: 'forged' }], 'configure', null, 1, new Map([['glimpse', 1]]), \

@@ -72,11 +72,24 @@ impl Approved {
             viewer_kem,
             psk,
             granted: terms.issued,
+            ends_by: terms.issued.plus(MAX_SESSION_MILLIS),
             terms: terms.clone(),
             units: BTreeMap::new(),
             live: None,
         };
         Ok(Self { session, terms, units: decision.units })
+    }
+
+    /// The session ends by this time, whatever the user allows now or later: who vouches for the viewer does so no longer.
+    ///
+    /// # Errors
+    /// [`ErrorCode::CredentialInvalid`] when less is left than the shortest session lasts.
+    pub(crate) fn ends_by(mut self, until: UnixMillis) -> Result<Self, ErrorCode> {
+        self.session.ends_by = self.session.ends_by.min(until);
+        self.terms.expires = self.terms.expires.min(until);
+        self.session.terms.expires = self.terms.expires;
+        check_terms(&self.terms).map_err(|_short| ErrorCode::CredentialInvalid)?;
+        Ok(self)
     }
 
     /// What was approved.
@@ -182,6 +195,7 @@ pub struct DeviceSession {
     psk: Secret<32>,
     /// When the first Terms were made: the hard cap counts from there.
     granted: UnixMillis,
+    ends_by: UnixMillis,
     terms: Terms,
     units: BTreeMap<UnitId, LentState>,
     live: Option<LiveChannel>,
@@ -268,7 +282,7 @@ impl DeviceSession {
         terms.seq = terms.seq.checked_add(1).ok_or(ErrorCode::Malformed)?;
         let units = self.units.len().saturating_add(terms.units.len());
         let life = terms.expires.since(self.granted);
-        let lasts = (MIN_SESSION_MILLIS..=MAX_SESSION_MILLIS).contains(&life) && terms.expires > now;
+        let lasts = life >= MIN_SESSION_MILLIS && terms.expires <= self.ends_by && terms.expires > now;
         if units > MAX_UNITS_PER_SESSION || !lasts {
             return Err(ErrorCode::Malformed);
         }
@@ -286,6 +300,13 @@ impl DeviceSession {
     #[must_use]
     pub const fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// The latest end that this session can have, by the server's clock: two hours after the first Terms, for an agent no later
+    /// than the credential.
+    #[must_use]
+    pub const fn ends_by(&self) -> UnixMillis {
+        self.ends_by
     }
 
     /// Whether this unit was granted.

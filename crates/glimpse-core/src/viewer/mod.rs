@@ -449,10 +449,14 @@ impl core::fmt::Debug for Viewer {
     }
 }
 
+/// The slug of a problem document: whatever stands between may answer as well, and has none.
+fn named_problem(body: &[u8]) -> Option<ErrorCode> {
+    json::read::<Problem>(body).and_then(|problem| problem.kind.parse().ok())
+}
+
 /// What a refusal means: the slug of its problem document, or else what its status says.
 fn problem_of(status: u16, body: &[u8]) -> ErrorCode {
-    let named = json::read::<Problem>(body).and_then(|problem| problem.kind.parse().ok());
-    named.unwrap_or(match status {
+    named_problem(body).unwrap_or(match status {
         401 | 403 => ErrorCode::Unauthorised,
         404 => ErrorCode::NotFound,
         410 => ErrorCode::SessionEnded,

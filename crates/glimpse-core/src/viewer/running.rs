@@ -12,7 +12,7 @@ use glimpse_wire::{ErrorCode, UnitId, UnixMillis, encode};
 
 use super::mailbox::{Mailbox, Received};
 use super::opening::{Opening, OpeningView, Stage};
-use super::{Input, Outbox, Output, ServerClock, problem_of};
+use super::{Input, Outbox, Output, ServerClock, named_problem, problem_of};
 use crate::Monotonic;
 use crate::pairing;
 use crate::session::viewer::{Unit, ViewerSession};
@@ -372,12 +372,17 @@ impl Running {
     ) -> Option<ErrorCode> {
         let ok = matches!(status, 200 | 206);
         if !ok {
-            let code = problem_of(status, &body);
             if status == 410 {
-                return Some(code);
+                return Some(problem_of(status, &body));
             }
-            // Under a number of ours came another request: somebody else has the key of this session.
-            if code == ErrorCode::CounterReused {
+            let opens = self.asked.as_ref().is_some_and(|asked| asked.http == Some(id));
+            let code = if opens {
+                named_problem(&body).unwrap_or(ErrorCode::ServerUnreachable)
+            } else {
+                problem_of(status, &body)
+            };
+            // Whether the server used the number cannot be told: other bytes under it could be an alarm.
+            if opens && !code.is_passing() && !leaves_openings(code) {
                 return self.broken(code, now, outbox);
             }
             self.failed(id, code, now, outbox);
@@ -473,6 +478,11 @@ impl Running {
         let http = outbox.request("POST", path, CBOR, encode(&statement));
         self.ending = Some(Ending { reason, http, until: now.plus(ENDING_MILLIS) });
     }
+}
+
+/// Refusals of an opening after which others may be asked for (protocol section 7.2).
+const fn leaves_openings(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::NotReady | ErrorCode::BudgetSpent | ErrorCode::NotGranted)
 }
 
 impl core::fmt::Debug for Running {

@@ -221,6 +221,32 @@ fn a_viewer_whose_number_somebody_else_used_asks_for_nothing_more() {
 }
 
 #[test]
+fn no_refusal_has_a_viewer_sign_other_bytes_under_a_number_that_may_be_used() {
+    // Said by a server that wrote the opening down all the same, it would look as if somebody else had the key.
+    for slug in ["conflict", "malformed", "unauthorised"] {
+        let mut world = world();
+        let (mut device, id) = world.session(b"x");
+        let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+        world.deliver(ready);
+        world.input(Input::Open(id));
+        world.answer(400, format!(r#"{{"type":"{slug}","title":"","status":400,"detail":""}}"#).into_bytes());
+        assert!(world.http.last().unwrap().path.ends_with("/end"), "{slug}");
+    }
+    // Control: what is no answer of the server is asked again, with the same bytes.
+    let mut world = world();
+    let (mut device, id) = world.session(b"x");
+    let ready = device.live().unwrap().seal(&Live::Ready { units: vec![id] });
+    world.deliver(ready);
+    world.input(Input::Open(id));
+    let first = world.http.last().unwrap().body.clone();
+    world.answer(403, b"<html>".to_vec());
+    world.now = world.now.plus(1_000);
+    world.input(Input::Tick);
+    assert_eq!(world.http.last().unwrap().body, first);
+    assert_eq!(world.ended, None);
+}
+
+#[test]
 fn a_mailbox_that_a_crashed_server_forgot_is_the_end_of_the_session() {
     for (told, shown) in
         [(ErrorCode::NotFound, ErrorCode::SessionEnded), (ErrorCode::SessionExpired, ErrorCode::SessionExpired)]

@@ -346,9 +346,8 @@ impl<'d> Running<'d> {
         match command {
             Command::End | Command::Cancel => return Err(ErrorCode::SessionEnded),
             Command::Extend { millis } => {
-                let cap = self.issued.plus(MAX_SESSION_MILLIS);
                 let wanted = self.session.terms().expires.plus(millis);
-                self.change_end(UnixMillis(wanted.0.min(cap.0)));
+                self.change_end(wanted.min(self.session.ends_by()));
             }
             Command::Shorten { millis } => {
                 // No session is shorter than the least one; a server would refuse it.

@@ -72,11 +72,11 @@ impl KeyConfirmed {
         Ok(Vouched { session: self.session, credential })
     }
 
-    /// The user saw who asks and why, and said yes to `decision`.
+    /// The user saw who asks and why, and said yes to `decision`, which lasts no longer than the credential.
     ///
     /// # Errors
     /// [`ErrorCode::ApprovalTimedOut`] after the deadline; [`ErrorCode::Malformed`] for a decision outside the limits;
-    /// [`ErrorCode::CredentialInvalid`] for a proof of another pairing.
+    /// [`ErrorCode::CredentialInvalid`] for a proof of another pairing, or of a credential that ends before a session could.
     ///
     /// # Security
     /// Call it for an act of the user on this device, never for a message.
@@ -88,7 +88,7 @@ impl KeyConfirmed {
         if !self.is_agent() || vouched.session != self.session {
             return Err(ErrorCode::CredentialInvalid);
         }
-        self.approved(decision)
+        self.approved(decision)?.ends_by(vouched.credential.not_after)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::organisation::OrganisationKeys;
 use crate::pairing::device::{KeyConfirmed, open};
 use crate::pairing::tests::{MAILBOX, NOW, claims, counted, setup};
 use crate::pairing::viewer::{Asking, ExpectConfirmB, ExpectOffer};
+use crate::session::device::Change;
 use crate::testing::rng;
 
 /// A day, by the wall clock.
@@ -110,6 +111,27 @@ fn an_agent_whom_a_pinned_organisation_vouches_for_is_approved_and_the_terms_say
     let (_, grant) = approved.seal(&world.account.device, &mut rng(20)).unwrap();
     let session = waiting.receive(&grant.message).unwrap();
     assert_eq!(session.terms().unwrap().asked, grant.terms.asked, "both ends commit to one request");
+}
+
+#[test]
+fn t063_a_look_lasts_no_longer_than_the_credential_of_who_looks() {
+    let world = world();
+    let until = |left: u64| {
+        let confirmed = world.agent(&world.asking(|credential| credential.not_after = AT.plus(left)));
+        let vouched = confirmed.vouch(&world.organisation.public(), None, AT).unwrap();
+        confirmed.approve_agent(vouched, decision(), NOW)
+    };
+    let approved = until(60_000).unwrap();
+    assert_eq!(approved.terms().expires, AT.plus(60_000), "and not the ten minutes that were allowed");
+    let (mut session, _) = approved.seal(&world.account.device, &mut rng(20)).unwrap();
+    let mut lasting = |millis| {
+        let change = Change { expires: Some(AT.plus(millis)), ..Change::default() };
+        session.amend(change, AT.plus(1), &world.account.device, &mut rng(21)).map(|grant| grant.terms.expires)
+    };
+    assert_eq!(lasting(60_001), Err(ErrorCode::Malformed), "nor is it made longer");
+    assert_eq!(lasting(50_000), Ok(AT.plus(50_000)), "control");
+    assert_eq!(until(9_999).map(|_approved| ()), Err(ErrorCode::CredentialInvalid), "less than a session lasts");
+    assert_eq!(until(900_000).unwrap().terms().expires, AT.plus(600_000), "control");
 }
 
 #[test]
