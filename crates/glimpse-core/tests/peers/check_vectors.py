@@ -365,6 +365,43 @@ def pairing(founder):
     return f, keys
 
 
+def agent(founder, pair):
+    """What an agent's pairing adds to one with the user's own screen, and a second grant in one session."""
+    f = File("agent")
+    nameplate, purpose, offer = f.text("nameplate"), f.text("purpose"), f["offer"]
+    (_, core, message_a), (_, message_b) = g.decode(f["hello"]), g.decode(f["answer"])
+    side = g.pake(g.VIEWER, g.password(nameplate, f.text("secret"), offer), nameplate, offer, core, purpose)
+    assert with_scalar(side, pair["viewer_scalar"]) == message_a
+    keys = g.PairingKeys(side.finish(message_b), nameplate, offer, f["hello"], f["answer"], purpose)
+    f.same("transcript", keys.transcript)
+    organisation, agent_key = (g.signing_key(f[name + "_signing_seed"]) for name in ("organisation", "agent"))
+    credential = g.decode(f["credential"])
+    assert credential[:2] == [g.SUITE, organisation] and credential[4:6] == [agent_key, 1]
+    f.same("credential_signature", g.sign(
+        f["organisation_signing_seed"], g.labelled("organisation/credential", f["credential"])))
+    said = (f.text("case"), f.text("reason"))
+    f.same("presentation", g.labelled(
+        "agent/presentation", keys.transcript, g.signing_key(f["viewer_signing_seed"]), f["credential"], *said))
+    f.same("presentation_signature", g.sign(f["agent_signing_seed"], f["presentation"]))
+    f.same("presented", g.encode([[f["credential"], f["credential_signature"]], f["presentation_signature"]]))
+    introduction = keys.introduction_preimage(f["presented"], *said)
+    f.same("introduction", g.encode([f["presented"], *said, g.sign(f["viewer_signing_seed"], introduction)]))
+    sealed = keys.seal("seal-a", f["introduction"])
+    nonce = pair["words_nonce"]
+    f.same("confirm_a", g.encode([3, keys.confirm_a(nonce, sealed), nonce, sealed]))
+    f.same("words", g.two_words(keys.words_bits(nonce), WORDS))
+    f.same("asked", g.sha256(g.labelled(
+        "agent/asked", keys.transcript, f["introduction"], *f.text("words").split(" "))))
+    kem = g.xwing_public(f["viewer_kem_seed"])
+    for seq, name in enumerate(("grant", "later_grant"), 1):
+        _, (terms, enc, ciphertext, signature) = g.decode(f[name])
+        there = g.decode(terms)
+        assert (there[1], there[11], there[12]) == (keys.session, seq, f["asked"]), there
+        context = g.Hpke(g.xwing_decapsulate(f["viewer_kem_seed"], enc), keys.transcript, keys.psk, keys.session)
+        assert context.seal(terms, g.encode([[]])) == ciphertext, name
+        g.verify(founder["device_signing_key"], keys.grant_preimage(kem, terms, enc, ciphertext), signature)
+
+
 def session(founder, pair, keys):
     f = File("session")
     f.same("transcript", keys.transcript)
@@ -547,6 +584,7 @@ for NAME in ("record", "record-chunks", "record-writer"):
     record(NAME, FOUNDER)
 PAIR, KEYS = pairing(FOUNDER)
 session(FOUNDER, PAIR, KEYS)
+agent(FOUNDER, PAIR)
 receipts()
 linking(FOUNDER)
 malformed()

@@ -15,6 +15,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("record-writer", include_str!("../../../../vectors/record-writer.json")),
     ("pairing", include_str!("../../../../vectors/pairing.json")),
     ("session", include_str!("../../../../vectors/session.json")),
+    ("agent", include_str!("../../../../vectors/agent.json")),
     ("receipts", include_str!("../../../../vectors/receipts.json")),
     ("linking", include_str!("../../../../vectors/linking.json")),
     ("chain", include_str!("../../../../vectors/chain.json")),

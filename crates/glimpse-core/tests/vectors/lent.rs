@@ -26,10 +26,10 @@ use crate::sheet::Sheet;
 use crate::tape::Tape;
 
 const NOW: Monotonic = Monotonic(0);
-const NAMEPLATE: &str = "417";
+pub(crate) const NAMEPLATE: &str = "417";
 /// What the device draws for the six digits: each byte modulo ten, those above 249 passed over.
 const DIGIT_BYTES: [u8; 7] = [2, 250, 10, 3, 249, 1, 98];
-const DIGITS: &str = "203918";
+pub(crate) const DIGITS: &str = "203918";
 pub(crate) const ISSUED: UnixMillis = UnixMillis(1_700_000_000_000);
 
 /// Every message of a pairing and its grant, and what the two ends hold after it.
@@ -52,16 +52,21 @@ fn server_key() -> WriterKeys {
     WriterKeys::from_bytes(&hand::drawn::<32>("server signing key")).unwrap()
 }
 
-fn mailbox() -> MailboxId {
+pub(crate) fn mailbox() -> MailboxId {
     MailboxId(hand::drawn("mailbox"))
 }
 
 /// The device's side, waiting for Hello.
 pub(crate) fn opened(account: &NewAccount) -> OpenedPairing {
+    opened_for(account, Purpose::View)
+}
+
+/// The same for another purpose.
+pub(crate) fn opened_for(account: &NewAccount, purpose: Purpose) -> OpenedPairing {
     let tape =
         [&DIGIT_BYTES, hand::drawn::<32>("identity blind").as_slice(), &hand::drawn::<32>("device nonce")].concat();
     let setup = Setup {
-        purpose: Purpose::View,
+        purpose,
         mailbox: mailbox(),
         nameplate: Nameplate::parse(NAMEPLATE).unwrap(),
         server_nonce: Hash(hand::drawn("server nonce")),

@@ -8,6 +8,8 @@
 )]
 
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 #[path = "../../src/testing/by_hand.rs"]
 mod by_hand;
 #[cfg(test)]
@@ -85,6 +87,7 @@ fn account_and_records() {
 fn pairing_session_and_receipts() {
     same("pairing", &lent::pairing());
     same("session", &lent::session());
+    same("agent", &agents::agent());
     same("receipts", &lent::receipts());
 }
 
