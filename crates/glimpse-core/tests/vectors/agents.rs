@@ -8,9 +8,8 @@ use glimpse_core::pairing::viewer::{Asking, ExpectOffer};
 use glimpse_core::session::Decision;
 use glimpse_core::session::device::Change;
 use glimpse_wire::organisation::{Credential, Presented, Role};
-use glimpse_wire::pairing::{Introduction, Message, Purpose};
+use glimpse_wire::pairing::{Introduction, Message, Purpose, Terms};
 use glimpse_wire::preimage;
-use glimpse_wire::pairing::Terms;
 use glimpse_wire::{AgentId, SUITE, decode, encode};
 
 use crate::hand;
