@@ -1,6 +1,6 @@
 // The first script of the page: is this browser able, is the build what the page pins, then the Worker and the screens.
 
-import { byId, fill, h, say } from "./dom.js";
+import { byId, fill, h, keeping, say } from "./dom.js";
 import { Engine } from "./engine.js";
 import { Stop, whyImportFailed } from "./pinned.js";
 import { Enter } from "./screens/enter.js";
@@ -168,7 +168,10 @@ class Page {
     this.#last = snapshot;
     if (!snapshot.session?.record) this.#opened = [];
     // The screen is on its way; it is drawn when it has come.
-    if (snapshot.screen !== "enter" && !this.#screens.Session) return void this.#fetchScreens();
+    if (snapshot.screen !== "enter" && !this.#screens.Session) {
+      byId("loading").hidden = false;
+      return void this.#fetchScreens();
+    }
     if (snapshot.screen !== this.#name) this.#change(snapshot.screen);
     document.documentElement.dataset.screen = snapshot.screen;
     this.#screen.draw({ ...snapshot, failure: this.#failure });
@@ -199,11 +202,14 @@ class Page {
 
   #redraw() {
     document.documentElement.lang = chosen();
-    if (!this.#last) return;
+    const last = this.#last;
+    if (!last) return;
     const opened = this.#opened;
-    this.#change(this.#last.screen);
-    this.#show(this.#last);
-    for (const report of opened) this.#screen.hear?.(report);
+    keeping(byId("main"), () => {
+      this.#change(last.screen);
+      this.#show(last);
+      for (const report of opened) this.#screen.hear?.(report);
+    });
   }
 
   /** The person ended it: nothing is shown any more while the server is told. */
@@ -245,6 +251,7 @@ class Page {
 /** What can be told before a catalogue has arrived. @type {Record<string, [string, string]>} */
 const FALLBACK = {
   "build-altered": ["This page is not what its builder published.", "Do not type a code here. Tell whoever runs this site."],
+  "build-replaced": ["A newer version of this page is there.", "Reload the page, and go on in the new one."],
   "server-unreachable": ["The server cannot be reached.", "Check the connection and try again."],
   "unsupported-browser": ["This browser cannot keep the session safe.", "Use a current Firefox, Chrome, Edge or Safari."],
   internal: ["Something went wrong inside Glimpse.", "Try again; if it stays, report it."],

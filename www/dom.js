@@ -73,6 +73,44 @@ export function byId(id) {
   return element;
 }
 
+/**
+ * Draws anew what `root` holds, in another language, and takes over what a person typed or chose there, and where they are.
+ * A passphrase is typed again.
+ * @param {HTMLElement} root
+ * @param {() => void} draw
+ */
+export function keeping(root, draw) {
+  const here = document.activeElement?.id;
+  const before = new Map(fields(root).map((field) => [nameOf(field), stateOf(field)]));
+  draw();
+  for (const field of fields(root)) {
+    const state = before.get(nameOf(field));
+    if (!state || (state.value === field.value && state.checked === Reflect.get(field, "checked"))) continue;
+    if (state.checked === undefined) field.value = state.value;
+    else Reflect.set(field, "checked", state.checked);
+    field.dispatchEvent(new Event(field.matches("select, [type=radio], [type=checkbox]") ? "change" : "input", { bubbles: true }));
+  }
+  if (here && document.activeElement?.id !== here) document.getElementById(here)?.focus({ preventScroll: true });
+}
+
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
+
+/** @param {HTMLElement} root @returns {Field[]} */
+function fields(root) {
+  const all = /** @type {NodeListOf<Field>} */ (root.querySelectorAll("input:not([type=password], [type=file]), textarea, select"));
+  return [...all].filter((field) => nameOf(field));
+}
+
+/** What a field is called, also where a group of them has one name. @param {Field} field */
+function nameOf(field) {
+  return field.matches("[type=radio]") ? `${field.name}=${field.value}` : field.id || field.name;
+}
+
+/** @param {Field} field */
+function stateOf(field) {
+  return { value: field.value, checked: field.matches("[type=radio], [type=checkbox]") ? Boolean(Reflect.get(field, "checked")) : undefined };
+}
+
 /** @param {Child[]} children @returns {(Node | string)[]} */
 function kept(children) {
   return children

@@ -33,7 +33,8 @@ export async function fetchPinned(link) {
 async function whyRefused(url, integrity) {
   try {
     const response = await fetch(url, { cache: "no-store" });
-    if (!response.ok) return response.status >= 500 ? "server-unreachable" : "build-altered";
+    if (response.status >= 500) return "server-unreachable";
+    if (!response.ok) return (await isReplaced()) ? "build-replaced" : "build-altered";
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-384", await response.arrayBuffer()));
     const found = `sha384-${btoa(String.fromCharCode(...digest))}`;
     return found === integrity ? "server-unreachable" : "build-altered";
@@ -42,10 +43,18 @@ async function whyRefused(url, integrity) {
   }
 }
 
+/** Whether the server has another build by now: a server keeps the files of one. @returns {Promise<boolean>} */
+async function isReplaced() {
+  const build = document.querySelector('meta[name="glimpse-build"]')?.getAttribute("content");
+  const html = await (await fetch(location.pathname, { cache: "no-store" })).text();
+  const there = /name="glimpse-build" content="([0-9a-f]{64})"/.exec(html)?.[1];
+  return Boolean(there) && there !== build;
+}
+
 /** Why a module or a style sheet of this build did not come: the browser says no more than that. @returns {Promise<string>} */
 export async function whyImportFailed() {
   const { integrity } = JSON.parse(document.querySelector("script[type=importmap]")?.textContent ?? '{"integrity":{}}');
   const styles = [...document.querySelectorAll("link[integrity]")].map((link) => [link.getAttribute("href"), link.getAttribute("integrity")]);
   const reasons = await Promise.all([...Object.entries(integrity), ...styles].map(([url, hash]) => whyRefused(url, hash)));
-  return reasons.includes("build-altered") ? "build-altered" : "server-unreachable";
+  return ["build-altered", "build-replaced"].find((reason) => reasons.includes(reason)) ?? "server-unreachable";
 }

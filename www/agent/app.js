@@ -1,6 +1,6 @@
 // The first script of the agents' portal: the Worker, then the desk, and the viewer's own screens behind it.
 
-import { byId, fill, h, say } from "../dom.js";
+import { byId, fill, h, keeping, say } from "../dom.js";
 import { Engine } from "../engine.js";
 import { Stop } from "../pinned.js";
 import { Enter } from "../screens/enter.js";
@@ -113,8 +113,8 @@ export class Page {
   /** An enrolment link: its secret leaves the address at once, and the history with it. */
   #takeLink() {
     const text = location.hash.slice(1);
-    // Whoever frames the page writes its address.
-    if (!text || this.#around) return;
+    // Whoever frames the page writes its address; and a link within the page is none to enrol by.
+    if (!text || this.#around || document.getElementById(text)) return;
     history.replaceState(null, "", location.pathname);
     this.#send({ type: "link", text });
   }
@@ -334,12 +334,14 @@ export class Page {
 
   #redraw() {
     document.documentElement.lang = chosen();
-    if (this.#over) return this.#askAfter();
-    if (!this.#last) return;
-    const opened = this.#opened;
-    this.#change(this.#last.screen);
-    this.#show(this.#last);
-    for (const report of opened) this.#screen.hear?.(report);
+    keeping(byId("main"), () => {
+      if (this.#over) return this.#askAfter();
+      if (!this.#last) return;
+      const opened = this.#opened;
+      this.#change(this.#last.screen);
+      this.#show(this.#last);
+      for (const report of opened) this.#screen.hear?.(report);
+    });
   }
 
   /** The person ended it: nothing is shown any more while the server is told. */

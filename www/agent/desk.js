@@ -104,11 +104,14 @@ export class Desk {
     const trouble = h("p", { class: "field-error", role: "alert" });
     go.addEventListener("click", async () => {
       say(trouble, "");
+      // One question of the browser at a time.
+      /** @type {HTMLButtonElement} */ (go).disabled = true;
       try {
         this.#send({ type: "enrol", passkey: await make(t("agent.passkey.name")), replace });
       } catch {
         say(trouble, t("agent.passkey.cancelled"));
       }
+      /** @type {HTMLButtonElement} */ (go).disabled = false;
     });
     return [go, trouble, h("p", { class: "hint" }, t("agent.enrol.passkey.why")), ...(plain ? [plain] : [])];
   }

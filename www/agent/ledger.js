@@ -26,6 +26,8 @@ export class Ledger {
   #drawn = "";
   /** Which trail is shown; empty for the list. */
   #shown = "";
+  /** The button that waits for what it asked for. @type {string | undefined} */
+  #waiting = "";
 
   /** @param {HTMLElement} main @param {Send} send */
   constructor(main, send) {
@@ -51,16 +53,19 @@ export class Ledger {
     const key = JSON.stringify([ledger, chosen()]);
     if (key === this.#drawn) return;
     this.#drawn = key;
-    const focused = this.#body.contains(document.activeElement) ? document.activeElement?.id : "";
+    // A button that waits loses the focus, and gets it back.
+    const focused = this.#body.contains(document.activeElement) ? document.activeElement?.id : this.#waiting;
+    this.#waiting = ledger.busy ? focused : "";
     fill(this.#body, ...(ledger.trail ? this.#trail(ledger) : this.#list(ledger)));
     const shown = ledger.trail?.session ?? "";
-    if (shown !== this.#shown) {
-      const before = this.#shown;
+    const before = this.#shown;
+    if (shown !== before) {
       this.#shown = shown;
       scrollTo(0, 0);
       (shown ? this.#heading : document.getElementById(`look-${before}`) ?? this.#heading).focus();
-    } else if (focused) document.getElementById(focused)?.focus();
+    }
     for (const button of this.#body.querySelectorAll("button")) button.disabled = ledger.busy;
+    if (shown === before && focused) document.getElementById(focused)?.focus();
   }
 
   /** @param {View} ledger */

@@ -54,6 +54,8 @@ export function askOutcome(done, likely = "settled") {
   const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "outcome", "aria-labelledby": "outcome-title" }, h("h2", { id: "outcome-title" }, t("agent.outcome.title")), form));
   back.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
+  // The key that opened this is still down.
+  dialog.addEventListener("keydown", (event) => event.repeat && event.key === "Enter" && event.preventDefault());
   document.body.append(dialog);
   dialog.showModal();
   // With what is likely, and not with what stands first.

@@ -16,6 +16,9 @@ export class Seen {
   /** @type {IntersectionObserver} */
   #observer;
 
+  /** The button by which a form was sent. @type {Element | null} */
+  #pressed = null;
+
   constructor() {
     // Browsers that know `trackVisibility` say as well whether something lies above it.
     const options = /** @type {IntersectionObserverInit} */ ({ threshold: [0, 0.5, IN_SIGHT, 1], trackVisibility: true, delay: 100 });
@@ -29,6 +32,7 @@ export class Seen {
       }
     }, options);
     addEventListener("focusin", () => this.watch());
+    addEventListener("submit", ({ submitter }) => (this.#pressed = submitter), { capture: true });
   }
 
   /** Watches from here on all that can be pressed, before it is. */
@@ -48,9 +52,12 @@ export class Seen {
     }
   }
 
-  /** Whether what has the focus could be seen when this was asked. @returns {Promise<boolean>} */
+  /** Whether what was pressed could be seen when this was asked. @returns {Promise<boolean>} */
   async now() {
-    const sight = document.activeElement && this.#watched.get(document.activeElement);
+    // It has the focus, but in a browser that gives none to a button that a mouse presses.
+    const [here, pressed] = [document.activeElement, this.#pressed];
+    this.#pressed = null;
+    const sight = (here && this.#watched.get(here)) ?? (pressed && this.#watched.get(pressed));
     if (!sight || innerWidth < LEAST || innerHeight < LEAST) return false;
     // What the browser has said by then counts, and not what comes to light after.
     if (sight.heard) return sight.clear;

@@ -1,7 +1,7 @@
 // The first script of the phone page: is this browser able, is the build what the page pins, then the Worker, and the screen
 // that it says.
 
-import { byId, fill, h, say } from "../dom.js";
+import { byId, fill, h, keeping, say } from "../dom.js";
 import { Engine } from "../engine.js";
 import { Stop, whyImportFailed } from "../pinned.js";
 import { choose, chosen, has, preferred, speak, t } from "../text.js";
@@ -258,12 +258,14 @@ class App {
   #redraw() {
     this.#nav.renew();
     this.#trouble = "";
-    const last = this.#last;
-    if (!last || !this.#name) return;
+    const [last, name] = [this.#last, this.#name];
+    if (!last || !name) return;
     const opened = this.#opened;
-    this.#change(this.#name);
-    this.#draw(last);
-    for (const report of opened) this.#screen?.hear?.(report);
+    keeping(byId("main"), () => {
+      this.#change(name);
+      this.#draw(last);
+      for (const report of opened) this.#screen?.hear?.(report);
+    });
   }
 
   /** The page cannot be used at all. @param {string} code */

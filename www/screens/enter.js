@@ -11,12 +11,19 @@ export class Enter {
   /** The failure that stands above the field, and in which language. */
   #told = "";
   #listening = new AbortController();
+  /** An input method is at work in the field, whose text is not to be touched. */
+  #composing = false;
 
   /** @param {(intent: import("../engine.js").Intent) => void} send */
   constructor(send) {
     this.#send = send;
     const { signal } = this.#listening;
     this.#field.addEventListener("input", () => this.#typed(), { signal });
+    this.#field.addEventListener("compositionstart", () => (this.#composing = true), { signal });
+    this.#field.addEventListener("compositionend", () => {
+      this.#composing = false;
+      this.#typed();
+    }, { signal });
     byId("code-form").addEventListener("submit", (event) => this.#submit(event), { signal });
     if (this.#field.value) this.#typed();
   }
@@ -29,7 +36,7 @@ export class Enter {
   draw({ entry, failure }) {
     const field = this.#field;
     if (entry.edit === 0 && field.value) this.#typed();
-    if (entry.edit === this.#edit && entry.text !== field.value) {
+    if (entry.edit === this.#edit && entry.text !== field.value && !this.#composing) {
       field.value = entry.text;
       field.setSelectionRange(entry.caret, entry.caret);
     }

@@ -19,7 +19,7 @@ export class Finder {
       h("input", { id: "search", type: "search", autocomplete: "off", spellcheck: false, placeholder: t("session.search"), "aria-label": t("session.search"), "aria-controls": "records" })
     );
     this.#search.addEventListener("input", () => send({ type: "search", text: this.#search.value }));
-    this.#search.addEventListener("keydown", (event) => event.key === "ArrowDown" && (event.preventDefault(), list.focus()));
+    this.#search.addEventListener("keydown", (event) => event.key === "ArrowDown" && !event.isComposing && (event.preventDefault(), list.focus()));
     this.#kind.setAttribute("aria-label", t("session.kind"));
     this.#kind.addEventListener("change", () => send({ type: "filter", kind: this.#kind.value }));
     this.element = h("div", { class: "finder" }, this.#search, this.#kind);

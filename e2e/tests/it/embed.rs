@@ -112,6 +112,10 @@ async fn a_console_chooses_language_colours_and_what_stands_in_the_fields(kind: 
     let reason = async || browser.value("document.getElementById('reason').value").await.ok();
     e2e::wait::until("the other reason", async || (reason().await? == "why not").then_some(())).await?;
     assert_eq!(case().await, Some(json!(CASE)));
+    set("language", "de").await?;
+    browser.becomes("the frame is in German", "document.documentElement.lang", "de").await?;
+    browser.becomes("the button is", "document.querySelector('.case button').innerText", "Weiter zum Code").await?;
+    assert_eq!(case().await, Some(json!(CASE)));
     Ok(())
 }
 

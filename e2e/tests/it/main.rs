@@ -37,6 +37,7 @@ mod ending;
 mod exfiltration;
 mod flood;
 mod guessing;
+mod hands;
 mod hostile;
 mod inflight;
 mod ledger;
