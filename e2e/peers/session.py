@@ -12,6 +12,10 @@ TWO_HOURS = 2 * 60 * 60 * 1000
 UNITS_IN_GRANT, UNITS_IN_SESSION = 256, 16_384
 VIEW, SAVE = 1, 2
 ORIGINS = (0, 1, 2)
+NOT_GRANTED, COUNTER_REUSED = 18, 38
+SESSION_ENDED = 11
+ENDINGS = (SESSION_ENDED, 12, 13, 14)
+NOTED_REFUSALS = 64
 MOST_OPENED = 8 * 1024 * 1024
 
 UNIT = choice(
@@ -87,6 +91,16 @@ EVENT = choice(
 RECEIPT = array(
     "Receipt", suite=suite, session=octets(16), seq=uint, previous=octets(32), at=uint, event=EVENT
 )
+OPEN_REQUEST = array(
+    "OpenRequest",
+    suite=suite,
+    session=octets(16),
+    unit=octets(16),
+    start=uint,
+    stop=uint,
+    counter=uint,
+    last_receipt=octets(32),
+)
 END = array("End", suite=suite, session=octets(16), side=uint, last_receipt=octets(32), at=uint)
 DESTROYED = array(
     "Destroyed", suite=suite, server=octets(32), session=octets(16), head=octets(32), at=uint, units=uint
@@ -117,6 +131,7 @@ class Receipts:
         self._device_key, self._viewer_key = device_key, viewer_key
         self._ended = False
         self._hashes = []
+        self._units, self._used, self._refusals = set(), {}, 0
         self.newest = None
 
     @property
@@ -154,8 +169,10 @@ class Receipts:
                 event.transcript, event.viewer_kem_hash, event.terms, event.grant_sealed_hash
             )
             sound = ours and signed_by(self._device_key, event.signature, signed)
+            self._units.update(unit.id for unit in decode(event.terms, TERMS, MESSAGE).units)
         elif kind in ("OpenedUnit", "RefusedOpening"):
             sound = signed_by(self._viewer_key, event.signature, preimages.statement("session/open", event.request))
+            sound = sound and self._fits(event, getattr(event, "error", None))
         elif kind == "Ended":
             self._ended = True
             sound = self._ended_by_whom(event) is not None
@@ -168,6 +185,22 @@ class Receipts:
         if not sound:
             raise _tampered(f"a receipt: {kind}")
 
+    def _fits(self, event, error):
+        """Whether a request can have been answered so: an opening, or one of the two refusals that are noted (7.2)."""
+        request = decode(event.request, OPEN_REQUEST, 1024)
+        if request.session != self._session:
+            return False
+        if error == COUNTER_REUSED:
+            there = self._used.get(request.counter)
+            fits = self._refusals >= NOTED_REFUSALS if there is None else there != event.request
+        else:
+            lent = request.unit in self._units
+            fits = request.counter > max(self._used, default=0) and lent == (error is None)
+            fits = fits and error in (None, NOT_GRANTED) and request.last_receipt in [ZERO32, *self._hashes]
+            self._used[request.counter] = event.request
+        self._refusals += error is not None
+        return fits
+
     def _destroyed(self, event, at):
         """Whether a server signed it for this place. Whether it is the server that somebody met, that somebody tells."""
         word = decode(event.statement, DESTROYED, 1024)
@@ -176,8 +209,10 @@ class Receipts:
 
     def _ended_by_whom(self, event):
         """0 the server, or the side that signed; None when nobody did. Whether it is a Stop, the account's chain tells."""
-        if event.end == b"" and event.signature == bytes(64):
-            return 0
+        if event.end == b"":
+            return 0 if event.signature == bytes(64) and event.error in ENDINGS else None
+        if event.error != SESSION_ENDED:
+            return None
         try:
             end = decode(event.end, END, 1024)
         except Refused:

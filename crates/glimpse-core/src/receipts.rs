@@ -1,10 +1,10 @@
 //! The audit trail: a hash chain of receipts, verified as it grows (protocol section 7.3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::limits::MAX_RECEIPT;
+use glimpse_wire::limits::{MAX_NOTED_REFUSALS, MAX_RECEIPT};
 use glimpse_wire::pairing::{Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::session::{Countersignature, Destroyed, End, Event, OpenRequest, Receipt, Side, Stop};
@@ -154,6 +154,7 @@ pub fn audit(
         granted: None,
         units: BTreeSet::new(),
         counter: 0,
+        used: BTreeMap::new(),
         audit: Audit::default(),
     };
     for bytes in receipts {
@@ -175,7 +176,10 @@ struct Auditor<'k> {
     granted: Option<Granted>,
     /// Units that any Terms so far listed.
     units: BTreeSet<UnitId>,
+    /// The highest number that a request used.
     counter: u64,
+    /// What the viewer signed under each number that was used.
+    used: BTreeMap<u64, Bytes>,
     audit: Audit,
 }
 
@@ -203,19 +207,16 @@ impl Auditor<'_> {
                 self.granted(&receipt.session, &decode(terms.as_slice(), MAX_RECEIPT)?)?;
             }
             Event::Opened { request, signature: by } => self.opened(&receipt, request, by)?,
-            Event::Refused { request, signature: by, code } => {
-                let request = self.request(&receipt.session, request, by)?;
-                // An alarm is noted before its last receipt is looked at: whoever uses a number twice may have made it up.
-                if *code != ErrorCode::CounterReused && !self.earlier.contains(&request.last_receipt) {
-                    return Err(OpenError);
-                }
-                self.audit.refusals = self.audit.refusals.saturating_add(1);
-            }
-            Event::Ended { statement, signature: by, code: _ } => {
+            Event::Refused { request, signature: by, code } => self.refused(&receipt.session, request, by, *code)?,
+            Event::Ended { statement, signature: by, code } => {
                 // The server ends a session once, and only one that was granted.
                 let fits = self.granted.is_some() && !self.audit.ended;
                 fits.then_some(()).ok_or(OpenError)?;
-                if !statement.as_slice().is_empty() {
+                if statement.as_slice().is_empty() {
+                    let fits = *by == SignatureBytes([0; 64]) && is_ending(*code);
+                    fits.then_some(()).ok_or(OpenError)?;
+                } else {
+                    (*code == ErrorCode::SessionEnded).then_some(()).ok_or(OpenError)?;
                     self.end(&receipt.session, &Signed { statement: statement.clone(), signature: *by })?;
                 }
                 self.audit.ended = true;
@@ -265,7 +266,7 @@ impl Auditor<'_> {
 
     /// A share was released: under the newest Terms, for a unit that was lent before it, by a number that was not used.
     fn opened(&mut self, receipt: &Receipt, request: &Bytes, by: &SignatureBytes) -> Result<(), OpenError> {
-        let request = self.request(&receipt.session, request, by)?;
+        let (statement, request) = (request, self.request(&receipt.session, request, by)?);
         let granted = self.granted.ok_or(OpenError)?;
         let openings = self.audit.openings.saturating_add(1);
         let fits = request.counter > self.counter
@@ -277,9 +278,43 @@ impl Auditor<'_> {
         if !fits {
             return Err(OpenError);
         }
-        self.counter = request.counter;
+        self.uses(request.counter, statement);
         self.audit.openings = openings;
         Ok(())
+    }
+
+    /// A request that opened nothing, of the two kinds that are noted: of a unit that nobody had lent, which uses a number up
+    /// as an opening does, or by a number that another request had used. A server that releases a share cannot note it as
+    /// one of them.
+    fn refused(
+        &mut self,
+        session: &SessionId,
+        statement: &Bytes,
+        by: &SignatureBytes,
+        code: ErrorCode,
+    ) -> Result<(), OpenError> {
+        let request = self.request(session, statement, by)?;
+        let fits = if code == ErrorCode::NotGranted {
+            request.counter > self.counter
+                && self.earlier.contains(&request.last_receipt)
+                && !self.units.contains(&request.unit)
+        } else {
+            // An alarm is noted before its last receipt is looked at: whoever uses a number twice may have made it up. What
+            // used the number first is not noted where many refusals were.
+            let full = usize::try_from(self.audit.refusals).is_ok_and(|noted| noted >= MAX_NOTED_REFUSALS);
+            code == ErrorCode::CounterReused && self.used.get(&request.counter).map_or(full, |used| used != statement)
+        };
+        fits.then_some(()).ok_or(OpenError)?;
+        if code == ErrorCode::NotGranted {
+            self.uses(request.counter, statement);
+        }
+        self.audit.refusals = self.audit.refusals.saturating_add(1);
+        Ok(())
+    }
+
+    fn uses(&mut self, counter: u64, statement: &Bytes) {
+        self.counter = counter;
+        self.used.insert(counter, statement.clone());
     }
 
     /// What the viewer signed: for this session, while it ran.
@@ -330,6 +365,14 @@ impl Auditor<'_> {
         let fits = end.suite == SUITE && end.session == *session && self.earlier.contains(&end.last_receipt);
         if fits { Ok(()) } else { Err(OpenError) }
     }
+}
+
+/// Whether a session ends for this reason.
+const fn is_ending(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::SessionEnded | ErrorCode::SessionExpired | ErrorCode::SessionRevoked | ErrorCode::SessionIdle
+    )
 }
 
 #[cfg(test)]

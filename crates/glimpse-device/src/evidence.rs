@@ -8,7 +8,7 @@ use glimpse_wire::limits::MAX_RECEIPT;
 use glimpse_wire::organisation::Asked;
 use glimpse_wire::session::Receipt;
 use glimpse_wire::{DeviceId, Malformed, SessionId, SigningKeyBytes, decode, encode};
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 
 use crate::account::Device;
 use crate::card::ContactCard;
@@ -24,7 +24,7 @@ pub const MAX_EVIDENCE: usize = 256 * 1024 * 1024;
 /// What is in the file: `[4, [* link], device: bytes(32), [* receipt: bytes], [* asked], [* server: bytes(32)]]`, CBOR: the account's chain, the
 /// device that lent, receipts as the server wrote them (protocol sections 4 and 7.3), what an agent asked, at most once
 /// (6.7), and the signing key of the server that the device had met, at most once.
-#[derive(Clone, Debug, Encode, Decode)]
+#[derive(Clone, Debug, Encode)]
 pub struct Evidence {
     #[n(0)]
     version: u8,
@@ -38,6 +38,23 @@ pub struct Evidence {
     asked: Vec<Asked>,
     #[n(5)]
     server: Vec<SigningKeyBytes>,
+}
+
+/// Of exactly these elements, since it travels: what more there is nobody would have checked.
+impl<'b, C> Decode<'b, C> for Evidence {
+    fn decode(from: &mut Decoder<'b>, with: &mut C) -> Result<Self, minicbor::decode::Error> {
+        if from.array()? != Some(6) {
+            return Err(minicbor::decode::Error::end_of_input());
+        }
+        Ok(Self {
+            version: Decode::decode(from, with)?,
+            links: Decode::decode(from, with)?,
+            device: Decode::decode(from, with)?,
+            receipts: Decode::decode(from, with)?,
+            asked: Decode::decode(from, with)?,
+            server: Decode::decode(from, with)?,
+        })
+    }
 }
 
 /// Why a file is no evidence.
@@ -124,5 +141,31 @@ impl Device {
         let asked = trail.asked.iter().cloned().collect();
         let server = self.server_key.get().into_iter().collect();
         Ok(Evidence { version: VERSION, links, device, receipts: trail.receipts.clone(), asked, server })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_more_or_fewer_elements_is_no_evidence() {
+        let evidence = Evidence {
+            version: VERSION,
+            links: Vec::new(),
+            device: DeviceId([1; 32]),
+            receipts: vec![Bytes(vec![2])],
+            asked: Vec::new(),
+            server: vec![SigningKeyBytes([3; 32])],
+        };
+        let bytes = evidence.to_bytes();
+        assert_eq!(bytes.first(), Some(&0x86));
+        let of = |head: u8, rest: &[u8], then: &[u8]| Evidence::parse(&[&[head], rest, then].concat()).map(drop);
+        let (_, rest) = bytes.split_first().unwrap();
+        assert_eq!(of(0x86, rest, &[]), Ok(()), "control");
+        assert_eq!(of(0x87, rest, &[0x00]), Err(NoEvidence::Malformed), "a seventh");
+        let (five, _) = rest.split_at(rest.len() - 35);
+        assert_eq!(of(0x85, five, &[]), Err(NoEvidence::Malformed), "the server's key left out");
+        assert_eq!(of(0x86, five, &[0x80]), Ok(()), "control: none was met");
     }
 }

@@ -2,15 +2,18 @@
 //! supervisor's view gives (docs/audit-log.md).
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 use glimpse_core::receipts::{Audit, BrokenTrail, audit};
 use glimpse_wire::account::{Signed, SignedLink};
 use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::{MAX_LINK, MAX_MESSAGE};
-use glimpse_wire::organisation::{Asked, Credential, Outcome, Request};
+use glimpse_wire::limits::{MAX_LINK, MAX_MESSAGE, MAX_RECEIPT};
+use glimpse_wire::organisation::{Asked, Credential, CredentialFault, Note, Outcome, Request};
+use glimpse_wire::pairing::Terms;
 use glimpse_wire::preimage::StatementKind;
-use glimpse_wire::{AccountId, AgentId, SessionId, SigningKeyBytes, UnixMillis, decode};
+use glimpse_wire::session::{Event, Receipt, Stop};
+use glimpse_wire::{AccountId, AgentId, Hash, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
 use serde::{Deserialize, Serialize};
 
 use crate::sessions::{first_terms, lent_by, stopper};
@@ -20,6 +23,7 @@ pub const VERSION: u8 = 1;
 
 /// One session. What can be checked is in it byte for byte; the rest is there to be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Line {
     /// [`VERSION`].
     pub version: u8,
@@ -29,9 +33,9 @@ pub struct Line {
     pub session: SessionId,
     /// Which agent.
     pub agent: AgentId,
-    /// When it began, as the server says.
+    /// When it began: as its first Terms say.
     pub issued: UnixMillis,
-    /// Until when it was granted, as the server says.
+    /// Until when it was granted: as its newest Terms say.
     pub expires: UnixMillis,
     /// Why it ended, as the server says.
     pub ended: Option<String>,
@@ -95,8 +99,14 @@ pub enum Fault {
         /// The first that is missing.
         seq: usize,
     },
+    /// No agent asked: it was lent to a screen of the account's own.
+    NoAgent,
+    /// It began, or was granted, at another time than its Terms say.
+    Times,
     /// What was asked cannot be read, or is not what the customer granted.
     Asked,
+    /// The agent's credential did not count when the session began.
+    Credential,
     /// Somebody else asked than this agent of this organisation.
     OtherAgent,
     /// The outcome stands without what was asked, whose credential names the agent's key.
@@ -105,6 +115,8 @@ pub enum Fault {
     Outcome,
     /// The outcome is of another session, agent or organisation.
     OtherOutcome,
+    /// The session is in the log already.
+    Repeated,
 }
 
 impl Fault {
@@ -119,11 +131,15 @@ impl Fault {
             Self::Lender => "lender",
             Self::Receipt { .. } => "receipt",
             Self::CutOff { .. } => "cut-off",
+            Self::NoAgent => "no-agent",
+            Self::Times => "times",
             Self::Asked => "asked",
+            Self::Credential => "credential",
             Self::OtherAgent => "other-agent",
             Self::OutcomeAlone => "outcome-alone",
             Self::Outcome => "outcome",
             Self::OtherOutcome => "other-outcome",
+            Self::Repeated => "repeated",
         }
     }
 }
@@ -138,11 +154,15 @@ impl fmt::Display for Fault {
             Self::Lender => f.write_str("the device that lent did not belong to the account then"),
             Self::Receipt { seq } => write!(f, "receipt {seq} does not hold"),
             Self::CutOff { seq } => write!(f, "receipt {seq} is missing: the session ended, and its end was cut off"),
+            Self::NoAgent => f.write_str("no agent asked: it was lent to a screen of the account's own"),
+            Self::Times => f.write_str("it began, or was granted, at another time than its receipts say"),
             Self::Asked => f.write_str("what was asked is not what the customer granted"),
+            Self::Credential => f.write_str("the agent's credential did not count when the session began"),
             Self::OtherAgent => f.write_str("somebody else asked than this agent of this organisation"),
             Self::OutcomeAlone => f.write_str("the outcome stands without what was asked"),
             Self::Outcome => f.write_str("the agent did not sign the outcome"),
             Self::OtherOutcome => f.write_str("the outcome is of another session"),
+            Self::Repeated => f.write_str("the session is in the log already"),
         }
     }
 }
@@ -161,7 +181,64 @@ fn replayed(chain: &[Bytes]) -> Result<Chain, usize> {
     Ok(chain)
 }
 
+/// When a session began and until when it was granted, by its first Terms and its newest. They are read, not verified.
+#[must_use]
+pub fn times(receipts: &[Bytes]) -> Option<(UnixMillis, UnixMillis)> {
+    let terms = receipts.iter().rev().find_map(|bytes| {
+        let receipt: Receipt = decode(bytes.as_slice(), MAX_RECEIPT).ok()?;
+        let Event::Granted { terms, .. } = receipt.event else { return None };
+        decode::<Terms>(terms.as_slice(), MAX_RECEIPT).ok()
+    });
+    Some((first_terms(receipts)?.issued, terms?.expires))
+}
+
+/// The lines of one log, of which each is of another session.
+#[derive(Debug, Default)]
+pub struct Log {
+    sessions: BTreeSet<SessionId>,
+}
+
+impl Log {
+    /// Checks the next line: [`Line::check`], and that its session is not in the log already.
+    ///
+    /// # Errors
+    /// [`Fault`], the first.
+    pub fn check(&mut self, line: &Line, organisation: Option<&SigningKeyBytes>) -> Result<Proved, Fault> {
+        let proved = line.check(organisation)?;
+        if self.sessions.insert(line.session) { Ok(proved) } else { Err(Fault::Repeated) }
+    }
+}
+
 impl Line {
+    /// Takes what the agent left, in the order in which the server gives it. Of each kind the first that holds counts: anybody
+    /// can seal a note, and an agent's second word changes nothing of the first. Where none holds, the first is taken, and a
+    /// check names it.
+    #[must_use]
+    pub fn with_notes(mut self, notes: impl IntoIterator<Item = Note>) -> Self {
+        let (mut asked, mut outcomes) = (Vec::new(), Vec::new());
+        for note in notes {
+            match note {
+                Note::Asked(said) => asked.push(said),
+                Note::Outcome(signed) => outcomes.push(Bytes(encode(&signed))),
+            }
+        }
+        let terms = first_terms(&self.receipts);
+        let request = |said: &Asked| said.check(terms.as_ref()?).ok();
+        let said = asked.iter().find(|said| request(said).is_some()).or_else(|| asked.first());
+        let request = said.and_then(request);
+        let credential = request.as_ref().map(|request| &request.credential);
+        let outcome = outcomes.iter().find(|bytes| self.outcome_of(bytes, credential).is_ok());
+        let outcome = outcome.or_else(|| outcomes.first()).cloned();
+        self.asked = said.map(|said| Bytes(encode(said)));
+        self.outcome = outcome;
+        // Only what the Terms commit to is written out to be read.
+        self.name = request.as_ref().map(|request| request.credential.name.clone());
+        self.case = request.as_ref().map(|request| request.case.clone());
+        self.reason = request.as_ref().map(|request| request.reason.clone());
+        self.words = request.map(|Request { words: [first, second], .. }| format!("{first} {second}"));
+        self
+    }
+
     /// Checks it with nothing but what is in it, from the account's chain to what came of the session. Somebody who knows the
     /// organisation's key names it. A trail that holds says in [`Proved::audit`] whether it goes to the end.
     ///
@@ -183,16 +260,28 @@ impl Line {
         if chain.active_at(&lender.id, &terms.head).is_none() {
             return Err(Fault::Lender);
         }
-        let others = |stop: &glimpse_wire::session::Stop| stopper(&chain, stop);
+        let others = |stop: &Stop| stopper(&chain, stop);
         let audit = audit(self.session, &lender.device.signing, &others, self.server.as_ref(), &self.receipts)
             .map_err(|BrokenTrail { seq }| Fault::Receipt { seq })?;
         if self.ended.is_some() && !audit.ended {
             return Err(Fault::CutOff { seq: self.receipts.len() });
         }
+        if terms.asked == Hash::ZERO {
+            return Err(Fault::NoAgent);
+        }
+        if times(&self.receipts) != Some((self.issued, self.expires)) {
+            return Err(Fault::Times);
+        }
         let request = match &self.asked {
             Some(bytes) => {
                 let asked: Asked = decode(bytes.as_slice(), MAX_MESSAGE).map_err(|_| Fault::Asked)?;
-                let request = asked.check(&terms).map_err(|_| Fault::Asked)?;
+                let request = asked.check(&terms).map_err(|fault| match fault {
+                    CredentialFault::Early | CredentialFault::Expired => Fault::Credential,
+                    CredentialFault::Missing
+                    | CredentialFault::Unknown
+                    | CredentialFault::Forged
+                    | CredentialFault::Revoked => Fault::Asked,
+                })?;
                 if request.credential.organisation != self.organisation || request.credential.agent != self.agent {
                     return Err(Fault::OtherAgent);
                 }

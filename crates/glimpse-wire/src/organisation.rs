@@ -257,17 +257,20 @@ impl Asked {
         preimage::asked(&self.transcript, self.introduction.as_slice(), [&self.first, &self.second])
     }
 
-    /// Checks that it is what the Terms of a session commit to, and every signature in it: the viewer's over the introduction,
-    /// the agent's over the presentation, the organisation's over the credential.
+    /// Checks that it is what the first Terms of a session commit to, and every signature in it: the viewer's over the
+    /// introduction, the agent's over the presentation, the organisation's over the credential, which counted when the session
+    /// began. What was revoked is not asked.
     ///
     /// # Errors
     /// [`CredentialFault::Missing`] where it is about something else, [`CredentialFault::Forged`] where a signature does not
-    /// hold.
+    /// hold, [`CredentialFault::Early`] or [`CredentialFault::Expired`] where the credential did not count then.
     pub fn check(&self, terms: &Terms) -> Result<Request, CredentialFault> {
         if self.commitment() != terms.asked || self.session() != terms.session {
             return Err(CredentialFault::Missing);
         }
-        self.check_by(&terms.viewer)
+        let request = self.check_by(&terms.viewer)?;
+        request.credential.check(None, terms.issued)?;
+        Ok(request)
     }
 
     /// The session of its pairing, whether or not it began.

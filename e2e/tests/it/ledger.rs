@@ -48,13 +48,14 @@ async fn t065_the_organisations_log_says_who_asked_and_what_came_of_it_and_a_cha
     let line: serde_json::Value = serde_json::from_str(&whole)?;
     let last = line["receipts"].as_array().map_or(0, Vec::len);
     assert!(last >= 4, "control: there is something to cut");
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("cut-off", |line| line["receipts"].as_array_mut().into_iter().for_each(|receipts| receipts.truncate(2))),
         ("receipt", |line| line["receipts"].as_array_mut().into_iter().for_each(|receipts| receipts.swap(1, 2))),
         ("receipt", |line| line["server"] = line["organisation"].clone()),
         ("receipt", |line| drop(line["receipts"].as_array_mut().map(|receipts| receipts.remove(1)))),
         ("other-agent", |line| line["agent"] = "AAAAAAAAAAAAAAAAAAAAAA".into()),
         ("asked", |line| line["asked"] = line["outcome"].clone()),
+        ("times", |line| line["issued"] = 946_684_800_000_u64.into()),
         ("link", |line| line["chain"] = json!([])),
     ];
     for (fault, change) in changes {
@@ -65,6 +66,9 @@ async fn t065_the_organisations_log_says_who_asked_and_what_came_of_it_and_a_cha
         let refused = refused.err().with_context(|| format!("{fault} is taken"))?.to_string();
         assert!(refused.contains(&format!("\"fault\":\"{fault}\"")), "{fault}: {refused}");
     }
+    std::fs::write(path("twice"), format!("{whole}{whole}"))?;
+    let refused = desk.organisation.run(&["audit", "verify", &path("twice")]).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("\"fault\":\"repeated\"")), "one session is one");
     // By a key that one knows from elsewhere: what the file says of the server counts no more.
     let verify = async |key: &str| desk.organisation.run(&["audit", "verify", "--server-key", key, &path("log")]).await;
     verify(line["server"].as_str().context("the server's key")?).await?;

@@ -15,6 +15,7 @@ use crate::session::{DeviceSession, LentUnit, SealedGrant, ViewerSession};
 use crate::testing::rng;
 
 mod destroyed;
+mod refused;
 
 fn granted(grant: &SealedGrant) -> Event {
     let submission = grant.submission(MailboxId([5; 16]));
@@ -216,23 +217,6 @@ fn t065_a_trail_of_another_session_or_device_does_not_hold() {
     let elsewhere = link(SessionId([9; 16]), &story.events);
     assert!(audit(SessionId([9; 16]), &key, &|_| None, None, &elsewhere).is_err(), "linked anew under another session");
     assert!(audit(story.session, &key, &|_| None, None, &receipts).is_ok(), "control");
-}
-
-#[test]
-fn a_refusal_counts_and_its_signature_is_checked() {
-    let story = story();
-    let Event::Opened { request, signature } = story.events[1].clone() else { panic!() };
-    let refusal = |signature| Event::Refused { code: ErrorCode::CounterReused, request: request.clone(), signature };
-    let audited = story.relinked(|events| {
-        events.truncate(3);
-        events.push(refusal(signature));
-    });
-    assert_eq!(audited.map(|audit| (audit.openings, audit.refusals)), Ok((2, 1)));
-    let forged = story.relinked(|events| {
-        events.truncate(3);
-        events.push(refusal(SignatureBytes([0; 64])));
-    });
-    assert_eq!(forged, Err(BrokenTrail { seq: 3 }));
 }
 
 /// Whoever signs, and what: to break one rule of an audit at a time, with everything else in order.
@@ -452,27 +436,6 @@ fn t065_what_is_of_another_suite_or_out_of_order_does_not_hold() {
         assert!(!by.holds(&[granted.clone(), ended.clone(), again]), "a second end");
     }
     assert!(!by.holds(&deleted(&deleted(&[granted, ended]))));
-}
-
-#[test]
-fn t065_a_refused_request_fits_its_place_like_an_opening() {
-    let by = Signers::new();
-    let granted = by.granted(1, by.viewer.public());
-    let noted = |code, last_receipt| {
-        let Event::Opened { request, signature } = by.opened(1, SESSION, last_receipt) else { panic!() };
-        Event::Refused { code, request, signature }
-    };
-    let refused = |last_receipt| noted(ErrorCode::NotGranted, last_receipt);
-    let begun = [granted.clone(), by.opened(1, SESSION, Hash::ZERO)];
-    assert!(by.holds(&[begun.as_slice(), &[refused(head(&begun))]].concat()), "control");
-    assert!(!by.holds(&[granted.clone(), refused(head(&begun))]), "an opening before it was left out");
-    let alarm = noted(ErrorCode::CounterReused, Hash([7; 32]));
-    assert!(
-        by.holds(&[begun.as_slice(), &[alarm]].concat()),
-        "what a thief of a number made up is no fault of the server"
-    );
-    let ended = [granted, by.ended(Side::Viewer, SESSION, Hash::ZERO)];
-    assert!(!by.holds(&[ended.as_slice(), &[refused(Hash::ZERO)]].concat()), "refused after the end");
 }
 
 #[test]

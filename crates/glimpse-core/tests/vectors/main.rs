@@ -43,6 +43,8 @@ mod small;
 #[cfg(test)]
 #[path = "../../src/testing/tape.rs"]
 mod tape;
+#[cfg(test)]
+mod trails;
 
 /// Writes the file if it was asked for; otherwise it must be there, the same to the letter.
 #[cfg(test)]

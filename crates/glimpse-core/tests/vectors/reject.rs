@@ -378,6 +378,8 @@ pub(crate) fn all() -> Vec<Reject> {
         ),
     ];
     all.extend(links);
+    let trails = crate::trails::faults().into_iter();
+    all.extend(trails.map(|(name, comment, bytes)| reject(name, comment, "receipts", bytes, "broken")));
     let decisions = crate::decisions::faults().into_iter();
     all.extend(decisions.map(|(name, comment, bytes)| reject(name, comment, "decision", bytes, "refused")));
     all

@@ -1,18 +1,20 @@
 //! A line of an organisation's log: whatever somebody changes in it, the first that does not hold is named.
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use glimpse_device::ledger::{Fault, Line, VERSION};
+use glimpse_device::ledger::{Fault, Line, Log, VERSION};
 use glimpse_device::sessions::first_terms;
 use glimpse_wire::account::{
     Act, DevicePublic, Epoch, Head, KEM_KEY_LEN, Link, LinkBody, Signed, SignedLink, WrapCommitment,
 };
 use glimpse_wire::chain::{Chain, OLDER_SEED_LEN};
 use glimpse_wire::ids::{Bytes, SignatureBytes};
-use glimpse_wire::organisation::{Asked, Credential, Outcome, Presented, Role, Settlement};
+use glimpse_wire::organisation::{Asked, Credential, Note, Outcome, Presented, Role, Settlement};
 use glimpse_wire::pairing::{Introduction, Terms, TermsUnit};
 use glimpse_wire::preimage::{self, StatementKind};
 use glimpse_wire::session::{Countersignature, Destroyed, End, Event, OpenRequest, Receipt, Side};
-use glimpse_wire::{AgentId, DeviceId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, encode};
+use glimpse_wire::{
+    AgentId, DeviceId, ErrorCode, Hash, SUITE, SessionId, SigningKeyBytes, UnitId, UnixMillis, decode, encode,
+};
 
 /// Anybody who signs.
 struct Someone(SigningKey);
@@ -113,6 +115,11 @@ impl World {
     }
 
     fn asked(&self) -> Asked {
+        self.asked_by(1, 3_600_000)
+    }
+
+    /// By a credential of this life.
+    fn asked_by(&self, not_before: u64, not_after: u64) -> Asked {
         let credential = self.organisation.state(
             StatementKind::Credential,
             &Credential {
@@ -122,8 +129,8 @@ impl World {
                 name: "Ada".to_owned(),
                 key: self.agent.key(),
                 role: Role::Agent,
-                not_before: UnixMillis(1),
-                not_after: UnixMillis(3_600_000),
+                not_before: UnixMillis(not_before),
+                not_after: UnixMillis(not_after),
             },
         );
         let (case, reason, viewer) = ("4711", "to check a letter", self.browser.key());
@@ -142,6 +149,11 @@ impl World {
 
     /// From the grant, under this head of the chain, to the countersignature.
     fn events(&self, head: Head) -> Vec<Event> {
+        self.events_of(head, self.asked().commitment())
+    }
+
+    /// The same, where this was asked.
+    fn events_of(&self, head: Head, asked: Hash) -> Vec<Event> {
         let terms = Terms {
             suite: SUITE,
             session: Self::session(),
@@ -155,7 +167,7 @@ impl World {
             expires: UnixMillis(BEGAN + 600_000),
             head,
             seq: 1,
-            asked: self.asked().commitment(),
+            asked,
             withheld: 0,
         };
         let terms = encode(&terms);
@@ -356,4 +368,109 @@ fn t065_a_log_by_a_device_that_was_taken_out_since_holds_and_one_that_it_made_af
     // Control: the very Terms, but for the head.
     assert!(world.line(&world.events(belonged)).check(None).is_ok());
     assert_eq!(first_terms(&after.receipts).unwrap().head, world.chain.head());
+}
+
+#[test]
+fn t065_a_session_that_no_agent_had_is_no_line_of_an_organisation() {
+    let world = World::new();
+    let head = world.chain.head();
+    let lent_to = |asked| Line { asked: None, outcome: None, ..world.line(&world.events_of(head, asked)) };
+    let key = world.organisation.key();
+    let control = lent_to(world.asked().commitment()).check(Some(&key)).unwrap();
+    assert!(control.request.is_none(), "control: an agent's session holds whose note is lost, and proves nobody");
+    assert_eq!(lent_to(Hash::ZERO).check(Some(&key)).err(), Some(Fault::NoAgent));
+}
+
+#[test]
+fn t065_the_times_of_a_line_are_those_of_its_terms() {
+    let world = World::new();
+    let whole = world.whole();
+    let broken = |edit: &dyn Fn(&mut Line)| {
+        let mut line = whole.clone();
+        edit(&mut line);
+        line.check(None).err()
+    };
+    assert_eq!(broken(&|_| {}), None, "control");
+    assert_eq!(broken(&|line| line.issued = UnixMillis(946_684_800_000)), Some(Fault::Times));
+    assert_eq!(broken(&|line| line.expires = line.expires.plus(1)), Some(Fault::Times));
+
+    // Newer Terms last longer, and the session began when it began.
+    let mut events = world.events(world.chain.head());
+    events.truncate(1);
+    let Event::Granted { terms, transcript, kem, sealed, .. } = events[0].clone() else { panic!() };
+    let mut more: Terms = decode(terms.as_slice(), 1 << 16).unwrap();
+    (more.seq, more.units) = (2, Vec::new());
+    (more.issued, more.expires) = (UnixMillis(BEGAN + 9), UnixMillis(BEGAN + 900_000));
+    let more = encode(&more);
+    let signature = world.watch.sign(&preimage::grant_signature(&transcript, &kem, &more, &sealed));
+    events.push(Event::Granted { terms: Bytes(more), transcript, kem, sealed, signature });
+    let until = |expires| {
+        let expires = UnixMillis(BEGAN + expires);
+        Line { ended: None, outcome: None, expires, ..world.line(&events) }.check(None).err()
+    };
+    assert_eq!((until(900_000), until(600_000)), (None, Some(Fault::Times)));
+}
+
+#[test]
+fn t065_a_log_has_each_session_once() {
+    let world = World::new();
+    let (line, mut log) = (world.whole(), Log::default());
+    let mut other = line.clone();
+    other.issued = UnixMillis(1);
+    assert_eq!(log.check(&other, None).err(), Some(Fault::Times), "what does not hold is not in it");
+    assert!(log.check(&line, None).is_ok(), "control");
+    assert_eq!(log.check(&line, None).err(), Some(Fault::Repeated));
+}
+
+#[test]
+fn t065_a_credential_counts_when_the_session_begins() {
+    let world = World::new();
+    let began = |not_before, not_after| {
+        let asked = world.asked_by(not_before, not_after);
+        let events = world.events_of(world.chain.head(), asked.commitment());
+        Line { asked: Some(Bytes(encode(&asked))), ..world.line(&events) }.check(None).err()
+    };
+    let (slack, hour) = (120_000, 3_600_000);
+    assert_eq!(began(1, BEGAN + 1), None, "control");
+    assert_eq!(began(1, BEGAN), Some(Fault::Credential), "it was over");
+    assert_eq!(began(BEGAN + slack, BEGAN + hour), None, "control: two clocks differ by so much");
+    assert_eq!(began(BEGAN + slack + 1, BEGAN + hour), Some(Fault::Credential), "it was to come");
+}
+
+#[test]
+fn t065_the_first_note_of_each_kind_that_holds_counts() {
+    let world = World::new();
+    let asked = world.asked();
+    let made_up = Note::Asked(Asked { first: "zoo".to_owned(), ..asked.clone() });
+    let said = |text: &str| {
+        let Signed { statement, .. } = world.outcome(&world.agent);
+        let outcome: Outcome = decode(statement.as_slice(), 1 << 16).unwrap();
+        world.agent.state(StatementKind::Outcome, &Outcome { text: text.to_owned(), ..outcome })
+    };
+    let forged = Note::Outcome(world.outcome(&world.watch));
+    let [first, second] = ["rang off", "settled"].map(|text| Note::Outcome(said(text)));
+    let of = |notes: &[Note]| {
+        let bare = Line { asked: None, outcome: None, ..world.whole() };
+        let line = bare.with_notes(notes.iter().cloned());
+        line.check(None).map(|proved| (line.case, proved.outcome.map(|outcome| outcome.text)))
+    };
+    let right = Note::Asked(asked);
+    let expected = Ok((Some("4711".to_owned()), Some("rang off".to_owned())));
+    assert_eq!(of(&[right.clone(), first.clone()]), expected, "control");
+    assert_eq!(of(&[right.clone(), first.clone(), second]), expected, "a second word of the agent");
+    assert_eq!(of(&[right.clone(), first.clone(), made_up.clone(), forged.clone()]), expected, "made up since");
+    assert_eq!(of(&[made_up.clone(), forged.clone(), first, right.clone()]), expected, "and before");
+    // Where none holds, what is wrong is named.
+    assert_eq!(of(&[made_up]), Err(Fault::Asked));
+    assert_eq!(of(&[right, forged]), Err(Fault::Outcome));
+    assert_eq!(of(&[]), Ok((None, None)));
+}
+
+#[test]
+fn a_line_with_a_member_that_no_line_has_is_none() {
+    let world = World::new();
+    let mut line = serde_json::to_value(world.whole()).unwrap();
+    assert!(serde_json::from_value::<Line>(line.clone()).is_ok(), "control");
+    line["verified"] = true.into();
+    assert!(serde_json::from_value::<Line>(line).is_err());
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use glimpse_device::DeviceError;
 use glimpse_device::api::{bare, json};
-use glimpse_device::ledger::{Fault, Line, VERSION};
+use glimpse_device::ledger::{Fault, Line, VERSION, times};
 use glimpse_device::sessions::{first_terms, told};
 use glimpse_device::transport::Method;
 use glimpse_page::announce::Announcement;
@@ -223,6 +223,8 @@ impl Portal {
         {
             chains.insert(account, self.chain(&account).await?);
         }
+        // A session that runs may have got newer Terms since it was listed.
+        let (issued, expires) = times(&receipts).unwrap_or((of.issued, of.expires));
         // A browser that keeps nothing has met no server before: the key is the one that it names of itself.
         let server = self.server_key().await?;
         Ok(Line {
@@ -230,8 +232,8 @@ impl Portal {
             organisation,
             session,
             agent: of.agent,
-            issued: of.issued,
-            expires: of.expires,
+            issued,
+            expires,
             ended: of.ended,
             account,
             server: Some(server),

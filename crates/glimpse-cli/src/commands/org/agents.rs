@@ -41,6 +41,7 @@ pub(super) async fn invite(shared: &Shared, place: &OrganisationHome, asked: &In
         salt: Salt(salt),
         link_until: desk.now().plus(asked.hours.saturating_mul(HOUR)),
         key: None,
+        from: None,
         until: None,
         revoked: None,
     };
@@ -94,7 +95,7 @@ pub(super) async fn issue(shared: &Shared, place: &OrganisationHome, asked: &Iss
         let until = credential.not_after;
         desk.send(Method::Put, "/credentials", desk.keys.vouch(&credential)).await?;
         if let Some(kept) = state.agents.get_mut(place_of) {
-            (kept.key, kept.until) = (Some(credential.key), Some(until));
+            kept.vouched(&credential);
         }
         place.store(&state).await?;
         issued = issued.saturating_add(1);
@@ -154,7 +155,7 @@ pub(super) async fn revoke(
     let found = state.find(&asked.agent)?;
     let now = desk.now();
     if let Some(agent) = state.agents.get_mut(found) {
-        agent.revoked = Some(agent.revoked.map_or(now, |before| before.max(now)));
+        agent.revoke(now);
     }
     state.revocations = state.revocations.saturating_add(1);
     // Kept first: a list that may have reached the server is never signed again under the same number with other words.

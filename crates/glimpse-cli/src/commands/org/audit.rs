@@ -7,14 +7,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use glimpse_device::api::json as read_json;
-use glimpse_device::ledger::{Line, Proved, VERSION};
+use glimpse_device::ledger::{Line, Log, Proved, VERSION, times};
 use glimpse_device::sessions::{first_terms, told};
 use glimpse_wire::api::{AgentSession, AgentSessions, Receipts};
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_RECEIPT, MAX_RECEIPTS};
-use glimpse_wire::organisation::{Note, Request};
 use glimpse_wire::session::Receipt;
-use glimpse_wire::{AccountId, SessionId, SigningKeyBytes, decode, encode};
+use glimpse_wire::{AccountId, SessionId, SigningKeyBytes, decode};
 use serde_json::json;
 
 use super::super::receipts::named_by_the_file;
@@ -95,34 +94,28 @@ async fn line_of(
         chains.insert(account, desk.chain(&account).await?);
     }
     let notes = session.notes.iter().filter_map(|note| desk.keys.open_note(&id, note.as_slice()).ok());
-    let (mut asked, mut outcome) = (None, None);
-    for note in notes {
-        match note {
-            Note::Asked(said) => asked = Some(said),
-            Note::Outcome(signed) => outcome = Some(signed),
-        }
-    }
-    // Only what the Terms commit to is written out to be read.
-    let request = first_terms(&receipts).and_then(|terms| asked.as_ref()?.check(&terms).ok());
-    Ok(Line {
+    // A session that runs may have got newer Terms since it was listed.
+    let (issued, expires) = times(&receipts).unwrap_or((session.issued, session.expires));
+    let line = Line {
         version: VERSION,
         organisation: desk.keys.public(),
         session: id,
         agent: session.agent,
-        issued: session.issued,
-        expires: session.expires,
+        issued,
+        expires,
         ended: session.ended.clone(),
         chain: account.and_then(|account| chains.get(&account).cloned()).unwrap_or_default(),
         account,
         server: Some(server),
         receipts,
-        asked: asked.as_ref().map(|asked| Bytes(encode(asked))),
-        outcome: outcome.as_ref().map(|outcome| Bytes(encode(outcome))),
-        name: request.as_ref().map(|request| request.credential.name.clone()),
-        case: request.as_ref().map(|request| request.case.clone()),
-        reason: request.as_ref().map(|request| request.reason.clone()),
-        words: request.map(|Request { words: [first, second], .. }| format!("{first} {second}")),
-    })
+        asked: None,
+        outcome: None,
+        name: None,
+        case: None,
+        reason: None,
+        words: None,
+    };
+    Ok(line.with_notes(notes))
 }
 
 fn unwritten() -> Failure {
@@ -135,7 +128,7 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
     let file = File::open(path).map_err(|error| Failure::input(path, &error.to_string()))?;
     let mut reader = BufReader::new(file);
     let (mut held, mut broken, mut number) = (0usize, 0usize, 0usize);
-    let mut servers = BTreeSet::new();
+    let (mut log, mut servers) = (Log::default(), BTreeSet::new());
     loop {
         let mut text = String::new();
         let read = reader.by_ref().take(MAX_LINE).read_line(&mut text);
@@ -146,7 +139,7 @@ pub(super) fn verify(asked: &AuditVerify, out: Out) -> Result<u8, Failure> {
         if text.trim().is_empty() {
             continue;
         }
-        match checked(&text, asked) {
+        match checked(&mut log, &text, asked) {
             Ok(session) => {
                 held = held.saturating_add(1);
                 servers.extend(session.proved.audit.deleted);
@@ -187,11 +180,11 @@ struct Checked {
 }
 
 /// What is wrong with a line, in a word for programs and in words; or what it proves.
-fn checked(text: &str, asked: &AuditVerify) -> Result<Checked, (&'static str, String)> {
+fn checked(log: &mut Log, text: &str, asked: &AuditVerify) -> Result<Checked, (&'static str, String)> {
     let mut line: Line =
         serde_json::from_str(text).map_err(|_| ("unreadable", "it is no line of an export".to_owned()))?;
     line.server = asked.server_key.or(line.server);
-    let proved = line.check(asked.organisation.as_ref()).map_err(|fault| (fault.word(), fault.to_string()))?;
+    let proved = log.check(&line, asked.organisation.as_ref()).map_err(|fault| (fault.word(), fault.to_string()))?;
     Ok(Checked { line, proved })
 }
 

@@ -13,7 +13,7 @@ use glimpse_device::transport::{Method, Response};
 use glimpse_wire::account::Signed;
 use glimpse_wire::api::{Chain as AccountChain, Info, RegisterOrganisation, SignedJson};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::organisation::{OrganisationRequest, Role};
+use glimpse_wire::organisation::{Credential, OrganisationRequest, Role};
 use glimpse_wire::{AccountId, AgentId, SUITE, Salt, SigningKeyBytes, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,9 @@ pub(super) struct Agent {
     /// The key of the browser that enrolled, once it was vouched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<SigningKeyBytes>,
+    /// When the newest credential begins, or the one that begins last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<UnixMillis>,
     /// When the newest credential ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<UnixMillis>,
@@ -75,6 +78,19 @@ pub(super) struct Agent {
 impl Agent {
     pub(super) const fn role(&self) -> Role {
         if self.supervisor { Role::Supervisor } else { Role::Agent }
+    }
+
+    /// A credential was issued, under which the agent is vouched for from now on.
+    pub(super) fn vouched(&mut self, credential: &Credential) {
+        self.key = Some(credential.key);
+        self.from = self.from.max(Some(credential.not_before));
+        self.until = Some(credential.not_after);
+    }
+
+    /// Takes back whatever was issued. A clock may have been set back since: a credential that begins later than now counts,
+    /// by two minutes' grace, and would outlive this.
+    pub(super) fn revoke(&mut self, now: UnixMillis) {
+        self.revoked = self.revoked.max(self.from).max(Some(now));
     }
 
     /// What becomes of the agent, in a word.
@@ -295,4 +311,48 @@ pub(super) fn no_memory() -> Failure {
 
 fn damaged() -> Failure {
     Failure::tampered("The organisation's folder was changed or damaged.", "Put it back from your copy.")
+}
+
+#[cfg(test)]
+mod tests {
+    use glimpse_wire::organisation::{Revocations, RevokedAgent};
+
+    use super::*;
+
+    #[test]
+    fn a_revocation_covers_a_credential_that_was_dated_ahead() {
+        let (now, id, key) = (UnixMillis(1_000_000), AgentId([1; 16]), SigningKeyBytes([2; 32]));
+        let issued = |not_before: UnixMillis| Credential {
+            suite: SUITE,
+            organisation: key,
+            agent: id,
+            name: "Ada".to_owned(),
+            key,
+            role: Role::Agent,
+            not_before,
+            not_after: not_before.plus(1),
+        };
+        let survives = |of: &[Credential]| {
+            let mut agent = Agent {
+                id,
+                name: "Ada".to_owned(),
+                supervisor: false,
+                salt: Salt([3; 32]),
+                link_until: now,
+                key: None,
+                from: None,
+                until: None,
+                revoked: None,
+            };
+            of.iter().for_each(|credential| agent.vouched(credential));
+            agent.revoke(now);
+            let agents = agent.revoked.map(|at| RevokedAgent { agent: id, at }).into_iter().collect();
+            let list = Revocations { suite: SUITE, organisation: key, seq: 1, at: now, agents };
+            of.iter().any(|credential| !list.cover(credential))
+        };
+        let (past, ahead) = (issued(UnixMillis(1)), issued(now.plus(90_000)));
+        assert!(!survives(std::slice::from_ref(&past)), "control");
+        assert!(!survives(&[past.clone(), ahead.clone()]));
+        assert!(!survives(&[ahead, past]), "nor where the clock was set back between the two");
+    }
 }

@@ -76,7 +76,8 @@ impl KeyConfirmed {
     ///
     /// # Errors
     /// [`ErrorCode::ApprovalTimedOut`] after the deadline; [`ErrorCode::Malformed`] for a decision outside the limits;
-    /// [`ErrorCode::CredentialInvalid`] for a proof of another pairing, or of a credential that ends before a session could.
+    /// [`ErrorCode::CredentialInvalid`] for a proof of another pairing, and for a credential that does not count any more when
+    /// the session begins, or ends before the shortest one would.
     ///
     /// # Security
     /// Call it for an act of the user on this device, never for a message.
@@ -88,6 +89,8 @@ impl KeyConfirmed {
         if !self.is_agent() || vouched.session != self.session {
             return Err(ErrorCode::CredentialInvalid);
         }
+        // The user may have taken two minutes: an audit asks that it counts when the session begins.
+        vouched.credential.check(None, decision.issued).map_err(|_| ErrorCode::CredentialInvalid)?;
         self.approved(decision)?.ends_by(vouched.credential.not_after)
     }
 }

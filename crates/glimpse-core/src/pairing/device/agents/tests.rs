@@ -2,9 +2,9 @@
 
 use glimpse_wire::account::Signed;
 use glimpse_wire::ids::SignatureBytes;
-use glimpse_wire::limits::MAX_CREDENTIAL_MILLIS;
+use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_CREDENTIAL_MILLIS};
 use glimpse_wire::organisation::{RevokedAgent, Role};
-use glimpse_wire::pairing::{Message, Purpose};
+use glimpse_wire::pairing::{Message, Purpose, Terms};
 use glimpse_wire::{AgentId, SUITE, decode};
 
 use super::*;
@@ -274,6 +274,19 @@ fn t063_a_presentation_that_cannot_be_read_is_missing() {
 }
 
 #[test]
+fn a_credential_that_ended_while_the_user_thought_about_it_begins_no_session() {
+    let world = world();
+    let approved = |issued| {
+        let (confirmed, ..) =
+            world.confirmed(Purpose::Agent, &world.asking(|_| {}), |bytes| world.agent.sign(bytes)).unwrap();
+        let vouched = confirmed.vouch(&world.organisation.public(), None, AT).unwrap();
+        confirmed.approve_agent(vouched, Decision::view(Vec::new(), issued, 600_000), NOW).map(drop)
+    };
+    assert_eq!(approved(AT.plus(HOUR - 1)), Ok(()), "control");
+    assert_eq!(approved(AT.plus(HOUR)), Err(ErrorCode::CredentialInvalid));
+}
+
+#[test]
 fn t065_what_was_asked_is_proved_by_what_both_ends_keep_and_by_nothing_else() {
     let world = world();
     let asking = world.asking(|_| {});
@@ -295,6 +308,13 @@ fn t065_what_was_asked_is_proved_by_what_both_ends_keep_and_by_nothing_else() {
         other.check(&grant.terms).map(drop)
     };
     assert_eq!(fault(&|_| {}), Ok(()), "control");
+    // The credential counted when the session began.
+    let began = |issued| asked.check(&Terms { issued, ..grant.terms.clone() }).map(drop);
+    assert_eq!(began(AT.plus(HOUR - 1)), Ok(()), "control");
+    assert_eq!(began(AT.plus(HOUR)), Err(CredentialFault::Expired));
+    let early = UnixMillis(AT.0 - CLOCK_SLACK_MILLIS);
+    assert_eq!(began(early), Ok(()), "control: two clocks differ by so much");
+    assert_eq!(began(UnixMillis(early.0 - 1)), Err(CredentialFault::Early));
     assert_eq!(fault(&|it| it.first = "zoo".to_owned()), Err(CredentialFault::Missing));
     assert_eq!(fault(&|it| it.transcript.0[0] ^= 1), Err(CredentialFault::Missing));
     for place in (0..asked.introduction.0.len()).step_by(5) {
