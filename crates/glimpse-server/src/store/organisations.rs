@@ -321,8 +321,8 @@ impl Store {
     /// Takes a credential that the caller has opened.
     ///
     /// # Errors
-    /// `NotFound` for an agent who has not enrolled; `Conflict` for another key than the enrolled one, and for a credential that
-    /// is older than the newest; `CredentialInvalid` for one that was taken back.
+    /// `NotFound` for an agent who has not enrolled; `Conflict` for another key than the enrolled one, and for another
+    /// credential that is not newer than the newest; `CredentialInvalid` for one that was taken back.
     pub(crate) async fn put_credential(&self, credential: &Credential, body: &SignedJson) -> Answer<()> {
         let (organisation, agent) = (credential.organisation.0.as_slice(), credential.agent.0.as_slice());
         let whom = AgentOf { organisation: credential.organisation, agent: credential.agent };
@@ -338,7 +338,7 @@ impl Store {
             if there.statement == body.statement {
                 return Ok(());
             }
-            if newest.not_before > credential.not_before {
+            if newest.not_before >= credential.not_before {
                 return Err(ErrorCode::Conflict.into());
             }
         }

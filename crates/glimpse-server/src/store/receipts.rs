@@ -44,6 +44,9 @@ impl Store {
     }
 
     /// Writes that Terms were granted; the same Terms again write nothing.
+    ///
+    /// # Errors
+    /// `Conflict` for a session of another account, one that ended, and one that other Terms began.
     pub(crate) async fn write_granted(
         &self,
         granted: &Session,
@@ -55,6 +58,7 @@ impl Store {
         if owner(&mut tx, session).await?.is_some_and(|owner| owner != account.0) {
             return Err(ErrorCode::Conflict.into());
         }
+        let ended = is_written(&mut tx, session, ENDED).await?;
         let last: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT body FROM receipts WHERE session = ? AND kind = ? ORDER BY seq DESC LIMIT 1")
                 .bind(session.0.as_slice())
@@ -63,7 +67,11 @@ impl Store {
                 .await?;
         let last = last.and_then(|body| glimpse_wire::decode::<Receipt>(&body, usize::MAX).ok());
         if last.is_some_and(|receipt| receipt.event == event) {
-            return Ok(None);
+            return if ended { Err(ErrorCode::Conflict.into()) } else { Ok(None) };
+        }
+        // The table of sessions forgets one a day after its end, and a backup may not know it: its receipts do.
+        if ended || granted.seq == 1 && head(&mut tx, session).await?.is_some() {
+            return Err(ErrorCode::Conflict.into());
         }
         let entry = append(&mut tx, session, account, event, now).await?;
         agent_sessions::granted(&mut tx, granted).await?;

@@ -236,7 +236,8 @@ async fn t063_a_grant_to_who_is_not_vouched_for_any_more_is_refused() {
     let visit = phone.visit_of(mailbox, claimed, vec![unit().1]).await;
     clock.advance(Duration::from_secs(5));
     assert_eq!(phone.register(&visit).await.code(), ErrorCode::CredentialInvalid);
-    house.vouch(&organisation::Credential { not_after: now.plus(60_000), ..credential }).await.ok();
+    let renewed = organisation::Credential { not_before: now.plus(1), not_after: now.plus(60_000), ..credential };
+    house.vouch(&renewed).await.ok();
     assert_eq!(phone.register(&visit).await.status, StatusCode::CREATED, "control");
 }
 

@@ -304,3 +304,20 @@ async fn what_is_brought_and_asked_is_throttled() {
     clock.advance(Duration::from_secs(61));
     house.revoke(1, &[]).await.ok();
 }
+
+#[tokio::test]
+async fn of_two_credentials_of_one_moment_the_older_is_not_put_back() {
+    let (_server, clock, houses) = houses(1, |_| {}).await;
+    let (house, now) = (&houses[0], clock.now());
+    let clerk = house.recruit(now).await;
+    let first = house.credential(&clerk, Role::Supervisor, now);
+    house.vouch(&first).await.ok();
+    let same_moment = house.credential(&clerk, Role::Agent, now);
+    assert_eq!(same_moment.not_before, first.not_before);
+    assert_eq!(house.vouch(&same_moment).await.code(), ErrorCode::Conflict);
+    // Controls: the same bytes again, and what is newer.
+    house.vouch(&first).await.ok();
+    clock.advance(Duration::from_secs(1));
+    house.vouch(&house.credential(&clerk, Role::Agent, clock.now())).await.ok();
+    assert_eq!(house.vouch(&first).await.code(), ErrorCode::Conflict);
+}

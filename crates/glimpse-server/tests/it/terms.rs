@@ -123,3 +123,30 @@ async fn units_are_what_was_minted_and_listed_and_are_sealed_once() {
     let files = std::fs::read_dir(server.data().join("session-blobs")).expect("a folder").count();
     assert_eq!(files, 1, "refused uploads leave nothing");
 }
+
+#[tokio::test]
+async fn a_session_that_ended_is_never_registered_again() {
+    let clock = Arc::new(ManualClock::at_wall());
+    let server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let mut phone = Phone::new(&server).await;
+    let visit = phone.lend(vec![unit().1], |_| {}).await;
+    phone.end(&visit).await.ok();
+    let trail = phone.receipts(&visit.session).await.receipts;
+    // Until nothing is left of it but its receipts.
+    clock.advance(Duration::from_millis(limits::TOMBSTONE_MILLIS + 1_000));
+    server.running().sweep().await.expect("swept");
+    phone.sign_in().await;
+    let mut again = phone.unsent_visit(vec![unit().1], |terms| terms.session = visit.session).await;
+    let register = async |visit: &Visit| {
+        phone.http.bytes(Method::POST, "/v1/sessions", phone.submission(visit, &visit.terms)).await
+    };
+    let mut said = vec![register(&again).await];
+    // Nor by the very Terms of the transcript that it began with.
+    again.transcript = visit.transcript;
+    said.push(register(&again).await);
+    let kept = phone.receipts(&visit.session).await.receipts;
+    assert_eq!(kept, trail, "the trail ends where it ended");
+    assert_eq!(said.pop().expect("two").code(), ErrorCode::Conflict);
+    // Control: another session is taken.
+    phone.lend(vec![unit().1], |_| {}).await;
+}
