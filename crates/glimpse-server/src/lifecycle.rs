@@ -302,7 +302,7 @@ impl App {
         let written = self.store.write_once(id, account, ended, now).await;
         // A main database that takes no receipt, because its disk is full, must not hold up what is to be destroyed.
         self.tell(session, written.as_ref().ok().cloned().flatten());
-        self.mailboxes.finish(&session.mailbox, reason, now);
+        self.mailboxes.finish_session(&session.mailbox, id, reason, now);
         self.store.destroy_units(id).await?;
         written?;
         self.store.write_deleted(id, account, &self.signing, now).await?;

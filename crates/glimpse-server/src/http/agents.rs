@@ -20,7 +20,7 @@ use super::sessions::After;
 use crate::app::App;
 use crate::passkey;
 use crate::problem::Answer;
-use crate::store::{AgentOf, random};
+use crate::store::{AgentOf, Notes, random};
 
 /// Notes of one session.
 const NOTES: u8 = 8;
@@ -189,7 +189,7 @@ pub(super) async fn sessions(
     Supervised(organisation): Supervised,
     Query(before): Query<Before>,
 ) -> Answer<JsonAnswer<AgentSessions>> {
-    list(&app, &organisation, &before).await
+    list(&app, &organisation, &before, Notes::None).await
 }
 
 /// `GET /v1/agent/sessions/{session}/receipts?after=`

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use glimpse_wire::account::{KEM_KEY_LEN, Signed};
 use glimpse_wire::api::{AgentSessions, Enrol, Enrolments, Organisation, Receipts, RegisterOrganisation, SignedJson};
-use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_PAGE, MAX_RECEIPTS};
+use glimpse_wire::limits::{CLOCK_SLACK_MILLIS, MAX_RECEIPTS};
 use glimpse_wire::organisation::{
     Credential, CredentialFault, Invitation, OrganisationCard, OrganisationRequest, Revocations,
 };
@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::http::guard::Address;
 use crate::passkey;
 use crate::problem::{Answer, Problem};
+use crate::store::{AgentOf, Notes};
 
 /// How far ahead the end of an invitation may lie.
 const MAX_INVITATION_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -103,7 +104,9 @@ pub(super) async fn invite(
     if !fits {
         return Err(ErrorCode::Malformed.into());
     }
-    app.store.invite(&invitation, app.settings.limits.agents_per_organisation).await?;
+    if app.store.invite(&invitation, app.settings.limits.agents_per_organisation).await? {
+        app.replace_agent(&AgentOf { organisation, agent: invitation.agent }).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -188,7 +191,7 @@ pub(super) async fn sessions(
     Json(body): Json<SignedJson>,
 ) -> Answer<JsonAnswer<AgentSessions>> {
     asked(&app, &organisation, address, &uri, body)?;
-    list(&app, &organisation, &before).await
+    list(&app, &organisation, &before, Notes::All).await
 }
 
 /// `POST /v1/organisations/{organisation}/sessions/{session}/receipts?after=`
@@ -209,12 +212,9 @@ pub(super) async fn list(
     app: &App,
     organisation: &SigningKeyBytes,
     Before { before }: &Before,
+    notes: Notes,
 ) -> Answer<JsonAnswer<AgentSessions>> {
-    let limit = u32::try_from(MAX_PAGE).unwrap_or(u32::MAX);
-    let mut sessions = app.store.agent_sessions(organisation, before.as_ref(), limit.saturating_add(1)).await?;
-    let more = sessions.len() > MAX_PAGE;
-    sessions.truncate(MAX_PAGE);
-    Ok(JsonAnswer(AgentSessions { sessions, more }))
+    app.store.agent_sessions(organisation, before.as_ref(), notes).await.map(JsonAnswer)
 }
 
 /// Receipts of a session of an agent of an organisation.

@@ -50,6 +50,18 @@ impl App {
         self.finish_agents().await
     }
 
+    /// Ends whatever an agent has begun in the browser that an invitation takes the place of.
+    pub(crate) async fn replace_agent(&self, agent: &AgentOf) -> Answer<()> {
+        let now = self.clock.now();
+        for session in self.store.live_sessions_of_agents(&agent.organisation).await? {
+            if session.agent == Some(*agent) {
+                self.finish_revoked_agent(&session, now).await?;
+            }
+        }
+        self.mailboxes.finish_agents(std::slice::from_ref(agent), now);
+        Ok(())
+    }
+
     /// Ends whatever agents have begun whom their organisation revoked. The lists are on disk; this may be interrupted and
     /// repeated.
     pub(super) async fn finish_agents(&self) -> Answer<()> {
@@ -58,9 +70,13 @@ impl App {
         for organisation in self.store.ending_organisations().await? {
             let seq = self.store.revocations_seq(&organisation).await?;
             let revoked = self.store.revoked_agents(&organisation).await?;
+            // Who is vouched for anew goes on, but in nothing that began before the revocation.
+            let times = self.store.revocation_times(&organisation).await?;
             let mut ended = Ok(());
             for session in self.store.live_sessions_of_agents(&organisation).await? {
-                if session.agent.is_some_and(|agent| revoked.contains(&agent)) {
+                let earlier =
+                    |agent: AgentOf| times.iter().any(|(id, at)| *id == agent.agent && session.granted <= *at);
+                if session.agent.is_some_and(|agent| revoked.contains(&agent) || earlier(agent)) {
                     ended = ended.and(self.finish_revoked_agent(&session, now).await);
                 }
             }

@@ -369,6 +369,14 @@ impl Mailboxes {
         self.state().finish(id, code, now);
     }
 
+    /// The same for the mailbox of a session that ended, unless another session has it.
+    pub(crate) fn finish_session(&self, id: &MailboxId, session: &SessionId, code: ErrorCode, now: UnixMillis) {
+        let mut state = self.state();
+        if state.mailboxes.get(id).is_some_and(|mailbox| mailbox.session.is_none_or(|it| it == *session)) {
+            state.finish(id, code, now);
+        }
+    }
+
     /// Ends all mailboxes of a deleted account.
     pub(crate) fn finish_account(&self, account: &AccountId, now: UnixMillis) {
         let mut state = self.state();

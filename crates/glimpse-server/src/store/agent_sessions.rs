@@ -1,8 +1,8 @@
 //! Sessions that agents have had, as their organisation may know of them: who and when, never what.
 
-use glimpse_wire::api::AgentSession;
+use glimpse_wire::api::{AgentSession, AgentSessions};
 use glimpse_wire::ids::Bytes;
-use glimpse_wire::limits::TOMBSTONE_MILLIS;
+use glimpse_wire::limits::{MAX_PAGE, TOMBSTONE_MILLIS};
 use glimpse_wire::{AgentId, ErrorCode, SessionId, SigningKeyBytes, UnixMillis};
 use sqlx::SqliteConnection;
 
@@ -11,8 +11,20 @@ use crate::problem::Answer;
 
 type Row = (Vec<u8>, Vec<u8>, i64, i64, i64, Option<String>, i64);
 
+/// Whether a page of sessions has what the agents left. Only the organisation can open it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notes {
+    /// All of it; the page ends before it has more than [`MAX_NOTES`].
+    All,
+    /// None.
+    None,
+}
+
+/// Notes in one page, in bytes; one session has at most 64 KiB.
+const MAX_NOTES: usize = 4 << 20;
+
 impl Store {
-    /// Sessions of the agents of an organisation, newest first, from the one after `before`, or from the newest.
+    /// A page of the sessions of the agents of an organisation, newest first, from the one after `before`, or from the newest.
     ///
     /// # Errors
     /// `NotFound` where `before` is none of them.
@@ -20,8 +32,8 @@ impl Store {
         &self,
         organisation: &SigningKeyBytes,
         before: Option<&SessionId>,
-        limit: u32,
-    ) -> Answer<Vec<AgentSession>> {
+        notes: Notes,
+    ) -> Answer<AgentSessions> {
         let mut tx = self.main.begin().await?;
         let before: Option<(i64, Vec<u8>)> = match before {
             None => None,
@@ -44,15 +56,26 @@ impl Store {
         .bind(organisation.0.as_slice())
         .bind(granted)
         .bind(session)
-        .bind(limit)
+        .bind(u32::try_from(MAX_PAGE).unwrap_or(u32::MAX).saturating_add(1))
         .fetch_all(&mut *tx)
         .await?;
-        let mut sessions = Vec::with_capacity(rows.len());
-        for (session, agent, issued, expires, units, ended, opened) in rows {
-            let notes: Vec<Vec<u8>> = sqlx::query_scalar("SELECT body FROM agent_notes WHERE session = ? ORDER BY n")
-                .bind(session.as_slice())
-                .fetch_all(&mut *tx)
-                .await?;
+        let found = rows.len();
+        let mut sessions = Vec::with_capacity(found);
+        let mut size = 0_usize;
+        for (session, agent, issued, expires, units, ended, opened) in rows.into_iter().take(MAX_PAGE) {
+            let notes: Vec<Vec<u8>> = match notes {
+                Notes::All => {
+                    sqlx::query_scalar("SELECT body FROM agent_notes WHERE session = ? ORDER BY n")
+                        .bind(session.as_slice())
+                        .fetch_all(&mut *tx)
+                        .await?
+                }
+                Notes::None => Vec::new(),
+            };
+            size = notes.iter().map(Vec::len).fold(size, usize::saturating_add);
+            if size > MAX_NOTES {
+                break;
+            }
             sessions.push(AgentSession {
                 session: SessionId(fixed(&session)?),
                 agent: AgentId(fixed(&agent)?),
@@ -64,7 +87,8 @@ impl Store {
                 notes: notes.into_iter().map(Bytes).collect(),
             });
         }
-        Ok(sessions)
+        let more = found > sessions.len();
+        Ok(AgentSessions { sessions, more })
     }
 
     /// Receipts of a session of an agent of this organisation after number `after`, or from the first.

@@ -31,6 +31,7 @@ mod shares;
 mod signing;
 mod units;
 
+pub(crate) use agent_sessions::Notes;
 pub(crate) use contents::Uploader;
 pub(crate) use devices::{Member, SignedIn};
 pub(crate) use links::{HeldAnew, NewLink};

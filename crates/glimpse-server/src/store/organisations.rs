@@ -172,6 +172,15 @@ impl Store {
         covered(&mut reader, organisation).await
     }
 
+    /// When each agent of the newest Revocations was taken back, also those who are vouched for anew.
+    pub(crate) async fn revocation_times(&self, organisation: &SigningKeyBytes) -> Answer<Vec<(AgentId, UnixMillis)>> {
+        let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as("SELECT agent, at FROM revoked_agents WHERE organisation = ?")
+            .bind(organisation.0.as_slice())
+            .fetch_all(&self.main)
+            .await?;
+        rows.iter().map(|(agent, at)| Ok((AgentId(fixed(agent)?), UnixMillis(nat(*at))))).collect()
+    }
+
     /// Nothing that the agents began whom list number `seq` covers is left.
     pub(crate) async fn agents_ended(&self, organisation: &SigningKeyBytes, seq: u64) -> Answer<()> {
         sqlx::query("UPDATE organisations SET ending = 0 WHERE organisation = ? AND seq = ?")
@@ -192,23 +201,24 @@ impl Store {
     }
 
     /// Takes an invitation whose signature the caller has checked. What the agent had, a browser, a credential, tokens, is gone.
+    /// Says whether its sessions are to go as well: until somebody has enrolled by it, also when it comes again.
     ///
     /// # Errors
     /// `NotFound` for an organisation that is not registered, `Conflict` for an invitation that was taken before and replaced,
     /// `TooLarge` for too many agents.
-    pub(crate) async fn invite(&self, invitation: &Invitation, most: u64) -> Answer<()> {
+    pub(crate) async fn invite(&self, invitation: &Invitation, most: u64) -> Answer<bool> {
         let (organisation, token) = (invitation.organisation.0.as_slice(), invitation.token.0.as_slice());
         let whom = AgentOf { organisation: invitation.organisation, agent: invitation.agent };
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         is_registered(&mut tx, &invitation.organisation).await?;
-        let there: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT token FROM agents WHERE organisation = ? AND agent = ?")
+        let there: Option<(Vec<u8>, Option<i64>)> =
+            sqlx::query_as("SELECT token, enrolled FROM agents WHERE organisation = ? AND agent = ?")
                 .bind(organisation)
                 .bind(whom.agent.0.as_slice())
                 .fetch_optional(&mut *tx)
                 .await?;
-        if there.as_deref() == Some(token) {
-            return Ok(());
+        if let Some((_, enrolled)) = there.as_ref().filter(|(known, _)| known == token) {
+            return Ok(enrolled.is_none());
         }
         let taken: Option<i64> = sqlx::query_scalar("SELECT 1 FROM invitations WHERE organisation = ? AND token = ?")
             .bind(organisation)
@@ -240,7 +250,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Enrols a browser for the agent whose link has this token; `token` is its hash. The same again changes nothing.

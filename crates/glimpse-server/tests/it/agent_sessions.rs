@@ -202,3 +202,34 @@ async fn t061_an_agent_leaves_notes_about_its_own_sessions_alone() {
     let notes: Vec<&[u8]> = sessions[0].notes.iter().map(|note| note.as_slice()).collect();
     assert_eq!(notes, [&[1][..], &[2; 8 * 1024], &[7]]);
 }
+
+#[tokio::test]
+async fn t061_however_much_agents_leave_a_page_of_sessions_stays_small() {
+    let (server, clock, houses) = houses(1, |settings| settings.limits.sessions_per_account = 100).await;
+    let now = clock.now();
+    let phone = Phone::new(&server).await;
+    let clerk = houses[0].hire(Role::Agent, now).await;
+    let supervisor = houses[0].hire(Role::Supervisor, now).await;
+    let mut left = Vec::new();
+    for _ in 0..66 {
+        let (visit, _) = phone.lend_to(&clerk).await;
+        for n in 0..8 {
+            clerk.http.bytes(Method::PUT, &note_path(&visit, n), vec![1; 8 * 1024]).await.ok();
+        }
+        left.push(visit.session);
+        // The rates of codes, not of sessions.
+        clock.advance(Duration::from_secs(5));
+    }
+    // A supervisor can open none of it, and is given none.
+    let AgentSessions { sessions, more } = supervisor.http.get("/v1/agent/sessions").await.json();
+    assert_eq!((sessions.len(), more), (left.len(), false));
+    assert!(sessions.iter().all(|session| session.notes.is_empty()));
+    // The organisation gets all of it, in two pages.
+    let AgentSessions { sessions: first, more } = houses[0].ask("/sessions", clock.now(), |_| {}).await.json();
+    assert_eq!((first.len(), more), (64, true), "4 MiB");
+    let path = format!("/sessions?before={}", first[63].session);
+    let AgentSessions { sessions: second, more } = houses[0].ask(&path, clock.now(), |_| {}).await.json();
+    assert!(!more);
+    let listed: Vec<_> = first.iter().chain(&second).inspect(|session| assert_eq!(session.notes.len(), 8)).collect();
+    assert_eq!(listed.iter().rev().map(|session| session.session).collect::<Vec<_>>(), left);
+}

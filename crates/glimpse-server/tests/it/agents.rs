@@ -220,6 +220,40 @@ async fn t067_what_an_organisation_takes_back_ends_within_the_answer() {
     good.http.get("/v1/agent").await.ok();
 }
 
+#[tokio::test]
+async fn t067_a_browser_that_was_lost_goes_on_in_nothing_whatever_its_agent_gets_next() {
+    let (server, clock, houses) = houses(1, |_| {}).await;
+    let house = &houses[0];
+    let phone = Phone::new(&server).await;
+    let colleague = house.hire(Role::Agent, clock.now()).await;
+    let (kept, unit_of_kept) = phone.lend_to(&colleague).await;
+    // Invited anew, before anybody enrols by it; the invitation by which it enrolled changes nothing.
+    let lost = house.hire(Role::Agent, clock.now()).await;
+    let (visit, unit_of_visit) = phone.lend_to(&lost).await;
+    opened(&visit.open(unit_of_visit, 1).await);
+    let known = house.invitation(&lost, clock.now().plus(HOUR));
+    house.invite(&known).await.ok();
+    opened(&visit.open(unit_of_visit, 2).await);
+    house.invite(&organisation::Invitation { token: Hash([9; 32]), ..known }).await.ok();
+    assert_eq!(visit.open(unit_of_visit, 3).await.code(), ErrorCode::SessionRevoked);
+
+    // Vouched for anew, and then taken back as of the moment of the loss.
+    let mut found = house.hire(Role::Agent, clock.now()).await;
+    let (before, unit_of_before) = phone.lend_to(&found).await;
+    opened(&before.open(unit_of_before, 1).await);
+    let loss = clock.now();
+    clock.advance(Duration::from_secs(60));
+    house.vouch(&house.credential(&found, Role::Agent, clock.now())).await.ok();
+    found.sign_in().await;
+    let (after, unit_of_after) = phone.lend_to(&found).await;
+    opened(&before.open(unit_of_before, 2).await);
+    house.revoke(1, &[(found.id, loss)]).await.ok();
+    assert_eq!(before.open(unit_of_before, 3).await.code(), ErrorCode::SessionRevoked);
+    // Control: what began after it goes on, and whoever was not named.
+    opened(&after.open(unit_of_after, 1).await);
+    opened(&kept.open(unit_of_kept, 1).await);
+}
+
 /// The word was taken back between the claim and the grant, in a way that the mailbox did not hear of.
 #[tokio::test]
 async fn t063_a_grant_to_who_is_not_vouched_for_any_more_is_refused() {

@@ -182,6 +182,6 @@ pub struct AgentSession {
     /// The slug of why it ended; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
-    /// What the agent left for the organisation's audit, sealed to its audit key; oldest first.
+    /// What the agent left for the organisation's audit, sealed to its audit key, by number; empty for a supervisor.
     pub notes: Vec<Bytes>,
 }
