@@ -20,8 +20,8 @@ use super::{Portal, Stage};
 use crate::intent::LedgerAct;
 use crate::snapshot::{LedgerRow, LedgerView, ReceiptView, TrailView};
 
-/// A page of sessions with their notes, in bytes at most.
-const MAX_SESSIONS: usize = 16 * 1024 * 1024;
+/// A page of sessions, in bytes at most.
+const MAX_SESSIONS: usize = 1024 * 1024;
 /// A page of receipts, in bytes.
 const MAX_PAGE: usize = 2 * MAX_RECEIPTS * MAX_RECEIPT;
 /// A page of a chain, in bytes at most.
