@@ -76,7 +76,10 @@ class App {
       this.#send({ type: "language", language: language.value });
       this.#redraw();
     });
-    for (const type of ["pointerdown", "keydown"]) addEventListener(type, (event) => this.#touch(event.timeStamp), { passive: true });
+    // Whoever reads turns a wheel, and whoever dictates presses nothing. What scrolls is often an element of the page, and does not tell of it further up.
+    for (const type of ["pointerdown", "keydown", "wheel", "input", "scroll"]) addEventListener(type, (event) => this.#touch(event.timeStamp), { passive: true, capture: true });
+    // A browser tells also of a pointer that lies still, where the page moves below it.
+    addEventListener("pointermove", ({ timeStamp, movementX, movementY }) => (movementX || movementY) && this.#touch(timeStamp), { passive: true });
     // The account was forgotten or deleted in another tab: its keys must not stay in this one.
     this.#tabs?.addEventListener("message", () => (this.#engine?.stop(), location.reload()));
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
