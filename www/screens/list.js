@@ -114,7 +114,8 @@ export class List {
       this.#mark();
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      this.#choose(this.#active);
+      // A key that is held is pressed once.
+      if (!event.repeat) this.#choose(this.#active);
     }
   }
 
