@@ -47,6 +47,11 @@ export class Screen {
     this.#text.value = this.#title.input.value = "";
   }
 
+  holds() {
+    const typed = this.#text.value !== this.#begun.text || this.#title.input.value !== this.#begun.title;
+    return typed || Boolean(this.#file) || Boolean(this.#measuring?.holds());
+  }
+
   /** @param {Record<string, any>} snapshot */
   draw({ busy, draft }) {
     const key = JSON.stringify([draft?.replaces, draft?.measure]);

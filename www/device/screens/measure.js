@@ -52,6 +52,11 @@ export class Measuring {
     say(this.#go, what || t(this.#puts ? "measure.put" : "measure.go"));
   }
 
+  /** Whether a number stands there. */
+  holds() {
+    return this.#inputs.some((input) => Boolean(input.value));
+  }
+
   get #measure() {
     return this.#measures.find(({ name }) => name === this.#which.value) ?? this.#measures[0];
   }
