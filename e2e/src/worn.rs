@@ -154,7 +154,19 @@ impl<B: Borrow<Browser>> Worn<B> {
     pub async fn pick(&self, words: &str) -> Result<()> {
         let face = self.face().await?.borrow();
         face.press_text(".word-choice button", words).await?;
-        face.shows("#approve").await
+        self.is_read().await
+    }
+
+    /// The question whether words are the ones stands there for as long as it takes to read it: before, the watch takes a tap
+    /// for the one that picked them.
+    ///
+    /// # Errors
+    /// When it is not asked.
+    pub async fn is_read(&self) -> Result<()> {
+        let face = self.face().await?.borrow();
+        face.shows("#approve").await?;
+        face.run("window.seen = performance.now()").await?;
+        face.becomes("the question is read", "performance.now() - window.seen > 600", true).await
     }
 
     /// The whole way from the list to a session that runs on both screens.

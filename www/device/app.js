@@ -22,6 +22,7 @@ import { troubleText } from "./words.js";
  * @property {(snapshot: Snapshot) => void} draw
  * @property {() => void} [focus]
  * @property {() => void} [forget] lets go of what it drew: somebody may hold one of its elements
+ * @property {() => boolean} [holds] whether something was typed or chosen that would be lost with it
  * @property {(report: Report) => void} [hear]
  */
 
@@ -76,9 +77,13 @@ class App {
       this.#send({ type: "language", language: language.value });
       this.#redraw();
     });
-    for (const type of ["pointerdown", "keydown"]) addEventListener(type, (event) => this.#touch(event.timeStamp), { passive: true });
+    // Whoever reads turns a wheel, and whoever dictates presses nothing. What scrolls is often an element of the page, and does not tell of it further up.
+    for (const type of ["pointerdown", "keydown", "wheel", "input", "scroll"]) addEventListener(type, (event) => this.#touch(event.timeStamp), { passive: true, capture: true });
+    // A browser tells also of a pointer that lies still, where the page moves below it.
+    addEventListener("pointermove", ({ timeStamp, movementX, movementY }) => (movementX || movementY) && this.#touch(timeStamp), { passive: true });
+    for (const type of ["input", "change"]) addEventListener(type, () => this.#guard());
     // The account was forgotten or deleted in another tab: its keys must not stay in this one.
-    this.#tabs?.addEventListener("message", () => (this.#engine?.stop(), location.reload()));
+    this.#tabs?.addEventListener("message", () => (this.#engine?.stop(), this.#clear(), removeEventListener("beforeunload", ask), location.reload()));
     document.addEventListener("visibilitychange", () => this.#send({ type: "visible", visible: !document.hidden }));
     addEventListener("online", () => this.#send({ type: "refresh" }));
     // Somebody was told that something happened, and wants to see what.
@@ -235,13 +240,19 @@ class App {
     if (!snapshot.online) say(banner, t("device.offline"));
     this.#drawTrouble(snapshot.trouble);
     this.#screen?.draw(snapshot);
-    const live = [snapshot.lending, snapshot.linking].some((each) => each && each.stage !== "over" && each.stage !== "no-agent");
-    (live || snapshot.busy ? addEventListener : removeEventListener)("beforeunload", ask);
+    this.#guard();
     const heard = snapshot.announcement;
     if (heard && heard.number !== this.#spoken) {
       this.#spoken = heard.number;
       say(byId(heard.urgent ? "assertive" : "polite"), t(heard.key, heard.values));
     }
+  }
+
+  /** Asks before the page is left, while something would break off by it or be lost. */
+  #guard() {
+    const last = this.#last;
+    const live = [last?.lending, last?.linking].some((each) => each && each.stage !== "over" && each.stage !== "no-agent");
+    (live || last?.busy || this.#screen?.holds?.() ? addEventListener : removeEventListener)("beforeunload", ask);
   }
 
   /** @param {{ key: string, wait: number | null } | null} trouble */

@@ -1,9 +1,24 @@
 // The way between the phone page and the watch's page that it opened: one port at a time, which goes on into the Workers.
 // What goes through it is not seen here; the Worker of the phone, which carries it, can neither read nor forge it.
 
-/** Opens the watch's page, or brings it to the front. */
+/** The watch's window. A page that was loaded anew finds it by its name. @type {Window | null} */
+let watch = null;
+
+/** Opens the watch's page, or brings it to the front as it stands: loaded anew it would lose what is under way on it. */
 export function openWatch() {
-  open("/watch", "glimpse-watch", "popup,width=200,height=200");
+  if (!watch || watch.closed) watch = open("", "glimpse-watch", "popup,width=200,height=200");
+  if (!watch) return;
+  if (!isThere(watch)) watch.location.href = `${location.origin}/watch`;
+  watch.focus();
+}
+
+/** Whether the watch's page is in a window, and not another one or none. @param {Window} window */
+function isThere(window) {
+  try {
+    return window.location.origin === location.origin && window.location.pathname === "/watch";
+  } catch {
+    return false;
+  }
 }
 
 /**

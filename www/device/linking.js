@@ -74,6 +74,12 @@ export class CodeForm {
    */
   constructor(send, go, keys) {
     const typed = button("link-typed", "primary wide", "link.go", () => (this.#field.value.trim() ? go("typed", this.#field.value) : this.#field.focus()));
+    // A code has no lines.
+    this.#field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      if (!event.repeat) typed.click();
+    });
     // Filled and no more: the person presses on.
     this.#scanner = new Scanner(send, (text) => {
       this.#field.value = text;

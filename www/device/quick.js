@@ -8,6 +8,8 @@ import { tick } from "./tick.js";
 
 export class Quick {
   #tick = tick("quick", "start.passkey");
+  /** Whether the browser asks for one at this moment. */
+  making = false;
   element = h("div", { hidden: true }, this.#tick.all, h("p", { class: "hint" }, t("start.passkey.hint")));
 
   constructor() {
@@ -17,7 +19,8 @@ export class Quick {
 
   /**
    * Sends what the person wants, with a passkey where one is wanted. Says why there is none, by key of the catalogue: then nothing
-   * was sent, and it goes on when the person says so once more, without.
+   * was sent, and it goes on when the person says so once more, without. Whoever calls it looks first at `making`: a browser asks
+   * once at a time, and a second press is not that word.
    * @param {import("./app.js").Send} send
    * @param {import("../engine.js").Intent & { name: string }} told
    * @param {import("../engine.js").Intent & { name: string }} [keyed] the same, where it is called otherwise beside a passkey
@@ -28,6 +31,7 @@ export class Quick {
       send(told);
       return null;
     }
+    this.making = true;
     try {
       const { passkey, secret } = await make(told.name);
       send({ type: "keyed", told: { ...keyed, ...passkey }, secret }, [secret]);
@@ -36,6 +40,8 @@ export class Quick {
       this.#tick.input.checked = false;
       this.#tick.input.focus();
       return error instanceof Unable ? "start.passkey.unable" : "start.passkey.cancelled";
+    } finally {
+      this.making = false;
     }
   }
 }

@@ -73,18 +73,20 @@ export function drawChart(chart, summary, more) {
     const box = picture.getBoundingClientRect();
     zoom(event.deltaY > 0 ? 1.25 : 0.8, (event.clientX - box.left) / box.width);
   });
-  /** @type {number | null} */
+  /** Which finger, or mouse, holds the chart, and where. @type {{ pointer: number, x: number } | null} */
   let held = null;
   picture.addEventListener("pointerdown", (event) => {
-    held = event.clientX;
+    // Between a second finger and the first one it would jump; and another button than the first asks for something else.
+    if (!event.isPrimary || event.button) return;
+    held = { pointer: event.pointerId, x: event.clientX };
     picture.setPointerCapture(event.pointerId);
   });
   picture.addEventListener("pointermove", (event) => {
-    if (held === null) return;
-    pan((held - event.clientX) / picture.getBoundingClientRect().width);
-    held = event.clientX;
+    if (held?.pointer !== event.pointerId) return;
+    pan((held.x - event.clientX) / picture.getBoundingClientRect().width);
+    held.x = event.clientX;
   });
-  for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (held = null));
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) picture.addEventListener(end, ({ pointerId }) => held?.pointer === pointerId && (held = null));
 
   redraw();
   const tools = h(

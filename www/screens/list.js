@@ -5,8 +5,8 @@ import { parts, t } from "../text.js";
 import { icon } from "./icons.js";
 import { brief } from "./kinds.js";
 
-/** Height of a row in CSS pixels; the style sheet holds the same number. */
-const ROW = 64;
+/** Height of a row, as the style sheet has it: in what the root's text is high, which whoever sees little makes larger. */
+const ROW_REM = 4;
 /** Rows drawn beyond the edge, so that scrolling does not show gaps. */
 const BEYOND = 24;
 
@@ -16,6 +16,8 @@ export class List {
   /** What scrolls, and what has the focus: the active row is named by `aria-activedescendant`. */
   element = h("div", { class: "records", id: "records", role: "listbox", tabIndex: 0, "aria-label": t("session.records") }, this.#rows);
   #active = 0;
+  /** Height of a row in CSS pixels. */
+  #height = ROW_REM * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
   /** @type {Record<string, any>} */
   #list = { revision: -1, matching: 0, first: 0, rows: [] };
   /** @type {string | null} */
@@ -57,7 +59,7 @@ export class List {
     this.element.setAttribute("role", list.matching > 0 ? "listbox" : "group");
     if (this.#choosing && list.matching > 0) this.element.setAttribute("aria-multiselectable", "true");
     else this.element.removeAttribute("aria-multiselectable");
-    this.#rows.style.blockSize = `${list.matching * ROW}px`;
+    this.#rows.style.blockSize = `${list.matching * this.#height}px`;
     fill(this.#rows, ...list.rows.map((/** @type {Record<string, any>} */ row, /** @type {number} */ at) => this.#row(row, list.first + at)));
     if (list.matching === 0) fill(this.#rows, h("p", { class: "empty" }, t(list.empty ?? (list.total === 0 ? "list.waiting" : "list.nothing"))));
     this.#mark();
@@ -86,14 +88,14 @@ export class List {
       row.withheld > 0 && h("span", { class: "note calm" }, t("record.withheld", { count: row.withheld })),
       seen && h("span", { class: "seen", role: "img", "aria-label": seen, title: seen }),
     );
-    element.style.insetBlockStart = `${index * ROW}px`;
+    element.style.insetBlockStart = `${index * this.#height}px`;
     return element;
   }
 
   /** Tells the Worker which rows are in sight. */
   #window() {
-    const first = Math.max(0, Math.floor(this.element.scrollTop / ROW) - BEYOND);
-    const count = Math.ceil((this.element.clientHeight || 640) / ROW) + 2 * BEYOND;
+    const first = Math.max(0, Math.floor(this.element.scrollTop / this.#height) - BEYOND);
+    const count = Math.ceil((this.element.clientHeight || 640) / this.#height) + 2 * BEYOND;
     const wish = `${first}+${count}`;
     if (wish === this.#asked) return;
     this.#asked = wish;
@@ -102,7 +104,7 @@ export class List {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const page = Math.max(1, Math.floor(this.element.clientHeight / ROW) - 1);
+    const page = Math.max(1, Math.floor(this.element.clientHeight / this.#height) - 1);
     const last = this.#list.matching - 1;
     /** @type {Record<string, number>} */
     const moves = { ArrowDown: this.#active + 1, ArrowUp: this.#active - 1, PageDown: this.#active + page, PageUp: this.#active - page, Home: 0, End: last };
@@ -114,7 +116,8 @@ export class List {
       this.#mark();
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      this.#choose(this.#active);
+      // A key that is held is pressed once.
+      if (!event.repeat) this.#choose(this.#active);
     }
   }
 
@@ -129,8 +132,8 @@ export class List {
   /** @param {number} index */
   #scrollTo(index) {
     const { scrollTop, clientHeight } = this.element;
-    if (index * ROW < scrollTop) this.element.scrollTop = index * ROW;
-    else if ((index + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = (index + 1) * ROW - clientHeight;
+    if (index * this.#height < scrollTop) this.element.scrollTop = index * this.#height;
+    else if ((index + 1) * this.#height > scrollTop + clientHeight) this.element.scrollTop = (index + 1) * this.#height - clientHeight;
   }
 
   #mark() {

@@ -9,7 +9,7 @@ const SHORTEST = 6;
 /** @param {string} key */
 export const heading = (key) => h("h1", { tabIndex: -1 }, t(key));
 
-/** @param {string} id @param {string} look @param {string} key @param {() => void} onclick */
+/** @param {string} id @param {string} look @param {string} key @param {(event: MouseEvent) => void} onclick */
 export const button = (id, look, key, onclick) => /** @type {HTMLButtonElement} */ (h("button", { type: "button", id, class: `pill ${look}`, onclick }, t(key)));
 
 export const clockLine = () => h("p", { class: "clock", role: "timer", "aria-live": "off" });

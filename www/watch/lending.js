@@ -7,6 +7,8 @@ import { clock, parts, t } from "../text.js";
 
 /** What is offered, in minutes. */
 const MINUTES = [5, 15, 60];
+/** How soon after a question came nobody has read it, in milliseconds: that is the finger that asked for it. */
+const UNREAD = 500;
 /** The newest records that the list shows: who wants more takes the phone. */
 const ROWS = 20;
 
@@ -124,9 +126,12 @@ class Asking {
 
   /** A finger is wide: what was picked is asked once more, with both answers alike. @param {string} words */
   #ask(words) {
+    // Both answers lie where the pairs were, as a watch has no room beside them: a double tap on a pair would answer as well.
+    const asked = performance.now();
+    const read = (/** @type {() => void} */ act) => (/** @type {MouseEvent} */ event) => event.detail < 2 && event.timeStamp - asked > UNREAD && act();
     const chosen = h("p", { class: "words", lang: "en", dir: "ltr", translate: false, tabIndex: -1 }, words);
-    const yes = button("approve", "plain even", "asking.yes", () => this.#send({ type: "approve", words }));
-    const no = button("decline", "plain even", "asking.no", () => this.#send({ type: "decline" }));
+    const yes = button("approve", "plain even", "asking.yes", read(() => this.#send({ type: "approve", words })));
+    const no = button("decline", "plain even", "asking.no", read(() => this.#send({ type: "decline" })));
     say(this.heading, t("watch.sure"));
     this.#choices.hidden = true;
     this.#sure.hidden = false;

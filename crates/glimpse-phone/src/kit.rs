@@ -169,6 +169,11 @@ impl Kit {
         (self.known, self.there, self.devices, self.put_away) = (true, there, devices, put_away);
     }
 
+    /// Whether pages of one are on the screen.
+    pub(crate) const fn is_drawn(&self) -> bool {
+        self.drawn.is_some()
+    }
+
     /// Pages that were not kept go.
     pub(crate) fn discard(&mut self) {
         self.drawn = None;

@@ -14,6 +14,8 @@ use crate::phone::Phone;
 use crate::state::{Gate, State};
 
 const MINUTE: u64 = 60 * 1_000;
+/// For as long at least the pages of a kit stay: whoever copies them by hand, or stands at a printer, touches nothing.
+const COPYING: u64 = 15 * MINUTE;
 
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -22,6 +24,8 @@ pub(crate) struct Watch {
     /// Held by the timer, where one runs; it ends when this is dropped.
     timer: RefCell<Option<oneshot::Sender<()>>>,
     engaged: Cell<bool>,
+    /// What [`State::lock_after`] said last.
+    after: Cell<u64>,
 }
 
 impl State {
@@ -32,11 +36,12 @@ impl State {
 
     /// After how many milliseconds without a touch the keys are put away.
     fn lock_after(&self) -> u64 {
-        match self.prefs.lock {
+        let chosen = match self.prefs.lock {
             // At once is when it is out of sight; lying open on a table, it has its minute.
             0 if self.visible => MINUTE,
             minutes => u64::from(minutes).saturating_mul(MINUTE),
-        }
+        };
+        if self.kit.is_drawn() { chosen.max(COPYING) } else { chosen }
     }
 }
 
@@ -61,14 +66,15 @@ impl Phone {
     /// Looks whether there is something to lock, at every change.
     pub(crate) fn mind_the_lock(&self) {
         let watch = &self.0.watch;
-        let (engaged, can_lock) = self.look(|state| (state.is_engaged(), state.can_lock()));
+        let (engaged, can_lock, after) = self.look(|state| (state.is_engaged(), state.can_lock(), state.lock_after()));
+        let sooner = after < watch.after.replace(after);
         if watch.engaged.replace(engaged) && !engaged {
             // Whoever had something under way was there until it ended.
             self.touch();
         }
         if !can_lock {
             watch.timer.replace(None);
-        } else if watch.timer.borrow().is_none() {
+        } else if sooner || watch.timer.borrow().is_none() {
             self.set_timer();
         }
     }

@@ -52,6 +52,7 @@ mod phone_attacks;
 mod phone_camera;
 mod phone_clocks;
 mod phone_delivery;
+mod phone_hands;
 mod phone_keeping;
 mod phone_lending;
 mod phone_memory;

@@ -17,9 +17,12 @@ export class Screen {
   #text;
   #never;
   #sensitive;
-  #chosen = h("p", { class: "hint" });
+  #chosen = h("p", { class: "hint", role: "status" });
+  #drop = h("button", { type: "button", class: "plain small", id: "file-drop", hidden: true });
   /** @type {File | null} */
   #file = null;
+  /** What stood in the fields before anything was typed. */
+  #begun = { title: "", text: "" };
   /** @type {string | null} */
   #replaces = null;
   /** @type {Measuring | null} */
@@ -42,6 +45,11 @@ export class Screen {
 
   forget() {
     this.#text.value = this.#title.input.value = "";
+  }
+
+  holds() {
+    const typed = this.#text.value !== this.#begun.text || this.#title.input.value !== this.#begun.title;
+    return typed || Boolean(this.#file) || Boolean(this.#measuring?.holds());
   }
 
   /** @param {Record<string, any>} snapshot */
@@ -67,6 +75,7 @@ export class Screen {
     say(this.#heading, draft.replaces ? t("add.title.of", { title: draft.title || t("record.untitled") }) : t("add.title"));
     this.#title.input.value = draft.title;
     this.#text.value = draft.text;
+    this.#begun = { title: draft.title, text: draft.text };
     this.#never.input.checked = draft.neverLend;
     this.#sensitive.input.checked = draft.sensitive;
     const writing = this.#writing();
@@ -88,13 +97,20 @@ export class Screen {
   }
 
   #writing() {
+    say(this.#drop, t("add.drop"));
     const file = this.#picker("file", "add.file", {});
     const photo = this.#picker("photo", "add.photo", { accept: "image/*", capture: "environment" });
     // Without it a browser writes what stands in a form to its own disk, to bring it back after a crash.
-    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...this.#title.all, h("label", { for: "text" }, t("add.text")), this.#text, h("p", { class: "hint" }, t("add.or")), h("div", { class: "choices" }, file, photo), this.#chosen, this.#never.all, this.#sensitive.all, this.#wrong, this.#bar, this.#go);
+    const form = h("form", { class: "card-form", noValidate: true, autocomplete: "off" }, ...this.#title.all, h("label", { for: "text" }, t("add.text")), this.#text, h("p", { class: "hint" }, t("add.or")), h("div", { class: "choices" }, file, photo), this.#chosen, this.#drop, this.#never.all, this.#sensitive.all, this.#wrong, this.#bar, this.#go);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#keep();
+    });
+    this.#drop.addEventListener("click", () => {
+      this.#take(null);
+      say(this.#wrong, "");
+      // The button is gone, and with it where the focus was.
+      file.querySelector("button")?.focus();
     });
     return form;
   }
@@ -105,6 +121,11 @@ export class Screen {
     const file = this.#file ?? new Blob([text], { type: "text/plain" });
     if (!this.#file && !text.trim()) {
       say(this.#wrong, t("add.nothing"));
+      return this.#text.focus();
+    }
+    // A file takes the place of a text that was there before, but not of one that somebody wrote meanwhile.
+    if (this.#file && text.trim() && text !== this.#begun.text) {
+      say(this.#wrong, t("add.both"));
       return this.#text.focus();
     }
     if (!title && !this.#file) {
@@ -123,12 +144,20 @@ export class Screen {
     this.#send({ type: "add", told, file });
   }
 
+  /** @param {File | null} file */
+  #take(file) {
+    this.#file = file;
+    this.#drop.hidden = !file;
+    say(this.#chosen, file ? t("add.chosen", { name: file.name, size: size(file.size) }) : "");
+  }
+
   /** A button that opens the browser's own picker. @param {string} id @param {string} label @param {Record<string, unknown>} more */
   #picker(id, label, more) {
     const input = /** @type {HTMLInputElement} */ (h("input", { id, type: "file", class: "hidden", tabIndex: -1, "aria-hidden": "true", ...more }));
     input.addEventListener("change", () => {
-      this.#file = input.files?.[0] ?? null;
-      say(this.#chosen, this.#file ? t("add.chosen", { name: this.#file.name, size: size(this.#file.size) }) : "");
+      this.#take(input.files?.[0] ?? null);
+      // The same one may be chosen once more, after it was taken away.
+      input.value = "";
     });
     return h("span", {}, input, h("button", { type: "button", class: "plain", onclick: () => input.click() }, t(label)));
   }

@@ -52,11 +52,13 @@ export class Gate {
     wrong.before(quick.element);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      if (this.#go.disabled) return;
+      if (this.#go.disabled || quick.making) return;
       if ([...first.input.value].length < SHORTEST) return this.#refuse(wrong, "start.short", first.input);
       if (first.input.value !== again.input.value) return this.#refuse(wrong, "start.differ", again.input);
       say(wrong, "");
+      this.#go.disabled = true;
       const missing = await quick.send(this.#send, { type: "create", name: name.input.value, passphrase: first.input.value });
+      this.#go.disabled = false;
       if (missing) return say(wrong, t(missing));
       // Typed once more, should it be needed: it does not stand in the page meanwhile.
       first.input.value = again.input.value = "";
@@ -84,14 +86,17 @@ export class Gate {
     }
     // The passkey first, and the passphrase behind it.
     const wrong = h("p", { class: "field-error", role: "alert" });
-    const by = h("button", { type: "button", class: "primary wide", id: "gate-passkey" }, t("set.unlock.passkey"));
+    const by = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "primary wide", id: "gate-passkey" }, t("set.unlock.passkey")));
     by.addEventListener("click", async () => {
       say(wrong, "");
+      by.disabled = true;
       try {
         const secret = await ask(passkey);
         this.#send({ type: "keyed", told: { type: "unlock" }, secret }, [secret]);
       } catch (error) {
         say(wrong, t(whyNot(error)));
+      } finally {
+        by.disabled = false;
       }
     });
     this.#go.className = "plain wide";

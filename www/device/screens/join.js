@@ -28,6 +28,7 @@ class Choose {
     };
     const quick = new Quick();
     const go = async (/** @type {string} */ form, /** @type {string | undefined} */ code) => {
+      if (quick.making) return;
       if ([...first.input.value].length < SHORTEST) return refuse("start.short", first.input);
       if (first.input.value !== again.input.value) return refuse("start.differ", again.input);
       say(wrong, "");

@@ -4,6 +4,7 @@ import { fill, h, say } from "../../dom.js";
 import { t } from "../../text.js";
 import { ask } from "../dialog.js";
 import { drawPages, wipe } from "../kit-pages.js";
+import { typedNumber } from "../typed.js";
 
 /** The most that a kit has. */
 const MOST = 16;
@@ -48,15 +49,15 @@ export class Screen {
 
   /** @param {Record<string, any>} kit */
   #drawState({ there, made, alone }) {
-    const number = (/** @type {string} */ id, /** @type {number} */ value, /** @type {number} */ least) => /** @type {HTMLInputElement} */ (h("input", { id, type: "number", min: String(least), max: String(MOST), step: "1", value: String(value), inputMode: "numeric", autocomplete: "off", spellcheck: false, required: true }));
-    const shares = number("kit-shares", 3, 1);
-    const needed = number("kit-needed", 2, 1);
+    const number = (/** @type {string} */ id, /** @type {number} */ value) => /** @type {HTMLInputElement} */ (h("input", { id, type: "text", value: String(value), inputMode: "numeric", autocomplete: "off", spellcheck: false, required: true }));
+    const shares = number("kit-shares", 3);
+    const needed = number("kit-needed", 2);
     const wrong = h("p", { class: "field-error", role: "alert" });
     const go = h("button", { type: "submit", class: "primary wide", id: "kit-draw" }, t(there ? "kit.draw.again" : "kit.draw"));
     const form = h("form", { class: "card-form", novalidate: "" }, h("h2", {}, t(there ? "kit.another" : "kit.make")), h("label", { for: "kit-shares" }, t("kit.shares")), shares, h("label", { for: "kit-needed" }, t("kit.needed")), needed, h("p", { class: "hint" }, t("kit.plan")), wrong, go);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const [all, enough] = [Number(shares.value), Number(needed.value)];
+      const [all, enough] = [typedNumber(shares.value), typedNumber(needed.value)];
       const fits = Number.isInteger(all) && Number.isInteger(enough) && all <= MOST && ((all === 1 && enough === 1) || (enough >= 2 && enough <= all));
       say(wrong, fits ? "" : t("kit.plan.wrong"));
       if (!fits) return shares.focus();

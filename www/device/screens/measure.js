@@ -2,6 +2,7 @@
 
 import { fill, h, say } from "../../dom.js";
 import { number, t } from "../../text.js";
+import { typedNumber } from "../typed.js";
 import { field } from "./gate.js";
 
 /** @typedef {{ name: string, fields: string[], units: { name: string, least: number, most: number }[] }} Measure */
@@ -30,7 +31,6 @@ export class Measuring {
     this.#measures = measures.filter(({ name }) => !measure || name === measure);
     fill(this.#which, ...this.#measures.map(({ name }) => h("option", { value: name }, t(`measure.${name}`))));
     this.#which.addEventListener("change", () => this.#turn());
-    this.#unit.addEventListener("change", () => this.#limit());
     this.#when.value = local(new Date());
     const label = (/** @type {string} */ id, /** @type {string} */ key) => h("label", { for: id }, t(key));
     this.#units = h("div", { class: "as-one" }, label("measure-unit", "measure.unit"), this.#unit);
@@ -52,6 +52,11 @@ export class Measuring {
     say(this.#go, what || t(this.#puts ? "measure.put" : "measure.go"));
   }
 
+  /** Whether a number stands there. */
+  holds() {
+    return this.#inputs.some((input) => Boolean(input.value));
+  }
+
   get #measure() {
     return this.#measures.find(({ name }) => name === this.#which.value) ?? this.#measures[0];
   }
@@ -67,22 +72,19 @@ export class Measuring {
     // One unit is no choice: it stands beside what is asked for.
     this.#units.hidden = units.length < 2;
     const unit = units.length < 2 ? ` (${t(`measure.unit.${units[0].name}`)})` : "";
-    const made = fields.map((each) => field(`measure-${each}`, "number", fields.length > 1 ? `measure.field.${each}` : `measure.${name}`, { autocomplete: "off", inputMode: "decimal", step: "any" }));
+    // No field of the browser's for numbers: of `5,6` it makes 56 where it expects a full stop, and a wheel turns what is typed.
+    const made = fields.map((each) => field(`measure-${each}`, "text", fields.length > 1 ? `measure.field.${each}` : `measure.${name}`, { autocomplete: "off", inputMode: "decimal" }));
     this.#inputs = made.map(({ input }) => input);
     for (const { all } of made) all[0].append(unit);
     fill(this.#values, ...made.flatMap(({ all }) => all));
-    this.#limit();
-  }
-
-  #limit() {
-    const { least, most } = this.#limits;
-    for (const input of this.#inputs) Object.assign(input, { min: String(least), max: String(most) });
   }
 
   #keep() {
     const { least, most } = this.#limits;
+    const values = [];
     for (const input of this.#inputs) {
-      const value = input.valueAsNumber;
+      const value = typedNumber(input.value);
+      values.push(String(value));
       if (value >= least && value <= most) continue;
       say(this.#wrong, Number.isNaN(value) ? t("measure.missing") : t("measure.between", { least: number(least), most: number(most) }));
       return input.focus();
@@ -90,7 +92,6 @@ export class Measuring {
     const at = new Date(this.#when.value);
     if (Number.isNaN(at.getTime())) return this.#when.focus();
     say(this.#wrong, "");
-    const values = this.#inputs.map((input) => String(Math.round(input.valueAsNumber * 100) / 100));
     const measured = { measure: this.#measure.name, unit: this.#limits.name, values, at: `${local(at)}:00${offset(at)}` };
     this.#send({ type: "measure", title: this.#title.input.value.trim() || t(`measure.${this.#measure.name}`), measured });
   }

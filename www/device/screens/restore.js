@@ -18,6 +18,8 @@ export class Screen {
   /** What the field for a page shows of itself. @type {((restore: Record<string, any>, busy: boolean) => void) | null} */
   #live = null;
   #busy = h("p", { class: "hint", role: "status" });
+  /** Whether a page of the kit was taken. */
+  #taken = false;
   #leave;
   element = h("section", { class: "screen narrow" });
 
@@ -33,9 +35,15 @@ export class Screen {
     this.#heading.focus();
   }
 
+  holds() {
+    const fields = /** @type {NodeListOf<HTMLInputElement | HTMLTextAreaElement>} */ (this.#body.querySelectorAll("input:not([type=checkbox]), textarea"));
+    return this.#taken || [...fields].some(({ value }) => Boolean(value));
+  }
+
   /** @param {Record<string, any>} snapshot */
   draw({ restore, busy }) {
     if (!restore) return;
+    this.#taken = restore.taken.length > 0;
     const key = `${restore.stage} ${restore.begun} ${restore.pages?.kit ?? ""}`;
     if (key !== this.#key) {
       const first = this.#key === "";
@@ -71,6 +79,7 @@ export class Screen {
     const form = h("form", { class: "card-form", novalidate: "" }, ...fresh, quick.element, wrong, go);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      if (quick.making) return;
       const short = !begun && [...first.input.value].length < SHORTEST;
       const differ = !begun && first.input.value !== again.input.value;
       say(wrong, short ? t("start.short", { count: SHORTEST }) : differ ? t("start.differ") : "");

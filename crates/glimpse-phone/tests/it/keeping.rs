@@ -146,6 +146,34 @@ async fn whoever_does_nothing_for_five_minutes_is_locked_out_and_a_touch_counts(
     .await;
 }
 
+/// Whoever copies its pages by hand touches nothing.
+#[tokio::test]
+async fn the_pages_of_a_kit_stay_for_a_quarter_of_an_hour_and_without_them_the_time_is_as_chosen() {
+    let world = World::start().await;
+    on_one_thread(async {
+        let (hand, clock) = founded(&world).await;
+        hand.does(json!({ "type": "set-lock", "minutes": 1 }));
+        let draw = async || {
+            hand.goes("kit");
+            hand.does(json!({ "type": "kit", "act": "draw", "needed": 2, "shares": 3 }));
+            hand.until(|shown| !shown["kit"]["drawn"].is_null() && shown["busy"].is_null()).await;
+        };
+        draw().await;
+        clock.pass(15 * MINUTE - 1).await;
+        assert_eq!(screen(&hand), "kit");
+        clock.pass(1).await;
+        settle().await;
+        assert_eq!(screen(&hand), "locked");
+        unlock(&hand).await;
+        draw().await;
+        hand.does(json!({ "type": "kit", "act": "discard" }));
+        clock.pass(MINUTE).await;
+        settle().await;
+        assert_eq!(screen(&hand), "locked", "the timer of before does not wait on");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn out_of_sight_the_time_counts_even_if_no_timer_went_off() {
     let world = World::start().await;
