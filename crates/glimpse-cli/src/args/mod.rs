@@ -32,11 +32,12 @@ const ID_MARK: &str = "id:";
 /// Characters of a whole id: of a record or a session, and of a device. No option has so many.
 const ID_LENS: [usize; 2] = [22, 43];
 
-/// Whole ids that begin with a dash, as they are copied from a list, are marked as such.
+/// Whole ids that begin with a dash, as they are copied from a list, are marked as such, with what follows them: `-abc:/field`.
 pub(crate) fn marked(argument: OsString) -> OsString {
     let is_id = argument.to_str().is_some_and(|text| {
-        let of_an_id = text.parse::<RecordId>().is_ok() || text.parse::<DeviceId>().is_ok();
-        text.starts_with('-') && ID_LENS.contains(&text.len()) && of_an_id
+        let id = text.split([':', '@']).next().unwrap_or_default();
+        let of_an_id = id.parse::<RecordId>().is_ok() || id.parse::<DeviceId>().is_ok();
+        text.starts_with('-') && ID_LENS.contains(&id.len()) && of_an_id
     });
     if !is_id {
         return argument;
@@ -438,6 +439,11 @@ mod tests {
         for id in [dashed, "--cdefghijklmnopqrstuQ"] {
             let parsed = parse(&["rm", "abc", id, "--yes"]);
             assert!(matches!(parsed, Ok(Command::Rm(Rm { ids, yes: true })) if ids == ["abc", id]));
+        }
+        // With a field, or a version and a field, behind it.
+        for wish in [format!("{dashed}:/a"), format!("{dashed}@0123456789ab:/a")] {
+            let parsed = parse(&["lend", "abc", "--withhold", &wish]);
+            assert!(parsed.is_ok(), "{wish}: {parsed:?}");
         }
         // That of a device, and a key, which has as many characters.
         let dashed = format!("-{}", "A".repeat(42));
