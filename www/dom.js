@@ -83,9 +83,11 @@ export function keeping(root, draw) {
   const here = document.activeElement?.id;
   const before = new Map(fields(root).map((field) => [nameOf(field), stateOf(field)]));
   draw();
-  for (const field of fields(root)) {
-    const state = before.get(nameOf(field));
-    if (!state || (state.value === field.value && state.checked === Reflect.get(field, "checked"))) continue;
+  for (const [name, state] of before) {
+    // Looked for each time: what was chosen above may have other fields drawn below.
+    const field = fields(root).find((each) => nameOf(each) === name);
+    // Of choices of which one holds, the one that is chosen takes the others back.
+    if (!field || same(state, stateOf(field)) || (field.type === "radio" && !state.checked)) continue;
     if (state.checked === undefined) field.value = state.value;
     else Reflect.set(field, "checked", state.checked);
     field.dispatchEvent(new Event(field.matches("select, [type=radio], [type=checkbox]") ? "change" : "input", { bubbles: true }));
@@ -106,7 +108,12 @@ function nameOf(field) {
   return field.matches("[type=radio]") ? `${field.name}=${field.value}` : field.id || field.name;
 }
 
-/** @param {Field} field */
+/** @typedef {{ value: string, checked: boolean | undefined }} State */
+
+/** @param {State} one @param {State} other */
+const same = (one, other) => one.value === other.value && one.checked === other.checked;
+
+/** @param {Field} field @returns {State} */
 function stateOf(field) {
   return { value: field.value, checked: field.matches("[type=radio], [type=checkbox]") ? Boolean(Reflect.get(field, "checked")) : undefined };
 }

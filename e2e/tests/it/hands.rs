@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use e2e::agent::Desk;
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::console::Console;
+use e2e::phone::Phone;
 use e2e::proxy::Answer;
 use e2e::server::Server;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use crate::altered::{altered, edit_html, is_page};
 in_both!(
     the_way_past_the_heading_leaves_an_agent_where_they_are,
     another_language_keeps_what_was_typed_and_where_one_is,
+    another_language_keeps_what_was_chosen_to_lend,
     a_page_that_was_left_open_over_a_newer_build_says_so_and_that_nothing_was_altered,
 );
 
@@ -53,15 +55,37 @@ async fn another_language_keeps_what_was_typed_and_where_one_is(kind: Kind) -> R
     browser.write("case", CASE).await?;
     browser.write("reason", REASON).await?;
     for (language, direction) in [("de", "ltr"), ("ar", "rtl"), ("en", "ltr")] {
-        let choose = "const s = document.getElementById('language'); s.focus(); s.value = LANGUAGE; \
-             s.dispatchEvent(new Event('change', { bubbles: true }))";
-        browser.run(&choose.replace("LANGUAGE", &json!(language).to_string())).await?;
+        choose_language(browser, language).await?;
         let there = "[document.documentElement.lang, document.documentElement.dir]";
         browser.becomes("the other language", there, json!([language, direction])).await?;
         let kept = "[document.getElementById('case').value, document.getElementById('reason').value, document.activeElement.id]";
         browser.becomes("what was typed, and the focus", kept, json!([CASE, REASON, "language"])).await?;
     }
     Ok(())
+}
+
+async fn another_language_keeps_what_was_chosen_to_lend(kind: Kind) -> Result<()> {
+    let server = Server::named().await?;
+    let phone = Phone::with_account_in(kind, &server.named_url(), "Mara Lind").await?;
+    phone.add("Letter to the clinic", "Dear reader").await?;
+    phone.go("lend").await?;
+    let browser = &phone.browser;
+    browser
+        .becomes("the minutes", "document.querySelector('input[name=minutes]:checked')?.value ?? null", "15")
+        .await?;
+    browser.run("document.querySelector('input[name=minutes][value=\"60\"]').click()").await?;
+    browser.run("document.getElementById('save-too').click()").await?;
+    let chosen = "[document.documentElement.lang, document.querySelector('input[name=minutes]:checked')?.value, \
+         document.getElementById('save-too').checked]";
+    browser.becomes("control: what was chosen", chosen, json!(["en", "60", true])).await?;
+    choose_language(browser, "de").await?;
+    browser.becomes("the same in German", chosen, json!(["de", "60", true])).await
+}
+
+async fn choose_language(browser: &Browser, language: &str) -> Result<Value> {
+    let choose = "const s = document.getElementById('language'); s.focus(); s.value = LANGUAGE; \
+         s.dispatchEvent(new Event('change', { bubbles: true }))";
+    browser.run(&choose.replace("LANGUAGE", &json!(language).to_string())).await
 }
 
 /// Another build, as far as a page can tell.
