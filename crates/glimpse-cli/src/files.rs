@@ -1,8 +1,10 @@
 //! Files of the user: read to become records, written when content is asked for.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Chain, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64ct::Encoding;
 use glimpse_content::limits::TEXT_READ;
@@ -12,6 +14,7 @@ use glimpse_wire::limits::{MAX_CONTENT, MAX_TITLE};
 use glimpse_wire::record::Meta;
 
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::text::cut;
 
 /// A file that is to become a record.
@@ -77,6 +80,20 @@ impl Source {
     }
 }
 
+/// Files that are not whole yet.
+static BEGUN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn begun() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    BEGUN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes away what an interrupt left half: it may be readable, and its name is one that nobody looks for.
+pub(crate) fn forget() {
+    for scratch in begun().iter() {
+        let _gone = fs::remove_file(scratch);
+    }
+}
+
 /// A file that appears under its name only when it is whole.
 pub(crate) struct Target {
     path: PathBuf,
@@ -85,13 +102,15 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Begins a file, readable by its owner only.
+    /// Begins a file, readable by its owner only. From here on an interrupt ends the process in order.
     pub(crate) fn begin(path: &Path, replace: bool) -> Result<Self, Failure> {
         if !replace && path.symlink_metadata().is_ok() {
             let error = io::Error::new(io::ErrorKind::AlreadyExists, "there is something by this name");
             return Err(Failure::output(path, &error));
         }
+        interrupt::keep();
         let (scratch, file) = scratch(path).map_err(|error| Failure::output(path, &error))?;
+        begun().insert(scratch.clone());
         Ok(Self { path: path.to_owned(), scratch, file })
     }
 
@@ -112,6 +131,7 @@ impl Drop for Target {
     fn drop(&mut self) {
         // Renamed already when all went well; otherwise half a file is no use to anybody.
         let _gone = fs::remove_file(&self.scratch);
+        begun().remove(&self.scratch);
     }
 }
 
@@ -231,8 +251,8 @@ pub(crate) fn require_private(_file: &File, _shown: &str) -> Result<(), Failure>
 mod tests {
     use super::*;
 
-    #[test]
-    fn no_two_files_share_a_scratch_and_a_planted_link_is_not_followed() {
+    #[tokio::test]
+    async fn no_two_files_share_a_scratch_and_a_planted_link_is_not_followed() {
         let folder = std::env::temp_dir().join(format!("glimpse-scratch-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         // Names whose first hundred and twenty bytes are the same.

@@ -34,11 +34,15 @@ pub(crate) fn keep() {
         return;
     }
     let terminal = terminal::State::now();
+    // From this call on, and not from when the task has its first turn.
+    let mut stop = Box::pin(asked());
     tokio::spawn(async move {
         loop {
-            asked().await;
+            stop.as_mut().await;
+            stop.set(asked());
             if ATTENDING.load(Ordering::SeqCst) == 0 {
                 terminal.restore();
+                crate::files::forget();
                 std::process::exit(EXIT);
             }
         }

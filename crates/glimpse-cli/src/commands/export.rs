@@ -50,8 +50,8 @@ struct Described<'m> {
 
 pub(super) async fn run(shared: &Shared, export: &Export, out: Out) -> Result<u8, Failure> {
     let device = home::unlock(shared, out).await?;
-    make_folder(&export.folder)?;
     let listing = device.listing().await?;
+    make_folder(&export.folder)?;
     let mut described = Vec::new();
     let mut exit = 0;
     for entry in listing.newest_first() {

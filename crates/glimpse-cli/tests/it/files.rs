@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::world::{World, said};
 
 #[test]
@@ -44,6 +46,37 @@ fn from_add_to_export() {
     assert_eq!(world.glimpse(&["show", id]).status.code(), Some(4));
     assert_eq!(world.events(&["account", "delete", "--yes"])[0]["event"], "deleted");
     assert_eq!(world.glimpse(&["ls"]).status.code(), Some(3));
+}
+
+#[test]
+fn an_interrupt_leaves_no_half_file() {
+    let world = World::start();
+    let id = world.add(&world.file("large.bin", vec![7; 48_000_000]));
+    let folder = world.path("saved");
+    fs::create_dir(&folder).unwrap();
+    let there = || fs::read_dir(&folder).unwrap().count();
+    let out = folder.join("out.bin");
+    let mut showing = world.command(&["show", &id, "-o", out.to_str().unwrap()]).spawn().unwrap();
+    while there() == 0 {
+        assert!(showing.try_wait().unwrap().is_none(), "control: it has begun a file before it ends");
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&showing), Signal::INT).unwrap();
+    assert_eq!(showing.wait().unwrap().code(), Some(130));
+    assert_eq!(there(), 0);
+}
+
+#[test]
+fn an_export_that_could_not_begin_makes_no_folder() {
+    let mut world = World::start();
+    world.add(&world.file("letter.txt", "Dear reader"));
+    let folder = world.path("exported");
+    let mut export = world.command(&["export", folder.to_str().unwrap()]);
+    world.stopped(|_| {
+        assert_eq!(export.output().unwrap().status.code(), Some(5));
+        assert!(!folder.exists());
+    });
+    assert!(export.output().unwrap().status.success(), "the same once more");
 }
 
 #[test]

@@ -261,9 +261,12 @@ fn saving_needs_the_right_to_save() {
     assert!(viewer.ends().1.success() && lending.ends().1.success());
 
     let mut lending = started(&world, &["--everything", "--view-only"]);
-    let (mut viewer, granted) = pair(&world, &mut lending, &to);
-    viewer.does(&json!({ "do": "open", "unit": granted["records"][0]["unit"] }));
-    assert_eq!(viewer.event("error")["code"], "not-granted");
+    let (mut viewer, _granted) = pair(&world, &mut lending, &to);
+    assert_eq!(viewer.event("error")["code"], "save-not-granted");
+    // Nothing was opened in vain, and the session does not run on.
+    let (told, status) = lending.ends();
+    assert!(status.success() && told.iter().all(|event| event["event"] != "opened"), "{told:?}");
+    assert!(told.iter().any(|event| event["event"] == "ended"), "{told:?}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "control: the one that was allowed");
 }
 

@@ -82,8 +82,8 @@ impl Report {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_report_is_a_file_of_its_own_with_what_was_said_and_nothing_else() {
+    #[tokio::test]
+    async fn a_report_is_a_file_of_its_own_with_what_was_said_and_nothing_else() {
         let peer = Peer {
             signing: glimpse_wire::SigningKeyBytes([1; 32]),
             credential: glimpse_wire::ids::Bytes(Vec::new()),

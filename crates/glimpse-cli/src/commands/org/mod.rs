@@ -63,6 +63,9 @@ async fn init(shared: &Shared, place: &OrganisationHome, asked: &OrgInit, out: O
     out.note(
         "Then invite agents with `glimpse org agent invite NAME`, and give customers the card: `glimpse org card`.",
     );
-    out.note("Keep a copy of this folder and of its passphrase: without them nobody can vouch for an agent.");
+    out.note(&format!(
+        "Keep a copy of {} and of its passphrase: without them nobody can vouch for an agent.",
+        clean(&place.folder().display().to_string())
+    ));
     Ok(0)
 }

@@ -175,6 +175,11 @@ impl OrganisationHome {
         Ok(Self { files: Files::new(folder) })
     }
 
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        self.files.root()
+    }
+
     pub(super) async fn lock(&self) -> Result<Guard, Failure> {
         Ok(self.files.lock("organisation").await?)
     }

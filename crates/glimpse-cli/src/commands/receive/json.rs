@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Saving, failure_of, finished};
+use super::{Saving, failure_of, finished, not_to_save};
 use crate::commands::lend::{next_line, read_lines};
 use crate::failure::{Failure, exit_code};
 use crate::out::Out;
@@ -55,6 +55,8 @@ struct Told {
     received: usize,
     /// Whether this side ended the session.
     leaving: bool,
+    /// Whether this side wanted to save what it may only look at.
+    refused: bool,
 }
 
 pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out) -> Result<u8, Failure> {
@@ -67,13 +69,22 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
         failed: BTreeSet::new(),
         received: 0,
         leaving: false,
+        refused: false,
     };
     let mut lines = read_lines();
     loop {
         while let Some(shown) = receiver.show() {
             match shown {
+                Shown::Ended(_) if told.refused => return Err(not_to_save()),
                 Shown::Ended(code) => return told.ended(code),
-                Shown::Changed => told.changed(&receiver.state())?,
+                Shown::Changed => {
+                    told.changed(&receiver.state())?;
+                    if told.refused && !told.leaving {
+                        // The lender hears that it is over.
+                        told.leaving = true;
+                        receiver.input(Input::End).await;
+                    }
+                }
                 Shown::Content(piece) => {
                     if let State::Session(running) = receiver.state() {
                         told.content(running, &piece)?;
@@ -144,6 +155,7 @@ impl Told {
             let event = if self.terms.is_none() { "granted" } else { "changed" };
             self.terms = terms;
             self.out.event(&granted(event, running))?;
+            self.refused |= self.saving.is_some() && !running.may_save();
         }
         let open: Vec<UnitId> = self.opening.keys().copied().collect();
         for unit in open {
@@ -177,9 +189,6 @@ impl Told {
             event
         };
         if let Some(saving) = &mut self.saving {
-            if !running.may_save() {
-                return Err(ErrorCode::NotGranted.into());
-            }
             return match saving.take(running, piece)? {
                 Some(path) => {
                     self.opening.remove(&piece.unit);

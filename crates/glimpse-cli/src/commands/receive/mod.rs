@@ -83,6 +83,15 @@ fn left() -> Failure {
     Failure::said(ErrorCode::Declined, "You broke it off. Nothing was received.", "Start again when you are ready.")
 }
 
+/// The records were lent to be looked at, and this side wanted to keep them.
+fn not_to_save() -> Failure {
+    let next = "Start again without --out, or ask for a code of `glimpse lend --save`.";
+    Failure {
+        code: "save-not-granted".to_owned(),
+        ..Failure::said(ErrorCode::NotGranted, "You may look at these records, and not save them.", next)
+    }
+}
+
 /// The server that the command line names, or that of the account in the home.
 async fn server(shared: &Shared) -> Result<String, Failure> {
     if let Some(server) = &shared.server {

@@ -12,7 +12,7 @@ use glimpse_wire::{ErrorCode, UnitId};
 use indicatif::ProgressBar;
 use zeroize::Zeroizing;
 
-use super::{Saving, failure_of, finished, left};
+use super::{Saving, failure_of, finished, left, not_to_save};
 use crate::commands::add::progress;
 use crate::failure::Failure;
 use crate::interrupt;
@@ -26,6 +26,8 @@ struct Looking {
     told_words: bool,
     /// The person here asked for the end.
     leaving: bool,
+    /// The wish was to save, and looking is all that is allowed.
+    refused: bool,
     waiting: Option<VecDeque<UnitId>>,
     current: Option<UnitId>,
     text: Zeroizing<Vec<u8>>,
@@ -41,6 +43,7 @@ pub(super) async fn run(mut receiver: Receiver, folder: Option<&Path>, out: Out)
         saving: folder.map(Saving::new),
         told_words: false,
         leaving: false,
+        refused: false,
         waiting: None,
         current: None,
         text: Zeroizing::new(Vec::new()),
@@ -101,6 +104,9 @@ impl Looking {
     /// Success only when everything that was lent has come.
     fn ended(&self, code: ErrorCode) -> Result<u8, Failure> {
         self.bar.finish_and_clear();
+        if self.refused {
+            return Err(not_to_save());
+        }
         if self.waiting.is_none() {
             return Err(if self.leaving { left() } else { code.into() });
         }
@@ -135,7 +141,10 @@ impl Looking {
     fn session(&mut self, running: &Running) -> Result<Option<Input>, Failure> {
         if self.waiting.is_none() {
             if self.saving.is_some() && !running.may_save() {
-                return Err(ErrorCode::NotGranted.into());
+                // The lender hears that it is over.
+                self.refused = true;
+                self.waiting = Some(VecDeque::new());
+                return Ok(Some(Input::End));
             }
             for (_, unit) in running.units() {
                 let from = match unit.provenance {
