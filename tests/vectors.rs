@@ -10,6 +10,8 @@
     reason = "an overflow or a slice out of place in a test is a failed test"
 )]
 
+#[path = "../crates/glimpse-core/tests/vectors/agents.rs"]
+mod agents;
 #[path = "../crates/glimpse-core/src/testing/by_hand.rs"]
 mod by_hand;
 #[path = "../crates/glimpse-core/tests/vectors/chain.rs"]
@@ -40,6 +42,8 @@ mod sheet;
 mod small;
 #[path = "../crates/glimpse-core/src/testing/tape.rs"]
 mod tape;
+#[path = "../crates/glimpse-core/tests/vectors/trails.rs"]
+mod trails;
 
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -72,6 +76,7 @@ fn account_and_records() {
 fn pairing_session_and_receipts() {
     same("pairing", &lent::pairing());
     same("session", &lent::session());
+    same("agent", &agents::agent());
     same("receipts", &lent::receipts());
 }
 
