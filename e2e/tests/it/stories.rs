@@ -194,7 +194,7 @@ async fn zooming_into_a_long_series_brings_what_was_thinned_away(kind: Kind) -> 
     until("the whole is drawn", async || (points().await? == whole).then_some(())).await?;
     // A touch that the browser takes away lets go of the chart.
     let dragged = "const p = document.querySelector('.plot'); p.setPointerCapture = () => {}; \
-        const fire = (type, x) => p.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientX: x, bubbles: true })); \
+        const fire = (type, x, id = 1) => p.dispatchEvent(new PointerEvent(type, { pointerId: id, isPrimary: id === 1, clientX: x, bubbles: true })); \
         document.querySelectorAll('.chart-tools button')[2].click(); \
         const labels = () => [...p.querySelectorAll('.tick')].map(t => t.textContent).join(); \
         fire('pointerdown', 300); fire('pointermove', 200); const moved = labels(); fire('ARGUMENT', 200); fire('pointermove', 50); \
@@ -203,6 +203,12 @@ async fn zooming_into_a_long_series_brings_what_was_thinned_away(kind: Kind) -> 
     assert_eq!(held, json!([false]), "control: while it is held it moves");
     let held = stage.browser.run(&dragged.replace("ARGUMENT", "pointercancel")).await?;
     assert_eq!(held, json!([true]));
+    // A second finger takes the chart from nobody.
+    let second = dragged.replace(
+        "fire('ARGUMENT', 200); fire('pointermove', 50);",
+        "fire('pointerdown', 90, 2); fire('pointermove', 50, 2);",
+    );
+    assert_eq!(stage.browser.run(&second).await?, json!([true]));
     Ok(())
 }
 
