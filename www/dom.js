@@ -97,9 +97,9 @@ export function keeping(root, draw) {
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
-/** @param {HTMLElement} root @returns {Field[]} */
+/** Not those that hold at once, and are drawn from what holds. @param {HTMLElement} root @returns {Field[]} */
 function fields(root) {
-  const all = /** @type {NodeListOf<Field>} */ (root.querySelectorAll("input:not([type=password], [type=file]), textarea, select"));
+  const all = /** @type {NodeListOf<Field>} */ (root.querySelectorAll("input:not([type=password], [type=file]), textarea, select:not([data-at-once])"));
   return [...all].filter((field) => nameOf(field));
 }
 

@@ -9,6 +9,8 @@ import { fetchPinned, Stop } from "./pinned.js";
 /** @type {Record<string, Entry>} */
 let catalogue = {};
 let language = "en";
+/** The language that was asked for last; its words may still be under way. */
+let asked = language;
 /** The language whose content words are in the catalogue. */
 let contentWords = "";
 
@@ -38,7 +40,9 @@ export async function choose(wish) {
   // A page may have words of its own beside those that all pages have.
   const links = [...document.querySelectorAll(`link[data-lang="${CSS.escape(wish)}"]`)];
   if (links.length === 0) return;
+  asked = wish;
   const words = await Promise.all(links.map(async (link) => (await fetchPinned(/** @type {HTMLLinkElement} */ (link))).json()));
+  if (wish !== asked) return;
   catalogue = Object.assign({}, ...words);
   language = wish;
   contentWords = "";
@@ -58,6 +62,8 @@ export async function speak() {
   try {
     await choose(field.value);
   } catch (error) {
+    // Another was asked for meanwhile: that one answers.
+    if (field.value !== asked) return;
     field.value = language;
     const key = `error.${error instanceof Stop ? error.code : "internal"}`;
     say(byId("assertive"), `${t(key)} ${t(`${key}.next`)}`);

@@ -58,8 +58,10 @@ class App {
   /** What the open record was drawn from, to draw it again in another language. @type {Report[]} */
   #opened = [];
   #trouble = "";
-  /** The language that this device keeps. */
-  #kept = "";
+  /** Whether what this device keeps is known. What it says of the language later is an echo of the person's choice, and can be late. */
+  #met = false;
+  /** Whether the person chose a language on this page. */
+  #chose = false;
   /** When the Worker was told last that somebody is there. */
   #active = 0;
   /** Whether somebody waits to see the inbox. */
@@ -72,9 +74,11 @@ class App {
     this.#nav = new Nav(byId("nav"), this.#send);
     const language = /** @type {HTMLSelectElement} */ (byId("language"));
     language.addEventListener("change", async () => {
+      this.#chose = true;
+      const before = chosen();
       await speak();
-      this.#kept = language.value;
-      this.#send({ type: "language", language: language.value });
+      if (chosen() === before) return;
+      if (this.#met) this.#send({ type: "language", language: chosen() });
       this.#redraw();
     });
     // Whoever reads turns a wheel, and whoever dictates presses nothing. What scrolls is often an element of the page, and does not tell of it further up.
@@ -176,9 +180,10 @@ class App {
     if (snapshot.list && this.#wanted) this.#look();
     if (snapshot.list && !before?.list) subscription().then((held) => held && this.#send(told(held)), () => {});
     byId("loading").hidden = true;
-    if (snapshot.language !== this.#kept) {
-      this.#kept = snapshot.language;
-      if (snapshot.language && snapshot.language !== chosen()) {
+    if (!this.#met) {
+      this.#met = true;
+      if (this.#chose) this.#send({ type: "language", language: chosen() });
+      else if (snapshot.language && snapshot.language !== chosen()) {
         /** @type {HTMLSelectElement} */ (byId("language")).value = snapshot.language;
         await speak();
         this.#redraw();

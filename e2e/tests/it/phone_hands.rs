@@ -26,6 +26,7 @@ in_both!(
     nothing_in_a_low_window_lies_below_the_ways_for_good,
     whoever_leaves_is_asked_while_something_is_typed,
     a_code_of_a_device_goes_on_by_enter,
+    the_language_that_was_chosen_last_is_the_one_that_stays,
 );
 
 /// The arrow up of a keyboard, which turns a number in a field of the browser's.
@@ -380,4 +381,40 @@ async fn a_row_is_as_high_as_its_text() -> Result<()> {
     let seen = phone.browser.value(high).await?;
     ensure!(seen == json!([32, true, true]), "{seen}");
     Ok(())
+}
+
+/// In the settings as in the heading, and where the device is slow to say which one it keeps.
+async fn the_language_that_was_chosen_last_is_the_one_that_stays(kind: Kind) -> Result<()> {
+    let (_server, phone) = account(kind).await?;
+    let browser = &phone.browser;
+    phone.more("settings").await?;
+    let in_settings =
+        "const l = document.getElementById('set-language'); l.value = 'ar'; l.dispatchEvent(new Event('change'))";
+    browser.run(in_settings).await?;
+    browser.becomes("the page is in Arabic", "document.documentElement.lang", "ar").await?;
+    browser.speak("de").await?;
+    value_of(browser, "set-language", "de").await?;
+
+    // What the device says of the one before is late: it was not yet told of the next.
+    let hold = "const post = Worker.prototype.postMessage; const held = []; \
+        Worker.prototype.postMessage = function (intent, ...rest) { \
+            if (intent.type === 'language') held.push(() => post.call(this, intent, ...rest)); else post.call(this, intent, ...rest) }; \
+        window.letGo = () => { Worker.prototype.postMessage = post; held.forEach(go => go()); return held.length }";
+    browser.run(hold).await?;
+    browser.speak("en").await?;
+    phone.go("more").await?;
+    browser.speak("ar").await?;
+    browser.speak("en").await?;
+    phone.go("inbox").await?;
+    ensure!(browser.run("return window.letGo()").await? == 3, "control: the device is told of each, late");
+    for place in ["records", "more"] {
+        phone.go(place).await?;
+    }
+    ensure!(browser.told("html", "lang").await? == "en", "the page went back to another");
+    ensure!(browser.told("#language", "value").await? == "en", "the field names another");
+    phone.reopen().await?;
+    browser.becomes("the device keeps it", "document.documentElement.lang", "en").await?;
+    browser.speak("ar").await?;
+    phone.reopen().await?;
+    browser.becomes("the device keeps that as well", "document.documentElement.lang", "ar").await
 }

@@ -17,7 +17,7 @@ export class Screen {
   #send;
   #heading = h("h1", { tabIndex: -1 }, t("set.title"));
   #done = h("p", { class: "notice good", role: "status", hidden: true });
-  #lock = /** @type {HTMLSelectElement} */ (h("select", { id: "set-lock" }));
+  #lock = /** @type {HTMLSelectElement} */ (h("select", { id: "set-lock", "data-at-once": "" }));
   #passkey = h("section", { class: "card-form" });
   #storage = h("section", { class: "card-form" });
   #site = new Site((intent) => this.#send(intent));
@@ -64,7 +64,7 @@ export class Screen {
     fill(this.#lock, ...LOCKS.map((each) => h("option", { value: String(each) }, each === 0 ? t("set.lock.at-once") : t("set.lock.minutes", { count: each }))));
     this.#lock.addEventListener("change", () => this.#send({ type: "set-lock", minutes: Number(this.#lock.value) }));
     const header = /** @type {HTMLSelectElement} */ (byId("language"));
-    const language = /** @type {HTMLSelectElement} */ (h("select", { id: "set-language", translate: false }));
+    const language = /** @type {HTMLSelectElement} */ (h("select", { id: "set-language", translate: false, "data-at-once": "" }));
     const names = new Map([...header.options].map((option) => [option.value, option.text]));
     fill(language, ...languages().map((each) => h("option", { value: each, lang: each }, names.get(each) ?? each)));
     language.value = header.value;
