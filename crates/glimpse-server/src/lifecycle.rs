@@ -18,7 +18,6 @@ use glimpse_wire::{AccountId, DeviceId, ErrorCode, Hash, SUITE, SessionId, UnixM
 use tokio::sync::MutexGuard;
 
 pub(crate) use self::lives::Lives;
-use self::lives::TURNS;
 use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::session::{SignedTerms, Verdict};
@@ -52,8 +51,7 @@ impl Ending<'_> {
 impl App {
     async fn turn(&self, session: &SessionId) -> Answer<MutexGuard<'_, ()>> {
         let [byte, ..] = session.0;
-        let turn = self.lives.turns.get(usize::from(byte) % TURNS).ok_or(ErrorCode::Internal)?;
-        Ok(turn.lock().await)
+        self.lives.turns.of(byte).await
     }
 
     /// A session that lives, or why not: `NotFound`, or the reason of its tombstone. The caller holds its turn.
@@ -100,6 +98,8 @@ impl App {
         let signed = SignedTerms::parse(body, MAX_FRAME, device)?;
         let id = signed.terms.session;
         let _turn = self.turn(&id).await?;
+        let [byte, ..] = device.account.0;
+        let _grant = self.lives.grants.of(byte).await?;
         let now = self.clock.now();
         if let Some(there) = self.store.session(&id).await? {
             return match there.ended {
@@ -162,7 +162,11 @@ impl App {
         if session.terms == signed.hash {
             return Ok(());
         }
+        let until = session.expires;
         let session = signed.next(&session, now)?;
+        if session.expires > until {
+            self.check_agent(&session, now).await?;
+        }
         self.check_grant(device, &signed).await?;
         for unit in signed.units() {
             if self.store.unit(id, &unit.unit).await?.is_some() {
@@ -370,6 +374,7 @@ impl App {
         // First, so that these sessions end for the reason that they have.
         self.finish_revoked(None).await?;
         self.finish_agents().await?;
+        self.finish_trails(now).await?;
         for id in self.store.live_sessions().await? {
             let Some(session) = self.store.session(&id).await? else { continue };
             let lapsed = if went_back { Some(ErrorCode::SessionExpired) } else { self.lapsed(&session, now) };
@@ -381,6 +386,23 @@ impl App {
         }
         self.store.see_time(now).await?;
         self.store.sweep_unit_files().await
+    }
+
+    /// Ends on record what was granted on record and is no session: a crash came between the two, or a backup is of such a moment.
+    async fn finish_trails(&self, now: UnixMillis) -> Answer<()> {
+        for (id, account) in self.store.trails_without_end().await? {
+            if self.store.session(&id).await?.is_some() {
+                continue;
+            }
+            let ended = Event::Ended {
+                code: ErrorCode::SessionEnded,
+                statement: Bytes(Vec::new()),
+                signature: SignatureBytes([0; 64]),
+            };
+            self.store.write_once(&id, &account, ended, now).await?;
+            self.store.write_deleted(&id, &account, &self.signing, now).await?;
+        }
+        Ok(())
     }
 
     /// What must happen at the start and then every minute. `at_start`: nothing else is running yet.

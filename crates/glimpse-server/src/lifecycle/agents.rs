@@ -28,12 +28,14 @@ impl App {
         Ok((credential.clone(), signed.clone()))
     }
 
-    /// Whether the agent of a session may begin it.
+    /// Whether the agent of a session may have it, and for as long.
+    ///
+    /// # Errors
+    /// `CredentialInvalid`.
     pub(super) async fn check_agent(&self, session: &Session, now: UnixMillis) -> Answer<()> {
-        match &session.agent {
-            Some(agent) => self.credential(agent, now).await.map(|_| ()),
-            None => Ok(()),
-        }
+        let Some(agent) = &session.agent else { return Ok(()) };
+        let (credential, _) = self.credential(agent, now).await?;
+        if session.expires <= credential.not_after { Ok(()) } else { Err(ErrorCode::CredentialInvalid.into()) }
     }
 
     /// One opening more of the agent of a session, if it has one, in all its sessions together.

@@ -3,16 +3,21 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use glimpse_wire::{SessionId, UnixMillis};
+use glimpse_wire::{ErrorCode, SessionId, UnixMillis};
+use tokio::sync::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
-/// Sessions that take turns together; many more than there are cores.
-pub(super) const TURNS: usize = 64;
+use crate::problem::Answer;
+
+/// Sessions, or accounts, that take turns together; many more than there are cores.
+const TURNS: usize = 64;
 
 /// What is known of live sessions in memory alone.
 #[derive(Debug)]
 pub(crate) struct Lives {
-    pub(super) turns: Vec<tokio::sync::Mutex<()>>,
+    pub(super) turns: Turns,
+    /// Of accounts, so that of grants at one time each sees what lives by the one before.
+    pub(super) grants: Turns,
     lives: Mutex<HashMap<SessionId, Life>>,
 }
 
@@ -24,9 +29,28 @@ struct Life {
     ended: CancellationToken,
 }
 
+/// Locks of which each is shared by the ids that begin alike.
+#[derive(Debug)]
+pub(super) struct Turns([tokio::sync::Mutex<()>; TURNS]);
+
+impl Turns {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| tokio::sync::Mutex::new(())))
+    }
+
+    /// Waits for the turn of the id that begins with this byte.
+    ///
+    /// # Errors
+    /// None in practice: the byte is taken modulo their number.
+    pub(super) async fn of(&self, byte: u8) -> Answer<MutexGuard<'_, ()>> {
+        let turn = self.0.get(usize::from(byte) % TURNS).ok_or(ErrorCode::Internal)?;
+        Ok(turn.lock().await)
+    }
+}
+
 impl Lives {
     pub(crate) fn new() -> Self {
-        Self { turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(), lives: Mutex::default() }
+        Self { turns: Turns::new(), grants: Turns::new(), lives: Mutex::default() }
     }
 
     /// Notes that the viewer did something, if the session lives.

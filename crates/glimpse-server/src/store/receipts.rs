@@ -131,6 +131,20 @@ impl Store {
         Ok(Some(entry))
     }
 
+    /// Sessions whose trail begins with a grant and has no end, with their accounts.
+    pub(crate) async fn trails_without_end(&self) -> Answer<Vec<(SessionId, AccountId)>> {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT session, account FROM receipts AS first WHERE seq = 0 AND kind = ?
+             AND NOT EXISTS (SELECT 1 FROM receipts WHERE session = first.session AND kind = ?)",
+        )
+        .bind(GRANTED)
+        .bind(ENDED)
+        .fetch_all(&self.main)
+        .await?;
+        let ids = rows.iter().map(|(session, account)| Ok((SessionId(fixed(session)?), AccountId(fixed(account)?))));
+        ids.collect()
+    }
+
     /// Writes the device's countersignature over the newest receipt; over another one, and over a countersignature, which
     /// says all that another could, `Conflict`. Repeating it writes nothing.
     pub(crate) async fn write_countersigned(

@@ -270,9 +270,77 @@ async fn t063_a_grant_to_who_is_not_vouched_for_any_more_is_refused() {
     let visit = phone.visit_of(mailbox, claimed, vec![unit().1]).await;
     clock.advance(Duration::from_secs(5));
     assert_eq!(phone.register(&visit).await.code(), ErrorCode::CredentialInvalid);
-    let renewed = organisation::Credential { not_before: now.plus(1), not_after: now.plus(60_000), ..credential };
+    let renewed = organisation::Credential { not_before: now.plus(1), not_after: now.plus(HOUR), ..credential };
     house.vouch(&renewed).await.ok();
     assert_eq!(phone.register(&visit).await.status, StatusCode::CREATED, "control");
+}
+
+#[tokio::test]
+async fn t063_no_session_is_granted_for_longer_than_its_agent_is_vouched_for() {
+    let (server, clock, houses) = houses(1, |_| {}).await;
+    let (house, now) = (&houses[0], clock.now());
+    let phone = Phone::new(&server).await;
+    let mut clerk = house.recruit(now).await;
+    let until = now.plus(3 * 60_000);
+    let credential = organisation::Credential { not_after: until, ..house.credential(&clerk, Role::Agent, now) };
+    house.vouch(&credential).await.ok();
+    clerk.sign_in().await;
+    let mailbox = phone.show_code_to_agents().await;
+    let claimed: Claimed = clerk.claim(&mailbox).await.json();
+    let mut visit = phone.visit_of(mailbox, claimed, vec![unit().1]).await;
+    visit.terms.expires = until.plus(1);
+    assert_eq!(phone.register(&visit).await.code(), ErrorCode::CredentialInvalid);
+    visit.terms.expires = until;
+    assert_eq!(phone.register(&visit).await.status, StatusCode::CREATED, "control");
+
+    let path = format!("/v1/sessions/{}/terms", visit.session);
+    let amend = async |seq, expires| {
+        let terms = Terms { seq, units: Vec::new(), expires, ..visit.terms.clone() };
+        phone.http.bytes(Method::POST, &path, phone.submission(&visit, &terms)).await
+    };
+    assert_eq!(amend(2, until.plus(1)).await.code(), ErrorCode::CredentialInvalid);
+    amend(2, UnixMillis(until.0 - 60_000)).await.ok();
+    amend(3, until).await.ok();
+    house
+        .vouch(&organisation::Credential { not_before: now.plus(1), not_after: now.plus(HOUR), ..credential })
+        .await
+        .ok();
+    amend(4, until.plus(60_000)).await.ok();
+}
+
+/// A crash between the receipt of a grant and the session itself, or a backup from the moment between the two.
+#[tokio::test]
+async fn a_grant_without_its_session_has_ended_on_record_at_the_next_start() {
+    let (mut server, clock, houses) = houses(1, |_| {}).await;
+    let phone = Phone::new(&server).await;
+    let clerk = houses[0].hire(Role::Agent, clock.now()).await;
+    let (lost, _) = phone.lend_to(&clerk).await;
+    let (ended, _) = phone.lend_to(&clerk).await;
+    phone.end(&ended).await.ok();
+    let (kept, unit) = phone.lend_to(&clerk).await;
+    let before = phone.receipts(&ended.session).await;
+    server.stop().await;
+    let url = format!("sqlite://{}", server.data().join("sessions.db").display());
+    let database = sqlx::SqlitePool::connect(&url).await.expect("opens");
+    let gone = sqlx::query("DELETE FROM sessions WHERE session = ?").bind(lost.session.0.as_slice());
+    assert_eq!(gone.execute(&database).await.expect("lost").rows_affected(), 1);
+    database.close().await;
+    server.resume().await.expect("it starts");
+    let trail = chained(&phone.receipts(&lost.session).await.receipts);
+    let events: Vec<_> = trail.iter().map(|receipt| &receipt.event).collect();
+    let [Event::Granted { .. }, Event::Ended { code: ErrorCode::SessionEnded, .. }, Event::Deleted { .. }] = events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(phone.register(&lost).await.code(), ErrorCode::NotFound, "its pairing is gone as well");
+    let AgentSessions { sessions, .. } = houses[0].ask("/sessions", clock.now(), |_| {}).await.json();
+    let listed: Vec<_> = sessions.iter().map(|each| (each.session, each.ended.is_some())).collect();
+    for (visit, over) in [(&lost, true), (&ended, true), (&kept, false)] {
+        assert!(listed.contains(&(visit.session, over)), "{listed:?}");
+    }
+    // Control: what was there goes on, and what ended is not ended twice.
+    opened(&kept.open(unit, 1).await);
+    assert_eq!(phone.receipts(&ended.session).await, before);
 }
 
 #[tokio::test]

@@ -105,3 +105,32 @@ async fn what_the_database_refuses_with_others_is_answered_when_it_is_sent_again
     }
     assert_eq!(recorded(&phone, &looks).await, [(1, 0); SESSIONS], "once each");
 }
+
+#[tokio::test]
+async fn of_sessions_that_are_granted_at_one_time_no_more_live_than_an_account_may_have() {
+    let clock = std::sync::Arc::new(glimpse_server::ManualClock::at_wall());
+    let server = TestServer::start_with(clock, |settings| settings.limits.sessions_per_account = 3).await;
+    let phone = Phone::new(&server).await;
+    let mut visits = Vec::new();
+    for _ in 0..SESSIONS {
+        visits.push(phone.unsent_visit(vec![unit().1], |_| {}).await);
+    }
+    let pool = database(&server).await;
+    let held = pool.begin_with("BEGIN IMMEDIATE").await.expect("held");
+    let release = async {
+        for _ in 0..20 {
+            phone.now().await;
+        }
+        held.rollback().await.expect("let go");
+    };
+    let granted = join_all(visits.iter().map(async |visit| {
+        phone.http.bytes(reqwest::Method::POST, "/v1/sessions", phone.submission(visit, &visit.terms)).await
+    }));
+    let said = join(granted, release).await.0;
+    assert_eq!(said.iter().filter(|said| said.status == StatusCode::CREATED).count(), 3);
+    for (said, visit) in said.iter().zip(&visits).filter(|(said, _)| said.status != StatusCode::CREATED) {
+        assert_eq!(said.code(), ErrorCode::RateLimited);
+        let trail = phone.http.get(&format!("/v1/sessions/{}/receipts", visit.session)).await;
+        assert_eq!(trail.code(), ErrorCode::NotFound, "what was refused left no trail");
+    }
+}
