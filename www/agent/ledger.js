@@ -9,7 +9,7 @@ import { chosen, has, t, time } from "../text.js";
 
 /** What a receipt tells, and what can be wrong with a line in which nothing is of what was asked. */
 const WHATS = ["granted", "opened", "refused", "ended", "deleted", "countersigned"];
-const FAULTS = ["other", "no-grant", "link", "other-account", "lender", "receipt", "cut-off", "no-agent", "times"];
+const FAULTS = ["other", "no-grant", "link", "other-account", "lender", "receipt", "cut-off", "no-agent", "times", "readable"];
 
 /** @param {number} at @returns {string} */
 const moment = (at) => time(at, { dateStyle: "medium", timeStyle: "short" });

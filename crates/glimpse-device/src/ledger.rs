@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use glimpse_core::receipts::{Audit, BrokenTrail, audit};
 use glimpse_wire::account::{Signed, SignedLink};
+use glimpse_wire::api::AgentSession;
 use glimpse_wire::chain::Chain;
 use glimpse_wire::ids::Bytes;
 use glimpse_wire::limits::{MAX_LINK, MAX_MESSAGE, MAX_RECEIPT};
@@ -13,7 +14,7 @@ use glimpse_wire::organisation::{Asked, Credential, CredentialFault, Note, Outco
 use glimpse_wire::pairing::Terms;
 use glimpse_wire::preimage::StatementKind;
 use glimpse_wire::session::{Event, Receipt, Stop};
-use glimpse_wire::{AccountId, AgentId, Hash, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
+use glimpse_wire::{AccountId, AgentId, ErrorCode, Hash, SessionId, SigningKeyBytes, UnixMillis, decode, encode};
 use serde::{Deserialize, Serialize};
 
 use crate::sessions::{first_terms, lent_by, stopper};
@@ -52,7 +53,7 @@ pub struct Line {
     pub asked: Option<Bytes>,
     /// What came of it: a signed outcome.
     pub outcome: Option<Bytes>,
-    /// The same, to be read.
+    /// Of what was asked, to be read. A check compares it, and the three that follow.
     pub name: Option<String>,
     /// Of what was asked.
     pub case: Option<String>,
@@ -103,6 +104,8 @@ pub enum Fault {
     NoAgent,
     /// It began, or was granted, at another time than its Terms say.
     Times,
+    /// What is written out to be read says otherwise than what is proved.
+    Readable,
     /// What was asked cannot be read, or is not what the customer granted.
     Asked,
     /// The agent's credential did not count when the session began.
@@ -133,6 +136,7 @@ impl Fault {
             Self::CutOff { .. } => "cut-off",
             Self::NoAgent => "no-agent",
             Self::Times => "times",
+            Self::Readable => "readable",
             Self::Asked => "asked",
             Self::Credential => "credential",
             Self::OtherAgent => "other-agent",
@@ -156,6 +160,7 @@ impl fmt::Display for Fault {
             Self::CutOff { seq } => write!(f, "receipt {seq} is missing: the session ended, and its end was cut off"),
             Self::NoAgent => f.write_str("no agent asked: it was lent to a screen of the account's own"),
             Self::Times => f.write_str("it began, or was granted, at another time than its receipts say"),
+            Self::Readable => f.write_str("what is written out to be read says otherwise than what is proved"),
             Self::Asked => f.write_str("what was asked is not what the customer granted"),
             Self::Credential => f.write_str("the agent's credential did not count when the session began"),
             Self::OtherAgent => f.write_str("somebody else asked than this agent of this organisation"),
@@ -165,6 +170,14 @@ impl fmt::Display for Fault {
             Self::Repeated => f.write_str("the session is in the log already"),
         }
     }
+}
+
+/// Name, case, reason and check words of what was asked, as a line writes them out.
+fn readable(request: Option<&Request>) -> [Option<String>; 4] {
+    let Some(Request { credential, case, reason, words: [first, second], .. }) = request else {
+        return [const { None }; 4];
+    };
+    [credential.name.clone(), case.clone(), reason.clone(), format!("{first} {second}")].map(Some)
 }
 
 /// Replays a chain; the number of the first link that does not hold.
@@ -182,14 +195,22 @@ fn replayed(chain: &[Bytes]) -> Result<Chain, usize> {
 }
 
 /// When a session began and until when it was granted, by its first Terms and its newest. They are read, not verified.
-#[must_use]
-pub fn times(receipts: &[Bytes]) -> Option<(UnixMillis, UnixMillis)> {
-    let terms = receipts.iter().rev().find_map(|bytes| {
-        let receipt: Receipt = decode(bytes.as_slice(), MAX_RECEIPT).ok()?;
-        let Event::Granted { terms, .. } = receipt.event else { return None };
+fn times(receipts: &[Bytes]) -> Option<(UnixMillis, UnixMillis)> {
+    let terms = events(receipts).find_map(|event| {
+        let Event::Granted { terms, .. } = event else { return None };
         decode::<Terms>(terms.as_slice(), MAX_RECEIPT).ok()
     });
     Some((first_terms(receipts)?.issued, terms?.expires))
+}
+
+/// Why a session ended, by its receipts.
+fn ended(receipts: &[Bytes]) -> Option<ErrorCode> {
+    events(receipts).find_map(|event| if let Event::Ended { code, .. } = event { Some(code) } else { None })
+}
+
+/// What receipts tell, from the newest back.
+fn events(receipts: &[Bytes]) -> impl Iterator<Item = Event> {
+    receipts.iter().rev().filter_map(|bytes| Some(decode::<Receipt>(bytes.as_slice(), MAX_RECEIPT).ok()?.event))
 }
 
 /// The lines of one log, of which each is of another session.
@@ -210,6 +231,39 @@ impl Log {
 }
 
 impl Line {
+    /// A session as a server lists it, with all that the server has of it; nothing of it is verified. What the agent left for the
+    /// audit is not in it yet: [`Self::with_notes`].
+    #[must_use]
+    pub fn listed(
+        organisation: SigningKeyBytes,
+        listed: &AgentSession,
+        server: SigningKeyBytes,
+        chain: Vec<Bytes>,
+        receipts: Vec<Bytes>,
+    ) -> Self {
+        // A session that runs may have got newer Terms since it was listed.
+        let (issued, expires) = times(&receipts).unwrap_or((listed.issued, listed.expires));
+        Self {
+            version: VERSION,
+            organisation,
+            session: listed.session,
+            agent: listed.agent,
+            issued,
+            expires,
+            ended: listed.ended.clone(),
+            account: first_terms(&receipts).map(|terms| terms.account),
+            server: Some(server),
+            chain,
+            receipts,
+            asked: None,
+            outcome: None,
+            name: None,
+            case: None,
+            reason: None,
+            words: None,
+        }
+    }
+
     /// Takes what the agent left, in the order in which the server gives it. Of each kind the first that holds counts: anybody
     /// can seal a note, and an agent's second word changes nothing of the first. Where none holds, the first is taken, and a
     /// check names it.
@@ -232,10 +286,7 @@ impl Line {
         self.asked = said.map(|said| Bytes(encode(said)));
         self.outcome = outcome;
         // Only what the Terms commit to is written out to be read.
-        self.name = request.as_ref().map(|request| request.credential.name.clone());
-        self.case = request.as_ref().map(|request| request.case.clone());
-        self.reason = request.as_ref().map(|request| request.reason.clone());
-        self.words = request.map(|Request { words: [first, second], .. }| format!("{first} {second}"));
+        [self.name, self.case, self.reason, self.words] = readable(request.as_ref());
         self
     }
 
@@ -294,6 +345,14 @@ impl Line {
             Some(bytes) => Some(self.outcome_of(bytes, credential)?),
             None => None,
         };
+        let proved = readable(request.as_ref());
+        let told = [&self.name, &self.case, &self.reason, &self.words].into_iter().zip(&proved);
+        let ended = ended(&self.receipts).map(ErrorCode::slug);
+        if told.into_iter().any(|(told, proved)| told.is_some() && told != proved)
+            || self.ended.as_deref().is_some_and(|told| ended != Some(told))
+        {
+            return Err(Fault::Readable);
+        }
         Ok(Proved { request, outcome, audit })
     }
 

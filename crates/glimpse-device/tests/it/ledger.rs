@@ -255,6 +255,13 @@ fn linked(events: &[Event]) -> Vec<Bytes> {
     receipts
 }
 
+/// What does not hold of a line with this change.
+fn edited(line: &Line, edit: &dyn Fn(&mut Line)) -> Option<Fault> {
+    let mut line = line.clone();
+    edit(&mut line);
+    line.check(None).err()
+}
+
 fn head_of(events: &[Event]) -> Hash {
     linked(events).last().map_or(Hash::ZERO, |last| preimage::receipt_hash(last.as_slice()))
 }
@@ -276,11 +283,7 @@ fn a_whole_line_proves_who_asked_what_was_opened_what_came_of_it_and_that_it_was
 fn t065_the_first_link_that_does_not_hold_is_named() {
     let world = World::new();
     let whole = world.whole();
-    let broken = |edit: &dyn Fn(&mut Line)| {
-        let mut line = whole.clone();
-        edit(&mut line);
-        line.check(None).err()
-    };
+    let broken = |edit: &dyn Fn(&mut Line)| edited(&whole, edit);
     assert_eq!(broken(&|_| {}), None, "control");
     let receipt = |seq| Some(Fault::Receipt { seq });
     // Cut: out of the middle, and at the end.
@@ -382,14 +385,44 @@ fn t065_a_session_that_no_agent_had_is_no_line_of_an_organisation() {
 }
 
 #[test]
+fn t065_what_a_line_writes_out_is_what_it_proves() {
+    let whole = World::new().whole();
+    let broken = |edit: &dyn Fn(&mut Line)| edited(&whole, edit);
+    let told = |text: &str| Some(text.to_owned());
+    let right = |line: &mut Line| {
+        line.name = told("Ada");
+        line.case = told("4711");
+        line.reason = told("to check a letter");
+        line.words = told("apple river");
+    };
+    assert_eq!(broken(&right), None, "control");
+    let edits: [&dyn Fn(&mut Line); 5] = [
+        &|line| line.name = told("Somebody Else"),
+        &|line| line.case = told("4712"),
+        &|line| line.reason = told(""),
+        &|line| line.words = told("river apple"),
+        &|line| line.ended = told("session-expired"),
+    ];
+    for edit in edits {
+        let both = |line: &mut Line| {
+            right(line);
+            edit(line);
+        };
+        assert_eq!(broken(&both), Some(Fault::Readable));
+    }
+    // Nothing is asked: whatever is written out is nobody's.
+    let alone = |line: &mut Line| {
+        (line.asked, line.outcome) = (None, None);
+        line.case = told("4711");
+    };
+    assert_eq!(broken(&alone), Some(Fault::Readable));
+}
+
+#[test]
 fn t065_the_times_of_a_line_are_those_of_its_terms() {
     let world = World::new();
     let whole = world.whole();
-    let broken = |edit: &dyn Fn(&mut Line)| {
-        let mut line = whole.clone();
-        edit(&mut line);
-        line.check(None).err()
-    };
+    let broken = |edit: &dyn Fn(&mut Line)| edited(&whole, edit);
     assert_eq!(broken(&|_| {}), None, "control");
     assert_eq!(broken(&|line| line.issued = UnixMillis(946_684_800_000)), Some(Fault::Times));
     assert_eq!(broken(&|line| line.expires = line.expires.plus(1)), Some(Fault::Times));

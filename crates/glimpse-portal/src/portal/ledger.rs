@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use glimpse_device::DeviceError;
 use glimpse_device::api::{bare, json};
-use glimpse_device::ledger::{Fault, Line, VERSION, times};
+use glimpse_device::ledger::{Fault, Line};
 use glimpse_device::sessions::{first_terms, told};
 use glimpse_device::transport::Method;
 use glimpse_page::announce::Announcement;
@@ -217,35 +217,16 @@ impl Portal {
             (of.ok_or(ErrorCode::NotFound)?, organisation.ok_or(ErrorCode::Unauthorised)?)
         };
         let receipts = self.receipts(&session).await?;
-        let account = first_terms(&receipts).map(|terms| terms.account);
-        if let Some(account) = account
-            && !chains.contains_key(&account)
-        {
-            chains.insert(account, self.chain(&account).await?);
-        }
-        // A session that runs may have got newer Terms since it was listed.
-        let (issued, expires) = times(&receipts).unwrap_or((of.issued, of.expires));
+        let chain = match first_terms(&receipts).map(|terms| terms.account) {
+            Some(account) => match chains.get(&account) {
+                Some(chain) => chain.clone(),
+                None => chains.entry(account).or_insert(self.chain(&account).await?).clone(),
+            },
+            None => Vec::new(),
+        };
         // A browser that keeps nothing has met no server before: the key is the one that it names of itself.
         let server = self.server_key().await?;
-        Ok(Line {
-            version: VERSION,
-            organisation,
-            session,
-            agent: of.agent,
-            issued,
-            expires,
-            ended: of.ended,
-            account,
-            server: Some(server),
-            chain: account.and_then(|account| chains.get(&account).cloned()).unwrap_or_default(),
-            receipts,
-            asked: None,
-            outcome: None,
-            name: None,
-            case: None,
-            reason: None,
-            words: None,
-        })
+        Ok(Line::listed(organisation, &of, server, chain, receipts))
     }
 
     async fn receipts(&self, session: &SessionId) -> Result<Vec<Bytes>, DeviceError> {

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use glimpse_device::api::json as read_json;
-use glimpse_device::ledger::{Line, Log, Proved, VERSION, times};
+use glimpse_device::ledger::{Line, Log, Proved};
 use glimpse_device::sessions::{first_terms, told};
 use glimpse_wire::api::{AgentSession, AgentSessions, Receipts};
 use glimpse_wire::ids::Bytes;
@@ -87,34 +87,15 @@ async fn line_of(
             break;
         }
     }
-    let account = first_terms(&receipts).map(|terms| terms.account);
-    if let Some(account) = account
-        && !chains.contains_key(&account)
-    {
-        chains.insert(account, desk.chain(&account).await?);
-    }
-    let notes = session.notes.iter().filter_map(|note| desk.keys.open_note(&id, note.as_slice()).ok());
-    // A session that runs may have got newer Terms since it was listed.
-    let (issued, expires) = times(&receipts).unwrap_or((session.issued, session.expires));
-    let line = Line {
-        version: VERSION,
-        organisation: desk.keys.public(),
-        session: id,
-        agent: session.agent,
-        issued,
-        expires,
-        ended: session.ended.clone(),
-        chain: account.and_then(|account| chains.get(&account).cloned()).unwrap_or_default(),
-        account,
-        server: Some(server),
-        receipts,
-        asked: None,
-        outcome: None,
-        name: None,
-        case: None,
-        reason: None,
-        words: None,
+    let chain = match first_terms(&receipts).map(|terms| terms.account) {
+        Some(account) => match chains.get(&account) {
+            Some(chain) => chain.clone(),
+            None => chains.entry(account).or_insert(desk.chain(&account).await?).clone(),
+        },
+        None => Vec::new(),
     };
+    let notes = session.notes.iter().filter_map(|note| desk.keys.open_note(&id, note.as_slice()).ok());
+    let line = Line::listed(desk.keys.public(), session, server, chain, receipts);
     Ok(line.with_notes(notes))
 }
 
