@@ -27,7 +27,7 @@ const EXIT_UNREACHABLE: u8 = 5;
 const EXIT_DECLINED: u8 = 6;
 const EXIT_CODE: u8 = 7;
 const EXIT_ALARM: u8 = 8;
-const EXIT_FILE: u8 = 9;
+pub(crate) const EXIT_FILE: u8 = 9;
 const EXIT_SESSION: u8 = 10;
 
 impl Failure {
@@ -53,6 +53,11 @@ impl Failure {
     /// Whether the next record would fail in the same way: no room, no server, no right to be there.
     pub(crate) const fn is_of_place(&self) -> bool {
         matches!(self.exit, EXIT_FILE | EXIT_UNREACHABLE | EXIT_LOCKED)
+    }
+
+    /// Whether a code came to nothing, and another may do.
+    pub(crate) fn is_of_code(&self) -> bool {
+        self.exit == EXIT_CODE && self.code != ErrorCode::PausedAfterFailures.slug()
     }
 
     /// What was to be checked does not hold.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use glimpse_wire::SigningKeyBytes;
 
 use super::{plain_id, unmarked};
@@ -180,19 +180,23 @@ pub(crate) enum ChainCommand {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group(ArgGroup::new("whom").required(true).args(["writer", "organisation", "card"])))]
 pub(crate) struct PinKey {
     /// What you call it
     pub(crate) name: String,
     /// A writer, by its key: `glimpse write` tells it there
-    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true,
-        required_unless_present_any = ["organisation", "card"], conflicts_with_all = ["organisation", "card"])]
+    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true)]
     pub(crate) writer: Option<SigningKeyBytes>,
     /// An organisation, by its key
-    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true, conflicts_with = "card")]
+    #[arg(long, value_name = "KEY", value_parser = key, allow_hyphen_values = true)]
     pub(crate) organisation: Option<SigningKeyBytes>,
     /// An organisation, by the card that it gave you, or a file that holds it
     #[arg(long, value_name = "CARD")]
     pub(crate) card: Option<String>,
+    /// Do not ask whether a card's key is the right one
+    #[arg(long, requires = "card")]
+    pub(crate) yes: bool,
 }
 
 pub(super) fn key(text: &str) -> Result<SigningKeyBytes, &'static str> {

@@ -5,6 +5,7 @@ mod org;
 mod writes;
 
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub(crate) use org::{
 };
 pub(crate) use writes::{Approve, Reject};
 
-use crate::failure::{EXIT_USAGE, Failure};
+use crate::failure::{EXIT_FILE, EXIT_USAGE, Failure};
 use crate::out::Out;
 use crate::text::KINDS;
 
@@ -52,7 +53,10 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     let shown =
         [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
     if shown.contains(&error.kind()) {
-        let _nobody_reads = error.print();
+        // Whoever reads may have enough of it.
+        if error.print().is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+            return ExitCode::from(EXIT_FILE);
+        }
         return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
     }
     // What could not be read may have asked for JSON all the same.

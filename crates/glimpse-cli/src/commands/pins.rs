@@ -6,6 +6,7 @@ use glimpse_wire::account::Pin;
 use glimpse_wire::chain::Chain;
 use serde_json::json;
 
+use super::confirm;
 use super::cosign::explained;
 use super::write::card_text;
 use crate::args::{PinKey, Shared};
@@ -34,6 +35,7 @@ pub(super) async fn pin(shared: &Shared, key: &PinKey, out: Out) -> Result<u8, F
     if !is_name(name) {
         return Err(Failure::usage("A pin has a name, and not a long one.", "Name it as you know it: a word or two."));
     }
+    let mut asks = false;
     let (what, pinned) = match (key.writer, key.organisation, &key.card) {
         (Some(key), _, _) => (WRITER, key),
         (None, Some(key), _) => (ORGANISATION, key),
@@ -45,12 +47,16 @@ pub(super) async fn pin(shared: &Shared, key: &PinKey, out: Out) -> Result<u8, F
                 clean(&said.name),
                 said.key
             ));
+            asks = out.can_ask();
             (ORGANISATION, said.key)
         }
         (None, None, None) => {
             return Err(Failure::usage("Whom?", "Give --writer KEY, --organisation KEY, or --card CARD."));
         }
     };
+    if asks {
+        confirm("Is this its key?", key.yes, out).await?;
+    }
     let device = home::unlock(shared, out).await?;
     device.sync().await?;
     if all(&device.chain()).any(|(_, pin)| pin.name == name || pin.key == pinned) {
@@ -76,8 +82,10 @@ pub(super) async fn pin(shared: &Shared, key: &PinKey, out: Out) -> Result<u8, F
 
 /// An organisation's card, or a file that holds one.
 fn organisation_card(text: &str) -> Result<PinCard, Failure> {
-    let no_card =
-        || Failure::usage("This is no organisation's card.", "The organisation prints one with `glimpse org card`.");
+    let no_card = || {
+        let next = "The organisation prints one with `glimpse org card`; give it, or the name of a file that holds it.";
+        Failure::usage("This is no organisation's card, and no file of this name holds one.", next)
+    };
     card_text(text, no_card)?.parse().map_err(|_| no_card())
 }
 

@@ -74,7 +74,10 @@ pub(super) async fn run(shared: &Shared, write: &Write, out: Out) -> Result<u8, 
 
 /// A card, or a file that holds one.
 pub(super) fn card(text: &str) -> Result<ContactCard, Failure> {
-    let no_card = || Failure::usage("This is no contact card.", "The owner prints one with `glimpse card`.");
+    let no_card = || {
+        let next = "The owner prints one with `glimpse card`; give it, or the name of a file that holds it.";
+        Failure::usage("This is no contact card, and no file of this name holds one.", next)
+    };
     if let Ok(card) = text.parse() {
         return Ok(card);
     }

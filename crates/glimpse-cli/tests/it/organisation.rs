@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::terminal::Terminal;
 use crate::world::{World, said};
 
 #[test]
@@ -43,6 +44,33 @@ fn an_organisation_is_made_without_a_network_once_and_gives_its_card_away() {
     // To a pipe goes the card and no drawing.
     let piped = world.glimpse(&["org", "card", "--qr"]);
     assert_eq!(String::from_utf8(piped.stdout).unwrap(), format!("{card}\n"));
+}
+
+/// A program named the card on purpose; a person compares before the pin stands.
+#[test]
+fn a_person_is_asked_whether_the_key_of_a_card_is_the_right_one() {
+    let world = World::start();
+    world.events(&["org", "init", "City Hospital"]);
+    let card = world.events(&["org", "card"])[0].clone();
+    let (key, card) = (card["key"].as_str().unwrap(), card["card"].as_str().unwrap());
+    let pinned = || world.events(&["chain"])[0]["seq"].as_u64().unwrap();
+    let before = pinned();
+    let mut person = Terminal::start(&world, &["chain", "pin", "Hospital", "--card", card]);
+    let asked = person.sees_until("It calls itself", "Is this its key?");
+    assert!(asked.contains("City Hospital") && asked.contains(key), "{asked}");
+    person.presses("n");
+    person.then("Nothing was done.");
+    assert_eq!((person.child.wait().unwrap().code(), pinned()), (Some(6), before));
+
+    let mut person = Terminal::start(&world, &["chain", "pin", "Hospital", "--card", card]);
+    person.sees("Is this its key?");
+    person.presses("y");
+    person.sees("Hospital is pinned as organisation");
+    assert_eq!((person.child.wait().unwrap().code(), pinned()), (Some(0), before + 1), "control");
+
+    // A name of no file is no card.
+    let (code, exit) = world.here().refusal(&["chain", "pin", "Other", "--card", "card.txt"]);
+    assert_eq!((code.as_str(), exit), ("usage", 2));
 }
 
 #[test]

@@ -99,7 +99,10 @@ fn who_leaves_before_anything_is_lent_leaves_at_once() {
             }
             key => person.presses(key),
         }
-        let end = person.sees_until("You broke it off. Nothing was shared.", "when you are ready.");
+        let end = match key {
+            "sure" => person.sees_until("You said no. Nothing was shared.", "when you want to lend."),
+            _ => person.sees_until("You broke it off. Nothing was shared.", "when you are ready."),
+        };
         assert_eq!(person.child.wait().unwrap().code(), Some(6), "{key}");
         assert!(!end.contains("n shows a new code") && !end.contains("Ask them"), "{end}");
         if let Some(viewer) = viewer {

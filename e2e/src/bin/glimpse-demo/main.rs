@@ -37,7 +37,12 @@ use crate::views::{drawn, views_of_the_end, views_of_the_entry, views_of_the_ses
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let flags: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = flags.iter().find(|flag| !FLAGS.contains(&flag.as_str())) {
+        eprintln!("error: {unknown:?} is none of {}", FLAGS.join(", "));
+        return ExitCode::from(2);
+    }
+    let asked = |flag: &str| flags.iter().any(|given| given == flag);
     let outcome = match (asked("--phone"), asked("--agent"), asked("--headless")) {
         (true, _, false) => phone::attended().await,
         (true, _, true) => phone::unattended().await,
@@ -54,6 +59,9 @@ async fn main() -> ExitCode {
         }
     }
 }
+
+/// What may stand behind it; `cargo xtask demo` gives them.
+const FLAGS: [&str; 3] = ["--phone", "--agent", "--headless"];
 
 /// The sample record: files of `examples/`, and what their owner calls them.
 const SAMPLE: [(&str, &str); 14] = [

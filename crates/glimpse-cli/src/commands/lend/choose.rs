@@ -91,6 +91,12 @@ pub(super) async fn choose(device: &Device, lend: &Lend, out: Out) -> Result<Cho
     };
     let site = lend.site.clone();
     let to = if lend.agent { Audience::Agent } else { Audience::OwnScreen };
+    if lend.agent && device.chain().signed_policy().organisations.is_empty() {
+        out.note(
+            "No organisation is pinned here: whoever types this code will be shown as unknown, and cannot be approved.",
+        );
+        out.note("To pin one: glimpse chain pin NAME --card CARD");
+    }
     if !lend.ids.is_empty() {
         let mut records = Vec::new();
         for id in &lend.ids {

@@ -66,7 +66,7 @@ pub(super) async fn run(shared: &Shared, lend: &Lend, out: Out) -> Result<u8, Fa
                 choice.extend(lent, less);
             }
             Outcome::NewCode => {}
-            Outcome::Left => return Err(left()),
+            Outcome::Left(how) => return Err(how),
             Outcome::Failed(failure, about) => {
                 out.report(&failure, None)?;
                 match after::again(out, about.as_ref()).await? {
@@ -111,8 +111,8 @@ enum Outcome {
     },
     /// The person wanted another one.
     NewCode,
-    /// The person broke it off.
-    Left,
+    /// The person wants no more of it.
+    Left(Failure),
     /// With what there is to report about whoever asked.
     Failed(Failure, Option<Report>),
 }
@@ -171,7 +171,8 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
         }
         Err(error) => match screen.left().filter(|_| declined(&error) || before_session(&error, &screen)) {
             Some(Left::NewCode) => Outcome::NewCode,
-            Some(Left::BrokeOff) => Outcome::Left,
+            Some(Left::BrokeOff) => Outcome::Left(left()),
+            Some(Left::SaidNo) => Outcome::Left(said_no()),
             Some(Left::NoneOfThese) => failed(none_of_these()),
             None if before_session(&error, &screen) => failed(viewer_left()),
             None if error.code() == Some(ErrorCode::NotFound) && screen.has_code() => failed(Failure::said(
@@ -179,7 +180,7 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
                 "The server lost this code. Nothing was shared.",
                 "Start again with a new one.",
             )),
-            None => failed(error.into()),
+            None => failed(shown(error.into())),
         },
     })
 }
@@ -187,6 +188,19 @@ async fn one_code(device: &Device, plan: Plan, out: Out) -> Result<Outcome, Fail
 /// The person here broke it off.
 fn left() -> Failure {
     Failure::said(ErrorCode::Declined, "You broke it off. Nothing was shared.", "Start again when you are ready.")
+}
+
+/// The person here said no to whoever asked.
+fn said_no() -> Failure {
+    Failure::said(ErrorCode::Declined, "You said no. Nothing was shared.", "Start again when you want to lend.")
+}
+
+/// What the protocol says of a code to whoever types it, in words for whoever shows it.
+fn shown(mut failure: Failure) -> Failure {
+    if failure.is_of_code() {
+        "Show a new one. If it was not the person whom you told it, somebody guesses.".clone_into(&mut failure.next);
+    }
+    failure
 }
 
 fn declined(error: &DeviceError) -> bool {

@@ -100,6 +100,8 @@ pub(super) enum Left {
     NewCode,
     /// For good.
     BrokeOff,
+    /// By a no to whoever asked.
+    SaidNo,
     /// The words on the other screen were none of these.
     NoneOfThese,
 }

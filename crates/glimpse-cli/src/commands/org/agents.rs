@@ -202,7 +202,9 @@ pub(super) async fn list(place: &OrganisationHome, out: Out) -> Result<u8, Failu
         let told = match (standing, agent.until) {
             (Standing::VouchedFor, Some(until)) => format!("vouched for until {} UTC", date(until.0)),
             (Standing::Lapsed, Some(until)) => format!("lapsed on {} UTC", date(until.0)),
-            (Standing::Invited, _) => format!("invited, the link is good until {} UTC", date(agent.link_until.0)),
+            (Standing::Invited, _) => {
+                format!("invited; unless it was opened, the link is good until {} UTC", date(agent.link_until.0))
+            }
             (Standing::Revoked, _) => "revoked".to_owned(),
             (Standing::LinkOver | Standing::VouchedFor | Standing::Lapsed, _) => "the link is over".to_owned(),
         };

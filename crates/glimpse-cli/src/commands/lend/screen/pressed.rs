@@ -70,12 +70,12 @@ impl Screen {
                 self.does(Command::ApproveAgent { millis: None, save: None });
                 Phase::Decided
             }
-            (Phase::Agent, 'n' | 'q') => {
-                self.left = Some(Left::BrokeOff);
+            (Phase::Agent | Phase::Sure { .. }, 'n') => {
+                self.left = Some(Left::SaidNo);
                 self.does(Command::Decline);
                 Phase::Decided
             }
-            (Phase::Sure { .. }, 'n') | (Phase::Pick { .. } | Phase::Sure { .. }, 'q') => {
+            (Phase::Agent | Phase::Pick { .. } | Phase::Sure { .. }, 'q') => {
                 self.left = Some(Left::BrokeOff);
                 self.does(Command::Decline);
                 Phase::Decided
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn an_agent_gets_a_yes_or_a_no_by_one_key_and_once() {
         for (key, done, left) in
-            [("y", "ApproveAgent { millis: None, save: None }", None), ("N", "Decline", Some(Left::BrokeOff))]
+            [("y", "ApproveAgent { millis: None, save: None }", None), ("N", "Decline", Some(Left::SaidNo))]
         {
             let (mut screen, mut commands) = screen(Audience::Agent, Phase::Agent);
             assert_eq!(does(&mut screen, &mut commands, key), [done]);
