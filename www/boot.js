@@ -2,6 +2,7 @@
 
 import { byId, fill, h, keeping, say } from "./dom.js";
 import { Engine } from "./engine.js";
+import { leave } from "./leave.js";
 import { Stop, whyImportFailed } from "./pinned.js";
 import { Enter } from "./screens/enter.js";
 import { choose, chosen, has, preferred, speak, t } from "./text.js";
@@ -233,7 +234,7 @@ class Page {
   #leave(code) {
     removeEventListener("beforeunload", ask);
     this.#wipe();
-    location.replace(`ended.html#${code};${chosen()}`);
+    void leave(code, chosen());
   }
 
   /** The page cannot be used at all. @param {string} code */

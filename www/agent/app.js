@@ -2,6 +2,7 @@
 
 import { byId, fill, h, keeping, say } from "../dom.js";
 import { Engine } from "../engine.js";
+import { leave } from "../leave.js";
 import { Stop } from "../pinned.js";
 import { Enter } from "../screens/enter.js";
 import { Session } from "../screens/session.js";
@@ -364,7 +365,7 @@ export class Page {
     removeEventListener("beforeunload", ask);
     this.#wipe();
     if (this.#around) return this.#around.over(code);
-    location.replace(`ended.html#${code};${chosen()};agent`);
+    void leave(code, `${chosen()};agent`);
   }
 
   /** The page cannot be used at all. @param {string} code */
