@@ -5,12 +5,14 @@
 
 use std::borrow::Borrow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use base64ct::{Base64, Encoding as _};
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::device::field;
 use e2e::devtools::{DevTools, Session};
+use e2e::proxy::Honest;
 use e2e::server::Server;
 use e2e::stage::Stage;
 use e2e::wait::until;
@@ -247,6 +249,24 @@ async fn everybody_can_compare_the_words_and_find_and_read_records() -> Result<(
     let mut look = Look::at(&stage.browser).await?;
     compare_and_read(&stage, &mut look).await?;
     look.done();
+    Ok(())
+}
+
+/// Where the page says it in the place of the one that would come.
+#[tokio::test]
+async fn everybody_can_read_that_it_is_over_without_a_network() -> Result<()> {
+    for language in ["ar", "en"] {
+        let stage = Stage::behind(Arc::new(Honest)).await?;
+        stage.device.add_bytes("letter.txt", "Dear reader").await?;
+        let _lent = stage.lend(&["--everything"]).await?;
+        stage.browser.speak(language).await?;
+        let mut look = Look::at(&stage.browser).await?;
+        stage.proxy.as_ref().context("no proxy")?.cut();
+        stage.browser.press("end").await?;
+        stage.browser.shows("#ended-offline").await?;
+        look.screen(&format!("ended-offline-{language}")).await?;
+        look.done();
+    }
     Ok(())
 }
 
