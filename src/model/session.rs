@@ -11,6 +11,8 @@ use super::{Announcement, Command, Intent, MORE_MINUTES, Millis, Unit};
 
 /// How long before the idle end the person is asked.
 const IDLE_WARNING: Millis = 60_000;
+/// How long a wish for more time waits for an answer before it may be uttered again.
+const SILENCE: Millis = 60_000;
 
 /// What is true of a session as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +84,8 @@ pub(super) struct Session {
     open: Option<Open>,
     asked: Option<Asked>,
     more_time: Option<Asked>,
+    /// When it was asked for.
+    more_time_at: Millis,
     /// What the last `Refused` would answer.
     last_asked_time: bool,
 }
@@ -135,11 +139,12 @@ impl Session {
             open: None,
             asked: None,
             more_time: None,
+            more_time_at: now,
             last_asked_time: false,
         }
     }
 
-    pub(super) fn intent(&mut self, intent: Intent, _now: Millis) -> (Vec<Command>, Option<Announcement>) {
+    pub(super) fn intent(&mut self, intent: Intent, now: Millis) -> (Vec<Command>, Option<Announcement>) {
         let mut commands = Vec::new();
         let mut heard = None;
         match intent {
@@ -165,6 +170,7 @@ impl Session {
             }
             Intent::MoreTime => {
                 self.more_time = Some(Asked::Sent);
+                self.more_time_at = now;
                 self.last_asked_time = true;
                 commands.push(Command::AskTime(MORE_MINUTES));
             }
@@ -239,6 +245,9 @@ impl Session {
     }
 
     pub(super) fn tick(&mut self, now: Millis) -> Option<Announcement> {
+        // The device may have been looked at by nobody: one may ask again.
+        let silent = now.saturating_sub(self.more_time_at) >= SILENCE;
+        self.more_time = self.more_time.filter(|asked| *asked != Asked::Sent || !silent);
         let idle = self.idle_seconds(now).is_some();
         let was_idle = std::mem::replace(&mut self.idle, idle);
         if idle && !was_idle {
