@@ -15,6 +15,7 @@ import { choose, chosen, has, preferred, speak, t } from "./text.js";
  * @property {(snapshot: Snapshot) => void} draw
  * @property {() => void} focus
  * @property {(report: Report) => void} [hear]
+ * @property {() => void} [forget]
  */
 
 class Page {
@@ -227,10 +228,13 @@ class Page {
     this.#engine?.stop();
     this.#last = null;
     this.#opened = [];
+    // What it drew goes, and not only from the screen.
+    this.#screen?.forget?.();
+    this.#screen = /** @type {any} */ (null);
     document.body.replaceChildren();
   }
 
-  /** The end: another document takes this one's place, with nothing of it in its heap and no way back. @param {string} code */
+  /** The end: nothing that was lent stays in this document, and another takes its place. @param {string} code */
   #leave(code) {
     removeEventListener("beforeunload", ask);
     this.#wipe();

@@ -59,11 +59,12 @@ export async function choose(wish) {
  */
 export async function speak() {
   const field = /** @type {HTMLSelectElement} */ (byId("language"));
+  const wish = field.value;
   try {
-    await choose(field.value);
+    await choose(wish);
   } catch (error) {
     // Another was asked for meanwhile: that one answers.
-    if (field.value !== asked) return;
+    if (wish !== asked) return;
     field.value = language;
     const key = `error.${error instanceof Stop ? error.code : "internal"}`;
     say(byId("assertive"), `${t(key)} ${t(`${key}.next`)}`);

@@ -11,8 +11,8 @@ use super::{Announcement, Command, Intent, MORE_MINUTES, Millis, Unit};
 
 /// How long before the idle end the person is asked.
 const IDLE_WARNING: Millis = 60_000;
-/// How long a wish for more time waits for an answer before it may be uttered again.
-const SILENCE: Millis = 60_000;
+/// How long a wish for more time waits for an answer before it may be uttered again: longer than it stands on the device.
+const SILENCE: Millis = 75_000;
 
 /// What is true of a session as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -71,6 +71,8 @@ export class Page {
   #said = false;
   /** Why the session is over that somebody else ended. */
   #over = "";
+  /** Whether this document is on its way out. */
+  #left = false;
 
   /** @param {Around | null} [around] */
   constructor(around = null) {
@@ -196,7 +198,7 @@ export class Page {
     this.#engine?.send({ type: "over" });
     this.#around?.ended(code);
     this.#blank();
-    // What it drew goes, and not only from the screen.
+    this.#screen?.forget?.();
     this.#screen = null;
     this.#name = "ended";
     removeEventListener("beforeunload", ask);
@@ -357,11 +359,16 @@ export class Page {
     this.#engine?.stop();
     this.#last = null;
     this.#opened = [];
+    // What it drew goes, and not only from the screen.
+    this.#screen?.forget?.();
+    this.#screen = this.#agent = null;
     document.body.replaceChildren();
   }
 
-  /** The end: another document takes this one's place, with nothing of it in its heap and no way back. @param {string} code */
+  /** The end: nothing that was lent stays in this document, and another takes its place. @param {string} code */
   #leave(code) {
+    if (this.#left) return;
+    this.#left = true;
     removeEventListener("beforeunload", ask);
     this.#wipe();
     if (this.#around) return this.#around.over(code);

@@ -60,8 +60,9 @@ class App {
   #trouble = "";
   /** Whether what this device keeps is known. What it says of the language later is an echo of the person's choice, and can be late. */
   #met = false;
-  /** Whether the person chose a language on this page. */
+  /** Whether the person chose a language on this page, and how many choices are under way. */
   #chose = false;
+  #choosing = 0;
   /** When the Worker was told last that somebody is there. */
   #active = 0;
   /** Whether somebody waits to see the inbox. */
@@ -74,11 +75,13 @@ class App {
     this.#nav = new Nav(byId("nav"), this.#send);
     const language = /** @type {HTMLSelectElement} */ (byId("language"));
     language.addEventListener("change", async () => {
-      this.#chose = true;
       const before = chosen();
+      this.#choosing += 1;
       await speak();
-      if (chosen() === before) return;
-      if (this.#met) this.#send({ type: "language", language: chosen() });
+      this.#choosing -= 1;
+      if (chosen() !== before) this.#chose = true;
+      if (this.#chose && this.#met) this.#send({ type: "language", language: chosen() });
+      // Also where it could not be had: the settings then name the one that stays.
       this.#redraw();
     });
     // Whoever reads turns a wheel, and whoever dictates presses nothing. What scrolls is often an element of the page, and does not tell of it further up.
@@ -183,7 +186,7 @@ class App {
     if (!this.#met) {
       this.#met = true;
       if (this.#chose) this.#send({ type: "language", language: chosen() });
-      else if (snapshot.language && snapshot.language !== chosen()) {
+      else if (!this.#choosing && snapshot.language && snapshot.language !== chosen()) {
         /** @type {HTMLSelectElement} */ (byId("language")).value = snapshot.language;
         await speak();
         this.#redraw();

@@ -45,6 +45,11 @@ export class Session {
     this.#heading.focus();
   }
 
+  /** Lets go of the open record, and of what the browser holds of it under an address. */
+  forget() {
+    this.#record.draw(null);
+  }
+
   /** @param {Record<string, any>} snapshot */
   draw({ session }) {
     say(this.#owner, session.owner ? t("session.of", { owner: session.owner }) : t("session.of.nobody"));

@@ -153,7 +153,6 @@ pub fn audit(
         earlier: BTreeSet::from([Hash::ZERO]),
         granted: None,
         units: BTreeSet::new(),
-        counter: 0,
         used: BTreeMap::new(),
         audit: Audit::default(),
     };
@@ -176,9 +175,7 @@ struct Auditor<'k> {
     granted: Option<Granted>,
     /// Units that any Terms so far listed.
     units: BTreeSet<UnitId>,
-    /// The highest number that a request used.
-    counter: u64,
-    /// What the viewer signed under each number that was used.
+    /// What the viewer signed under each number that a request used.
     used: BTreeMap<u64, Bytes>,
     audit: Audit,
 }
@@ -269,7 +266,7 @@ impl Auditor<'_> {
         let (statement, request) = (request, self.request(&receipt.session, request, by)?);
         let granted = self.granted.ok_or(OpenError)?;
         let openings = self.audit.openings.saturating_add(1);
-        let fits = request.counter > self.counter
+        let fits = self.is_next(request.counter)
             && self.earlier.contains(&request.last_receipt)
             && self.units.contains(&request.unit)
             && openings <= u64::from(granted.budget)
@@ -278,7 +275,7 @@ impl Auditor<'_> {
         if !fits {
             return Err(OpenError);
         }
-        self.uses(request.counter, statement);
+        self.used.insert(request.counter, statement.clone());
         self.audit.openings = openings;
         Ok(())
     }
@@ -295,7 +292,7 @@ impl Auditor<'_> {
     ) -> Result<(), OpenError> {
         let request = self.request(session, statement, by)?;
         let fits = if code == ErrorCode::NotGranted {
-            request.counter > self.counter
+            self.is_next(request.counter)
                 && self.earlier.contains(&request.last_receipt)
                 && !self.units.contains(&request.unit)
         } else {
@@ -306,15 +303,15 @@ impl Auditor<'_> {
         };
         fits.then_some(()).ok_or(OpenError)?;
         if code == ErrorCode::NotGranted {
-            self.uses(request.counter, statement);
+            self.used.insert(request.counter, statement.clone());
         }
         self.audit.refusals = self.audit.refusals.saturating_add(1);
         Ok(())
     }
 
-    fn uses(&mut self, counter: u64, statement: &Bytes) {
-        self.counter = counter;
-        self.used.insert(counter, statement.clone());
+    /// Above every number that was used.
+    fn is_next(&self, counter: u64) -> bool {
+        counter > self.used.last_key_value().map_or(0, |(used, _)| *used)
     }
 
     /// What the viewer signed: for this session, while it ran.

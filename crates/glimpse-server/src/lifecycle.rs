@@ -97,9 +97,10 @@ impl App {
     pub(crate) async fn grant(&self, device: &SignedIn, body: &[u8]) -> Answer<()> {
         let signed = SignedTerms::parse(body, MAX_FRAME, device)?;
         let id = signed.terms.session;
-        let _turn = self.turn(&id).await?;
+        // First: whoever waits for it holds up no other session.
         let [byte, ..] = device.account.0;
         let _grant = self.lives.grants.of(byte).await?;
+        let _turn = self.turn(&id).await?;
         let now = self.clock.now();
         if let Some(there) = self.store.session(&id).await? {
             return match there.ended {
@@ -162,11 +163,7 @@ impl App {
         if session.terms == signed.hash {
             return Ok(());
         }
-        let until = session.expires;
         let session = signed.next(&session, now)?;
-        if session.expires > until {
-            self.check_agent(&session, now).await?;
-        }
         self.check_grant(device, &signed).await?;
         for unit in signed.units() {
             if self.store.unit(id, &unit.unit).await?.is_some() {
@@ -374,7 +371,7 @@ impl App {
         // First, so that these sessions end for the reason that they have.
         self.finish_revoked(None).await?;
         self.finish_agents().await?;
-        self.finish_trails(now).await?;
+        self.finish_lone_grants(now).await?;
         for id in self.store.live_sessions().await? {
             let Some(session) = self.store.session(&id).await? else { continue };
             let lapsed = if went_back { Some(ErrorCode::SessionExpired) } else { self.lapsed(&session, now) };
@@ -388,9 +385,10 @@ impl App {
         self.store.sweep_unit_files().await
     }
 
-    /// Ends on record what was granted on record and is no session: a crash came between the two, or a backup is of such a moment.
-    async fn finish_trails(&self, now: UnixMillis) -> Answer<()> {
-        for (id, account) in self.store.trails_without_end().await? {
+    /// Ends on record what was granted on record and never was a session: a crash came between the two. Nothing is said of a
+    /// deletion: a backup of such a moment looks the same, and what it does not know of may have been destroyed, and said so.
+    async fn finish_lone_grants(&self, now: UnixMillis) -> Answer<()> {
+        for (id, account) in self.store.lone_grants().await? {
             if self.store.session(&id).await?.is_some() {
                 continue;
             }
@@ -400,7 +398,6 @@ impl App {
                 signature: SignatureBytes([0; 64]),
             };
             self.store.write_once(&id, &account, ended, now).await?;
-            self.store.write_deleted(&id, &account, &self.signing, now).await?;
         }
         Ok(())
     }

@@ -101,7 +101,8 @@ const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::SessionEnded
         | ErrorCode::SessionExpired
         | ErrorCode::SessionRevoked
-        | ErrorCode::SessionIdle => StatusCode::GONE,
+        | ErrorCode::SessionIdle
+        | ErrorCode::ChannelBroken => StatusCode::GONE,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Busy => StatusCode::SERVICE_UNAVAILABLE,

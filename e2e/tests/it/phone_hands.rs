@@ -192,13 +192,15 @@ async fn what_was_written_is_not_dropped_for_a_file(kind: Kind) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("scan.txt");
     std::fs::write(&file, "From the file")?;
-    let choose = async || key(browser, "file", &file.display().to_string()).await;
+    let choose = async || {
+        key(browser, "file", &file.display().to_string()).await?;
+        browser.shows("#file-drop").await
+    };
 
     phone.go("add").await?;
     browser.write("title", "Diary").await?;
     browser.write("text", "By hand").await?;
     choose().await?;
-    browser.shows("#file-drop").await?;
     browser.tap("add-go").await?;
     browser.reads("A record holds one of the two").await?;
     browser.tap("file-drop").await?;
@@ -212,7 +214,6 @@ async fn what_was_written_is_not_dropped_for_a_file(kind: Kind) -> Result<()> {
     choose().await?;
     browser.tap("file-drop").await?;
     choose().await?;
-    browser.shows("#file-drop").await?;
     browser.tap("add-go").await?;
     browser.screen("records").await?;
     browser.lists("scan").await?;
@@ -221,7 +222,6 @@ async fn what_was_written_is_not_dropped_for_a_file(kind: Kind) -> Result<()> {
     browser.shows("#add-go").await?;
     value_of(browser, "text", "By hand").await?;
     choose().await?;
-    browser.shows("#file-drop").await?;
     browser.tap("add-go").await?;
     browser.screen("records").await?;
     browser.open("Diary").await?;

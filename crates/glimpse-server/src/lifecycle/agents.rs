@@ -28,7 +28,7 @@ impl App {
         Ok((credential.clone(), signed.clone()))
     }
 
-    /// Whether the agent of a session may have it, and for as long.
+    /// Whether the agent of a session may begin it, and have it for as long.
     ///
     /// # Errors
     /// `CredentialInvalid`.

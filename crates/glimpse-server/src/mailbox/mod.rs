@@ -167,10 +167,12 @@ impl Mailboxes {
         }
     }
 
-    /// Burns the code and ends the mailbox, by its device.
+    /// Burns the code and ends the mailbox, by its device. One that a session has ends with the session: `Conflict`.
     pub(crate) fn cancel(&self, id: &MailboxId, token: &Hash, now: UnixMillis) -> Answer<()> {
         let mut state = self.state();
-        state.of_device(id, token, now)?;
+        if state.of_device(id, token, now)?.session.is_some() {
+            return Err(ErrorCode::Conflict.into());
+        }
         state.finish(id, ErrorCode::CodeUsed, now);
         Ok(())
     }

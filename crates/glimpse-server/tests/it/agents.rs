@@ -292,23 +292,10 @@ async fn t063_no_session_is_granted_for_longer_than_its_agent_is_vouched_for() {
     assert_eq!(phone.register(&visit).await.code(), ErrorCode::CredentialInvalid);
     visit.terms.expires = until;
     assert_eq!(phone.register(&visit).await.status, StatusCode::CREATED, "control");
-
-    let path = format!("/v1/sessions/{}/terms", visit.session);
-    let amend = async |seq, expires| {
-        let terms = Terms { seq, units: Vec::new(), expires, ..visit.terms.clone() };
-        phone.http.bytes(Method::POST, &path, phone.submission(&visit, &terms)).await
-    };
-    assert_eq!(amend(2, until.plus(1)).await.code(), ErrorCode::CredentialInvalid);
-    amend(2, UnixMillis(until.0 - 60_000)).await.ok();
-    amend(3, until).await.ok();
-    house
-        .vouch(&organisation::Credential { not_before: now.plus(1), not_after: now.plus(HOUR), ..credential })
-        .await
-        .ok();
-    amend(4, until.plus(60_000)).await.ok();
 }
 
-/// A crash between the receipt of a grant and the session itself, or a backup from the moment between the two.
+/// A crash between the receipt of a grant and the session itself. Of a trail that went on the server says nothing: after a restore
+/// it may be one that ended, and was said to be destroyed, behind what the backup has of it.
 #[tokio::test]
 async fn a_grant_without_its_session_has_ended_on_record_at_the_next_start() {
     let (mut server, clock, houses) = houses(1, |_| {}).await;
@@ -317,30 +304,33 @@ async fn a_grant_without_its_session_has_ended_on_record_at_the_next_start() {
     let (lost, _) = phone.lend_to(&clerk).await;
     let (ended, _) = phone.lend_to(&clerk).await;
     phone.end(&ended).await.ok();
+    let (went_on, unit) = phone.lend_to(&clerk).await;
+    opened(&went_on.open(unit, 1).await);
     let (kept, unit) = phone.lend_to(&clerk).await;
-    let before = phone.receipts(&ended.session).await;
+    let before = [phone.receipts(&ended.session).await, phone.receipts(&went_on.session).await];
     server.stop().await;
     let url = format!("sqlite://{}", server.data().join("sessions.db").display());
     let database = sqlx::SqlitePool::connect(&url).await.expect("opens");
-    let gone = sqlx::query("DELETE FROM sessions WHERE session = ?").bind(lost.session.0.as_slice());
-    assert_eq!(gone.execute(&database).await.expect("lost").rows_affected(), 1);
+    for visit in [&lost, &went_on] {
+        let gone = sqlx::query("DELETE FROM sessions WHERE session = ?").bind(visit.session.0.as_slice());
+        assert_eq!(gone.execute(&database).await.expect("lost").rows_affected(), 1);
+    }
     database.close().await;
     server.resume().await.expect("it starts");
     let trail = chained(&phone.receipts(&lost.session).await.receipts);
     let events: Vec<_> = trail.iter().map(|receipt| &receipt.event).collect();
-    let [Event::Granted { .. }, Event::Ended { code: ErrorCode::SessionEnded, .. }, Event::Deleted { .. }] = events[..]
-    else {
+    let [Event::Granted { .. }, Event::Ended { code: ErrorCode::SessionEnded, .. }] = events[..] else {
         panic!("{events:?}")
     };
     assert_eq!(phone.register(&lost).await.code(), ErrorCode::NotFound, "its pairing is gone as well");
     let AgentSessions { sessions, .. } = houses[0].ask("/sessions", clock.now(), |_| {}).await.json();
     let listed: Vec<_> = sessions.iter().map(|each| (each.session, each.ended.is_some())).collect();
-    for (visit, over) in [(&lost, true), (&ended, true), (&kept, false)] {
+    for (visit, over) in [(&lost, true), (&ended, true), (&went_on, false), (&kept, false)] {
         assert!(listed.contains(&(visit.session, over)), "{listed:?}");
     }
     // Control: what was there goes on, and what ended is not ended twice.
     opened(&kept.open(unit, 1).await);
-    assert_eq!(phone.receipts(&ended.session).await, before);
+    assert_eq!([phone.receipts(&ended.session).await, phone.receipts(&went_on.session).await], before);
 }
 
 #[tokio::test]

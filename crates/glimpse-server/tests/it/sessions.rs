@@ -125,6 +125,24 @@ async fn t061_what_was_not_lent_does_not_open_and_is_logged() {
 }
 
 #[tokio::test]
+async fn a_session_ends_by_its_own_rules_and_not_with_its_mailbox() {
+    let server = TestServer::start().await;
+    let phone = Phone::new(&server).await;
+    let cancel = async |token, mailbox| {
+        phone.http.with(token).bytes(Method::DELETE, &format!("/v1/mailboxes/{mailbox}"), Vec::new()).await
+    };
+    let (id, listed) = unit();
+    let visit = phone.lend(vec![listed], |_| {}).await;
+    phone.seal_unit(&visit, id, 10).await;
+    assert_eq!(cancel(visit.device_token, visit.mailbox).await.code(), ErrorCode::Conflict);
+    opened(&visit.open(id, 1).await);
+    // Control: a code that no session has is burnt.
+    let mailbox = phone.show_code().await;
+    cancel(mailbox.token, mailbox.mailbox).await.ok();
+    assert_eq!(cancel(mailbox.token, mailbox.mailbox).await.code(), ErrorCode::CodeUsed);
+}
+
+#[tokio::test]
 async fn t067_a_session_that_the_device_ends_stops_at_once() {
     let server = TestServer::start().await;
     let phone = Phone::new(&server).await;

@@ -198,7 +198,12 @@ fn said_no() -> Failure {
 /// What the protocol says of a code to whoever types it, in words for whoever shows it.
 fn shown(mut failure: Failure) -> Failure {
     if failure.is_of_code() {
-        "Show a new one. If it was not the person whom you told it, somebody guesses.".clone_into(&mut failure.next);
+        let next = if failure.code == ErrorCode::CodeExpired.slug() {
+            "Show a new one."
+        } else {
+            "Show a new one. If it was not the person whom you told it, somebody guesses."
+        };
+        next.clone_into(&mut failure.next);
     }
     failure
 }
