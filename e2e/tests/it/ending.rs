@@ -31,7 +31,6 @@ in_both!(
     t066_reloading_ends_the_look,
     t067_revoking_stops_it_within_five_seconds,
     offline_for_a_while_is_told_and_mended,
-    t059_who_ends_it_without_a_network_is_told_by_the_page_and_not_by_the_browser,
 );
 
 /// The newest request to open a unit that went through the proxy, and its answer.
@@ -424,25 +423,6 @@ async fn offline_for_a_while_is_told_and_mended(kind: Kind) -> Result<()> {
         (event.get("event") == Some(&json!("opened")) && event.get("title") == Some(&json!("other"))).then_some(())
     })
     .await
-}
-
-async fn t059_who_ends_it_without_a_network_is_told_by_the_page_and_not_by_the_browser(kind: Kind) -> Result<()> {
-    let stage = Stage::with_behind(kind, Arc::new(Honest)).await?;
-    let line = stage.proxy.as_ref().context("no proxy")?;
-    stage.device.add_bytes("secret.txt", SECRET).await?;
-    let _look = stage.lend(&["--everything"]).await?;
-    stage.browser.open("secret").await?;
-    stage.browser.reads(SECRET).await?;
-    line.cut();
-    stage.browser.press("end").await?;
-    stage.browser.shows("#ended-offline").await?;
-    let text = stage.browser.text().await?;
-    anyhow::ensure!(text.contains("The session was ended.") && !text.contains(SECRET), "{text}");
-    line.mend();
-    stage.browser.press("leave-again").await?;
-    assert_eq!(stage.browser.reason().await?, "session-ended");
-    assert!(!stage.browser.text().await?.contains(SECRET));
-    Ok(())
 }
 
 /// Drops the connection of whoever asks for a later piece of a record, while the switch is on, and counts how often.

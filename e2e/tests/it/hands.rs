@@ -10,8 +10,10 @@ use e2e::agent::Desk;
 use e2e::browser::{Browser, Chromium, Kind};
 use e2e::console::Console;
 use e2e::phone::Phone;
-use e2e::proxy::Answer;
+use e2e::proxy::{Answer, Honest};
+use e2e::record::SECRET;
 use e2e::server::Server;
+use e2e::stage::Stage;
 use serde_json::{Value, json};
 use thirtyfour::By;
 
@@ -23,6 +25,7 @@ in_both!(
     another_language_keeps_what_was_typed_and_where_one_is,
     another_language_keeps_what_was_chosen_to_lend,
     a_page_that_was_left_open_over_a_newer_build_says_so_and_that_nothing_was_altered,
+    t059_who_ends_it_without_a_network_is_told_by_the_page_and_not_by_the_browser,
 );
 
 const ENTER: &str = "\u{e007}";
@@ -165,5 +168,24 @@ async fn the_key_that_asks_for_the_end_does_not_answer_as_well() -> Result<()> {
     // Control: pressed anew, it answers.
     tools.call(Some(&page), "Input.dispatchKeyEvent", key("keyDown", false)).await?;
     assert_eq!(browser.reason().await?, "session-ended");
+    Ok(())
+}
+
+async fn t059_who_ends_it_without_a_network_is_told_by_the_page_and_not_by_the_browser(kind: Kind) -> Result<()> {
+    let stage = Stage::with_behind(kind, Arc::new(Honest)).await?;
+    let line = stage.proxy.as_ref().context("no proxy")?;
+    stage.device.add_bytes("secret.txt", SECRET).await?;
+    let _look = stage.lend(&["--everything"]).await?;
+    stage.browser.open("secret").await?;
+    stage.browser.reads(SECRET).await?;
+    line.cut();
+    stage.browser.press("end").await?;
+    stage.browser.shows("#ended-offline").await?;
+    let text = stage.browser.text().await?;
+    ensure!(text.contains("The session was ended.") && !text.contains(SECRET), "{text}");
+    line.mend();
+    stage.browser.press("leave-again").await?;
+    assert_eq!(stage.browser.reason().await?, "session-ended");
+    assert!(!stage.browser.text().await?.contains(SECRET));
     Ok(())
 }
