@@ -23,7 +23,7 @@ async fn a_question_says_who_asks_for_what_and_a_no_shares_nothing() -> Result<(
     let desk = Desk::ready(Kind::Chromium).await?;
     desk.device.add_secret().await?;
     let (portal, browser) = (&desk.portal, &desk.portal.browser);
-    for no in ["n", "q"] {
+    for (no, told) in [("n", "You said no. Nothing was shared."), ("q", "You broke it off. Nothing was shared.")] {
         let mut person = lends(&desk.device)?;
         portal.look(CASE, REASON).await?;
         person.then("For an agent of an organisation that you called yourself:").await?;
@@ -46,7 +46,7 @@ async fn a_question_says_who_asks_for_what_and_a_no_shares_nothing() -> Result<(
         // What a session has keys for, a question has not.
         person.presses("eabrhc1")?;
         person.presses(no)?;
-        let until_left = person.then("You broke it off. Nothing was shared.").await?;
+        let until_left = person.then(told).await?;
         ensure!(!until_left.contains("Lent:") && !until_left.contains(CHOICES), "{until_left}");
         assert_eq!(person.ended().await?.code(), Some(6), "{no}");
         portal.stage("ready").await?;

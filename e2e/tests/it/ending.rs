@@ -318,11 +318,13 @@ async fn back_shows_nothing(stage: Stage<Browser>) -> Result<()> {
 /// by its own hash, and no header stands in the way.
 async fn careless_build(stage: &Stage<Browser>) -> Result<Proxy> {
     let wipe = "document.body.replaceChildren();";
+    let forget = "this.#screen?.forget?.();";
     let anew = "event.persisted && location.reload()";
     let boot = Rebuilt::new("boot-", |boot| {
         let boot = String::from_utf8_lossy(&boot);
-        assert!(boot.contains(wipe) && boot.contains(anew), "the boot script is written in another way");
-        boot.replace(wipe, "").replace(anew, "(window.persisted = event.persisted)").into_bytes()
+        let as_known = [wipe, forget, anew].iter().all(|part| boot.contains(part));
+        assert!(as_known, "the boot script is written in another way");
+        boot.replace(wipe, "").replace(forget, "").replace(anew, "(window.persisted = event.persisted)").into_bytes()
     })?;
     altered(&stage.server, move |asked, mut answer| {
         if is_page(asked) {

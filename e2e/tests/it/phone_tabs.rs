@@ -45,6 +45,7 @@ async fn two_windows_show_a_code_each_and_one_that_is_answered_is_answered_alone
     ensure!(phone.pairs().await?.contains(&words));
     phone.pick(&words).await?;
     phone.browser.shows("#end").await?;
+    viewer.lists(TITLE).await?;
     ensure!(viewer.titles().await? == [TITLE]);
 
     // The one that was answered is used up; the other one is good, once.
@@ -57,6 +58,7 @@ async fn two_windows_show_a_code_each_and_one_that_is_answered_is_answered_alone
     phone.pairs().await?;
     phone.pick(&words).await?;
     phone.browser.shows("#end").await?;
+    stranger.lists("Shopping").await?;
     ensure!(stranger.titles().await? == ["Shopping"], "what was ticked in that window, and nothing of the other");
     phone.browser.tap("end").await?;
     phone.over().await?;
