@@ -90,7 +90,12 @@ const OF_PAGE: &[Way] = &[
         Policy("form-action"),
         "const f = add('form', { action: C + '/form', method: 'post', target: add('iframe', { name: `sink-${Math.random()}` }).name }); f.submit()",
     ),
-    ("prefetch", Policy("default-src"), "add('link', { rel: 'prefetch', href: C + '/prefetch' })"),
+    // Once more after a while: Firefox drops what waits when anything is loaded meanwhile.
+    (
+        "prefetch",
+        Policy("default-src"),
+        "const ahead = () => add('link', { rel: 'prefetch', href: C + '/prefetch' }); ahead(); setInterval(ahead, 5000)",
+    ),
     ("preload", Policy("img-src"), "add('link', { rel: 'preload', as: 'image', href: C + '/preload' })"),
     ("media", Policy("media-src"), "add('video', { src: C + '/media' }).load()"),
     ("object", Types("HTMLObjectElement data"), "add('object', { data: C + '/object' })"),

@@ -233,7 +233,7 @@ impl Camera {
     }
 
     pub(crate) async fn scheme(&mut self, scheme: &str) -> Result<()> {
-        let params = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        let params = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }, { "name": "prefers-reduced-motion", "value": "reduce" }] });
         self.tools.call(Some(&self.page), "Emulation.setEmulatedMedia", params).await?;
         Ok(())
     }
