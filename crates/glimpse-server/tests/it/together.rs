@@ -33,8 +33,12 @@ async fn database(server: &TestServer) -> SqlitePool {
     SqlitePool::connect(&format!("sqlite://{}", file.display())).await.expect("opens")
 }
 
-/// Sends all at one time, while somebody else writes, so that they queue.
-async fn all_at_once(server: &TestServer, phone: &Phone, looks: &[Look]) -> Vec<Said> {
+/// Has all of it done at one time, while somebody else writes, so that it queues.
+async fn while_somebody_writes(
+    server: &TestServer,
+    phone: &Phone,
+    all: impl IntoIterator<Item = impl Future<Output = Said>>,
+) -> Vec<Said> {
     let pool = database(server).await;
     let held = pool.begin_with("BEGIN IMMEDIATE").await.expect("held");
     let release = async {
@@ -43,8 +47,11 @@ async fn all_at_once(server: &TestServer, phone: &Phone, looks: &[Look]) -> Vec<
         }
         held.rollback().await.expect("let go");
     };
-    let asked = join_all(looks.iter().map(|(visit, _, request)| visit.send(request)));
-    join(asked, release).await.0
+    join(join_all(all), release).await.0
+}
+
+async fn all_at_once(server: &TestServer, phone: &Phone, looks: &[Look]) -> Vec<Said> {
+    while_somebody_writes(server, phone, looks.iter().map(|(visit, _, request)| visit.send(request))).await
 }
 
 /// How many openings, and how many refusals, each session has on record.
@@ -115,18 +122,8 @@ async fn of_sessions_that_are_granted_at_one_time_no_more_live_than_an_account_m
     for _ in 0..SESSIONS {
         visits.push(phone.unsent_visit(vec![unit().1], |_| {}).await);
     }
-    let pool = database(&server).await;
-    let held = pool.begin_with("BEGIN IMMEDIATE").await.expect("held");
-    let release = async {
-        for _ in 0..20 {
-            phone.now().await;
-        }
-        held.rollback().await.expect("let go");
-    };
-    let granted = join_all(visits.iter().map(async |visit| {
-        phone.http.bytes(reqwest::Method::POST, "/v1/sessions", phone.submission(visit, &visit.terms)).await
-    }));
-    let said = join(granted, release).await.0;
+    let grants = visits.iter().map(|visit| phone.register(visit));
+    let said = while_somebody_writes(&server, &phone, grants).await;
     assert_eq!(said.iter().filter(|said| said.status == StatusCode::CREATED).count(), 3);
     for (said, visit) in said.iter().zip(&visits).filter(|(said, _)| said.status != StatusCode::CREATED) {
         assert_eq!(said.code(), ErrorCode::RateLimited);

@@ -233,7 +233,10 @@ impl Camera {
     }
 
     pub(crate) async fn scheme(&mut self, scheme: &str) -> Result<()> {
-        let params = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }, { "name": "prefers-reduced-motion", "value": "reduce" }] });
+        // What moves for ever would never come to rest.
+        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")]
+            .map(|(name, value)| json!({ "name": name, "value": value }));
+        let params = json!({ "features": features });
         self.tools.call(Some(&self.page), "Emulation.setEmulatedMedia", params).await?;
         Ok(())
     }
