@@ -48,6 +48,12 @@ impl Ending<'_> {
     }
 }
 
+/// An end, with the statement and the signature of whoever signed it; where nobody did, with zeros in their place.
+fn ended(code: ErrorCode, signed: Option<(Vec<u8>, [u8; 64])>) -> Event {
+    let (statement, signature) = signed.unwrap_or((Vec::new(), [0; 64]));
+    Event::Ended { code, statement: Bytes(statement), signature: SignatureBytes(signature) }
+}
+
 impl App {
     async fn turn(&self, session: &SessionId) -> Answer<MutexGuard<'_, ()>> {
         let [byte, ..] = session.0;
@@ -298,8 +304,7 @@ impl App {
             self.wake_others(account, by);
         }
         self.lives.forget(id);
-        let (statement, signature) = self.store.end_statement(id).await?.unwrap_or((Vec::new(), [0; 64]));
-        let ended = Event::Ended { code: reason, statement: Bytes(statement), signature: SignatureBytes(signature) };
+        let ended = ended(reason, self.store.end_statement(id).await?);
         let written = self.store.write_once(id, account, ended, now).await;
         // A main database that takes no receipt, because its disk is full, must not hold up what is to be destroyed.
         self.tell(session, written.as_ref().ok().cloned().flatten());
@@ -392,12 +397,7 @@ impl App {
             if self.store.session(&id).await?.is_some() {
                 continue;
             }
-            let ended = Event::Ended {
-                code: ErrorCode::SessionEnded,
-                statement: Bytes(Vec::new()),
-                signature: SignatureBytes([0; 64]),
-            };
-            self.store.write_once(&id, &account, ended, now).await?;
+            self.store.write_once(&id, &account, ended(ErrorCode::SessionEnded, None), now).await?;
         }
         Ok(())
     }
